@@ -1,0 +1,69 @@
+/** What a transfer tells while it runs. Nothing below `src/cli/` prints. */
+import type { ErrorCode } from "../base/errors.ts";
+
+/** What holds the transfer back at the moment. */
+export type Bottleneck = "scan" | "disk read" | "codec" | "network" | "disk write" | "peer";
+
+/** One moment of a transfer, as numbers. Counts never go backwards. */
+export interface ProgressSnapshot {
+  role: "sender" | "receiver";
+  /** Milliseconds since the session began. */
+  elapsedMs: number;
+  /** Content bytes sent (sender) or verified and written (receiver). */
+  bytesDone: number;
+  /** Content bytes to copy, as far as known. */
+  bytesTotal: number;
+  /** Entries (files, directories, links) done and to do, as far as known. */
+  entriesDone: number;
+  entriesTotal: number;
+  /** True while the scan runs: the totals still grow. */
+  growing: boolean;
+  skipped: number;
+  failed: number;
+  limitedBy: Bottleneck | undefined;
+}
+
+/** One entry that was not copied, and why. */
+export interface EntryFailure {
+  /** Path relative to what was sent, escaped for printing. */
+  path: string;
+  code: ErrorCode;
+  /** A sentence, escaped. */
+  message: string;
+}
+
+/** How a session ended; the same figures on both ends, except for times. */
+export interface TransferSummary {
+  role: "sender" | "receiver";
+  files: number;
+  directories: number;
+  links: number;
+  /** Content bytes copied. */
+  bytes: number;
+  /** Bytes read from and written to the connections. */
+  wireBytes: number;
+  elapsedMs: number;
+  /** Entries that were already there, with the same size and time. */
+  skipped: number;
+  failed: number;
+  /** Of `failed`, those that vanished or changed while being read. */
+  changed: number;
+  /** Count and 128-bit sum of the entry hashes, in hexadecimal: `<count>-<32 digits>`. */
+  treeHash: string;
+  /** 0, 23 or 24. */
+  exitStatus: number;
+}
+
+/** Events, in the order in which they happen. */
+export type TransferEvent =
+  | { type: "engine"; engine: "uring" | "deno"; reason: string }
+  | { type: "listening"; port: number; addresses: string[] }
+  | { type: "connected"; peer: string }
+  | { type: "progress"; progress: ProgressSnapshot }
+  | { type: "failure"; failure: EntryFailure }
+  | { type: "note"; level: "debug" | "info" | "warn"; message: string }
+  | { type: "session-lost"; message: string }
+  | { type: "done"; summary: TransferSummary };
+
+/** Receives every event; must not throw and should return at once. */
+export type EventSink = (event: TransferEvent) => void;

@@ -1,0 +1,45 @@
+/**
+ * Every bound of the protocol, in one place. Changing one of these breaks peers: they are part of
+ * `PROTOCOL.md`. Bounds that only tune this implementation live beside what they tune.
+ */
+
+/** Bytes of the frame header. */
+export const headerBytes = 16;
+/** Bytes of the preamble that opens each connection. */
+export const preambleBytes = 16;
+/** Largest Cap'n Proto message of a control frame. */
+export const controlMessageBytesMax = 256 * 1024;
+/** Largest Cap'n Proto message of a data frame: room for the columns of the largest bundle. */
+export const dataMessageBytesMax = 48 * 1024;
+/** Largest message before the peer is authenticated (hello, join). */
+export const openingMessageBytesMax = 4096;
+/** Largest payload of a data frame, and the grid of the extents. */
+export const extentBytes = 4 * 1024 * 1024;
+/** Most segments of one Cap'n Proto message. */
+export const segmentsMax = 1;
+/** Deepest nesting of Cap'n Proto pointers. */
+export const nestingMax = 16;
+/** Most entries of one manifest batch. */
+export const batchEntriesMax = 4096;
+/** Most files of one bundle. */
+export const bundleFilesMax = 1024;
+/** Longest text of a symbolic link. */
+export const linkTargetBytesMax = 4095;
+/** Longest text of an error or of a peer's description of itself, in bytes of UTF-8. */
+export const textBytesMax = 512;
+/** Smallest manifest credit that a receiver may grant at first: one entry always fits into it. */
+export const creditBytesMin = 16 * 1024;
+/** Largest manifest credit that may be outstanding. */
+export const creditBytesMax = 64 * 1024 * 1024;
+/** Most data connections of a session. */
+export const streamsMax = 32;
+/** Bytes of a session number and of a lane's token. */
+export const tokenBytes = 16;
+/** Largest size of a file, and end of a range: a safe integer. */
+export const fileBytesMax = Number.MAX_SAFE_INTEGER;
+/** How often a corrupt extent is asked for again. */
+export const resendsMax = 3;
+/** Milliseconds from accept to a valid hello or join. */
+export const handshakeMs = 10_000;
+/** Entries named by one settlement message. */
+export const settlementEntriesMax = 4096;
