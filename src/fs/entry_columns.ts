@@ -84,6 +84,20 @@ export class EntryColumns {
     this.count = at + 1;
   }
 
+  /** Adds entry `index` of other columns. */
+  appendFrom(other: EntryColumns, index: number): void {
+    this.append(other.name(index), {
+      kind: other.kinds[index] as EntryKind,
+      mode: other.modes[index]!,
+      size: other.sizes[index]!,
+      mtimeSeconds: other.mtimeSeconds[index]!,
+      mtimeNanos: other.mtimeNanos[index]!,
+      device: other.devices[index]!,
+      inode: other.inodes[index]!,
+      ctimeNs: other.ctimesNs[index]!,
+    });
+  }
+
   /** Name i as a view of the blob, checked by whoever filled the columns. */
   name(index: number): EntryName {
     return this.names.subarray(

@@ -55,6 +55,6 @@ export interface FileIdentity {
   inode: bigint;
   size: number;
   mtime: Timestamp;
-  /** Change time in nanoseconds since 1970, or 0 where the engine cannot know it. */
+  /** Change time in nanoseconds since 1970, or 0n where it is not known (then it is not compared). */
   ctimeNs: bigint;
 }

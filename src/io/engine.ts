@@ -180,4 +180,6 @@ export interface Engine extends Disposable {
 export interface EntryLookup extends Metadata {
   device: number;
   inode: bigint;
+  /** 0n where the engine cannot know it. */
+  ctimeNs: bigint;
 }

@@ -1,0 +1,28 @@
+/** The addresses under which peers may reach this machine. */
+
+/**
+ * Addresses of this machine's interfaces, most useful first: private and public IPv4, then global IPv6, loopback
+ * last and only when there is nothing else. Empty where Deno was not given `--allow-sys=networkInterfaces`.
+ */
+export function reachableAddresses(options: { dualStack: boolean }): string[] {
+  if (Deno.permissions.querySync({ name: "sys", kind: "networkInterfaces" }).state !== "granted") return [];
+  const ranked: { address: string; rank: number }[] = [];
+  for (const { family, address } of Deno.networkInterfaces()) {
+    if (family === "IPv6" && !options.dualStack) continue;
+    const rank = rankOf(family, address);
+    if (rank !== undefined) ranked.push({ address, rank });
+  }
+  ranked.sort((a, b) => a.rank - b.rank);
+  const addresses = ranked.map((entry) => entry.address);
+  return addresses.length > 0 ? addresses : ["127.0.0.1"];
+}
+
+function rankOf(family: "IPv4" | "IPv6", address: string): number | undefined {
+  if (family === "IPv4") {
+    if (address.startsWith("127.")) return undefined;
+    return address.startsWith("169.254.") ? 3 : 0;
+  }
+  // A link-local address is of no use without the name of the other machine's interface.
+  if (address === "::1" || /^fe[89ab]/i.test(address)) return undefined;
+  return /^f[cd]/i.test(address) ? 2 : 1;
+}

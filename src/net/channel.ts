@@ -1,0 +1,94 @@
+/** What a channel is: an ordered stream of bytes to the peer, and a count of what went through it. */
+import { RcopyError } from "../base/errors.ts";
+
+/** One connection. It belongs to whoever opened or accepted it, who closes it. */
+export interface Channel {
+  /** Address and port of the other end, for messages. */
+  readonly peer: string;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /**
+   * Reads at least one byte into `target`, at most fills it.
+   * @returns the count, or 0 at the end of the stream
+   * @throws {RcopyError} `peer-lost` when the connection broke or was closed from this side
+   */
+  read(target: Uint8Array<ArrayBuffer>): Promise<number>;
+  /**
+   * Writes all of `bytes`, which must not be touched before the promise settles.
+   * @throws {RcopyError} `peer-lost`
+   */
+  write(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** Closes at once; reads and writes under way fail. Twice is harmless. */
+  close(): void;
+}
+
+/** Address and port as people write them; IPv4-mapped IPv6 addresses as IPv4. */
+export function showAddress(hostname: string, port: number): string {
+  const host = hostname.startsWith("::ffff:") ? hostname.slice(7) : hostname;
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** A channel over plain TCP. */
+export class TcpChannel implements Channel {
+  readonly peer: string;
+  bytesRead = 0;
+  bytesWritten = 0;
+  readonly #connection: Deno.TcpConn;
+  #closed = false;
+
+  constructor(connection: Deno.TcpConn) {
+    this.#connection = connection;
+    this.peer = showAddress(connection.remoteAddr.hostname, connection.remoteAddr.port);
+    // Control frames are small and must not wait for each other; data is written in large pieces anyway.
+    connection.setNoDelay(true);
+  }
+
+  /** Address of the other end without its port, to count connections by source. */
+  get source(): string {
+    return this.#connection.remoteAddr.hostname;
+  }
+
+  /** Whether both ends of the connection have the same address: they are on one machine. */
+  get isLoopback(): boolean {
+    return this.#connection.localAddr.hostname === this.#connection.remoteAddr.hostname;
+  }
+
+  async read(target: Uint8Array<ArrayBuffer>): Promise<number> {
+    try {
+      const count = await this.#connection.read(target) ?? 0;
+      this.bytesRead += count;
+      return count;
+    } catch (cause) {
+      throw this.#lost(cause);
+    }
+  }
+
+  async write(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    try {
+      let written = await this.#connection.write(bytes);
+      this.bytesWritten += written;
+      while (written < bytes.length) {
+        const count = await this.#connection.write(bytes.subarray(written));
+        written += count;
+        this.bytesWritten += count;
+      }
+    } catch (cause) {
+      throw this.#lost(cause);
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#connection.close();
+  }
+
+  #lost(cause: unknown): RcopyError {
+    const reason = this.#closed
+      ? "it was closed here"
+      : cause instanceof Error
+      ? cause.message
+      : String(cause);
+    return new RcopyError("peer-lost", `lost the connection to ${this.peer}: ${reason}`, { cause });
+  }
+}

@@ -1,0 +1,106 @@
+/** Listening for peers. */
+import { RcopyError } from "../base/errors.ts";
+import { TcpChannel } from "./channel.ts";
+
+/** Where to listen. */
+export interface ListenOptions {
+  /** 0 picks a free port. */
+  port: number;
+  /** An address of this machine; without it, all addresses of both families. */
+  bind?: string | undefined;
+  /** Loopback only. */
+  local?: boolean | undefined;
+}
+
+/** An open port. */
+export class PeerListener implements Disposable {
+  readonly port: number;
+  /** Whether IPv6 peers can connect. */
+  readonly dualStack: boolean;
+  readonly #listener: Deno.TcpListener;
+
+  constructor(listener: Deno.TcpListener, dualStack: boolean) {
+    this.#listener = listener;
+    this.port = listener.addr.port;
+    this.dualStack = dualStack;
+  }
+
+  /** The next connection; `undefined` once the port has been closed. */
+  async accept(): Promise<TcpChannel | undefined> {
+    for (;;) {
+      let connection: Deno.TcpConn;
+      try {
+        connection = await this.#listener.accept();
+      } catch (error) {
+        // A closed listener ends the loop; a connection that died while it waited, or a full descriptor table, does not.
+        if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
+          return undefined;
+        }
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        continue;
+      }
+      try {
+        return new TcpChannel(connection);
+      } catch {
+        connection.close();
+      }
+    }
+  }
+
+  [Symbol.dispose](): void {
+    try {
+      this.#listener.close();
+    } catch {
+      // Already closed.
+    }
+  }
+}
+
+/**
+ * Opens a port. Without `bind` or `local` it serves IPv6 and IPv4, or IPv4 alone where there is no IPv6.
+ * @throws {RcopyError} `address-in-use`, `usage` (no such address here), `permission-flag`
+ */
+export function listenForPeers(options: ListenOptions): PeerListener {
+  const hosts = options.bind !== undefined
+    ? [options.bind]
+    : options.local
+    ? ["127.0.0.1"]
+    : ["::", "0.0.0.0"];
+  let failure: unknown;
+  for (const hostname of hosts) {
+    try {
+      return new PeerListener(Deno.listen({ hostname, port: options.port }), hostname.includes(":"));
+    } catch (error) {
+      failure = error;
+      if (error instanceof Deno.errors.AddrInUse) break;
+    }
+  }
+  throw listenError(failure, options, hosts[0]!);
+}
+
+function listenError(failure: unknown, options: ListenOptions, host: string): RcopyError {
+  const what = `cannot listen on port ${options.port}`;
+  if (failure instanceof Deno.errors.AddrInUse) {
+    return new RcopyError("address-in-use", `${what}: another program uses it; choose one with --port`, {
+      cause: failure,
+    });
+  }
+  if (failure instanceof Deno.errors.NotCapable) {
+    return new RcopyError("permission-flag", `${what}: Deno was not given --allow-net for it`, {
+      cause: failure,
+    });
+  }
+  if (failure instanceof Deno.errors.PermissionDenied) {
+    return new RcopyError("usage", `${what}: ports below 1024 need more rights; choose one with --port`, {
+      cause: failure,
+    });
+  }
+  const reason = failure instanceof Error ? failure.message : String(failure);
+  return new RcopyError(
+    "usage",
+    `${what} of ${host}: ${reason}; name an address of this machine with --bind`,
+    {
+      cause: failure,
+    },
+  );
+}

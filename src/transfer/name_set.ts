@@ -1,0 +1,53 @@
+/** The names seen in one open directory, as keyed 64-bit hashes: a name that comes twice is found, cheaply. */
+
+const emptyCapacity = 16;
+
+/**
+ * Open addressing over two 32-bit halves, 8 bytes a slot at a load of at most one half. The key is random in
+ * each process, so that a peer cannot prepare names that collide.
+ */
+export class NameSet {
+  static readonly #key = crypto.getRandomValues(new Uint32Array(2));
+  #slots = new Uint32Array(emptyCapacity * 2);
+  #count = 0;
+
+  /** Adds a name; false if it was there. */
+  add(name: Uint8Array): boolean {
+    let low = NameSet.#key[0]!;
+    let high = NameSet.#key[1]!;
+    for (let i = 0; i < name.length; i++) {
+      const byte = name[i]!;
+      low = Math.imul(low ^ byte, 0x9e3779b1);
+      high = Math.imul(high ^ byte, 0x85ebca77);
+    }
+    low = Math.imul(low ^ (low >>> 15), 0x2c1b3c6d);
+    high = Math.imul(high ^ (high >>> 13) ^ low, 0x297a2d39);
+    low = ((low ^ (high >>> 11)) | 1) >>> 0; // never 0, which marks an empty slot
+    high >>>= 0;
+    if ((this.#count + 1) * 2 > this.#slots.length / 2) this.#grow();
+    return this.#insert(low, high);
+  }
+
+  #insert(low: number, high: number): boolean {
+    const mask = this.#slots.length / 2 - 1;
+    for (let slot = high & mask;; slot = (slot + 1) & mask) {
+      const found = this.#slots[slot * 2]!;
+      if (found === low && this.#slots[slot * 2 + 1] === high) return false;
+      if (found === 0) {
+        this.#slots[slot * 2] = low;
+        this.#slots[slot * 2 + 1] = high;
+        this.#count++;
+        return true;
+      }
+    }
+  }
+
+  #grow(): void {
+    const old = this.#slots;
+    this.#slots = new Uint32Array(old.length * 2);
+    this.#count = 0;
+    for (let i = 0; i < old.length; i += 2) {
+      if (old[i] !== 0) this.#insert(old[i]!, old[i + 1]!);
+    }
+  }
+}

@@ -1,0 +1,45 @@
+/** Where the time of a transfer goes, stage by stage. */
+import type { Bottleneck } from "./events.ts";
+
+/** Stages of either end: what the one thread was doing, or waiting for. */
+export type Stage = "scan" | "read" | "hash" | "network" | "place" | "peer";
+
+const bottleneckOfStage = {
+  scan: "scan",
+  read: "disk read",
+  hash: "codec",
+  network: "network",
+  place: "disk write",
+  peer: "peer",
+} as const satisfies Record<Stage, Bottleneck>;
+
+/** Milliseconds per stage. */
+export type StageTimes = Record<Stage, number>;
+
+/** Adds up the time of each stage; a handful of clock readings per frame, none per file. */
+export class StageAccount {
+  readonly total: StageTimes = { scan: 0, read: 0, hash: 0, network: 0, place: 0, peer: 0 };
+  #before: StageTimes = { ...this.total };
+
+  /** Books the time since `since` (from `performance.now()`) and returns the present time. */
+  book(stage: Stage, since: number): number {
+    const now = performance.now();
+    this.total[stage] += now - since;
+    return now;
+  }
+
+  /** The stage that took most of the time since the last call, if any took a noticeable part. */
+  bottleneck(): Bottleneck | undefined {
+    let most: Stage | undefined;
+    let mostMs = 5;
+    for (const stage of Object.keys(this.total) as Stage[]) {
+      const spentMs = this.total[stage] - this.#before[stage];
+      if (spentMs > mostMs) {
+        most = stage;
+        mostMs = spentMs;
+      }
+    }
+    this.#before = { ...this.total };
+    return most && bottleneckOfStage[most];
+  }
+}
