@@ -172,8 +172,9 @@ export interface Engine extends Disposable {
   freeSpace(directory: Directory): FreeSpace;
   /** Takes the exclusive lock of a file, created if it is missing; `undefined` if somebody has it. */
   tryLock(directory: Directory, name: EntryName): FileLock | undefined;
-  /** Everything written to the directory's file system so far is on stable storage when this returns. */
-  syncFileSystem(directory: Directory): void;
+  /** Everything written to the directory's file system so far is on stable storage at the end; may take
+   * long, so an engine does it beside the event loop where it can. */
+  syncFileSystem(directory: Directory): void | Promise<void>;
 }
 
 /** What is at the destination already. */

@@ -48,6 +48,11 @@ export class TcpChannel implements Channel {
     return this.#connection.remoteAddr.hostname;
   }
 
+  /** Where the other end is, to open a further connection to it. */
+  get remote(): { host: string; port: number } {
+    return { host: this.#connection.remoteAddr.hostname, port: this.#connection.remoteAddr.port };
+  }
+
   /** Whether both ends of the connection have the same address: they are on one machine. */
   get isLoopback(): boolean {
     return this.#connection.localAddr.hostname === this.#connection.remoteAddr.hostname;

@@ -4,6 +4,7 @@ import { EntryColumns } from "../fs/entry_columns.ts";
 import type { EntryName } from "../fs/entry_name.ts";
 import { EntryKind } from "../fs/metadata.ts";
 import type { Manifest } from "../wire/messages.ts";
+import type { LargeSource } from "./large_source.ts";
 import type { SourceDirectory } from "./source_tree.ts";
 
 /** Message bytes of a batch without entries, of each entry without its name, and of each group and closed directory. */
@@ -33,11 +34,16 @@ export class SendBatch {
   readonly closed: number[] = [];
   /** {@linkcode SendState} of each entry. */
   readonly states: Uint8Array;
+  /** Files above the extent grid that are being sent, by entry. */
+  readonly large = new Map<number, LargeSource>();
   /** Entry hashes, 16 bytes each, once known. */
   readonly hashes: Uint8Array;
+  /** Whether the receiver has said what it wants of it. */
+  isPlanned = false;
   readonly #room: BatchRoom;
   #bytes = baseBytes;
   #linkBytes = 0;
+  #released = false;
 
   constructor(number: number, room: BatchRoom) {
     this.number = number;
@@ -107,8 +113,9 @@ export class SendBatch {
 
   /** Lets go of the directories, once no file of the batch needs to be read any more. */
   release(): void {
+    if (this.#released) return;
+    this.#released = true;
     for (const { directory } of this.groups) directory.release();
-    this.groups.length = 0;
   }
 
   toMessage(): Manifest {

@@ -120,3 +120,9 @@ function resolvePath(path: string): string {
     throw new RcopyError(code, `cannot send "${showText(path)}": ${reason}`, { cause });
   }
 }
+
+/** Closes roots that nobody scans. */
+export function closeSources(roots: SourceRoots): void {
+  roots.listed?.release();
+  for (const { directory } of roots.named) directory.release();
+}

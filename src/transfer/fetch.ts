@@ -1,0 +1,117 @@
+/** A receiver that dials: one session with the sender that answers. */
+import { RcopyError } from "../base/errors.ts";
+import type { Directory, Engine } from "../io/engine.ts";
+import type { TcpChannel } from "../net/channel.ts";
+import { dialOne, dialPeer, type PeerAddress } from "../net/dial.ts";
+import { FrameSplitter } from "../wire/frame.ts";
+import { tokenBytes } from "../wire/limits.ts";
+import type { Hello } from "../wire/messages.ts";
+import { Control } from "./control.ts";
+import { DestinationIdentity, isEmptyDirectory, readBootId } from "./destination.ts";
+import type { EventSink, TransferSummary } from "./events.ts";
+import { localHello } from "./greeting.ts";
+import { readAnswer, sendOpening, withinHandshake } from "./opening.ts";
+import type { ExistsPolicy } from "./plan.ts";
+import { Receiver } from "./receiver.ts";
+import { errorOfClose } from "./session_tasks.ts";
+
+export interface FetchOptions {
+  engine: Engine;
+  addresses: readonly PeerAddress[];
+  destination: Directory;
+  exists: ExistsPolicy;
+  durable: boolean;
+  streams: number;
+  timeoutMs: number;
+  emit: EventSink;
+  signal: AbortSignal;
+}
+
+/** Connects, greets, and receives. @throws {RcopyError} whatever ended the session without an agreed receipt */
+export async function fetchTree(options: FetchOptions): Promise<TransferSummary> {
+  const { engine, destination, streams, timeoutMs, emit, signal } = options;
+  const channel = await dialPeer(options.addresses, signal);
+  const onAbort = () => channel.close();
+  signal.addEventListener("abort", onAbort, { once: true });
+  const hello = receiverHello(engine, destination, { streams, timeoutMs });
+  let answer: Hello;
+  const lanes: TcpChannel[] = [];
+  try {
+    answer = await withinHandshake(channel, () => greet(channel, hello));
+    for (let lane = 0; lane * tokenBytes < answer.laneTokens.length; lane++) {
+      lanes.push(await openLane(channel, answer, lane, signal));
+    }
+  } catch (error) {
+    channel.close();
+    for (const lane of lanes) lane.close();
+    if (signal.aborted) throw signal.reason;
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+  emit({ type: "connected", peer: channel.peer });
+  const receiver = new Receiver({
+    control: new Control(channel, new FrameSplitter()),
+    peer: answer,
+    granted: hello,
+    engine,
+    destination,
+    exists: options.exists,
+    durable: options.durable,
+    timeoutMs,
+    emit,
+    signal,
+  });
+  for (const lane of lanes) receiver.addLane(lane);
+  const summary = await receiver.run();
+  emit({ type: "done", summary });
+  return summary;
+}
+
+function receiverHello(
+  engine: Engine,
+  destination: Directory,
+  options: { streams: number; timeoutMs: number },
+): Hello {
+  const nonce = crypto.getRandomValues(new Uint8Array(16));
+  const { device, inode } = engine.identityOf(destination);
+  return {
+    ...localHello("receiver", engine, options),
+    wantsAll: isEmptyDirectory(engine, destination),
+    destinationNonce: nonce,
+    destinationHash: new DestinationIdentity(nonce, [readBootId()]).hash(device, inode),
+  };
+}
+
+async function greet(channel: TcpChannel, hello: Hello): Promise<Hello> {
+  await sendOpening(channel, hello);
+  const answer = await readAnswer(channel);
+  if (answer.kind === "close") throw errorOfClose(answer);
+  if (answer.role !== "sender") {
+    throw new RcopyError("refused", "both ends want to receive; run rcopy send on one of them");
+  }
+  const lanes = answer.laneTokens.length / tokenBytes;
+  if (
+    !Number.isInteger(lanes) || lanes < 1 || lanes > hello.streams || answer.session.length !== tokenBytes
+  ) {
+    throw new RcopyError("protocol", `the sender at ${channel.peer} offers ${lanes} data connections`);
+  }
+  return answer;
+}
+
+async function openLane(
+  control: TcpChannel,
+  answer: Hello,
+  lane: number,
+  signal: AbortSignal,
+): Promise<TcpChannel> {
+  const channel = await dialOne(control.remote, signal);
+  try {
+    const token = answer.laneTokens.slice(lane * tokenBytes, (lane + 1) * tokenBytes);
+    await sendOpening(channel, { kind: "join", session: answer.session, lane, token });
+    return channel;
+  } catch (error) {
+    channel.close();
+    throw error;
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * The door of a listener: reads the opening of every connection, under caps and deadlines, and passes on those that are rcopy's.
+ * A stranger never ends a run, sets its status, or costs more than its place among the unauthenticated.
+ */
+import { asRcopyError } from "../base/errors.ts";
+import { showText } from "../base/show.ts";
+import type { TcpChannel } from "../net/channel.ts";
+import type { PeerListener } from "../net/listen.ts";
+import { type Opening, readOpening, withinHandshake } from "./opening.ts";
+
+/** Connections that have not said a valid hello or join yet: in all, and from one address. */
+const strangersMax = 64;
+const strangersOfOneSourceMax = 32;
+/** Between two lines about strangers. */
+const noteIntervalMs = 5_000;
+
+export interface GateOptions {
+  /** Takes over a connection whose opening was valid; what it throws closes the connection. */
+  onOpening: (channel: TcpChannel, opening: Opening) => Promise<void>;
+  onNote: (message: string) => void;
+}
+
+export class Gate {
+  readonly #listener: PeerListener;
+  readonly #options: GateOptions;
+  readonly #strangers = new Map<TcpChannel, string>();
+  #notedAt = -Infinity;
+  #unnoted = 0;
+
+  constructor(listener: PeerListener, options: GateOptions) {
+    this.#listener = listener;
+    this.#options = options;
+  }
+
+  /** Accepts until the listener is closed. */
+  async run(): Promise<void> {
+    for (;;) {
+      const channel = await this.#listener.accept();
+      if (!channel) break;
+      if (this.#isFull(channel.source)) {
+        channel.close();
+        this.#note(`closed a connection from ${channel.peer}: too many that have not said who they are`);
+        continue;
+      }
+      this.#strangers.set(channel, channel.source);
+      void this.#admit(channel);
+    }
+    for (const channel of this.#strangers.keys()) channel.close();
+  }
+
+  #isFull(source: string): boolean {
+    if (this.#strangers.size >= strangersMax) return true;
+    let same = 0;
+    for (const other of this.#strangers.values()) if (other === source) same++;
+    return same >= strangersOfOneSourceMax;
+  }
+
+  async #admit(channel: TcpChannel): Promise<void> {
+    try {
+      const opening = await withinHandshake(channel, () => readOpening(channel));
+      this.#strangers.delete(channel);
+      await this.#options.onOpening(channel, opening);
+    } catch (thrown) {
+      channel.close();
+      this.#note(`closed a connection from ${channel.peer}: ${showText(asRcopyError(thrown).message)}`);
+    } finally {
+      this.#strangers.delete(channel);
+    }
+  }
+
+  #note(message: string): void {
+    const now = performance.now();
+    if (now - this.#notedAt < noteIntervalMs) {
+      this.#unnoted++;
+      return;
+    }
+    const more = this.#unnoted > 0 ? ` (and ${this.#unnoted} more like it)` : "";
+    this.#notedAt = now;
+    this.#unnoted = 0;
+    this.#options.onNote(message + more);
+  }
+}

@@ -1,0 +1,82 @@
+/** A file above the extent grid while it is being sent. */
+import { asRcopyError, RcopyError } from "../base/errors.ts";
+import type { Codec } from "../codec/codec.ts";
+import type { Engine, SourceFile } from "../io/engine.ts";
+import { extentBytes } from "../wire/limits.ts";
+import { FileHash } from "./file_hash.ts";
+import type { SendBatch } from "./manifest.ts";
+
+/** Shared by all lanes that read its extents; stays open until the receiver has settled it, for extents to send again. */
+export class LargeSource implements Disposable {
+  readonly batch: SendBatch;
+  readonly entry: number;
+  readonly size: number;
+  readonly extents: number;
+  /** Next extent that no lane has taken. */
+  next = 0;
+  failure: RcopyError | undefined;
+  readonly #engine: Engine;
+  readonly #hash: FileHash;
+  #file: SourceFile | undefined;
+  #verified = false;
+
+  constructor(engine: Engine, codec: Codec, batch: SendBatch, entry: number) {
+    this.#engine = engine;
+    this.batch = batch;
+    this.entry = entry;
+    this.size = batch.columns.sizes[entry]!;
+    this.extents = Math.ceil(this.size / extentBytes);
+    this.#hash = new FileHash(codec, this.extents);
+  }
+
+  /** The open file. @throws {RcopyError} `vanished`, `changed`, `not-permitted` … */
+  file(): SourceFile {
+    this.#file ??= this.#engine.openSource(
+      this.batch.directoryOf(this.entry).handle,
+      this.batch.nameOnDisk(this.entry),
+      this.batch.columns.identity(this.entry),
+    );
+    return this.#file;
+  }
+
+  bytesOf(extent: number): number {
+    return Math.min(extentBytes, this.size - extent * extentBytes);
+  }
+
+  /** Takes note of an extent that was read; an extent read again must be as it was. @throws {RcopyError} `changed` */
+  addHash(extent: number, hash: Uint8Array): void {
+    if (!this.#hash.has(extent)) this.#hash.add(extent, hash);
+  }
+
+  /**
+   * Whether every extent has been read from a file that did not change meanwhile.
+   * @throws {RcopyError} `changed`
+   */
+  verified(): boolean {
+    if (!this.#hash.complete) return false;
+    this.#engine.checkUnchanged(this.file());
+    this.#verified = true;
+    return true;
+  }
+
+  /** The file hash, once verified. */
+  digest(): Uint8Array {
+    return this.#hash.digest();
+  }
+
+  get isVerified(): boolean {
+    return this.#verified;
+  }
+
+  fail(thrown: unknown): RcopyError {
+    this.failure = asRcopyError(thrown);
+    this[Symbol.dispose]();
+    return this.failure;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#file) this.#engine.closeSource(this.#file);
+    this.#file = undefined;
+    this.#hash[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,326 @@
+/**
+ * One data connection of a receiver. The mirror image is `send_lane.ts`.
+ *  4. read    sequential  a frame into one slice, while the other may still be being written to disk
+ *  3. verify  in place    extent or files against the hashes of the frame
+ *  2. place   batched     small files created together, extents written at their offsets
+ *  1. settle  sequential  entry by entry, with the account
+ * A frame of a batch that is not planned yet stops the reading of this connection, and of no other.
+ */
+import { RcopyError } from "../base/errors.ts";
+import type { Codec } from "../codec/codec.ts";
+import { EntryKind } from "../fs/metadata.ts";
+import type { Engine, FileWrite, Pending } from "../io/engine.ts";
+import type { Channel } from "../net/channel.ts";
+import { extentBytes, resendsMax } from "../wire/limits.ts";
+import type { Bundle, Extent } from "../wire/messages.ts";
+import { hashFilesInPlace } from "./bundle_hash.ts";
+import { type DataFrame, DataReader } from "./data_reader.ts";
+import { LargeTarget } from "./large_target.ts";
+import { asEntryError, type BuildPlace, type Placement } from "./placement.ts";
+import { EntryState, type ReceiveBatch } from "./receive_batch.ts";
+import { entryKey, type ReceivedTree } from "./received_tree.ts";
+import type { StageAccount } from "./stages.ts";
+
+const hashBytes = 16;
+
+/** What a lane works with, shared by all lanes of a session. */
+export interface ReceiveLaneOptions {
+  channel: Channel;
+  engine: Engine;
+  codec: Codec;
+  received: ReceivedTree;
+  placement: Placement;
+  account: StageAccount;
+  /** Large files under way, by {@linkcode entryKey}. */
+  large: Map<number, LargeTarget>;
+  /** Small files that were asked for again, and how often, by {@linkcode entryKey}. */
+  resends: Map<number, number>;
+  /** A batch once it is planned; `undefined` if it is settled already. Throws `protocol` for one that cannot exist. */
+  plannedBatch: (number: number) => ReceiveBatch | undefined | Promise<ReceiveBatch | undefined>;
+  askAgain: (batch: number, entry: number, extent: number) => void;
+  /** Content bytes verified and written. */
+  onPlaced: (bytes: number) => void;
+}
+
+/** A write to disk that has been started; `settle` follows when it is done. */
+interface Writing {
+  pending: Pending;
+  settle: () => void;
+}
+
+export class ReceiveLane {
+  readonly #options: ReceiveLaneOptions;
+
+  constructor(options: ReceiveLaneOptions) {
+    this.#options = options;
+  }
+
+  /** Receives until the sender ends the connection between two frames. @throws {RcopyError} `peer-lost`, `protocol`, `no-space` … */
+  async run(): Promise<void> {
+    const { channel, codec, account } = this.#options;
+    using reader = new DataReader(channel, codec);
+    let writing: Writing | undefined;
+    try {
+      for (;;) {
+        const began = performance.now();
+        const frame = await reader.next();
+        account.book("network", began);
+        if (!frame) break;
+        const next = await this.#take(frame);
+        if (writing) await this.#finish(writing);
+        writing = next;
+        // Only one write is under way while the next frame arrives: its slice is the one that the reader leaves alone.
+        if (writing && frame.message.kind === "bundle") writing = await this.#finish(writing);
+      }
+    } finally {
+      if (writing) await this.#finish(writing);
+    }
+  }
+
+  async #finish(writing: Writing): Promise<undefined> {
+    const began = performance.now();
+    await writing.pending.finish();
+    writing.settle();
+    this.#options.account.book("place", began);
+  }
+
+  async #take(frame: DataFrame): Promise<Writing | undefined> {
+    const { message } = frame;
+    const began = performance.now();
+    const large = message.kind === "extent"
+      ? this.#options.large.get(entryKey(message.batch, message.entry))
+      : undefined;
+    const batch = large ? undefined : await this.#options.plannedBatch(message.batch);
+    const planned = this.#options.account.book("place", began);
+    try {
+      if (message.kind === "bundle") return this.#takeBundle(message, batch, frame);
+      return this.#takeExtent(message, large ?? this.#newLarge(message, batch), frame);
+    } finally {
+      this.#options.account.book("place", planned);
+    }
+  }
+
+  // ---- bundles
+
+  #takeBundle(message: Bundle, batch: ReceiveBatch | undefined, frame: DataFrame): Writing | undefined {
+    if (!batch) {
+      this.#ignoreLate(message.batch);
+      return undefined;
+    }
+    const { codec } = this.#options;
+    const { offsets, sizes } = this.#layOut(message, batch, frame);
+    const began = performance.now();
+    const hashes = hashFilesInPlace(codec, offsets, sizes);
+    this.#options.account.book("hash", began);
+    const writes: FileWrite[] = [];
+    const builds: BuildPlace[] = [];
+    const entries: number[] = [];
+    const contents: Uint8Array[] = [];
+    for (let i = 0; i < offsets.length; i++) {
+      const entry = message.entries[i]!;
+      if (batch.states[entry] === EntryState.failed) continue;
+      const content = hashes.subarray(i * hashBytes, (i + 1) * hashBytes);
+      if (!sameHash(content, message.hashes, i * hashBytes)) {
+        this.#corruptSmall(batch, entry);
+        continue;
+      }
+      const name = batch.name(entry);
+      const built = this.#options.placement.buildPlace(batch.directoryOf(entry), name);
+      builds.push(built);
+      entries.push(entry);
+      contents.push(content);
+      writes.push({
+        directory: built.directory,
+        name: built.name,
+        mode: batch.manifest.modes[entry]!,
+        mtime: batch.mtime(entry),
+        offset: offsets[i]!,
+        size: sizes[i]!,
+      });
+    }
+    const pending = this.#options.engine.createFiles(writes, codec.memory);
+    return { pending, settle: () => this.#settleBundle(batch, { writes, builds, entries, contents }) };
+  }
+
+  /** Where each file of a bundle lies. @throws {RcopyError} `protocol` when entries or sizes are not the manifest's */
+  #layOut(message: Bundle, batch: ReceiveBatch, frame: DataFrame): { offsets: number[]; sizes: number[] } {
+    const offsets: number[] = [];
+    const sizes: number[] = [];
+    let offset = frame.payloadOffset;
+    for (const entry of message.entries) {
+      if (entry >= batch.count) throw unexpected(batch.number, entry, "which it does not have");
+      const size = batch.size(entry);
+      const state = batch.states[entry];
+      if (batch.manifest.kinds[entry] !== EntryKind.file || size > extentBytes) {
+        throw unexpected(batch.number, entry, "which is no small file");
+      }
+      if (state !== EntryState.wanted && state !== EntryState.failed) {
+        throw unexpected(batch.number, entry, "which is not wanted");
+      }
+      offsets.push(offset);
+      sizes.push(size);
+      offset += size;
+    }
+    const bytes = offset - frame.payloadOffset;
+    if (bytes !== frame.payloadBytes) {
+      throw new RcopyError(
+        "protocol",
+        `a bundle has ${frame.payloadBytes} bytes where its files have ${bytes}`,
+      );
+    }
+    return { offsets, sizes };
+  }
+
+  #corruptSmall(batch: ReceiveBatch, entry: number): void {
+    const { resends, received, askAgain } = this.#options;
+    const key = entryKey(batch.number, entry);
+    const times = (resends.get(key) ?? 0) + 1;
+    if (times > resendsMax) {
+      resends.delete(key);
+      received.fail(batch, entry, corrupt());
+      return;
+    }
+    resends.set(key, times);
+    askAgain(batch.number, entry, 0);
+  }
+
+  #settleBundle(
+    batch: ReceiveBatch,
+    done: { writes: FileWrite[]; builds: BuildPlace[]; entries: number[]; contents: Uint8Array[] },
+  ): void {
+    const { placement, received, onPlaced } = this.#options;
+    for (const [i, write] of done.writes.entries()) {
+      const entry = done.entries[i]!;
+      // The sender may have given the entry up while it was being written.
+      const isFailed = batch.states[entry] === EntryState.failed;
+      if (isFailed && write.error === undefined) placement.discard(done.builds[i]!);
+      if (isFailed) continue;
+      try {
+        if (write.error) throw write.error;
+        placement.publish(done.builds[i]!, batch.directoryOf(entry), batch.name(entry));
+      } catch (thrown) {
+        received.fail(batch, entry, asEntryError(thrown));
+        continue;
+      }
+      onPlaced(write.size);
+      received.place(batch, entry, done.contents[i]!);
+    }
+  }
+
+  // ---- extents
+
+  /** The first extent of a large file: its file is created. `undefined` if it failed, now or before. */
+  #newLarge(message: Extent, batch: ReceiveBatch | undefined): LargeTarget | undefined {
+    if (!batch) {
+      this.#ignoreLate(message.batch);
+      return undefined;
+    }
+    const { entry } = message;
+    if (entry >= batch.count) throw unexpected(batch.number, entry, "which it does not have");
+    if (batch.manifest.kinds[entry] !== EntryKind.file || batch.size(entry) <= extentBytes) {
+      throw unexpected(batch.number, entry, "which is no large file");
+    }
+    if (batch.states[entry] === EntryState.failed) return undefined;
+    if (batch.states[entry] !== EntryState.wanted) {
+      throw unexpected(batch.number, entry, "which is not wanted");
+    }
+    const { engine, codec, placement, received, large } = this.#options;
+    const held = received.hold(batch, entry);
+    try {
+      const target = new LargeTarget({ engine, codec, placement, held, mtime: batch.mtime(entry) });
+      large.set(entryKey(batch.number, entry), target);
+      return target;
+    } catch (thrown) {
+      received.failHeld(held, asEntryError(thrown));
+      return undefined;
+    } finally {
+      received.settleIfDone(batch);
+    }
+  }
+
+  #takeExtent(message: Extent, target: LargeTarget | undefined, frame: DataFrame): Writing | undefined {
+    if (!target || target.isEnded) return undefined;
+    const { codec, askAgain } = this.#options;
+    target.check(message, frame.payloadBytes);
+    if (target.has(message.index)) {
+      target.noteVerified(message);
+      this.#finishLarge(target);
+      return undefined;
+    }
+    const began = performance.now();
+    const { offset } = codec.scratch;
+    codec.hash(frame.payloadOffset, frame.payloadBytes, offset);
+    const isSound = sameHash(codec.memory.subarray(offset, offset + hashBytes), message.hash, 0);
+    this.#options.account.book("hash", began);
+    if (!isSound) {
+      if (target.mayAskAgain(message.index)) askAgain(message.batch, message.entry, message.index);
+      else this.#failLarge(target, corrupt());
+      return undefined;
+    }
+    // The message's bytes go with the slice, the settlement may come later.
+    const extent = { ...message, hash: message.hash.slice() };
+    const payload = codec.memory.subarray(frame.payloadOffset, frame.payloadOffset + frame.payloadBytes);
+    const pending = target.write(extent, payload);
+    return {
+      pending: guarded(pending, (error) => this.#failLarge(target, asEntryError(error))),
+      settle: () => {
+        target.written(extent);
+        if (target.isEnded) return;
+        this.#options.onPlaced(payload.length);
+        this.#finishLarge(target);
+      },
+    };
+  }
+
+  #finishLarge(target: LargeTarget): void {
+    if (!target.isComplete) return;
+    this.#options.large.delete(entryKey(target.held.batch, target.held.entry));
+    try {
+      this.#options.received.placeHeld(target.held, target.finish());
+    } catch (thrown) {
+      this.#options.received.failHeld(target.held, asEntryError(thrown));
+    }
+  }
+
+  #failLarge(target: LargeTarget, error: RcopyError): void {
+    if (target.isEnded) return;
+    target.abandon();
+    this.#options.large.delete(entryKey(target.held.batch, target.held.entry));
+    this.#options.received.failHeld(target.held, error);
+  }
+
+  /** Data of a settled batch can only be the rest of a file that failed. */
+  #ignoreLate(batch: number): void {
+    if (this.#options.received.mayComeLate(batch)) return;
+    throw new RcopyError("protocol", `the peer sent data of batch ${batch}, which is settled`);
+  }
+}
+
+/** A pending write whose failure is the failure of its file and not of the lane. */
+function guarded(pending: Pending, onError: (error: unknown) => void): Pending {
+  return {
+    async finish() {
+      try {
+        await pending.finish();
+      } catch (error) {
+        onError(error);
+      }
+    },
+  };
+}
+
+function sameHash(hash: Uint8Array, expected: Uint8Array, at: number): boolean {
+  for (let i = 0; i < hashBytes; i++) if (hash[i] !== expected[at + i]) return false;
+  return true;
+}
+
+function corrupt(): RcopyError {
+  return new RcopyError(
+    "corrupt",
+    `arrived damaged ${resendsMax + 1} times; check memory and network of both machines`,
+  );
+}
+
+function unexpected(batch: number, entry: number, why: string): RcopyError {
+  return new RcopyError("protocol", `the peer sent data of entry ${entry} of batch ${batch}, ${why}`);
+}

@@ -1,0 +1,257 @@
+/** What the receiver has been told of and not settled yet, and the tree hash of what it placed. Mirror of `sent_tree.ts`. */
+import { RcopyError } from "../base/errors.ts";
+import type { Codec } from "../codec/codec.ts";
+import { TreeHash } from "../codec/tree_hash.ts";
+import type { EntryKind } from "../fs/metadata.ts";
+import { wireCodeOf } from "../wire/codes.ts";
+import { settlementEntriesMax } from "../wire/limits.ts";
+import type { Control } from "./control.ts";
+import type { EntryHasher } from "./entry_hash.ts";
+import type { Outcome } from "./outcome.ts";
+import type { PathPrefixes } from "./paths.ts";
+import { EntryState, type ReceiveBatch } from "./receive_batch.ts";
+import type { TargetDirectory } from "./target_tree.ts";
+
+const noContent = new Uint8Array(16);
+/** More than the entries of a batch: makes one number of a batch and an entry. */
+const keyFactor = 8192;
+/** Settlements of held entries leave together, this long after the first of them at the latest. */
+const flushMs = 5;
+
+/** An entry whose settlement may come after that of its batch. Holds copies: the batch's memory goes with the batch. */
+export interface HeldTarget {
+  batch: number;
+  entry: number;
+  kind: EntryKind;
+  mode: number;
+  size: number;
+  directory: TargetDirectory;
+  name: Uint8Array;
+}
+
+/** One number for an entry of a batch. */
+export function entryKey(batch: number, entry: number): number {
+  return batch * keyFactor + entry;
+}
+
+export interface ReceivedTreeOptions {
+  control: Control;
+  outcome: Outcome;
+  codec: Codec;
+  hasher: EntryHasher;
+  prefixes: PathPrefixes;
+  /** A file or subdirectory in `directory` has been settled. */
+  onSettled: (directory: TargetDirectory) => void;
+  /** Nothing is unsettled at the moment. */
+  onAllSettled: () => void;
+}
+
+export class ReceivedTree {
+  readonly hash = new TreeHash();
+  readonly #options: ReceivedTreeOptions;
+  readonly #batches = new Map<number, ReceiveBatch>();
+  readonly #hashBytes = new Uint8Array(16);
+  /** Settled batches with failed files, for which data may still be on its way. */
+  readonly #failedLate = new Set<number>();
+  #held = 0;
+  #toFlush: { batch: number; entry: number; failed: boolean }[] = [];
+  #flushTimer: number | undefined;
+
+  constructor(options: ReceivedTreeOptions) {
+    this.#options = options;
+  }
+
+  /** Nothing is unsettled. */
+  get isSettled(): boolean {
+    return this.#batches.size === 0 && this.#held === 0;
+  }
+
+  add(batch: ReceiveBatch): void {
+    this.#batches.set(batch.number, batch);
+  }
+
+  /** A batch that is not settled. */
+  find(number: number): ReceiveBatch | undefined {
+    return this.#batches.get(number);
+  }
+
+  /** Whether data of a settled batch is a leftover of files that failed, to be ignored. */
+  mayComeLate(number: number): boolean {
+    return this.#failedLate.has(number);
+  }
+
+  /** A small file, or a link made at once, is in place. `content` is its hash. */
+  place(batch: ReceiveBatch, entry: number, content: Uint8Array): void {
+    const directory = batch.directoryOf(entry);
+    const { kinds, modes } = batch.manifest;
+    this.#count(
+      kinds[entry] as EntryKind,
+      modes[entry]!,
+      batch.size(entry),
+      directory,
+      batch.name(entry),
+      content,
+    );
+    this.#settle(batch, entry, EntryState.placed, directory);
+  }
+
+  /** The content hash of a link. */
+  hashOfLink(text: Uint8Array): Uint8Array {
+    return this.#options.codec.hashBytes(text);
+  }
+
+  /** What is there already is as it should be. */
+  skip(batch: ReceiveBatch, entry: number): void {
+    this.#options.outcome.skipped++;
+    this.#settle(batch, entry, EntryState.skipped, batch.directoryOf(entry));
+  }
+
+  /** An entry of a batch that is not settled fails; without an error, because its directory failed. */
+  fail(batch: ReceiveBatch, entry: number, error?: RcopyError): void {
+    const directory = batch.directoryOf(entry);
+    this.#options.outcome.failed++;
+    if (error) this.#report(batch.number, entry, directory, batch.name(entry), error);
+    if (batch.manifest.kinds[entry] === 1) this.#failedLate.add(batch.number);
+    this.#settle(batch, entry, EntryState.failed, directory);
+  }
+
+  /** The entry will be settled by {@linkcode placeHeld} or {@linkcode failHeld}. */
+  hold(batch: ReceiveBatch, entry: number): HeldTarget {
+    batch.states[entry] = EntryState.held;
+    batch.unsettled--;
+    this.#held++;
+    return {
+      batch: batch.number,
+      entry,
+      kind: batch.manifest.kinds[entry] as EntryKind,
+      mode: batch.manifest.modes[entry]!,
+      size: batch.size(entry),
+      directory: batch.directoryOf(entry),
+      name: batch.name(entry).slice(),
+    };
+  }
+
+  placeHeld(held: HeldTarget, content: Uint8Array = noContent): void {
+    this.#count(held.kind, held.mode, held.size, held.directory, held.name, content);
+    this.#settleHeld(held, EntryState.placed);
+  }
+
+  failHeld(held: HeldTarget, error: RcopyError): void {
+    this.#options.outcome.failed++;
+    this.#report(held.batch, held.entry, held.directory, held.name, error);
+    if (held.kind === 1) this.#failedLate.add(held.batch);
+    this.#settleHeld(held, EntryState.failed);
+  }
+
+  /** The sender says that it cannot send an entry: as {@linkcode fail}, without telling it again. */
+  failAtSource(batch: ReceiveBatch, entry: number, error: RcopyError): void {
+    const directory = batch.directoryOf(entry);
+    const path = this.#options.prefixes.show(directory, batch.name(entry));
+    this.#options.outcome.report(path, error.code, error.message);
+    this.fail(batch, entry);
+  }
+
+  failHeldAtSource(held: HeldTarget, error: RcopyError): void {
+    const path = this.#options.prefixes.show(held.directory, held.name);
+    this.#options.outcome.report(path, error.code, error.message);
+    this.#options.outcome.failed++;
+    this.#failedLate.add(held.batch);
+    this.#settleHeld(held, EntryState.failed);
+  }
+
+  /** Tells the sender of a batch whose plan is made and of which nothing is left but held entries. */
+  settleIfDone(batch: ReceiveBatch): void {
+    if (!batch.isPlanned || batch.unsettled > 0 || !this.#batches.delete(batch.number)) return;
+    const failed: number[] = [];
+    const held: number[] = [];
+    for (let i = 0; i < batch.count; i++) {
+      if (batch.states[i] === EntryState.failed) failed.push(i);
+      else if (batch.states[i] === EntryState.held) held.push(i);
+    }
+    const { control } = this.#options;
+    control.send({
+      kind: "batchSettled",
+      batch: batch.number,
+      failed: Uint32Array.from(failed),
+      held: Uint32Array.from(held),
+    });
+    control.send({ kind: "credit", bytes: batch.creditBytes });
+    if (this.isSettled) this.#options.onAllSettled();
+  }
+
+  /** Sends the settlements of held entries that wait to be sent. */
+  flush(): void {
+    clearTimeout(this.#flushTimer);
+    this.#flushTimer = undefined;
+    const settled = this.#toFlush;
+    if (settled.length === 0) return;
+    this.#toFlush = [];
+    this.#options.control.send({
+      kind: "heldSettled",
+      batches: Uint32Array.from(settled, (one) => one.batch),
+      entries: Uint32Array.from(settled, (one) => one.entry),
+      failed: Uint8Array.from(settled, (one) => one.failed ? 1 : 0),
+    });
+  }
+
+  /** Nothing will be sent any more. */
+  stop(): void {
+    clearTimeout(this.#flushTimer);
+    this.#toFlush = [];
+  }
+
+  #settle(batch: ReceiveBatch, entry: number, state: number, directory: TargetDirectory): void {
+    batch.states[entry] = state;
+    batch.unsettled--;
+    directory.pending--;
+    this.#options.onSettled(directory);
+    this.settleIfDone(batch);
+  }
+
+  #settleHeld(held: HeldTarget, state: number): void {
+    this.#held--;
+    const batch = this.#batches.get(held.batch);
+    if (batch) {
+      batch.states[held.entry] = state;
+    } else {
+      this.#toFlush.push({ batch: held.batch, entry: held.entry, failed: state === EntryState.failed });
+      if (this.#toFlush.length >= settlementEntriesMax) this.flush();
+      else this.#flushTimer ??= setTimeout(() => this.flush(), flushMs);
+    }
+    if (held.kind === 1) {
+      held.directory.pending--;
+      this.#options.onSettled(held.directory);
+    }
+    if (this.isSettled) this.#options.onAllSettled();
+  }
+
+  #count(
+    kind: EntryKind,
+    mode: number,
+    size: number,
+    directory: TargetDirectory,
+    name: Uint8Array,
+    content: Uint8Array,
+  ): void {
+    const prefix = this.#options.prefixes.of(directory);
+    this.#options.hasher.hash({ kind, mode, size, content, prefix, name }, this.#hashBytes, 0);
+    this.hash.add(this.#hashBytes);
+    this.#options.outcome.countPlaced(kind, size);
+  }
+
+  #report(
+    batch: number,
+    entry: number,
+    directory: TargetDirectory,
+    name: Uint8Array,
+    error: RcopyError,
+  ): void {
+    this.#options.outcome.report(this.#options.prefixes.show(directory, name), error.code, error.message);
+    this.#options.control.send({
+      kind: "failure",
+      place: { of: "entry", batch, entry },
+      code: wireCodeOf[error.code],
+      text: error.message,
+    });
+  }
+}

@@ -1,0 +1,122 @@
+/** What lanes send next. */
+import type { Codec } from "../codec/codec.ts";
+import { EntryKind } from "../fs/metadata.ts";
+import type { Engine } from "../io/engine.ts";
+import { bundleFilesMax, extentBytes } from "../wire/limits.ts";
+import { LargeSource } from "./large_source.ts";
+import { type SendBatch, SendState } from "./manifest.ts";
+
+/** A bundle is full at this many bytes; a file that is larger, up to an extent, travels alone in one. */
+const bundleBytes = 1024 * 1024;
+
+/** Many small files of one batch. */
+export interface BundleJob {
+  of: "bundle";
+  batch: SendBatch;
+  entries: number[];
+  /** Sum of the sizes. */
+  bytes: number;
+}
+
+/** One extent of a large file. */
+export interface ExtentJob {
+  of: "extent";
+  source: LargeSource;
+  index: number;
+}
+
+export type SendJob = BundleJob | ExtentJob;
+
+/** A queue of batches, cut into jobs on demand, from which any number of lanes take. */
+export class SendPlan {
+  readonly #engine: Engine;
+  readonly #codec: Codec;
+  #batches: SendBatch[] = [];
+  #cursor = 0;
+  readonly #large: LargeSource[] = [];
+  readonly #again: SendJob[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #ended = false;
+
+  constructor(engine: Engine, codec: Codec) {
+    this.#engine = engine;
+    this.#codec = codec;
+  }
+
+  /** Adds a batch whose wanted entries are marked. */
+  add(batch: SendBatch): void {
+    this.#batches.push(batch);
+    this.#wake();
+  }
+
+  /** Puts a job before all others: what must be sent again, or what a lost lane had taken. */
+  addAgain(job: SendJob): void {
+    this.#again.push(job);
+    this.#wake();
+  }
+
+  /** No job will come any more. */
+  end(): void {
+    this.#ended = true;
+    this.#wake();
+  }
+
+  /** The next job; `undefined` when there is none at the moment. */
+  next(): SendJob | undefined {
+    const again = this.#again.shift();
+    if (again) return again;
+    for (;;) {
+      const large = this.#large[0];
+      if (large) {
+        if (large.failure === undefined && large.next < large.extents) {
+          return { of: "extent", source: large, index: large.next++ };
+        }
+        this.#large.shift();
+        continue;
+      }
+      const batch = this.#batches[0];
+      if (!batch) return undefined;
+      const job = this.#nextBundle(batch);
+      if (this.#cursor >= batch.count) {
+        this.#batches.shift();
+        this.#cursor = 0;
+      }
+      if (job) return job;
+    }
+  }
+
+  /** Waits until `next` may have a job; false once nothing will come. */
+  async wait(): Promise<boolean> {
+    if (this.#ended) return false;
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return !this.#ended;
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /** Gathers small files from the cursor on; large ones that it meets are queued behind the bundle. */
+  #nextBundle(batch: SendBatch): BundleJob | undefined {
+    const { kinds, sizes } = batch.columns;
+    const entries: number[] = [];
+    let bytes = 0;
+    for (; this.#cursor < batch.count; this.#cursor++) {
+      const entry = this.#cursor;
+      if (kinds[entry] !== EntryKind.file || batch.states[entry] !== SendState.wanted) continue;
+      const size = sizes[entry]!;
+      if (size > extentBytes) {
+        const source = new LargeSource(this.#engine, this.#codec, batch, entry);
+        batch.large.set(entry, source);
+        this.#large.push(source);
+        if (entries.length === 0) continue;
+        this.#cursor++;
+        break;
+      }
+      if (entries.length > 0 && (bytes + size > bundleBytes || entries.length === bundleFilesMax)) break;
+      entries.push(entry);
+      bytes += size;
+    }
+    return entries.length > 0 ? { of: "bundle", batch, entries, bytes } : undefined;
+  }
+}

@@ -1,0 +1,336 @@
+/**
+ * The sending side of one session. The mirror image is `receiver.ts`.
+ *  1. scan     batches, within the credit, to control
+ *  2. plan     what is wanted of each batch becomes jobs
+ *  3. lanes    read, hash, write (`send_lane.ts`)
+ *  4. settle   what the receiver placed goes into counts and tree hash, what it holds is remembered
+ *  5. receipt  compared with what this side counted; the answer is the last message
+ */
+import { RcopyError } from "../base/errors.ts";
+import { showPeerText } from "../base/show.ts";
+import { Codec } from "../codec/codec.ts";
+import type { Engine } from "../io/engine.ts";
+import type { Channel } from "../net/channel.ts";
+import { errorCodeOf, wireCodeOf } from "../wire/codes.ts";
+import type { Failure, Hello, Message, Receipt, Resend, Wants } from "../wire/messages.ts";
+import { resendsMax } from "../wire/limits.ts";
+import type { Control } from "./control.ts";
+import { EntryHasher } from "./entry_hash.ts";
+import { errorOfClose, type SessionEnd, SessionTasks } from "./session_tasks.ts";
+import type { EventSink, ProgressSnapshot, TransferSummary } from "./events.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { oneEntryBytesMax, SendBatch, SendState } from "./manifest.ts";
+import { Outcome } from "./outcome.ts";
+import { PathPrefixes } from "./paths.ts";
+import { Scan } from "./scan.ts";
+import { SendLane } from "./send_lane.ts";
+import { SendPlan } from "./send_plan.ts";
+import { SentTree } from "./sent_tree.ts";
+import { afterMessage, type SessionState } from "./session.ts";
+import type { SourceRoots } from "./source_roots.ts";
+import type { SourceDirectory } from "./source_tree.ts";
+import { StageAccount } from "./stages.ts";
+
+/** Message bytes of a batch, and entries of the first one: small, so that content follows at once; it doubles. */
+const batchBytes = 64 * 1024;
+const firstBatchEntries = 64;
+const laterBatchEntriesMax = 2048;
+
+export interface SenderOptions {
+  control: Control;
+  /** What the receiver said of itself. */
+  peer: Hello;
+  engine: Engine;
+  roots: SourceRoots;
+  timeoutMs: number;
+  emit: EventSink;
+  signal: AbortSignal;
+  /** Whether a directory is the receiver's destination. */
+  isDestination: (device: number, inode: bigint) => boolean;
+}
+
+export class Sender {
+  readonly #options: SenderOptions;
+  readonly #control: Control;
+  readonly #codec = Codec.open();
+  readonly #tree: SentTree;
+  readonly #outcome: Outcome;
+  readonly #prefixes = new PathPrefixes();
+  readonly #hasher: EntryHasher;
+  readonly #plan: SendPlan;
+  readonly #account = new StageAccount();
+  readonly #tasks: SessionTasks;
+  readonly #lanes: Channel[] = [];
+  readonly #began = performance.now();
+  #state: SessionState = "open";
+  #credit: number;
+  #creditGrew: (() => void) | undefined;
+  #batches = 0;
+  #entries = 0;
+  #bytesListed = 0;
+  #bytesWanted = 0;
+  #bytesSent = 0;
+  #resends = new Map<string, number>();
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+    this.#control = options.control;
+    this.#credit = options.peer.creditBytes;
+    this.#outcome = new Outcome(options.emit);
+    this.#tree = new SentTree(this.#outcome);
+    this.#hasher = new EntryHasher(this.#codec);
+    this.#plan = new SendPlan(options.engine, this.#codec);
+    this.#tasks = new SessionTasks(options.control, this.#lanes, options.signal);
+  }
+
+  /** A data connection of this session; it is used from now on, and closed with the session. */
+  addLane(channel: Channel): void {
+    this.#lanes.push(channel);
+    const { engine } = this.#options;
+    const lane = new SendLane({
+      channel,
+      engine,
+      codec: this.#codec,
+      plan: this.#plan,
+      hasher: this.#hasher,
+      prefixes: this.#prefixes,
+      account: this.#account,
+      onFailed: (batch, entry, error) => this.#entryFailed(batch, entry, error),
+      onSent: (bytes) => this.#bytesSent += bytes,
+    });
+    this.#tasks.start(() => lane.run());
+  }
+
+  /** Runs the session to its end. @throws {RcopyError} whatever ended it without an agreed receipt */
+  async run(): Promise<TransferSummary> {
+    const { options, control } = { options: this.#options, control: this.#control };
+    using _heartbeat = new Heartbeat({
+      timeoutMs: Math.min(options.timeoutMs, options.peer.timeoutMs),
+      bytesReceived: () => this.#lanes.reduce((sum, lane) => sum + lane.bytesRead, control.channel.bytesRead),
+      ping: () => control.send({ kind: "ping" }),
+      onTick: () => options.emit({ type: "progress", progress: this.#progress() }),
+      onTimeout: (error) => this.#tasks.fail(error),
+    });
+    this.#tasks.start(() => control.readMessages((message) => this.#onMessage(message)));
+    this.#tasks.start(() => this.#scan());
+    const end = await this.#tasks.ended();
+    this.#plan.end();
+    this.#creditGrew?.();
+    await this.#tasks.close(end);
+    this.#tree.release();
+    this.#codec[Symbol.dispose]();
+    if (end.error) throw end.error;
+    options.emit({ type: "progress", progress: this.#progress() });
+    return this.#summary();
+  }
+
+  // ---- 1. scan
+
+  async #scan(): Promise<void> {
+    const { engine, roots, isDestination, peer } = this.#options;
+    using scan = new Scan(engine, roots, {
+      onSkipped: (directory, name, error) => this.#notListed(directory, name, error),
+      isDestination,
+    });
+    for (let entries = firstBatchEntries;; entries = Math.min(entries * 2, laterBatchEntriesMax)) {
+      await this.#creditFor(oneEntryBytesMax);
+      if (this.#tasks.hasEnded) return;
+      const began = performance.now();
+      const room = {
+        bytes: Math.min(batchBytes, this.#credit),
+        entries: Math.min(entries, peer.batchEntries),
+      };
+      const batch = new SendBatch(this.#batches, room);
+      const more = scan.fill(batch);
+      if (!batch.isEmpty) this.#announce(batch);
+      this.#account.book("scan", began);
+      if (!more) break;
+      await this.#control.flushed();
+    }
+    this.#control.send({
+      kind: "manifestEnd",
+      batches: this.#batches,
+      entries: this.#entries,
+      bytes: BigInt(this.#bytesListed),
+    });
+    this.#state = "listed";
+  }
+
+  async #creditFor(bytes: number): Promise<void> {
+    while (this.#credit < bytes && !this.#tasks.hasEnded) {
+      await new Promise<void>((resolve) => this.#creditGrew = resolve);
+    }
+  }
+
+  #announce(batch: SendBatch): void {
+    const message = batch.toMessage();
+    this.#tree.announce(batch, this.#hasher, this.#prefixes, this.#codec);
+    this.#credit -= this.#control.send(message);
+    this.#batches++;
+    this.#entries += batch.count;
+    for (let i = 0; i < batch.count; i++) {
+      this.#bytesListed += batch.columns.kinds[i] === 1 ? batch.columns.sizes[i]! : 0;
+    }
+    if (this.#options.peer.wantsAll) {
+      batch.states.fill(SendState.wanted, 0, batch.count);
+      this.#wanted(batch);
+    }
+  }
+
+  #notListed(directory: SourceDirectory, name: Uint8Array, error: RcopyError): void {
+    if (error.code !== "not-sent") this.#outcome.failed++;
+    this.#outcome.report(this.#prefixes.show(directory, name), error.code, error.message);
+    this.#control.send({
+      kind: "failure",
+      place: { of: "name", directory: directory.number, name: name.slice() },
+      code: wireCodeOf[error.code],
+      text: error.message,
+    });
+  }
+
+  // ---- 2. plan
+
+  #wanted(batch: SendBatch): void {
+    const { kinds, sizes } = batch.columns;
+    for (let i = 0; i < batch.count; i++) {
+      if (kinds[i] === 1 && batch.states[i] === SendState.wanted) this.#bytesWanted += sizes[i]!;
+    }
+    this.#plan.add(batch);
+  }
+
+  #onWants(message: Wants): void {
+    const batch = this.#tree.batch(message.batch);
+    if (batch.isPlanned || this.#options.peer.wantsAll) {
+      throw new RcopyError("protocol", `the peer said twice what it wants of batch ${message.batch}`);
+    }
+    batch.isPlanned = true;
+    for (let i = 0; i < batch.count; i++) {
+      const wanted = message.all || ((message.bitmap[i >> 3] ?? 0) >> (i & 7) & 1) === 1;
+      batch.states[i] = wanted ? SendState.wanted : SendState.unwanted;
+    }
+    this.#wanted(batch);
+  }
+
+  /** An entry of the manifest that cannot be read as it was listed. */
+  #entryFailed(batch: SendBatch, entry: number, error: RcopyError): void {
+    batch.states[entry] = SendState.failed;
+    this.#outcome.report(
+      this.#prefixes.show(batch.directoryOf(entry), batch.columns.name(entry)),
+      error.code,
+      error.message,
+    );
+    this.#control.send({
+      kind: "failure",
+      place: { of: "entry", batch: batch.number, entry },
+      code: wireCodeOf[error.code],
+      text: error.message,
+    });
+  }
+
+  // ---- 4. settle
+
+  /** Handles one message at once, without waiting for anything; false ends the reading. */
+  #onMessage(message: Message): boolean {
+    this.#state = afterMessage("sender", this.#state, message.kind);
+    switch (message.kind) {
+      case "credit":
+        this.#credit += message.bytes;
+        this.#creditGrew?.();
+        return true;
+      case "wants":
+        this.#onWants(message);
+        return true;
+      case "failure":
+        this.#onFailure(message);
+        return true;
+      case "resend":
+        this.#onResend(message);
+        return true;
+      case "batchSettled":
+        this.#tree.settle(message);
+        return true;
+      case "heldSettled":
+        this.#tree.settleHeld(message);
+        return true;
+      case "receipt":
+        this.#tasks.end(this.#compare(message));
+        return false;
+      case "close":
+        this.#tasks.fail(errorOfClose(message));
+        return false;
+      default:
+        return true;
+    }
+  }
+
+  #onFailure(message: Failure): void {
+    if (message.place.of !== "entry") {
+      throw new RcopyError("protocol", "a receiver reports failures by entry only");
+    }
+    const { batch, entry } = message.place;
+    const path = this.#tree.pathOf(batch, entry, this.#prefixes);
+    this.#outcome.report(path, errorCodeOf(message.code), showPeerText(message.text));
+  }
+
+  #onResend({ batch: number, entry, extent }: Resend): void {
+    const key = `${number}/${entry}/${extent}`;
+    const times = (this.#resends.get(key) ?? 0) + 1;
+    if (times > resendsMax) {
+      throw new RcopyError("protocol", `the peer asked more than ${resendsMax} times for one extent again`);
+    }
+    this.#resends.set(key, times);
+    const large = this.#tree.large(number, entry);
+    if (large) {
+      if (extent >= large.extents || extent >= large.next) {
+        throw new RcopyError("protocol", `the peer asked again for extent ${extent}, which was not sent`);
+      }
+      this.#plan.addAgain({ of: "extent", source: large, index: extent });
+      return;
+    }
+    const batch = this.#tree.batch(number);
+    if (batch.states[entry] !== SendState.sent || batch.columns.kinds[entry] !== 1) {
+      throw new RcopyError(
+        "protocol",
+        `the peer asked again for entry ${entry} of batch ${number}, which was not sent`,
+      );
+    }
+    this.#plan.addAgain({ of: "bundle", batch, entries: [entry], bytes: batch.columns.sizes[entry]! });
+  }
+
+  // ---- 5. receipt
+
+  #compare(receipt: Receipt): SessionEnd {
+    const why = this.#tree.whyDisagree(receipt);
+    if (why === undefined) return { close: { kind: "close", code: 0, text: "" } };
+    const error = new RcopyError(
+      "integrity",
+      `the two ends disagree about what was copied: ${why}; copy it again`,
+    );
+    return { error, close: { kind: "close", code: wireCodeOf.integrity, text: error.message } };
+  }
+
+  #summary(): TransferSummary {
+    const { channel } = this.#control;
+    const channels = [channel, ...this.#lanes];
+    return this.#outcome.summary("sender", {
+      wireBytes: channels.reduce((sum, one) => sum + one.bytesRead + one.bytesWritten, 0),
+      elapsedMs: performance.now() - this.#began,
+      treeHash: this.#tree.hash.toString(),
+    });
+  }
+
+  #progress(): ProgressSnapshot {
+    return {
+      role: "sender",
+      elapsedMs: performance.now() - this.#began,
+      bytesDone: this.#bytesSent,
+      bytesTotal: Math.max(this.#bytesWanted, this.#bytesSent),
+      entriesDone: this.#outcome.settled,
+      entriesTotal: this.#entries,
+      growing: this.#state === "open",
+      skipped: this.#outcome.skipped,
+      failed: this.#outcome.failed,
+      limitedBy: this.#account.bottleneck(),
+    };
+  }
+}

@@ -1,0 +1,114 @@
+/** The directories of the destination, from their announcement until they are complete. */
+import { RcopyError } from "../base/errors.ts";
+import type { EntryName } from "../fs/entry_name.ts";
+import type { Timestamp } from "../fs/metadata.ts";
+import type { Directory } from "../io/engine.ts";
+import { NameSet } from "./name_set.ts";
+import type { PathNode } from "./paths.ts";
+import type { HeldTarget } from "./received_tree.ts";
+
+/** A link that waits until everything else in its directory is there. */
+export interface HeldLink {
+  held: HeldTarget;
+  text: Uint8Array;
+  mtime: Timestamp;
+}
+
+export class TargetDirectory implements PathNode {
+  readonly number: number;
+  readonly parent: TargetDirectory | undefined;
+  readonly name: EntryName;
+  readonly mode: number;
+  readonly mtime: Timestamp;
+  /**
+   * `announced`: not planned yet. `existing`: was there before. `fresh`: made by this run, in private.
+   * `failed`: cannot be had, and nothing below it either.
+   */
+  origin: "announced" | "existing" | "fresh" | "failed" = "announced";
+  handle: Directory | undefined;
+  /** Device of its file system. */
+  device = 0;
+  /** A topmost fresh directory is made under this name in the private area, and renamed when it is complete. */
+  stagedAs: EntryName | undefined;
+  /** Its own entry, which is settled with it; the root has none. */
+  held: HeldTarget | undefined;
+  /** Files and subdirectories in it that are not settled. */
+  pending = 0;
+  /** The manifest will not name it again. */
+  closed = false;
+  completed = false;
+  links: HeldLink[] = [];
+  names: NameSet | undefined = new NameSet();
+
+  constructor(place: {
+    number: number;
+    parent: TargetDirectory | undefined;
+    name: Uint8Array;
+    mode: number;
+    mtime: Timestamp;
+  }) {
+    this.number = place.number;
+    this.parent = place.parent;
+    this.name = place.name as EntryName;
+    this.mode = place.mode;
+    this.mtime = place.mtime;
+  }
+}
+
+/** Directories by number; one leaves when it is complete. */
+export class TargetTree {
+  readonly root: TargetDirectory;
+  readonly #open = new Map<number, TargetDirectory>();
+  #nextNumber = 1;
+
+  constructor(handle: Directory, device: number) {
+    this.root = new TargetDirectory({
+      number: 0,
+      parent: undefined,
+      name: new Uint8Array(0),
+      mode: 0,
+      mtime: { seconds: 0, nanos: 0 },
+    });
+    this.root.handle = handle;
+    this.root.device = device;
+    this.root.origin = "existing";
+    this.#open.set(0, this.root);
+  }
+
+  /** A directory that the manifest may still name. @throws {RcopyError} `protocol` */
+  open(number: number): TargetDirectory {
+    const directory = this.#open.get(number);
+    if (!directory || directory.closed) {
+      const why = number < this.#nextNumber ? "which is closed" : "which was never announced";
+      throw new RcopyError("protocol", `the manifest names directory ${number}, ${why}`);
+    }
+    return directory;
+  }
+
+  /** Any directory that is not complete, for reports. */
+  find(number: number): TargetDirectory | undefined {
+    return this.#open.get(number);
+  }
+
+  /** Gives the next number to a directory that the manifest announces. */
+  announce(parent: TargetDirectory, name: Uint8Array, mode: number, mtime: Timestamp): TargetDirectory {
+    const directory = new TargetDirectory({
+      number: this.#nextNumber++,
+      parent,
+      name: name.slice(),
+      mode,
+      mtime,
+    });
+    this.#open.set(directory.number, directory);
+    return directory;
+  }
+
+  remove(directory: TargetDirectory): void {
+    this.#open.delete(directory.number);
+  }
+
+  /** Directories that are not complete, deepest first. */
+  deepestFirst(): TargetDirectory[] {
+    return [...this.#open.values()].sort((a, b) => b.number - a.number);
+  }
+}
