@@ -33,6 +33,11 @@ export class Control {
   }
 
   /** Queues a message; it leaves as soon as those before it have left. Errors appear in {@linkcode flushed}. */
+  /** Bytes of the frame that brought the message at hand, header included. */
+  get lastMessageBytes(): number {
+    return this.#splitter.lastFrameBytes;
+  }
+
   send(message: Message): number {
     const frame = encodeFrame(message) as Uint8Array<ArrayBuffer>;
     this.#outgoing.push(frame);

@@ -16,7 +16,7 @@ export interface HeartbeatOptions {
 
 /** Runs from construction until it is disposed. */
 export class Heartbeat implements Disposable {
-  readonly #timer: number;
+  readonly #timer: ReturnType<typeof setInterval>;
 
   constructor(options: HeartbeatOptions) {
     let seenBytes = -1;

@@ -146,7 +146,7 @@ export class Placement {
     if (held) this.#finishDirectory(directory, held, received);
     if (!directory.parent) return;
     const area = this.#areas.get(directory.device);
-    if (area?.within === directory.handle) this.#closeForeignArea(directory.device, area);
+    if (area && area.within === directory.handle) this.#closeForeignArea(directory.device, area);
     this.#engine.closeDirectory(directory.handle!);
   }
 

@@ -55,7 +55,7 @@ export class ReceivedTree {
   readonly #failedLate = new Set<number>();
   #held = 0;
   #toFlush: { batch: number; entry: number; failed: boolean }[] = [];
-  #flushTimer: number | undefined;
+  #flushTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: ReceivedTreeOptions) {
     this.#options = options;

@@ -44,7 +44,7 @@ export class Server {
   readonly #sessions = new Map<string, Session>();
   readonly #running = new Set<Promise<void>>();
   readonly #ended = Promise.withResolvers<TransferSummary>();
-  #returnTimer: number | undefined;
+  #returnTimer: ReturnType<typeof setTimeout> | undefined;
   #hasReceipt = false;
 
   constructor(options: ServeOptions) {

@@ -110,7 +110,7 @@ async function drain(channel: Channel): Promise<void> {
 
 /** Waits for a promise, at most for the farewell, whatever becomes of it. */
 async function withinFarewell(promise: Promise<void>): Promise<void> {
-  let timer = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const deadline = new Promise<void>((resolve) => timer = setTimeout(resolve, farewellMs));
   await Promise.race([promise.catch(() => {}), deadline]);
   clearTimeout(timer);
