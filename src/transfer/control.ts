@@ -6,7 +6,7 @@
  */
 import { RcopyError } from "../base/errors.ts";
 import type { Channel } from "../net/channel.ts";
-import { encodeFrame, FrameSplitter } from "../wire/frame.ts";
+import { encodeFrame, type FrameSplitter } from "../wire/frame.ts";
 import type { Message } from "../wire/messages.ts";
 
 const readBytes = 256 * 1024;

@@ -1,5 +1,5 @@
 /** A file above the extent grid while it is being sent. */
-import { asRcopyError, RcopyError } from "../base/errors.ts";
+import { asRcopyError, type RcopyError } from "../base/errors.ts";
 import type { Codec } from "../codec/codec.ts";
 import type { Engine, SourceFile } from "../io/engine.ts";
 import { extentBytes } from "../wire/limits.ts";

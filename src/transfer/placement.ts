@@ -5,7 +5,7 @@
  *   The topmost fresh directory is made in the private area and renamed into place.
  * Links come last in their directory, then the rename, then the directory's own mode and time.
  */
-import { asRcopyError, RcopyError } from "../base/errors.ts";
+import { asRcopyError, type RcopyError } from "../base/errors.ts";
 import type { EntryName } from "../fs/entry_name.ts";
 import type { Timestamp } from "../fs/metadata.ts";
 import type { Directory, Engine } from "../io/engine.ts";

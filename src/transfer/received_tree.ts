@@ -1,5 +1,5 @@
 /** What the receiver has been told of and not settled yet, and the tree hash of what it placed. Mirror of `sent_tree.ts`. */
-import { RcopyError } from "../base/errors.ts";
+import type { RcopyError } from "../base/errors.ts";
 import type { Codec } from "../codec/codec.ts";
 import { TreeHash } from "../codec/tree_hash.ts";
 import type { EntryKind } from "../fs/metadata.ts";

@@ -1,7 +1,7 @@
 /** A sender that listens: one session after the other, or with `keep` many side by side. */
 import { asRcopyError, type ErrorCode, RcopyError } from "../base/errors.ts";
 import type { Engine } from "../io/engine.ts";
-import { TcpChannel } from "../net/channel.ts";
+import type { TcpChannel } from "../net/channel.ts";
 import type { PeerListener } from "../net/listen.ts";
 import { wireCodeOf } from "../wire/codes.ts";
 import { streamsMax, tokenBytes } from "../wire/limits.ts";

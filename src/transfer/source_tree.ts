@@ -39,9 +39,14 @@ export class SourceDirectory implements PathNode {
   /** Lets go; the last holder closes the handle and lets go of the parent. */
   release(): void {
     // A loop, since the chain may be as deep as the tree.
-    for (let directory: SourceDirectory | undefined = this; directory; directory = directory.parent) {
-      if (--directory.#holders > 0) return;
-      directory.#engine.closeDirectory(directory.handle);
-    }
+    let parent = this.#drop();
+    while (parent) parent = parent.#drop();
+  }
+
+  /** One holder less; the parent, if that was the last one. */
+  #drop(): SourceDirectory | undefined {
+    if (--this.#holders > 0) return undefined;
+    this.#engine.closeDirectory(this.handle);
+    return this.parent;
   }
 }
