@@ -101,6 +101,8 @@ export interface ReceiveOptions extends CommonOptions {
   exists?: ExistsPolicy;
   /** Everything on stable storage before the sender gets its receipt. */
   durable?: boolean;
+  /** Write nothing; report what would be copied by `planned` events. */
+  dryRun?: boolean;
 }
 
 /**
@@ -153,7 +155,8 @@ export async function receive(
   const { engine, reason } = await chooseEngine(options.io ?? "auto");
   using _engine = engine;
   emit({ type: "engine", engine: engine.kind, reason });
-  const destination = openDestination(engine, dest);
+  const { dryRun = false } = options;
+  const destination = openDestination(engine, dest, { dryRun });
   const { signal, release } = interruptible(options.signal);
   try {
     const { exists = "changed", durable = false } = options;
@@ -163,6 +166,7 @@ export async function receive(
       destination,
       exists,
       durable,
+      dryRun,
       streams,
       timeoutMs,
       emit,
@@ -170,7 +174,7 @@ export async function receive(
     });
   } finally {
     release();
-    engine.closeDirectory(destination);
+    if (destination) engine.closeDirectory(destination);
   }
 }
 

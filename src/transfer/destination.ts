@@ -7,8 +7,12 @@ import { isReservedName } from "../fs/entry_name.ts";
 import type { Directory, Engine } from "../io/engine.ts";
 import { destinationError } from "./private_area.ts";
 
-/** Opens DEST, made if it is missing. @throws {RcopyError} `destination`, `no-space`, `read-only`, `permission-flag` */
-export function openDestination(engine: Engine, dest: string): Directory {
+/** Opens DEST; made if it is missing, except in a dry run. @throws {RcopyError} `destination`, `no-space`, `read-only`, `permission-flag` */
+export function openDestination(
+  engine: Engine,
+  dest: string,
+  options: { dryRun: boolean },
+): Directory | undefined {
   const what = `cannot use the destination "${showText(dest)}"`;
   refuseForeignLink(dest, what);
   try {
@@ -16,6 +20,7 @@ export function openDestination(engine: Engine, dest: string): Directory {
   } catch (thrown) {
     if (asRcopyError(thrown).code !== "not-found") throw destinationError(thrown, what);
   }
+  if (options.dryRun) return undefined;
   try {
     Deno.mkdirSync(dest, { recursive: true });
   } catch (cause) {

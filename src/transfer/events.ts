@@ -61,6 +61,8 @@ export type TransferEvent =
   | { type: "connected"; peer: string }
   | { type: "progress"; progress: ProgressSnapshot }
   | { type: "failure"; failure: EntryFailure }
+  /** Under `dryRun`: what would be copied. */
+  | { type: "planned"; path: string; kind: "file" | "directory" | "symbolic link"; size: number }
   | { type: "note"; level: "debug" | "info" | "warn"; message: string }
   | { type: "session-lost"; message: string }
   | { type: "done"; summary: TransferSummary };

@@ -18,9 +18,11 @@ import { errorOfClose } from "./session_tasks.ts";
 export interface FetchOptions {
   engine: Engine;
   addresses: readonly PeerAddress[];
-  destination: Directory;
+  /** Absent only in a dry run. */
+  destination: Directory | undefined;
   exists: ExistsPolicy;
   durable: boolean;
+  dryRun: boolean;
   streams: number;
   timeoutMs: number;
   emit: EventSink;
@@ -29,11 +31,11 @@ export interface FetchOptions {
 
 /** Connects, greets, and receives. @throws {RcopyError} whatever ended the session without an agreed receipt */
 export async function fetchTree(options: FetchOptions): Promise<TransferSummary> {
-  const { engine, destination, streams, timeoutMs, emit, signal } = options;
+  const { engine, destination, timeoutMs, emit, signal } = options;
   const channel = await dialPeer(options.addresses, signal);
   const onAbort = () => channel.close();
   signal.addEventListener("abort", onAbort, { once: true });
-  const hello = receiverHello(engine, destination, { streams, timeoutMs });
+  const hello = receiverHello(engine, destination, options);
   let answer: Hello;
   const lanes: TcpChannel[] = [];
   try {
@@ -58,6 +60,7 @@ export async function fetchTree(options: FetchOptions): Promise<TransferSummary>
     destination,
     exists: options.exists,
     durable: options.durable,
+    dryRun: options.dryRun,
     timeoutMs,
     emit,
     signal,
@@ -70,14 +73,16 @@ export async function fetchTree(options: FetchOptions): Promise<TransferSummary>
 
 function receiverHello(
   engine: Engine,
-  destination: Directory,
-  options: { streams: number; timeoutMs: number },
+  destination: Directory | undefined,
+  options: { streams: number; timeoutMs: number; dryRun: boolean },
 ): Hello {
+  const hello = localHello("receiver", engine, options);
+  if (!destination) return hello;
   const nonce = crypto.getRandomValues(new Uint8Array(16));
   const { device, inode } = engine.identityOf(destination);
   return {
-    ...localHello("receiver", engine, options),
-    wantsAll: isEmptyDirectory(engine, destination),
+    ...hello,
+    wantsAll: !options.dryRun && isEmptyDirectory(engine, destination),
     destinationNonce: nonce,
     destinationHash: new DestinationIdentity(nonce, [readBootId()]).hash(device, inode),
   };

@@ -32,10 +32,11 @@ export class Placement {
   readonly #durable: boolean;
   #heldLinkBytes = 0;
 
-  constructor(engine: Engine, tree: TargetTree, options: { durable: boolean }) {
+  constructor(engine: Engine, tree: TargetTree, options: { durable: boolean; dryRun: boolean }) {
     this.#engine = engine;
     this.#durable = options.durable;
     this.#tree = tree;
+    if (options.dryRun) return;
     removeLeftovers(engine, tree.root.handle!);
     this.#areas.set(tree.root.device, new PrivateArea(engine, tree.root.handle!));
   }
@@ -131,9 +132,10 @@ export class Placement {
     let directory: TargetDirectory | undefined = start;
     while (directory && directory.closed && directory.pending === 0 && !directory.completed) {
       directory.completed = true;
-      if (directory.origin !== "failed") this.#complete(directory, received);
+      if (directory.handle) this.#complete(directory, received);
       this.#tree.remove(directory);
-      if (directory.origin !== "failed" && directory.parent) directory.parent.pending--;
+      // Without an entry to settle, the parent does not wait for it any more.
+      if (directory.held) directory.parent!.pending--;
       directory = directory.parent;
     }
   }

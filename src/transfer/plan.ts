@@ -25,6 +25,9 @@ export interface PlanOptions {
   received: ReceivedTree;
   space: SpaceBudget;
   exists: ExistsPolicy;
+  /** Nothing is made; what would be copied is reported instead. */
+  dryRun: boolean;
+  onImagined: (directory: TargetDirectory, name: Uint8Array, kind: EntryKind, size: number) => void;
   /** Step of times, in nanoseconds, that both ends can keep. */
   mtimeResolutionNs: number;
   /** The states of a batch say what is wanted; called before anything of it is reported as settled. */
@@ -134,6 +137,8 @@ export class Plan {
       this.#fail(batch, entry, decision);
     } else if (wanted.kind === EntryKind.directory) {
       this.#planDirectory(batch, entry, found !== undefined);
+    } else if (this.#options.dryRun && decision !== "skip") {
+      this.#imagine(batch, directory, entry);
     } else if (wanted.kind === EntryKind.link) {
       if (found && decision !== "replace" && this.#sameLink(batch, directory, entry, found)) {
         received.skip(batch, entry);
@@ -156,6 +161,11 @@ export class Plan {
   #planDirectory(batch: ReceiveBatch, entry: number, isThere: boolean): void {
     const { placement, received, space } = this.#options;
     const directory = batch.announced.get(entry)!;
+    if (this.#options.dryRun && !isThere) {
+      directory.origin = "imagined";
+      this.#imagine(batch, directory.parent!, entry);
+      return;
+    }
     try {
       if (isThere) {
         placement.openExisting(directory);
@@ -167,7 +177,14 @@ export class Plan {
       this.#fail(batch, entry, asEntryError(thrown));
       return;
     }
-    directory.held = received.hold(batch, entry);
+    if (this.#options.dryRun) received.skip(batch, entry);
+    else directory.held = received.hold(batch, entry);
+  }
+
+  #imagine(batch: ReceiveBatch, directory: TargetDirectory, entry: number): void {
+    const kind = batch.manifest.kinds[entry] as EntryKind;
+    this.#options.onImagined(directory, batch.name(entry), kind, batch.size(entry));
+    this.#options.received.skip(batch, entry);
   }
 
   #planLink(batch: ReceiveBatch, directory: TargetDirectory, entry: number): void {

@@ -9,6 +9,7 @@
 import { RcopyError } from "../base/errors.ts";
 import { BoundedQueue } from "../base/bounded_queue.ts";
 import { Codec } from "../codec/codec.ts";
+import { kindNames } from "../fs/metadata.ts";
 import type { Directory, Engine } from "../io/engine.ts";
 import type { Channel } from "../net/channel.ts";
 import { errorCodeOf } from "../wire/codes.ts";
@@ -42,10 +43,11 @@ export interface ReceiverOptions {
   /** What this side granted and announced in its hello. */
   granted: { creditBytes: number; batchEntries: number; wantsAll: boolean };
   engine: Engine;
-  /** The destination; it belongs to the caller. */
-  destination: Directory;
+  /** The destination; it belongs to the caller. Absent only in a dry run. */
+  destination: Directory | undefined;
   exists: ExistsPolicy;
   durable: boolean;
+  dryRun: boolean;
   timeoutMs: number;
   emit: EventSink;
   signal: AbortSignal;
@@ -88,8 +90,8 @@ export class Receiver {
     // Every batch takes some credit, so that the credit bounds the queue.
     this.#arrived = new BoundedQueue(options.granted.creditBytes / 64);
     this.#outcome = new Outcome(options.emit);
-    this.#tree = new TargetTree(destination, engine.identityOf(destination).device);
-    this.#placement = new Placement(engine, this.#tree, { durable: options.durable });
+    this.#tree = new TargetTree(destination, destination ? engine.identityOf(destination).device : 0);
+    this.#placement = new Placement(engine, this.#tree, options);
     this.#received = new ReceivedTree({
       control,
       outcome: this.#outcome,
@@ -104,7 +106,17 @@ export class Receiver {
       tree: this.#tree,
       placement: this.#placement,
       received: this.#received,
-      space: new SpaceBudget(engine.freeSpace(destination)),
+      space: new SpaceBudget(
+        destination ? engine.freeSpace(destination) : { bytes: undefined, inodes: undefined },
+      ),
+      dryRun: options.dryRun,
+      onImagined: (directory, name, kind, size) =>
+        options.emit({
+          type: "planned",
+          path: this.#prefixes.show(directory, name),
+          kind: kindNames[kind] as "file" | "directory" | "symbolic link",
+          size,
+        }),
       // Where everything was announced as wanted, nothing can be skipped any more.
       exists: options.granted.wantsAll && options.exists !== "fail" ? "replace" : options.exists,
       mtimeResolutionNs: Math.max(engine.mtimeResolutionNs, peer.mtimeResolutionNs),

@@ -22,15 +22,15 @@ export class TargetDirectory implements PathNode {
   readonly mtime: Timestamp;
   /**
    * `announced`: not planned yet. `existing`: was there before. `fresh`: made by this run, in private.
-   * `failed`: cannot be had, and nothing below it either.
+   * `failed`: cannot be had, and nothing below it either. `imagined`: would be made, were this not a dry run.
    */
-  origin: "announced" | "existing" | "fresh" | "failed" = "announced";
+  origin: "announced" | "existing" | "fresh" | "failed" | "imagined" = "announced";
   handle: Directory | undefined;
   /** Device of its file system. */
   device = 0;
   /** A topmost fresh directory is made under this name in the private area, and renamed when it is complete. */
   stagedAs: EntryName | undefined;
-  /** Its own entry, which is settled with it; the root has none. */
+  /** Its own entry, if it is to be settled with it; the root, failed directories and those of a dry run have none. */
   held: HeldTarget | undefined;
   /** Files and subdirectories in it that are not settled. */
   pending = 0;
@@ -61,7 +61,8 @@ export class TargetTree {
   readonly #open = new Map<number, TargetDirectory>();
   #nextNumber = 1;
 
-  constructor(handle: Directory, device: number) {
+  /** Without a handle the destination does not exist and this is a dry run. */
+  constructor(handle: Directory | undefined, device: number) {
     this.root = new TargetDirectory({
       number: 0,
       parent: undefined,
@@ -71,7 +72,7 @@ export class TargetTree {
     });
     this.root.handle = handle;
     this.root.device = device;
-    this.root.origin = "existing";
+    this.root.origin = handle ? "existing" : "imagined";
     this.#open.set(0, this.root);
   }
 
