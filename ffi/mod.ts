@@ -1,0 +1,8 @@
+/** The door to native code: io_uring. Importing it loads nothing; Ring.open does. */
+export { whyNoUring } from "./availability.ts";
+export type { OnCompletion } from "./cqe.ts";
+export * from "./layout.ts";
+export { Ring } from "./ring.ts";
+export { addressOf, Scratch } from "./scratch.ts";
+export type { RingOptions } from "./setup.ts";
+export { cancelFlag, fsyncDataOnly, noSlot, type Operation, sqeFlag } from "./sqe.ts";

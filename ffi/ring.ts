@@ -1,0 +1,312 @@
+/**
+ * An io_uring. One turn of its use:
+ *
+ *  1. claim   an operation's method (`read`, `statx`, …) encodes it into the mapped submission ring
+ *  2. submit  one synchronous call hands all of them to the kernel; many complete within it
+ *  3. reap    completions are read from the mapped completion ring, without a call
+ *  4. wait    only for what has not completed: blocking (`submitAndWait`), or beside the event loop (`wait`)
+ *
+ * Submitting happens on the isolate's own thread only: a thread that ends takes its requests with it.
+ */
+import { assert, RcopyError } from "../src/base/errors.ts";
+import { CompletionQueue, type OnCompletion } from "./cqe.ts";
+import { ioUring, ioUringGetEventsArg, kernelTimespec, ringErrno } from "./layout.ts";
+import { Scratch } from "./scratch.ts";
+import { controlAt, type RingOptions, type RingSetup, setUpRing } from "./setup.ts";
+import { cancelFlag, encodeCancel, encodeNop, opcode, type Operation } from "./sqe.ts";
+import { SubmissionQueue } from "./submission.ts";
+import { enterSyscall, releaseRingLibrary, type RingLibrary } from "./symbols.ts";
+
+/** `IORING_ENTER_…`. */
+const enterFlag = { getEvents: 1 << 0, extendedArgument: 1 << 3 } as const;
+
+/** How often in a row the kernel may take nothing, 10 ms apart, before it counts as broken. */
+const stallsMax = 100;
+const stallMs = 10;
+/** How long a cancelled operation gets before it is cancelled again: a chain may have begun its next link meanwhile. */
+const cancelAgainMs = 20;
+
+/** Every open ring: one that is forgotten still must not lose the memory that the kernel writes to. */
+const open = new Set<Ring>();
+
+/**
+ * A ring and everything that the kernel may touch on its behalf. Dispose of it before its Worker is terminated: that
+ * frees memory without asking the kernel.
+ */
+export class Ring extends SubmissionQueue implements Disposable {
+  /** How many slots of registered files there are. */
+  readonly files: number;
+  readonly #library: RingLibrary;
+  /** Holds `struct io_uring`: reachable as long as the ring is. */
+  readonly #control: DataView<ArrayBuffer>;
+  readonly #ring: Deno.PointerObject;
+  readonly #waitArgument: Deno.PointerObject;
+  readonly #fd: number;
+  readonly #supported: readonly boolean[];
+  readonly #pinned = new Set<object>();
+  readonly #kept = new Map<number, object>();
+  #completions: CompletionQueue | undefined;
+  /** The ring's own operations: claimed, and submitted but not reaped. */
+  #internalPrepared = 0;
+  #internal = 0;
+  #waiters = 0;
+  #waitedFor = 0;
+  #closed = false;
+
+  private constructor(setup: RingSetup) {
+    const { control, controlAddress } = setup;
+    super(control, setup.entries);
+    this.files = setup.files;
+    this.#library = setup.library;
+    this.#control = control;
+    this.#ring = pointerTo(controlAddress + BigInt(controlAt.ring));
+    this.#waitArgument = pointerTo(controlAddress + BigInt(controlAt.waitArgument));
+    const timespecAddress = controlAddress + BigInt(controlAt.timespec);
+    control.setBigUint64(controlAt.waitArgument + ioUringGetEventsArg.timespec, timespecAddress, true);
+    this.#fd = control.getInt32(ioUring.ringFd, true);
+    this.#supported = setup.supported;
+    this.#completions = new CompletionQueue(control, setup.completions);
+  }
+
+  /**
+   * Makes a ring.
+   * @throws RcopyError `engine-unavailable`, saying why there is none
+   */
+  static open(options: RingOptions = {}): Ring {
+    const ring = new Ring(setUpRing(options));
+    open.add(ring);
+    return ring;
+  }
+
+  /** Whether the running kernel has an operation. */
+  supports(operation: Operation): boolean {
+    return this.#supported[opcode[operation]] ?? false;
+  }
+
+  /** Keeps an object reachable for as long as the ring lives: memory that many operations point at. */
+  pin(object: object): void {
+    this.#pinned.add(object);
+  }
+
+  /** Keeps an object reachable until the completion of the operation with that token, unique meanwhile, is reaped. */
+  keep(token: number, object: object): void {
+    const before = this.#kept.get(token);
+    this.#kept.set(token, before === undefined ? object : [before, object]);
+  }
+
+  /** Memory of `size` bytes at a fixed address, pinned. */
+  scratch(size: number): Scratch {
+    const scratch = new Scratch(size);
+    this.pin(scratch);
+    return scratch;
+  }
+
+  /** Completions that can be reaped now. */
+  get ready(): number {
+    return Math.max(0, this.#queue.ready - this.#internal);
+  }
+
+  /**
+   * Hands everything that was claimed to the kernel.
+   * @returns how many operations that was
+   * @throws RcopyError `io` if the kernel takes none of them; they stay claimed
+   */
+  submit(): number {
+    const count = this.prepared - this.#internalPrepared;
+    if (this.prepared > 0) this.#enter(0);
+    return count;
+  }
+
+  /**
+   * The same, and blocks the thread until `count` completions, at most all there can be, are ready to be reaped.
+   * @throws RcopyError `io` as {@linkcode submit}
+   */
+  submitAndWait(count = 1): void {
+    const due = Math.min(count, this.inFlight + this.prepared - this.#internalPrepared);
+    if (due > this.ready) this.#enter(due);
+    else this.submit();
+  }
+
+  /**
+   * Tells of every completion that is ready. The callback may claim and submit; completions of what it submits are
+   * told too, where they are ready at once.
+   * @returns how many were told
+   */
+  reap(on: OnCompletion): number {
+    const queue = this.#queue;
+    let passed = 0;
+    let told = 0;
+    try {
+      while (queue.ready > 0) {
+        const at = queue.at;
+        const words = queue.words;
+        const token = words[at]! >>> 0;
+        const internal = words[at + 1] !== 0;
+        const result = words[at + 2]!;
+        const flags = words[at + 3]!;
+        queue.advance();
+        passed += 1;
+        if (internal) {
+          this.#internal -= 1;
+          continue;
+        }
+        this.settled();
+        if (this.#kept.size > 0) this.#kept.delete(token);
+        told += 1;
+        on(token, result, flags);
+      }
+    } finally {
+      if (passed > 0 && this.#completions !== undefined) {
+        queue.publish();
+        if (this.#waiters > 0) this.#releaseWaiters();
+      }
+    }
+    return told;
+  }
+
+  /**
+   * Resolves once `count` completions, at most all in flight, are ready, or something has been reaped meanwhile.
+   * Submits first. Where they are ready already that costs no thread hop.
+   * @throws RcopyError `io` as {@linkcode submit}
+   */
+  async wait(count = 1): Promise<void> {
+    this.submit();
+    const due = Math.min(count, this.inFlight);
+    if (due <= this.ready) return;
+    const wanted = due + this.#internal;
+    this.#waiters += 1;
+    this.#waitedFor = Math.max(this.#waitedFor, wanted);
+    try {
+      this.#queue.publish();
+      const call = this.#library.enter.enterAside;
+      await call(enterSyscall, this.#fd, 0, wanted, enterFlag.getEvents, null, 0n);
+    } finally {
+      this.#waiters -= 1;
+      if (this.#waiters === 0) {
+        this.#waitedFor = 0;
+        if (this.#closed) this.#exit();
+      }
+    }
+  }
+
+  /** Submits everything and blocks until nothing is in flight any more, telling of every completion. */
+  drain(on: OnCompletion): void {
+    while (this.inFlight + this.prepared > 0) {
+      this.submitAndWait(this.entries);
+      this.reap(on);
+    }
+  }
+
+  /**
+   * Asks for everything in flight to be cancelled. Each operation still completes: with -ECANCELED, -EINTR, or as if
+   * nothing had been asked.
+   */
+  cancelAll(): void {
+    if (this.prepared > 0) this.#enter(0);
+    if (this.inFlight === 0) return;
+    this.claimInternal((sqes, at) => encodeCancel(sqes, at, 0, 0, 0, cancelFlag.any | cancelFlag.all));
+    this.#internalPrepared += 1;
+    this.#enter(0);
+  }
+
+  /**
+   * Cancels what is in flight, blocks until the kernel has let go of all of it, and ends the ring. What was claimed and
+   * not submitted never happens. Twice is harmless.
+   */
+  [Symbol.dispose](): void {
+    if (this.#closed) return;
+    this.retract();
+    while (this.inFlight > 0) {
+      this.cancelAll();
+      if (this.ready === 0) this.#pause(cancelAgainMs);
+      this.reap(ignore);
+    }
+    this.#closed = true;
+    // A waiter that has not reached the kernel yet must find this very ring under its descriptor.
+    if (this.#waiters === 0) this.#exit();
+  }
+
+  get #queue(): CompletionQueue {
+    assert(this.#completions !== undefined, "the ring is open");
+    return this.#completions;
+  }
+
+  /** Submits all that is claimed, and waits for `due` completions beside the ring's own. */
+  #enter(due: number): void {
+    const { io_uring_submit, io_uring_submit_and_wait } = this.#library.liburing;
+    const queue = this.#queue;
+    let stalls = 0;
+    do {
+      queue.publish();
+      this.flush();
+      const result = due === 0
+        ? io_uring_submit(this.#ring)
+        : io_uring_submit_and_wait(this.#ring, due + this.#internal + this.#internalPrepared);
+      if (result > 0) {
+        this.#taken(result);
+        stalls = 0;
+      } else if (result !== -ringErrno.intr && (this.prepared > 0 || result < 0)) {
+        stalls += 1;
+        const passing = result === 0 || result === -ringErrno.again || result === -ringErrno.busy;
+        if (!passing || stalls > stallsMax) throw enterFailed(-result);
+        this.#pause(stallMs);
+      }
+    } while (this.prepared > 0 || this.ready < due);
+  }
+
+  /** The ring's own operations are claimed last and submitted at once: they are the last to be taken. */
+  #taken(count: number): void {
+    const left = this.prepared - count;
+    const internal = Math.max(0, this.#internalPrepared - left);
+    this.#internalPrepared -= internal;
+    this.#internal += internal;
+    this.consumed(count, internal);
+  }
+
+  /** Blocks until one more completion is ready, for `ms` at most. */
+  #pause(ms: number): void {
+    const queue = this.#queue;
+    queue.publish();
+    this.#control.setBigUint64(controlAt.timespec + kernelTimespec.nanoseconds, BigInt(ms * 1e6), true);
+    const flags = enterFlag.getEvents | enterFlag.extendedArgument;
+    const size = BigInt(ioUringGetEventsArg.size);
+    this.#library.enter.enter(enterSyscall, this.#fd, 0, queue.ready + 1, flags, this.#waitArgument, size);
+  }
+
+  /**
+   * Wakes those who wait for completions that have been reaped in front of them. A waiter that has not reached the kernel
+   * yet will count from now on, so that as many completions must stand ready as anybody waits for.
+   */
+  #releaseWaiters(): void {
+    const missing = this.#waitedFor - this.#queue.ready;
+    if (missing <= 0) return;
+    if (this.prepared > 0) this.#enter(0);
+    for (let count = 0; count < missing; count += 1) {
+      this.claimInternal((sqes, at) => encodeNop(sqes, at, 0, 0));
+    }
+    this.#internalPrepared += missing;
+    this.#enter(0);
+  }
+
+  #exit(): void {
+    assert(this.#completions?.overflowed === 0, "every completion found room");
+    this.#completions = undefined;
+    this.detach();
+    this.#library.liburing.io_uring_queue_exit(this.#ring);
+    releaseRingLibrary();
+    open.delete(this);
+  }
+}
+
+function pointerTo(address: bigint): Deno.PointerObject {
+  const pointer = Deno.UnsafePointer.create(address);
+  assert(pointer !== null, "an address is not null");
+  return pointer;
+}
+
+function ignore(): void {}
+
+function enterFailed(errno: number): RcopyError {
+  const reason = errno === 0 ? "the kernel took nothing" : `errno ${errno} from io_uring_enter`;
+  return new RcopyError("io", `cannot submit to io_uring: ${reason}`);
+}

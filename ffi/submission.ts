@@ -1,0 +1,204 @@
+/** The submission ring: entries are claimed in order, encoded in place, and handed over together. */
+import { assert } from "../src/base/errors.ts";
+import { wordsAt } from "./cqe.ts";
+import { ioUring } from "./layout.ts";
+import * as sqe from "./sqe.ts";
+
+/**
+ * The writer's end of the submission ring, with a method for each operation of `sqe.ts`, in the same order of
+ * arguments. Every method takes first the token that comes back with the completion (0 to 2^32 - 1), then
+ * flags of {@linkcode sqe.sqeFlag}. What an operation points at must stay as it is until its completion has been
+ * reaped. A chain made with `link` is claimed whole before the next submit, wait or reap.
+ */
+export class SubmissionQueue {
+  /** How many operations can be claimed or in flight at a time; a power of two. */
+  readonly entries: number;
+  #sqes: sqe.SqeArea;
+  /** The library's own `sqe_tail`; it compares this with its `sqe_head` when it submits. */
+  readonly #libraryTail: Uint32Array<ArrayBuffer>;
+  readonly #mask: number;
+  #tail = 0;
+  #flushed = 0;
+  #consumed = 0;
+  #inFlight = 0;
+
+  /** Over the queue that `struct io_uring` describes; `entries` is a power of two. */
+  protected constructor(ring: DataView<ArrayBuffer>, entries: number) {
+    this.entries = entries;
+    this.#mask = entries - 1;
+    this.#sqes = wordsAt(ring.getBigUint64(ioUring.sqes, true), entries * sqe.sqeWords);
+    this.#libraryTail = new Uint32Array(ring.buffer, ring.byteOffset + ioUring.sqeTail, 1);
+  }
+
+  /** Operations claimed and not yet submitted. */
+  get prepared(): number {
+    return (this.#tail - this.#consumed) >>> 0;
+  }
+
+  /** Operations submitted whose completion has not been reaped. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** How many operations can be claimed now. More come free by reaping, not by submitting. */
+  get room(): number {
+    return this.entries - this.#inFlight - this.prepared;
+  }
+
+  /** Claims the next entry, to be encoded by its caller: where it starts in the ring, in words. */
+  #claim(): number {
+    assert(this.#inFlight + ((this.#tail - this.#consumed) >>> 0) < this.entries, "the ring has room");
+    const at = (this.#tail & this.#mask) * sqe.sqeWords;
+    this.#tail = (this.#tail + 1) >>> 0;
+    return at;
+  }
+
+  /**
+   * Claims an entry for the ring's own use: its completion is none of the user's. There must be a free one in the
+   * submission ring itself.
+   */
+  protected claimInternal(encode: (sqes: sqe.SqeArea, at: number) => void): void {
+    const at = (this.#tail & this.#mask) * sqe.sqeWords;
+    this.#tail = (this.#tail + 1) >>> 0;
+    encode(this.#sqes, at);
+    this.#sqes[at + 9] = internalMark;
+  }
+
+  /** Shows the claimed entries to the library; the next io_uring_submit hands them to the kernel. */
+  protected flush(): void {
+    this.#libraryTail[0] = this.#tail;
+    this.#flushed = this.#tail;
+  }
+
+  /** Takes note that the kernel has taken `count` entries, `internal` of them the ring's own. */
+  protected consumed(count: number, internal: number): void {
+    this.#consumed = (this.#consumed + count) >>> 0;
+    this.#inFlight += count - internal;
+  }
+
+  /** Takes note that the completion of one operation of the user's has been reaped. */
+  protected settled(): void {
+    this.#inFlight -= 1;
+  }
+
+  /** Forgets the entries that have not been flushed. */
+  protected retract(): void {
+    this.#tail = this.#flushed;
+  }
+
+  /** Lets go of the mapped memory, before it is unmapped. */
+  protected detach(): void {
+    this.#sqes = new Uint32Array(0);
+  }
+
+  nop(token: number, flags: number): void {
+    sqe.encodeNop(this.#sqes, this.#claim(), token, flags);
+  }
+
+  openat(
+    token: number,
+    flags: number,
+    directoryFd: number,
+    path: number,
+    openFlags: number,
+    mode: number,
+    slot: number = sqe.noSlot,
+  ): void {
+    sqe.encodeOpenat(this.#sqes, this.#claim(), token, flags, directoryFd, path, openFlags, mode, slot);
+  }
+
+  openat2(
+    token: number,
+    flags: number,
+    directoryFd: number,
+    path: number,
+    how: number,
+    slot: number = sqe.noSlot,
+  ): void {
+    sqe.encodeOpenat2(this.#sqes, this.#claim(), token, flags, directoryFd, path, how, slot);
+  }
+
+  statx(
+    token: number,
+    flags: number,
+    directoryFd: number,
+    path: number,
+    atFlags: number,
+    mask: number,
+    buffer: number,
+  ): void {
+    sqe.encodeStatx(this.#sqes, this.#claim(), token, flags, directoryFd, path, atFlags, mask, buffer);
+  }
+
+  read(token: number, flags: number, fd: number, buffer: number, length: number, offset: number): void {
+    sqe.encodeRead(this.#sqes, this.#claim(), token, flags, fd, buffer, length, offset);
+  }
+
+  write(token: number, flags: number, fd: number, buffer: number, length: number, offset: number): void {
+    sqe.encodeWrite(this.#sqes, this.#claim(), token, flags, fd, buffer, length, offset);
+  }
+
+  close(token: number, flags: number, fd: number): void {
+    sqe.encodeClose(this.#sqes, this.#claim(), token, flags, fd);
+  }
+
+  closeSlot(token: number, flags: number, slot: number): void {
+    sqe.encodeCloseSlot(this.#sqes, this.#claim(), token, flags, slot);
+  }
+
+  mkdirat(token: number, flags: number, directoryFd: number, path: number, mode: number): void {
+    sqe.encodeMkdirat(this.#sqes, this.#claim(), token, flags, directoryFd, path, mode);
+  }
+
+  unlinkat(token: number, flags: number, directoryFd: number, path: number, atFlags: number): void {
+    sqe.encodeUnlinkat(this.#sqes, this.#claim(), token, flags, directoryFd, path, atFlags);
+  }
+
+  renameat(
+    token: number,
+    flags: number,
+    fromFd: number,
+    fromPath: number,
+    toFd: number,
+    toPath: number,
+    renameFlags: number,
+  ): void {
+    const at = this.#claim();
+    sqe.encodeRenameat(this.#sqes, at, token, flags, fromFd, fromPath, toFd, toPath, renameFlags);
+  }
+
+  linkat(
+    token: number,
+    flags: number,
+    fromFd: number,
+    fromPath: number,
+    toFd: number,
+    toPath: number,
+    atFlags: number,
+  ): void {
+    sqe.encodeLinkat(this.#sqes, this.#claim(), token, flags, fromFd, fromPath, toFd, toPath, atFlags);
+  }
+
+  symlinkat(token: number, flags: number, target: number, directoryFd: number, path: number): void {
+    sqe.encodeSymlinkat(this.#sqes, this.#claim(), token, flags, target, directoryFd, path);
+  }
+
+  fallocate(token: number, flags: number, fd: number, mode: number, offset: number, length: number): void {
+    sqe.encodeFallocate(this.#sqes, this.#claim(), token, flags, fd, mode, offset, length);
+  }
+
+  ftruncate(token: number, flags: number, fd: number, length: number): void {
+    sqe.encodeFtruncate(this.#sqes, this.#claim(), token, flags, fd, length);
+  }
+
+  fsync(token: number, flags: number, fd: number, fsyncFlags: number): void {
+    sqe.encodeFsync(this.#sqes, this.#claim(), token, flags, fd, fsyncFlags);
+  }
+
+  cancel(token: number, flags: number, target: number, cancelFlags: number): void {
+    sqe.encodeCancel(this.#sqes, this.#claim(), token, flags, target, cancelFlags);
+  }
+}
+
+/** The upper word of the user data of the ring's own operations; users' have 0 there. */
+export const internalMark = 0xffffffff;
