@@ -218,7 +218,7 @@ export class Plan {
   #skipFile(batch: ReceiveBatch, directory: TargetDirectory, entry: number, found: EntryLookup): void {
     const { received, engine, exists } = this.#options;
     const mode = batch.manifest.modes[entry]!;
-    if (found.mode !== mode && exists !== "skip") {
+    if (found.mode !== mode && exists !== "skip" && !this.#options.dryRun) {
       try {
         engine.setFileMode(directory.handle!, batch.name(entry), mode);
       } catch (thrown) {

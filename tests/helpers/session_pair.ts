@@ -1,0 +1,90 @@
+/** A whole session within one process: a real sender and a real receiver over channels of the test's choice. */
+import { Codec } from "../../src/codec/codec.ts";
+import type { Engine } from "../../src/io/engine.ts";
+import { openDenoEngine } from "../../src/io/deno_engine.ts";
+import { Control } from "../../src/transfer/control.ts";
+import { isEmptyDirectory } from "../../src/transfer/destination.ts";
+import type { EventSink, TransferSummary } from "../../src/transfer/events.ts";
+import { localHello } from "../../src/transfer/greeting.ts";
+import type { ExistsPolicy } from "../../src/transfer/plan.ts";
+import { Receiver } from "../../src/transfer/receiver.ts";
+import { Sender } from "../../src/transfer/sender.ts";
+import { openSources } from "../../src/transfer/source_roots.ts";
+import { FrameSplitter } from "../../src/wire/frame.ts";
+import { type MemoryChannelOptions, memoryChannels } from "./memory_channel.ts";
+
+export interface SessionPairOptions {
+  source: string;
+  target: string;
+  control?: MemoryChannelOptions;
+  /** One entry a lane. */
+  lanes?: MemoryChannelOptions[];
+  creditBytes?: number;
+  batchEntries?: number;
+  wantsAll?: boolean;
+  exists?: ExistsPolicy;
+  senderEngine?: Engine;
+  receiverEngine?: Engine;
+  onSenderEvent?: EventSink;
+  onReceiverEvent?: EventSink;
+  timeoutMs?: number;
+  senderSignal?: AbortSignal;
+  receiverSignal?: AbortSignal;
+}
+
+/** How each end fared. */
+export interface SessionPairResult {
+  sent: PromiseSettledResult<TransferSummary>;
+  received: PromiseSettledResult<TransferSummary>;
+}
+
+/** Runs a session to its end and closes what it opened. */
+export async function runSessionPair(options: SessionPairOptions): Promise<SessionPairResult> {
+  // The codec's module is compiled before the clock of any deadline runs.
+  Codec.open()[Symbol.dispose]();
+  const timeoutMs = options.timeoutMs ?? 20_000;
+  const senderEngine = options.senderEngine ?? openDenoEngine();
+  const receiverEngine = options.receiverEngine ?? openDenoEngine();
+  const destination = receiverEngine.openRoot(options.target);
+  const lanes = options.lanes ?? [{}];
+  const granted = {
+    ...localHello("receiver", receiverEngine, { streams: lanes.length, timeoutMs }),
+    wantsAll: options.wantsAll ?? isEmptyDirectory(receiverEngine, destination),
+  };
+  if (options.creditBytes !== undefined) granted.creditBytes = options.creditBytes;
+  if (options.batchEntries !== undefined) granted.batchEntries = options.batchEntries;
+  const [senderControl, receiverControl] = memoryChannels(options.control);
+  const sender = new Sender({
+    control: new Control(senderControl, new FrameSplitter()),
+    peer: granted,
+    engine: senderEngine,
+    roots: openSources(senderEngine, [options.source]),
+    timeoutMs,
+    emit: options.onSenderEvent ?? (() => {}),
+    signal: options.senderSignal ?? new AbortController().signal,
+    isDestination: () => false,
+  });
+  const receiver = new Receiver({
+    control: new Control(receiverControl, new FrameSplitter()),
+    peer: localHello("sender", senderEngine, { streams: lanes.length, timeoutMs }),
+    granted,
+    engine: receiverEngine,
+    destination,
+    exists: options.exists ?? "changed",
+    durable: false,
+    dryRun: false,
+    timeoutMs,
+    emit: options.onReceiverEvent ?? (() => {}),
+    signal: options.receiverSignal ?? new AbortController().signal,
+  });
+  for (const lane of lanes) {
+    const [senderLane, receiverLane] = memoryChannels(lane);
+    sender.addLane(senderLane);
+    receiver.addLane(receiverLane);
+  }
+  const [sent, received] = await Promise.allSettled([sender.run(), receiver.run()]);
+  receiverEngine.closeDirectory(destination);
+  if (!options.senderEngine) senderEngine[Symbol.dispose]();
+  if (!options.receiverEngine) receiverEngine[Symbol.dispose]();
+  return { sent, received };
+}
