@@ -173,6 +173,18 @@ export const fallocateMode = { keepSize: 0x01, punchHole: 0x02, zeroRange: 0x10 
 /** `RENAME_…` (linux/fs.h). */
 export const renameFlag = { noReplace: 1, exchange: 2 } as const;
 
+/** `IORING_SETUP_…`. Never SINGLE_ISSUER or DEFER_TASKRUN: a wait may come from another thread. */
+export const setupFlag = { completionSize: 1 << 3, submitAll: 1 << 7 } as const;
+
+/** `IORING_FEAT_…`. */
+export const ringFeature = {
+  /** Linux 5.17: a linked read finds the file that the open before it has put into a slot. */
+  linkedFile: 1 << 12,
+} as const;
+
+/** `IORING_ENTER_…`. */
+export const enterFlag = { getEvents: 1 << 0, extendedArgument: 1 << 3 } as const;
+
 /** The few errno values that a user of the ring compares with; all are the same on x86-64 and aarch64. */
 export const ringErrno = {
   perm: 1,

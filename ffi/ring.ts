@@ -10,15 +10,12 @@
  */
 import { assert, RcopyError } from "../src/base/errors.ts";
 import { CompletionQueue, type OnCompletion } from "./cqe.ts";
-import { ioUring, ioUringGetEventsArg, kernelTimespec, ringErrno } from "./layout.ts";
+import { enterFlag, ioUring, ioUringGetEventsArg, kernelTimespec, ringErrno } from "./layout.ts";
 import { Scratch } from "./scratch.ts";
 import { controlAt, type RingOptions, type RingSetup, setUpRing } from "./setup.ts";
 import { cancelFlag, encodeCancel, encodeNop, opcode, type Operation } from "./sqe.ts";
 import { SubmissionQueue } from "./submission.ts";
 import { enterSyscall, releaseRingLibrary, type RingLibrary } from "./symbols.ts";
-
-/** `IORING_ENTER_…`. */
-const enterFlag = { getEvents: 1 << 0, extendedArgument: 1 << 3 } as const;
 
 /** How often in a row the kernel may take nothing, 10 ms apart, before it counts as broken. */
 const stallsMax = 100;

@@ -1,6 +1,6 @@
 /** A ring, set up: the library loaded, the rings mapped, the registered files in place, the kernel probed. */
 import { RcopyError } from "../src/base/errors.ts";
-import { ioUringParams, ioUringProbe, ringErrno } from "./layout.ts";
+import { ioUringParams, ioUringProbe, ringErrno, ringFeature, setupFlag } from "./layout.ts";
 import { acquireRingLibrary, releaseRingLibrary, type RingLibrary } from "./symbols.ts";
 
 /** Options of Ring.open. */
@@ -33,12 +33,6 @@ export interface RingSetup {
 export const controlAt = { ring: 0, params: 1024, waitArgument: 1280, timespec: 1312, probe: 1536 } as const;
 const controlSize = 4096;
 const probeOps = 256;
-
-/** `IORING_SETUP_…`. Never SINGLE_ISSUER or DEFER_TASKRUN: a wait may come from another thread. */
-const setupFlag = { completionSize: 1 << 3, submitAll: 1 << 7 } as const;
-
-/** `IORING_FEAT_LINKED_FILE` (Linux 5.17): a linked read finds the file that the open before it has put into a slot. */
-const featureLinkedFile = 1 << 12;
 
 /**
  * Loads liburing and makes a ring.
@@ -85,7 +79,7 @@ function initialise(library: RingLibrary, options: RingOptions): RingSetup {
   if (result < 0) throw refused("io_uring_setup", -result);
   try {
     const features = control.getUint32(controlAt.params + ioUringParams.features, true);
-    if ((features & featureLinkedFile) === 0) {
+    if ((features & ringFeature.linkedFile) === 0) {
       throw new RcopyError("engine-unavailable", "cannot use io_uring: the kernel is older than Linux 5.17");
     }
     return {

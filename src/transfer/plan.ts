@@ -1,6 +1,6 @@
 /**
  * The receiver's plan for one batch: what is missing here?
- *  1. check   the whole batch: directory numbers, names that come twice; nothing has been touched yet
+ *  1. check   the whole batch as it arrives: directory numbers, names that come twice; nothing has been touched yet
  *  2. look    at what is there already, one batched call a directory
  *  3. decide  for each entry: wanted, skipped or failed (`decide` is pure)
  *  4. make    directories, so that the batch is ready for its data
@@ -42,26 +42,27 @@ export class Plan {
   }
 
   /**
-   * Plans a batch; afterwards its states say what is wanted.
-   * @throws {RcopyError} `protocol` before any effect; `no-space`, `destination` …
+   * Plans a batch that has been checked; afterwards its states say what is wanted.
+   * @throws {RcopyError} `no-space`, `destination` …
    */
   make(batch: ReceiveBatch): void {
-    this.#check(batch);
     for (const { directory, start, end } of batch.groups) this.#planGroup(batch, directory, start, end);
     batch.isPlanned = true;
     this.#options.onPlanned(batch);
     for (const number of batch.manifest.closed) {
-      const directory = this.#options.tree.open(number);
+      const directory = this.#options.tree.find(number)!;
       directory.closed = true;
-      directory.names = undefined;
       this.#options.placement.completeFrom(directory, this.#options.received);
     }
     batch.announced.clear();
     this.#options.received.settleIfDone(batch);
   }
 
-  /** Checks the batch as a whole and gives its directories their numbers. No effect on the file system. */
-  #check(batch: ReceiveBatch): void {
+  /**
+   * Checks a batch as a whole, when it arrives, and gives its directories their numbers. No effect on the file system.
+   * @throws {RcopyError} `protocol`
+   */
+  check(batch: ReceiveBatch): void {
     const { groupDirectories, groupCounts, kinds, modes } = batch.manifest;
     let entry = 0;
     for (let group = 0; group < groupDirectories.length; group++) {

@@ -1,4 +1,5 @@
 /** One manifest batch on the receiver's side, from its arrival until it is settled. */
+import type { RcopyError } from "../base/errors.ts";
 import type { EntryName } from "../fs/entry_name.ts";
 import type { Timestamp } from "../fs/metadata.ts";
 import type { Manifest } from "../wire/messages.ts";
@@ -24,6 +25,8 @@ export class ReceiveBatch {
   /** Directories that its entries announce, by entry; filled by the plan, emptied with it. */
   readonly announced = new Map<number, TargetDirectory>();
   isPlanned = false;
+  /** Files that the sender gave up before the plan was made. */
+  readonly failedEarly = new Map<number, RcopyError>();
   readonly #nameStarts: Uint32Array;
 
   constructor(manifest: Manifest, creditBytes: number) {

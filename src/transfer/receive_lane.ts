@@ -18,7 +18,8 @@ import { type DataFrame, DataReader } from "./data_reader.ts";
 import { LargeTarget } from "./large_target.ts";
 import { asEntryError, type BuildPlace, type Placement } from "./placement.ts";
 import { EntryState, type ReceiveBatch } from "./receive_batch.ts";
-import { entryKey, type ReceivedTree } from "./received_tree.ts";
+import { entryKey } from "./entry_key.ts";
+import type { ReceivedTree } from "./received_tree.ts";
 import type { StageAccount } from "./stages.ts";
 
 const hashBytes = 16;

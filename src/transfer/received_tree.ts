@@ -13,8 +13,6 @@ import { EntryState, type ReceiveBatch } from "./receive_batch.ts";
 import type { TargetDirectory } from "./target_tree.ts";
 
 const noContent = new Uint8Array(16);
-/** More than the entries of a batch: makes one number of a batch and an entry. */
-const keyFactor = 8192;
 /** Settlements of held entries leave together, this long after the first of them at the latest. */
 const flushMs = 5;
 
@@ -27,11 +25,6 @@ export interface HeldTarget {
   size: number;
   directory: TargetDirectory;
   name: Uint8Array;
-}
-
-/** One number for an entry of a batch. */
-export function entryKey(batch: number, entry: number): number {
-  return batch * keyFactor + entry;
 }
 
 export interface ReceivedTreeOptions {

@@ -25,7 +25,8 @@ import { Placement } from "./placement.ts";
 import { type ExistsPolicy, Plan } from "./plan.ts";
 import { EntryState, ReceiveBatch } from "./receive_batch.ts";
 import { ReceiveLane } from "./receive_lane.ts";
-import { entryKey, ReceivedTree } from "./received_tree.ts";
+import { entryKey } from "./entry_key.ts";
+import { ReceivedTree } from "./received_tree.ts";
 import { afterMessage, type SessionState } from "./session.ts";
 import { errorOfClose, SessionTasks } from "./session_tasks.ts";
 import { SpaceBudget } from "./space_budget.ts";
@@ -162,7 +163,9 @@ export class Receiver {
       onTick: () => emit({ type: "progress", progress: this.#progress() }),
       onTimeout: (error) => this.#tasks.fail(error),
     });
-    this.#tasks.start(() => control.readMessages((message) => this.#onMessage(message)));
+    this.#tasks.start(() =>
+      control.readMessages((message) => !this.#tasks.hasEnded && this.#onMessage(message))
+    );
     this.#tasks.start(() => this.#planAll());
     const end = await this.#tasks.ended();
     this.#arrived.end();
@@ -216,6 +219,7 @@ export class Receiver {
     this.#entries += message.kinds.length;
     for (const size of message.sizes) this.#bytesListed += Number(size);
     const batch = new ReceiveBatch(message, bytes);
+    this.#plan.check(batch);
     this.#received.add(batch);
     this.#arrived.push(batch);
   }
@@ -248,7 +252,9 @@ export class Receiver {
     } else {
       const batch = this.#received.find(batchNumber);
       const state = batch?.states[entry];
-      if (batch && entry < batch.count && state === EntryState.wanted) {
+      if (batch && entry < batch.count && !batch.isPlanned) {
+        batch.failedEarly.set(entry, error);
+      } else if (batch && state === EntryState.wanted) {
         this.#received.failAtSource(batch, entry, error);
       } else if (!(batch ? state === EntryState.failed : this.#received.mayComeLate(batchNumber))) {
         throw new RcopyError(
@@ -268,6 +274,9 @@ export class Receiver {
       const began = performance.now();
       this.#plan.make(batch);
       this.#planned++;
+      for (const [entry, error] of batch.failedEarly) {
+        if (batch.states[entry] === EntryState.wanted) this.#received.failAtSource(batch, entry, error);
+      }
       this.#account.book("place", began);
       this.#awaited.get(batch.number)?.resolve();
       this.#awaited.delete(batch.number);

@@ -88,6 +88,7 @@ export class Scan implements Disposable {
 
   [Symbol.dispose](): void {
     while (this.#stack.length > 0) this.#leave();
+    for (const { directory } of this.#named.splice(0)) directory.release();
   }
 
   /** The next PATH of the command line; false if the batch has no room for it. */
@@ -116,7 +117,10 @@ export class Scan implements Disposable {
     } catch (error) {
       top.listedToEnd = true;
       const { parent, name } = top.directory;
-      if (!parent) throw error; // what was asked for cannot be read at all
+      if (!parent) {
+        const message = `cannot read ${top.directory.handle.shown}: ${asRcopyError(error).message}`;
+        throw new RcopyError("source-missing", message, { cause: error });
+      }
       this.#skipped(parent, name, asRcopyError(error));
     }
     for (const failure of this.#staged.failures) this.#skipped(top.directory, failure.name, failure.error);

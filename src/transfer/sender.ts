@@ -111,7 +111,9 @@ export class Sender {
       onTick: () => options.emit({ type: "progress", progress: this.#progress() }),
       onTimeout: (error) => this.#tasks.fail(error),
     });
-    this.#tasks.start(() => control.readMessages((message) => this.#onMessage(message)));
+    this.#tasks.start(() =>
+      control.readMessages((message) => !this.#tasks.hasEnded && this.#onMessage(message))
+    );
     this.#tasks.start(() => this.#scan());
     const end = await this.#tasks.ended();
     this.#plan.end();

@@ -5,6 +5,7 @@ import { TreeHash } from "../codec/tree_hash.ts";
 import { EntryKind } from "../fs/metadata.ts";
 import { extentBytes } from "../wire/limits.ts";
 import type { BatchSettled, HeldSettled, Receipt } from "../wire/messages.ts";
+import { entryKey } from "./entry_key.ts";
 import type { EntryHasher } from "./entry_hash.ts";
 import type { LargeSource } from "./large_source.ts";
 import { type SendBatch, SendState } from "./manifest.ts";
@@ -12,8 +13,6 @@ import type { Outcome } from "./outcome.ts";
 import type { PathNode, PathPrefixes } from "./paths.ts";
 
 const hashBytes = 16;
-/** More than the entries of a batch: makes one number of a batch and an entry. */
-const keyFactor = 8192;
 
 /** An entry that outlives its batch: a directory, a link, a large file under way. */
 interface HeldEntry {
@@ -71,12 +70,12 @@ export class SentTree {
 
   /** A large file that has been begun and is not settled. */
   large(batch: number, entry: number): LargeSource | undefined {
-    return this.#batches.get(batch)?.large.get(entry) ?? this.#held.get(keyOf(batch, entry))?.large;
+    return this.#batches.get(batch)?.large.get(entry) ?? this.#held.get(entryKey(batch, entry))?.large;
   }
 
   /** The escaped path of an entry that is not settled. */
   pathOf(number: number, entry: number, prefixes: PathPrefixes): string {
-    const held = this.#held.get(keyOf(number, entry));
+    const held = this.#held.get(entryKey(number, entry));
     if (held) return prefixes.show(held.directory, held.name);
     const batch = this.batch(number);
     if (entry >= batch.count) throw unknownEntry(number, entry);
@@ -116,7 +115,7 @@ export class SentTree {
 
   settleHeld({ batches, entries, failed }: HeldSettled): void {
     for (let i = 0; i < batches.length; i++) {
-      const key = keyOf(batches[i]!, entries[i]!);
+      const key = entryKey(batches[i]!, entries[i]!);
       const held = this.#held.get(key);
       if (!held) throw unknownEntry(batches[i]!, entries[i]!);
       this.#held.delete(key);
@@ -174,7 +173,7 @@ export class SentTree {
     const large = batch.large.get(entry);
     const isSmallFile = kind === EntryKind.file && columns.sizes[entry]! <= extentBytes;
     if (isSmallFile || (kind === EntryKind.file && !large)) throw neverSent(batch.number, entry);
-    this.#held.set(keyOf(batch.number, entry), {
+    this.#held.set(entryKey(batch.number, entry), {
       kind,
       size: columns.sizes[entry]!,
       directory: batch.directoryOf(entry),
@@ -183,10 +182,6 @@ export class SentTree {
       large,
     });
   }
-}
-
-function keyOf(batch: number, entry: number): number {
-  return batch * keyFactor + entry;
 }
 
 function unknownEntry(batch: number, entry: number): RcopyError {

@@ -34,7 +34,9 @@ export class TargetDirectory implements PathNode {
   held: HeldTarget | undefined;
   /** Files and subdirectories in it that are not settled. */
   pending = 0;
-  /** The manifest will not name it again. */
+  /** The manifest will not name it again: known when the batch that says so arrives, */
+  sealed = false;
+  /** and acted on when that batch is planned. */
   closed = false;
   completed = false;
   links: HeldLink[] = [];
@@ -79,7 +81,7 @@ export class TargetTree {
   /** A directory that the manifest may still name. @throws {RcopyError} `protocol` */
   open(number: number): TargetDirectory {
     const directory = this.#open.get(number);
-    if (!directory || directory.closed) {
+    if (!directory || directory.sealed) {
       const why = number < this.#nextNumber ? "which is closed" : "which was never announced";
       throw new RcopyError("protocol", `the manifest names directory ${number}, ${why}`);
     }
