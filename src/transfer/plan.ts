@@ -84,13 +84,13 @@ export class Plan {
         batch.announced.set(entry, announced);
       }
     }
-    const closed = new Set<number>();
+    if (entry !== batch.count) {
+      throw new RcopyError("protocol", `batch ${batch.number} has entries without a directory`);
+    }
     for (const number of batch.manifest.closed) {
-      this.#options.tree.open(number);
-      if (closed.has(number)) {
-        throw new RcopyError("protocol", `the manifest closes directory ${number} twice`);
-      }
-      closed.add(number);
+      const directory = this.#options.tree.open(number);
+      directory.sealed = true;
+      directory.names = undefined;
     }
   }
 
