@@ -6,7 +6,9 @@ import { Ring } from "./ring.ts";
 /** What the engine cannot do without. */
 const needed: readonly Operation[] = ["openat2", "openat", "statx", "read", "write", "close"];
 
-/** Why io_uring cannot be had, in words for a person; `undefined` where it can. Never asks for a permission. */
+/**
+ * Why io_uring cannot be had, in words for a person; `undefined` where it can. Never asks for a permission.
+ */
 export function whyNoUring(): string | undefined {
   if (Deno.build.os !== "linux") return `io_uring is a part of Linux, and this is ${Deno.build.os}`;
   if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {

@@ -49,7 +49,17 @@ export const ioUringSqe = {
 export const ioUringCqe = { size: 16, userData: 0, res: 8, flags: 12 } as const;
 
 /** `struct io_uring_probe` and its `struct io_uring_probe_op` elements. */
-export const ioUringProbe = { size: 16, lastOp: 0, opsLength: 1, ops: 16, opSize: 8, opFlags: 2 } as const;
+export const ioUringProbe = {
+  size: 16,
+  lastOp: 0,
+  opsLength: 1,
+  ops: 16,
+  opSize: 8,
+  opFlags: 2,
+} as const;
+
+/** `IO_URING_OP_SUPPORTED`. */
+export const probeSupported = 1;
 
 /** `struct io_uring_getevents_arg`, the extended argument of io_uring_enter. */
 export const ioUringGetEventsArg = { size: 24, sigmask: 0, sigmaskSize: 8, timespec: 16 } as const;

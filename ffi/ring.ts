@@ -20,15 +20,18 @@ import { enterSyscall, releaseRingLibrary, type RingLibrary } from "./symbols.ts
 /** How often in a row the kernel may take nothing, 10 ms apart, before it counts as broken. */
 const stallsMax = 100;
 const stallMs = 10;
-/** How long a cancelled operation gets before it is cancelled again: a chain may have begun its next link meanwhile. */
+/**
+ * How long a cancelled operation gets before it is cancelled again: a chain may have begun its next link
+ * meanwhile.
+ */
 const cancelAgainMs = 20;
 
 /** Every open ring: one that is forgotten still must not lose the memory that the kernel writes to. */
 const open = new Set<Ring>();
 
 /**
- * A ring and everything that the kernel may touch on its behalf. Dispose of it before its Worker is terminated: that
- * frees memory without asking the kernel.
+ * A ring and everything that the kernel may touch on its behalf. Dispose of it before its Worker is
+ * terminated: that frees memory without asking the kernel.
  */
 export class Ring extends SubmissionQueue implements Disposable {
   /** How many slots of registered files there are. */
@@ -80,12 +83,28 @@ export class Ring extends SubmissionQueue implements Disposable {
     return this.#supported[opcode[operation]] ?? false;
   }
 
+  /**
+   * Puts a descriptor into a slot of the registered files, or empties the slot with -1; what was in it is
+   * let go. The descriptor itself can be closed then.
+   * @throws RcopyError `io` if there is no such slot or descriptor
+   */
+  registerFile(slot: number, fd: number): void {
+    const files = new Int32Array(new ArrayBuffer(64), 0, 1).fill(fd);
+    const result = this.#library.liburing.io_uring_register_files_update(this.#ring, slot, files, 1);
+    if (result < 0) {
+      throw new RcopyError("io", `cannot register descriptor ${fd}: errno ${-result} from io_uring_register`);
+    }
+  }
+
   /** Keeps an object reachable for as long as the ring lives: memory that many operations point at. */
   pin(object: object): void {
     this.#pinned.add(object);
   }
 
-  /** Keeps an object reachable until the completion of the operation with that token, unique meanwhile, is reaped. */
+  /**
+   * Keeps an object reachable until the completion of the operation with that token, unique meanwhile, is
+   * reaped.
+   */
   keep(token: number, object: object): void {
     const before = this.#kept.get(token);
     this.#kept.set(token, before === undefined ? object : [before, object]);
@@ -115,7 +134,8 @@ export class Ring extends SubmissionQueue implements Disposable {
   }
 
   /**
-   * The same, and blocks the thread until `count` completions, at most all there can be, are ready to be reaped.
+   * The same, and blocks the thread until `count` completions, at most all there can be, are ready to be
+   * reaped.
    * @throws RcopyError `io` as {@linkcode submit}
    */
   submitAndWait(count = 1): void {
@@ -125,8 +145,8 @@ export class Ring extends SubmissionQueue implements Disposable {
   }
 
   /**
-   * Tells of every completion that is ready. The callback may claim and submit; completions of what it submits are
-   * told too, where they are ready at once.
+   * Tells of every completion that is ready. The callback may claim and submit; completions of what it
+   * submits are told too, where they are ready at once.
    * @returns how many were told
    */
   reap(on: OnCompletion): number {
@@ -134,7 +154,7 @@ export class Ring extends SubmissionQueue implements Disposable {
     let passed = 0;
     let told = 0;
     try {
-      while (queue.ready > 0) {
+      while (!this.#closed && queue.ready > 0) {
         const at = queue.at;
         const words = queue.words;
         const token = words[at]! >>> 0;
@@ -153,7 +173,7 @@ export class Ring extends SubmissionQueue implements Disposable {
         on(token, result, flags);
       }
     } finally {
-      if (passed > 0 && this.#completions !== undefined) {
+      if (passed > 0 && !this.#closed) {
         queue.publish();
         if (this.#waiters > 0) this.#releaseWaiters();
       }
@@ -162,8 +182,9 @@ export class Ring extends SubmissionQueue implements Disposable {
   }
 
   /**
-   * Resolves once `count` completions, at most all in flight, are ready, or something has been reaped meanwhile.
-   * Submits first. Where they are ready already that costs no thread hop.
+   * Submits, and resolves once `count` completions, at most all in flight, are ready: at once, without a
+   * thread hop, where they are already. It resolves early when something is reaped or a signal arrives
+   * meanwhile, so that its caller looks and waits again.
    * @throws RcopyError `io` as {@linkcode submit}
    */
   async wait(count = 1): Promise<void> {
@@ -195,8 +216,8 @@ export class Ring extends SubmissionQueue implements Disposable {
   }
 
   /**
-   * Asks for everything in flight to be cancelled. Each operation still completes: with -ECANCELED, -EINTR, or as if
-   * nothing had been asked.
+   * Asks for everything in flight to be cancelled. Each operation still completes: with -ECANCELED, -EINTR,
+   * or as if nothing had been asked.
    */
   cancelAll(): void {
     if (this.prepared > 0) this.#enter(0);
@@ -207,8 +228,8 @@ export class Ring extends SubmissionQueue implements Disposable {
   }
 
   /**
-   * Cancels what is in flight, blocks until the kernel has let go of all of it, and ends the ring. What was claimed and
-   * not submitted never happens. Twice is harmless.
+   * Cancels what is in flight, blocks until the kernel has let go of all of it, and ends the ring. What was
+   * claimed and not submitted never happens. Twice is harmless.
    */
   [Symbol.dispose](): void {
     if (this.#closed) return;
@@ -219,12 +240,13 @@ export class Ring extends SubmissionQueue implements Disposable {
       this.reap(ignore);
     }
     this.#closed = true;
+    this.detach();
     // A waiter that has not reached the kernel yet must find this very ring under its descriptor.
     if (this.#waiters === 0) this.#exit();
   }
 
   get #queue(): CompletionQueue {
-    assert(this.#completions !== undefined, "the ring is open");
+    assert(!this.#closed && this.#completions !== undefined, "the ring is open");
     return this.#completions;
   }
 
@@ -271,8 +293,9 @@ export class Ring extends SubmissionQueue implements Disposable {
   }
 
   /**
-   * Wakes those who wait for completions that have been reaped in front of them. A waiter that has not reached the kernel
-   * yet will count from now on, so that as many completions must stand ready as anybody waits for.
+   * Wakes those who wait for completions that have been reaped in front of them. A waiter that has not
+   * reached the kernel yet will count from now on, so that as many completions must stand ready as anybody
+   * waits for.
    */
   #releaseWaiters(): void {
     const missing = this.#waitedFor - this.#queue.ready;
@@ -288,7 +311,6 @@ export class Ring extends SubmissionQueue implements Disposable {
   #exit(): void {
     assert(this.#completions?.overflowed === 0, "every completion found room");
     this.#completions = undefined;
-    this.detach();
     this.#library.liburing.io_uring_queue_exit(this.#ring);
     releaseRingLibrary();
     open.delete(this);

@@ -8,8 +8,9 @@ export function addressOf(memory: Uint8Array<ArrayBuffer>): number {
 }
 
 /**
- * A bump allocator over one buffer. What it hands out stays valid until {@linkcode reset}, which its user calls
- * once everything that points into it has been reaped. Ring.scratch makes one that lives as long as the ring.
+ * A bump allocator over one buffer. What it hands out stays valid until {@linkcode reset}, which its user
+ * calls once everything that points into it has been reaped. Ring.scratch makes one that lives as long as
+ * the ring.
  */
 export class Scratch {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -32,7 +33,10 @@ export class Scratch {
     return this.bytes.length - this.#used;
   }
 
-  /** Takes `size` bytes and returns their offset; the content is whatever was there. `alignment` is a power of two. */
+  /**
+   * Takes `size` bytes and returns their offset; the content is whatever was there. `alignment` is a power
+   * of two.
+   */
   take(size: number, alignment = 8): number {
     const offset = (this.#used + alignment - 1) & -alignment;
     assert(offset + size <= this.bytes.length, "the scratch memory has room");

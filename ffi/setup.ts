@@ -1,6 +1,8 @@
-/** A ring, set up: the library loaded, the rings mapped, the registered files in place, the kernel probed. */
-import { RcopyError } from "../src/base/errors.ts";
-import { ioUringParams, ioUringProbe, ringErrno, ringFeature, setupFlag } from "./layout.ts";
+/**
+ * A ring, set up: the library loaded, the rings mapped, the registered files in place, the kernel probed.
+ */
+import { assert, RcopyError } from "../src/base/errors.ts";
+import { ioUringParams, ioUringProbe, probeSupported, ringErrno, ringFeature, setupFlag } from "./layout.ts";
 import { acquireRingLibrary, releaseRingLibrary, type RingLibrary } from "./symbols.ts";
 
 /** Options of Ring.open. */
@@ -8,8 +10,8 @@ export interface RingOptions {
   /** How many operations can be in flight; rounded up to a power of two, 1 to 4096. 256 unless told. */
   entries?: number;
   /**
-   * How many slots of registered files are wanted, at most 32768; 0 unless told. Where the limit on descriptors
-   * allows fewer, there are fewer.
+   * How many slots of registered files are wanted, at most 32768; 0 unless told. Where the limit on
+   * descriptors allows fewer, there are fewer.
    */
   files?: number;
 }
@@ -17,7 +19,10 @@ export interface RingOptions {
 /** What {@linkcode setUpRing} has made. */
 export interface RingSetup {
   readonly library: RingLibrary;
-  /** `struct io_uring` and the other structs that the library and the kernel are given; see {@linkcode controlAt}. */
+  /**
+   * `struct io_uring` and the other structs that the library and the kernel are given; see {@linkcode
+   * controlAt}.
+   */
   readonly control: DataView<ArrayBuffer>;
   readonly controlAddress: bigint;
   readonly entries: number;
@@ -66,6 +71,7 @@ function initialise(library: RingLibrary, options: RingOptions): RingSetup {
   const ring = Deno.UnsafePointer.create(controlAddress);
   const params = Deno.UnsafePointer.create(controlAddress + BigInt(controlAt.params));
   const wanted = options.entries ?? 256;
+  assert(Number.isInteger(wanted) && wanted >= 1 && wanted <= 4096, "a ring has 1 to 4096 entries");
   // The completion ring is larger than it need be: besides every operation, it takes the ring's own.
   const completionSize = 4 * 2 ** Math.ceil(Math.log2(wanted));
   let result = -ringErrno.inval;
@@ -122,7 +128,7 @@ function probe(
   const supported: boolean[] = [];
   for (let op = 0; op < control.getUint8(at + ioUringProbe.opsLength); op += 1) {
     const flagsAt = at + ioUringProbe.ops + op * ioUringProbe.opSize + ioUringProbe.opFlags;
-    supported.push((control.getUint16(flagsAt, true) & 1) !== 0); // IO_URING_OP_SUPPORTED
+    supported.push((control.getUint16(flagsAt, true) & probeSupported) !== 0);
   }
   return supported;
 }

@@ -4,8 +4,9 @@
  *
  * All take the submission ring as 32-bit words, where in it the entry starts, the token that comes
  * back with the completion, and {@linkcode sqeFlag}s. They write all 64 bytes, allocate nothing, and are
- * called once an operation: hence positional arguments. Addresses, offsets and sizes are numbers: user space
- * addresses have 47 bits (48 on aarch64), so that a double holds them exactly. An offset of -1 is the file's own position.
+ * called once an operation: hence positional arguments. Addresses, offsets and sizes are numbers: user
+ * space addresses have 47 bits (48 on aarch64), so that a double holds them exactly. An offset of -1 is the
+ * file's own position.
  */
 
 /** 32-bit words in one submission. */
@@ -44,7 +45,10 @@ export const sqeFlag = {
   fixedFile: 1 << 0,
   /** Begin only when everything before has completed. */
   drain: 1 << 1,
-  /** The next submission begins after this one; a failure (a short read is one) cancels the rest of the chain. */
+  /**
+   * The next submission begins after this one; a failure (a short read is one) cancels the rest of the
+   * chain.
+   */
   link: 1 << 2,
   /** The same, but a failure breaks nothing. */
   hardlink: 1 << 3,

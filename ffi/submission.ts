@@ -5,10 +5,11 @@ import { ioUring } from "./layout.ts";
 import * as sqe from "./sqe.ts";
 
 /**
- * The writer's end of the submission ring, with a method for each operation of `sqe.ts`, in the same order of
- * arguments. Every method takes first the token that comes back with the completion (0 to 2^32 - 1), then
- * flags of {@linkcode sqe.sqeFlag}. What an operation points at must stay as it is until its completion has been
- * reaped. A chain made with `link` is claimed whole before the next submit, wait or reap.
+ * The writer's end of the submission ring, with a method for each operation of `sqe.ts`, in the same order
+ * of arguments. Every method takes first the token that comes back with the completion (0 to 2^32 - 1),
+ * then flags of {@linkcode sqe.sqeFlag}. What an operation points at must stay as it is until its
+ * completion has been reaped. A chain made with `link` is claimed whole before the next submit, wait or
+ * reap.
  */
 export class SubmissionQueue {
   /** How many operations can be claimed or in flight at a time; a power of two. */
@@ -17,6 +18,8 @@ export class SubmissionQueue {
   /** The library's own `sqe_tail`; it compares this with its `sqe_head` when it submits. */
   readonly #libraryTail: Uint32Array<ArrayBuffer>;
   readonly #mask: number;
+  /** How many may be claimed or in flight; 0 once the ring is closed. */
+  #limit: number;
   #tail = 0;
   #flushed = 0;
   #consumed = 0;
@@ -26,6 +29,7 @@ export class SubmissionQueue {
   protected constructor(ring: DataView<ArrayBuffer>, entries: number) {
     this.entries = entries;
     this.#mask = entries - 1;
+    this.#limit = entries;
     this.#sqes = wordsAt(ring.getBigUint64(ioUring.sqes, true), entries * sqe.sqeWords);
     this.#libraryTail = new Uint32Array(ring.buffer, ring.byteOffset + ioUring.sqeTail, 1);
   }
@@ -42,20 +46,21 @@ export class SubmissionQueue {
 
   /** How many operations can be claimed now. More come free by reaping, not by submitting. */
   get room(): number {
-    return this.entries - this.#inFlight - this.prepared;
+    return this.#limit - this.#inFlight - this.prepared;
   }
 
   /** Claims the next entry, to be encoded by its caller: where it starts in the ring, in words. */
   #claim(): number {
-    assert(this.#inFlight + ((this.#tail - this.#consumed) >>> 0) < this.entries, "the ring has room");
+    const taken = this.#inFlight + ((this.#tail - this.#consumed) >>> 0);
+    assert(taken < this.#limit, "the ring is open and has room");
     const at = (this.#tail & this.#mask) * sqe.sqeWords;
     this.#tail = (this.#tail + 1) >>> 0;
     return at;
   }
 
   /**
-   * Claims an entry for the ring's own use: its completion is none of the user's. There must be a free one in the
-   * submission ring itself.
+   * Claims an entry for the ring's own use: its completion is none of the user's. There must be a free one
+   * in the submission ring itself.
    */
   protected claimInternal(encode: (sqes: sqe.SqeArea, at: number) => void): void {
     const at = (this.#tail & this.#mask) * sqe.sqeWords;
@@ -86,8 +91,9 @@ export class SubmissionQueue {
     this.#tail = this.#flushed;
   }
 
-  /** Lets go of the mapped memory, before it is unmapped. */
+  /** Lets go of the mapped memory, before it is unmapped; nothing can be claimed any more. */
   protected detach(): void {
+    this.#limit = 0;
     this.#sqes = new Uint32Array(0);
   }
 
