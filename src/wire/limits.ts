@@ -27,6 +27,8 @@ export const bundleFilesMax = 1024;
 export const linkTargetBytesMax = 4095;
 /** Longest text of an error or of a peer's description of itself, in bytes of UTF-8. */
 export const textBytesMax = 512;
+/** Longest name in a failure report, in bytes: names that no entry may have are reported too. */
+export const failureNameBytesMax = 1024;
 /** Smallest manifest credit that a receiver may grant at first: one entry always fits into it. */
 export const creditBytesMin = 16 * 1024;
 /** Largest manifest credit that may be outstanding. */

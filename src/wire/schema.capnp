@@ -1,0 +1,128 @@
+# Messages of the rcopy protocol, version 1. What each means, and when it may be sent, is in PROTOCOL.md.
+# Fields are only ever added, at the end; a reader ignores fields that it does not know.
+@0xd7c5a1f0b3e94c62;
+
+enum Role {
+  sender @0;
+  receiver @1;
+}
+
+struct Hello {
+  role @0 :Role;
+  features @1 :UInt64;
+  software @2 :Text;
+  streams @3 :UInt32;
+  timeoutMs @4 :UInt32;
+  mtimeResolutionNs @5 :UInt32;
+  creditBytes @6 :UInt32;
+  batchEntries @7 :UInt32;
+  wantsAll @8 :Bool;
+  destinationNonce @9 :Data;
+  destinationHash @10 :Data;
+  session @11 :Data;
+  laneTokens @12 :Data;
+}
+
+struct Join {
+  session @0 :Data;
+  lane @1 :UInt32;
+  token @2 :Data;
+}
+
+struct Manifest {
+  batch @0 :UInt32;
+  groupDirectories @1 :List(UInt32);
+  groupCounts @2 :List(UInt32);
+  kinds @3 :List(UInt8);
+  modes @4 :List(UInt16);
+  sizes @5 :List(UInt64);
+  mtimeSeconds @6 :List(Int64);
+  mtimeNanos @7 :List(UInt32);
+  names @8 :Data;
+  linkTargets @9 :Data;
+  closed @10 :List(UInt32);
+}
+
+struct ManifestEnd {
+  batches @0 :UInt32;
+  entries @1 :UInt64;
+  bytes @2 :UInt64;
+}
+
+struct Credit {
+  bytes @0 :UInt32;
+}
+
+struct Wants {
+  batch @0 :UInt32;
+  all @1 :Bool;
+  bitmap @2 :Data;
+}
+
+struct Extent {
+  batch @0 :UInt32;
+  entry @1 :UInt32;
+  index @2 :UInt32;
+  fileVerified @3 :Bool;
+  hash @4 :Data;
+}
+
+struct Bundle {
+  batch @0 :UInt32;
+  entries @1 :List(UInt32);
+  hashes @2 :Data;
+}
+
+struct Failure {
+  code @0 :UInt16;
+  text @1 :Text;
+  place :union {
+    entry :group {
+      batch @2 :UInt32;
+      index @3 :UInt32;
+    }
+    name :group {
+      directory @4 :UInt32;
+      component @5 :Data;
+    }
+  }
+}
+
+struct Resend {
+  batch @0 :UInt32;
+  entry @1 :UInt32;
+  extent @2 :UInt32;
+}
+
+struct BatchSettled {
+  batch @0 :UInt32;
+  failed @1 :List(UInt32);
+  held @2 :List(UInt32);
+}
+
+struct HeldSettled {
+  batches @0 :List(UInt32);
+  entries @1 :List(UInt32);
+  failed @2 :List(UInt8);
+}
+
+struct Receipt {
+  files @0 :UInt64;
+  directories @1 :UInt64;
+  links @2 :UInt64;
+  bytes @3 :UInt64;
+  skipped @4 :UInt64;
+  failed @5 :UInt64;
+  changed @6 :UInt64;
+  treeCount @7 :UInt64;
+  treeSum @8 :Data;
+  durable @9 :Bool;
+}
+
+struct Ping {
+}
+
+struct Close {
+  code @0 :UInt16;
+  text @1 :Text;
+}
