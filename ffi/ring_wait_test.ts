@@ -1,0 +1,157 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import {
+  makeFifo,
+  openFifo,
+  put,
+  results,
+  ringTest,
+  ringTestName,
+  whyNoRing,
+} from "../tests/helpers/ring.ts";
+import { addressOf, atFlag, cancelFlag, openFlag, Ring, sqeFlag } from "./mod.ts";
+
+const { none, hardlink } = sqeFlag;
+const canceled = -125;
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+
+ringTest("wait() leaves the event loop free and resolves with the completion", async (ring, folder) => {
+  const scratch = ring.scratch(4096);
+  const fd = await openFifo(ring, scratch, `${folder}/fifo`);
+  const at = scratch.take(16);
+  ring.read(2, none, fd, scratch.address + at, 16, -1);
+  let resolved = false;
+  const waiting = ring.wait().then(() => resolved = true);
+  await Promise.resolve();
+  assertEquals([resolved, ring.ready], [false, 0]);
+  ring.write(3, none, fd, put(scratch, "woken"), 5, -1);
+  ring.submit();
+  await waiting;
+  assertEquals(results(ring), { 2: 5, 3: 5 });
+  await ring.wait(); // nothing is in flight: at once
+  ring.close(4, none, fd);
+  results(ring);
+});
+
+ringTest("wait() asks for no more completions than there can be", async (ring) => {
+  ring.nop(1, none);
+  ring.nop(2, none);
+  await ring.wait(1000);
+  assertEquals(ring.ready, 2);
+  assertEquals(results(ring), { 1: 0, 2: 0 });
+});
+
+ringTest("Whoever waits is woken when somebody else has reaped in front of him", async (ring, folder) => {
+  const scratch = ring.scratch(4096);
+  const fd = await openFifo(ring, scratch, `${folder}/fifo`);
+  const at = scratch.address + scratch.take(16);
+  for (let turn = 0; turn < 50; turn += 1) {
+    // Two reads wait, one is served and reaped before the waiters' threads have begun or while they wait.
+    ring.read(1, none, fd, at, 1, -1);
+    ring.read(2, none, fd, at + 1, 1, -1);
+    const waiting = [ring.wait(2), ring.wait(1), ring.wait(2)];
+    if (turn % 2 === 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    ring.write(3, none, fd, at + 8, 1, -1);
+    ring.submitAndWait(2);
+    const found: number[] = [];
+    ring.reap((token) => found.push(token));
+    assertEquals(found.length, 2);
+    assert(found.includes(3), "the write is done, and one of the reads");
+    await Promise.all(waiting);
+    ring.write(4, none, fd, at + 8, 1, -1);
+    const last = found.includes(1) ? 2 : 1;
+    assertEquals(results(ring), { [last]: 1, 4: 1 });
+  }
+  ring.close(5, none, fd);
+  results(ring);
+});
+
+ringTest("A cancelled read completes as cancelled, and alone", async (ring, folder) => {
+  const scratch = ring.scratch(4096);
+  const fd = await openFifo(ring, scratch, `${folder}/fifo`);
+  const at = scratch.address + scratch.take(16);
+  ring.read(0xfffffff0, none, fd, at, 1, -1);
+  ring.read(2, none, fd, at, 1, -1);
+  ring.submit();
+  ring.cancel(3, none, 0xfffffff0, 0);
+  ring.submitAndWait(2);
+  const found: Record<number, number> = {};
+  ring.reap((token, result) => found[token] = result);
+  assertEquals(found, { 3: 0, 0xfffffff0: canceled });
+  ring.cancel(4, none, 99, cancelFlag.all);
+  ring.cancelAll();
+  assertEquals(results(ring), { 2: canceled, 4: 0 });
+  ring.close(5, none, fd);
+  results(ring);
+});
+
+Deno.test({
+  name: ringTestName("Disposing cancels what is in flight, and what was not submitted never happens"),
+  ignore: whyNoRing !== undefined,
+  fn: async () => {
+    const folder = await Deno.makeTempDir({ prefix: "rcopy-ring-" });
+    try {
+      const ring = Ring.open({ entries: 16 });
+      const scratch = ring.scratch(4096);
+      const fd = await openFifo(ring, scratch, `${folder}/fifo`);
+      for (let token = 0; token < 8; token += 1) ring.read(token, none, fd, scratch.address, 1, -1);
+      ring.submit();
+      // On a worker: the open of a FIFO that nobody writes to blocks there; a read follows it in any case.
+      const other = put(scratch, `${folder}/other`);
+      await makeFifo(`${folder}/other`);
+      ring.openat(8, hardlink, atFlag.workingDirectory, other, openFlag.readOnly, 0);
+      ring.read(9, none, fd, scratch.address, 1, -1);
+      ring.submit();
+      const waiting = ring.wait();
+      ring.unlinkat(10, none, atFlag.workingDirectory, other, 0);
+      ring[Symbol.dispose]();
+      ring[Symbol.dispose]();
+      await waiting;
+      assert(Deno.lstatSync(`${folder}/other`).isFifo, "the unlink never happened");
+      assertThrows(() => ring.nop(1, none), Error, "open");
+      assertThrows(() => ring.reap(() => {}), Error, "open");
+      using closing = Ring.open({ entries: 1 });
+      closing.close(1, none, fd);
+      assertEquals(results(closing), { 1: 0 });
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+ringTest("What is kept is let go with its completion, what is pinned stays", async (ring, folder) => {
+  const collected = new Set<string>();
+  const registry = new FinalizationRegistry<string>((name) => collected.add(name));
+  /** Memory that only the ring may be keeping. */
+  const memory = (name: string): Uint8Array<ArrayBuffer> => {
+    const made = new Uint8Array(new ArrayBuffer(65536));
+    registry.register(made, name);
+    return made;
+  };
+  const collect = async () => {
+    collectGarbage();
+    await new Promise((resolve) => setTimeout(resolve, 0)); // finalizers run as a task
+  };
+  const scratch = ring.scratch(4096);
+  const fd = await openFifo(ring, scratch, `${folder}/fifo`);
+  (() => {
+    const [kept, pinned] = [memory("kept"), memory("pinned")];
+    ring.pin(pinned);
+    ring.keep(2, kept);
+    ring.keep(2, memory("also kept"));
+    ring.read(2, none, fd, addressOf(kept), 1, -1);
+    ring.submit();
+    memory("free");
+  })();
+  await collect();
+  assertEquals([...collected], ["free"], "the kernel may still write into the others");
+  ring.write(3, none, fd, put(scratch, "x"), 1, -1);
+  assertEquals(results(ring), { 2: 1, 3: 1 });
+  await collect();
+  assertEquals([...collected].sort(), ["also kept", "free", "kept"]);
+  ring.close(4, none, fd);
+  results(ring);
+});
