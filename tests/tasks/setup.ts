@@ -19,7 +19,8 @@ const runtimeNeeds: Need[] = [
   {
     package: "liburing2",
     files: libraryFolders.map((folder) => `${folder}/liburing.so.2`),
-    without: "files are read and written by Deno's own calls instead of io_uring: slower for many small files, " +
+    without:
+      "files are read and written by Deno's own calls instead of io_uring: slower for many small files, " +
       "names that are not UTF-8 are reported instead of copied, and times are kept to the millisecond",
   },
 ];
@@ -94,10 +95,10 @@ function install(needs: Need[]): void {
   const prefix = commandAsRoot();
   if (!prefix) return;
   console.log(`setup: installing ${packages.join(", ")} with ${[...prefix, "apt-get"].join(" ")}`);
-  const options = ["install", "-y", "-q", "--no-install-recommends", ...packages];
+  const options = ["install", "-y", "-qq", "-o", "Dpkg::Use-Pty=0", "--no-install-recommends", ...packages];
   if (apt(prefix, options)) return;
   console.log("setup: the package lists may be old; updating them");
-  if (apt(prefix, ["update", "-q"]) && apt(prefix, options)) return;
+  if (apt(prefix, ["update", "-qq"]) && apt(prefix, options)) return;
   console.log(`setup: apt-get could not install ${packages.join(", ")}`);
 }
 
