@@ -1,0 +1,119 @@
+import { assertEquals } from "@std/assert";
+import { breachesOf, type SourceText } from "./helpers/architecture.ts";
+
+const root = new URL("../", import.meta.url);
+const topLevel = [
+  ".ci",
+  ".github",
+  ".gitignore",
+  "CHANGELOG.md",
+  "LICENSE",
+  "README.md",
+  "deno.json",
+  "deno.lock",
+  "ffi",
+  "src",
+  "tests",
+  "wasm",
+];
+/** Not of the project: the repository itself, and what `.gitignore` names. */
+const besides = [".git", "dist", "coverage"];
+
+Deno.test("every file keeps to its floor and to the bans", () => {
+  const breaches: string[] = [];
+  let files = 0;
+  for (const source of sources()) {
+    files++;
+    breaches.push(...breachesOf(source));
+  }
+  assertEquals(breaches, []);
+  if (files < 50) throw new Error(`only ${files} files were looked at`);
+});
+
+Deno.test("the root of the project holds nothing that nobody agreed on", () => {
+  const names = [...Deno.readDirSync(root)].map((entry) => entry.name).filter((name) =>
+    !besides.includes(name)
+  );
+  assertEquals(names.filter((name) => !topLevel.includes(name) && !name.endsWith(".log")), []);
+  assertEquals(topLevel.filter((name) => !names.includes(name)), []);
+});
+
+Deno.test("CONTRIBUTING.md gives a reason for every dependency, and for no other", () => {
+  const { imports } = JSON.parse(Deno.readTextFileSync(new URL("deno.json", root))) as {
+    imports: Record<string, string>;
+  };
+  const used = new Set(
+    Object.values(imports).map((target) => /^(?:npm|jsr):((?:@[^/]+\/)?[^@/]+)@/.exec(target)?.[1] ?? target),
+  );
+  const text = Deno.readTextFileSync(new URL(".github/CONTRIBUTING.md", root));
+  const explained = new Set([...text.matchAll(/^\| `([^`]+)` \| \S.{19,}\|$/gm)].map(([, name]) => name!));
+  assertEquals([...explained].sort(), [...used].sort());
+});
+
+/** Snippets that must be found out, so that a checker that sees nothing fails here. */
+const breaking: Record<string, SourceText> = {
+  "an import that goes up": { path: "src/net/a.ts", text: `import { scan } from "../transfer/scan.ts";` },
+  "an import of a neighbour": {
+    path: "src/io/a.ts",
+    text: `import type { Codec } from "../codec/codec.ts";`,
+  },
+  "an export that goes up": { path: "src/fs/a.ts", text: `export * from "../io/engine.ts";` },
+  "a lazy import that goes up": { path: "src/base/a.ts", text: `await import("../fs/metadata.ts");` },
+  "a type import that goes up": { path: "src/wire/a.ts", text: `let e: import("../io/engine.ts").Engine;` },
+  "an import that only the run decides": { path: "src/io/a.ts", text: "await import(name);" },
+  "ffi used beside the engine": { path: "src/net/a.ts", text: `import { Ring } from "../../ffi/mod.ts";` },
+  "ffi used by the other engine": { path: "src/io/deno_engine.ts", text: `import "../../ffi/mod.ts";` },
+  "wasm used beside the codec": { path: "src/transfer/a.ts", text: `import "../../wasm/mod.ts";` },
+  "wasm used by a back door": { path: "src/codec/a.ts", text: `import "../../wasm/module.js";` },
+  "ffi standing on an engine": { path: "ffi/a.ts", text: `import "../src/io/engine.ts";` },
+  "wasm standing on anything": { path: "wasm/a.ts", text: `import "../src/base/errors.ts";` },
+  "the program imported by a command": { path: "src/cli/a.ts", text: `import "../main.ts";` },
+  "a file on no floor": { path: "src/other/a.ts", text: `import "../base/errors.ts";` },
+  "console below the command line": { path: "src/transfer/a.ts", text: `console.log("x");` },
+  "console by another name": { path: "ffi/a.ts", text: `globalThis.console.error("x");` },
+  "Deno.exit in a command": { path: "src/cli/a.ts", text: "Deno.exit(1);" },
+  "Deno['exit']": { path: "src/cli/a.ts", text: `Deno["exit"](1);` },
+  "Deno.dlopen in an engine": { path: "src/io/uring_engine.ts", text: `Deno.dlopen("liburing.so.2", {});` },
+  "a web stream": { path: "src/net/a.ts", text: "await file.readable.pipeTo(conn.writable);" },
+  "a web stream by type": { path: "src/transfer/a.ts", text: "let s: ReadableStream;" },
+  "a file that is too long": { path: "src/base/a.ts", text: "\n".repeat(401) },
+  "unfinished work": { path: "src/base/a.ts", text: "// TODO: later" },
+  "unfinished work in a test": { path: "tests/a_test.ts", text: "// a placeholder" },
+};
+for (const [what, source] of Object.entries(breaking)) {
+  Deno.test(`the checker finds ${what}`, () => {
+    if (breachesOf(source).length === 0) throw new Error(`nothing found in ${source.path}: ${source.text}`);
+  });
+}
+
+/** Snippets that are right, so that a checker that objects to everything fails here. */
+const right: SourceText[] = [
+  {
+    path: "src/transfer/a.ts",
+    text: `import "../net/channel.ts"; import "./plan.ts"; import "../base/errors.ts";`,
+  },
+  { path: "src/io/uring_engine.ts", text: `import "../../ffi/mod.ts"; import "./engine.ts";` },
+  { path: "src/codec/codec.ts", text: `import "../../wasm/mod.ts";` },
+  { path: "src/mod.ts", text: `import "./transfer/serve.ts"; import "./net/dial.ts";` },
+  { path: "src/main.ts", text: `import "./cli/program.ts"; Deno.exit(await run()); import "./mod.ts";` },
+  { path: "src/cli/a.ts", text: `console.error("x"); import "../mod.ts"; process.stdin.readable;` },
+  { path: "src/net/a.ts", text: `// console.log and ReadableStream in a comment\nconst s = "Deno.exit";` },
+  { path: "src/io/a_test.ts", text: `import "../../tests/helpers/random.ts"; console.log(1);` },
+  { path: "ffi/symbols.ts", text: `Deno.dlopen("liburing.so.2", {}); import "../src/base/errors.ts";` },
+  { path: "src/base/a.ts", text: "\n".repeat(400) },
+];
+for (const source of right) {
+  Deno.test(`the checker lets pass what is right in ${source.path} (${source.text.trim().slice(0, 40)})`, () => {
+    assertEquals(breachesOf(source), []);
+  });
+}
+
+function* sources(folder = ""): Generator<SourceText> {
+  for (const { name, isDirectory } of Deno.readDirSync(new URL(folder, root))) {
+    const path = folder + name;
+    if (isDirectory && !(folder === "" && besides.includes(name))) yield* sources(`${path}/`);
+    else if (/\.(ts|js|c|capnp)$/.test(name)) {
+      yield { path, text: Deno.readTextFileSync(new URL(path, root)) };
+    }
+  }
+}
