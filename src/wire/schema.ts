@@ -7,7 +7,7 @@ export const Role = {
 } as const;
 export type Role = (typeof Role)[keyof typeof Role];
 export class Hello extends $.Struct {
-    static readonly _capnp = {
+    static override readonly _capnp = {
         displayName: "Hello",
         id: "ff6b8ee93b1f6c3a",
         size: new $.ObjectSize(32, 5),
@@ -138,10 +138,10 @@ export class Hello extends $.Struct {
     set laneTokens(value: $.Data) {
         $.utils.copyFrom(value, $.utils.getPointer(4, this));
     }
-    toString(): string { return "Hello_" + super.toString(); }
+    override toString(): string { return "Hello_" + super.toString(); }
 }
 export class Join extends $.Struct {
-    static readonly _capnp = {
+    static override readonly _capnp = {
         displayName: "Join",
         id: "caebdeb5afbf3fc9",
         size: new $.ObjectSize(8, 2),
@@ -188,10 +188,10 @@ export class Join extends $.Struct {
     set token(value: $.Data) {
         $.utils.copyFrom(value, $.utils.getPointer(1, this));
     }
-    toString(): string { return "Join_" + super.toString(); }
+    override toString(): string { return "Join_" + super.toString(); }
 }
 export class Manifest extends $.Struct {
-    static readonly _capnp = {
+    static override readonly _capnp = {
         displayName: "Manifest",
         id: "e6e94184ac9aea0c",
         size: new $.ObjectSize(8, 10),
@@ -382,10 +382,10 @@ export class Manifest extends $.Struct {
     set closed(value: $.List<number>) {
         $.utils.copyFrom(value, $.utils.getPointer(9, this));
     }
-    toString(): string { return "Manifest_" + super.toString(); }
+    override toString(): string { return "Manifest_" + super.toString(); }
 }
 export class ManifestEnd extends $.Struct {
-    static readonly _capnp = {
+    static override readonly _capnp = {
         displayName: "ManifestEnd",
         id: "cc05ebc16245a2cb",
         size: new $.ObjectSize(24, 0),
@@ -408,10 +408,10 @@ export class ManifestEnd extends $.Struct {
     set bytes(value: bigint) {
         $.utils.setUint64(16, value, this);
     }
-    toString(): string { return "ManifestEnd_" + super.toString(); }
+    override toString(): string { return "ManifestEnd_" + super.toString(); }
 }
 export class Credit extends $.Struct {
-    static readonly _capnp = {
+    static override readonly _capnp = {
         displayName: "Credit",
         id: "ceac219ec9593e79",
         size: new $.ObjectSize(8, 0),
@@ -422,10 +422,10 @@ export class Credit extends $.Struct {
     set bytes(value: number) {
         $.utils.setUint32(0, value, this);
     }
-    toString(): string { return "Credit_" + super.toString(); }
+    override toString(): string { return "Credit_" + super.toString(); }
 }
 export class Wants extends $.Struct {
-    static readonly _capnp = {
+    static override readonly _capnp = {
         displayName: "Wants",
         id: "acd1dd3ccefc522c",
         size: new $.ObjectSize(8, 1),
@@ -460,10 +460,10 @@ export class Wants extends $.Struct {
     set bitmap(value: $.Data) {
         $.utils.copyFrom(value, $.utils.getPointer(0, this));
     }
-    toString(): string { return "Wants_" + super.toString(); }
+    override toString(): string { return "Wants_" + super.toString(); }
 }
 export class Extent extends $.Struct {
-    static readonly _capnp = {
+    static override readonly _capnp = {
         displayName: "Extent",
         id: "b9628a81b42b07c4",
         size: new $.ObjectSize(16, 1),
@@ -510,10 +510,10 @@ export class Extent extends $.Struct {
     set hash(value: $.Data) {
         $.utils.copyFrom(value, $.utils.getPointer(0, this));
     }
-    toString(): string { return "Extent_" + super.toString(); }
+    override toString(): string { return "Extent_" + super.toString(); }
 }
 export class Bundle extends $.Struct {
-    static readonly _capnp = {
+    static override readonly _capnp = {
         displayName: "Bundle",
         id: "8e8d5a7375746a9f",
         size: new $.ObjectSize(8, 2),
@@ -560,10 +560,10 @@ export class Bundle extends $.Struct {
     set hashes(value: $.Data) {
         $.utils.copyFrom(value, $.utils.getPointer(1, this));
     }
-    toString(): string { return "Bundle_" + super.toString(); }
+    override toString(): string { return "Bundle_" + super.toString(); }
 }
 export class Failure_Place_Entry extends $.Struct {
-    static readonly _capnp = {
+    static override readonly _capnp = {
         displayName: "entry",
         id: "bae92df1d4b9fa37",
         size: new $.ObjectSize(16, 2),
@@ -580,10 +580,10 @@ export class Failure_Place_Entry extends $.Struct {
     set index(value: number) {
         $.utils.setUint32(8, value, this);
     }
-    toString(): string { return "Failure_Place_Entry_" + super.toString(); }
+    override toString(): string { return "Failure_Place_Entry_" + super.toString(); }
 }
 export class Failure_Place_Name extends $.Struct {
-    static readonly _capnp = {
+    static override readonly _capnp = {
         displayName: "name",
         id: "a147144c9d5e2be3",
         size: new $.ObjectSize(16, 2),
@@ -612,7 +612,7 @@ export class Failure_Place_Name extends $.Struct {
     set component(value: $.Data) {
         $.utils.copyFrom(value, $.utils.getPointer(1, this));
     }
-    toString(): string { return "Failure_Place_Name_" + super.toString(); }
+    override toString(): string { return "Failure_Place_Name_" + super.toString(); }
 }
 export const Failure_Place_Which = {
     ENTRY: 0,
@@ -622,7 +622,7 @@ export type Failure_Place_Which = (typeof Failure_Place_Which)[keyof typeof Fail
 export class Failure_Place extends $.Struct {
     static readonly ENTRY = Failure_Place_Which.ENTRY;
     static readonly NAME = Failure_Place_Which.NAME;
-    static readonly _capnp = {
+    static override readonly _capnp = {
         displayName: "place",
         id: "e38881b4664e1a96",
         size: new $.ObjectSize(16, 2),
@@ -655,13 +655,13 @@ export class Failure_Place extends $.Struct {
     set name(_: true) {
         $.utils.setUint16(2, 1, this);
     }
-    toString(): string { return "Failure_Place_" + super.toString(); }
+    override toString(): string { return "Failure_Place_" + super.toString(); }
     which(): Failure_Place_Which {
         return $.utils.getUint16(2, this) as Failure_Place_Which;
     }
 }
 export class Failure extends $.Struct {
-    static readonly _capnp = {
+    static override readonly _capnp = {
         displayName: "Failure",
         id: "9033101c2784098b",
         size: new $.ObjectSize(16, 2),
@@ -684,10 +684,10 @@ export class Failure extends $.Struct {
     _initPlace(): Failure_Place {
         return $.utils.getAs(Failure_Place, this);
     }
-    toString(): string { return "Failure_" + super.toString(); }
+    override toString(): string { return "Failure_" + super.toString(); }
 }
 export class Resend extends $.Struct {
-    static readonly _capnp = {
+    static override readonly _capnp = {
         displayName: "Resend",
         id: "9c452afad7eecf06",
         size: new $.ObjectSize(16, 0),
@@ -710,10 +710,10 @@ export class Resend extends $.Struct {
     set extent(value: number) {
         $.utils.setUint32(8, value, this);
     }
-    toString(): string { return "Resend_" + super.toString(); }
+    override toString(): string { return "Resend_" + super.toString(); }
 }
 export class BatchSettled extends $.Struct {
-    static readonly _capnp = {
+    static override readonly _capnp = {
         displayName: "BatchSettled",
         id: "d5172be8dfef443f",
         size: new $.ObjectSize(8, 2),
@@ -760,10 +760,10 @@ export class BatchSettled extends $.Struct {
     set held(value: $.List<number>) {
         $.utils.copyFrom(value, $.utils.getPointer(1, this));
     }
-    toString(): string { return "BatchSettled_" + super.toString(); }
+    override toString(): string { return "BatchSettled_" + super.toString(); }
 }
 export class HeldSettled extends $.Struct {
-    static readonly _capnp = {
+    static override readonly _capnp = {
         displayName: "HeldSettled",
         id: "cc5d90c3ddd4d4d3",
         size: new $.ObjectSize(0, 3),
@@ -822,10 +822,10 @@ export class HeldSettled extends $.Struct {
     set failed(value: $.List<number>) {
         $.utils.copyFrom(value, $.utils.getPointer(2, this));
     }
-    toString(): string { return "HeldSettled_" + super.toString(); }
+    override toString(): string { return "HeldSettled_" + super.toString(); }
 }
 export class Receipt extends $.Struct {
-    static readonly _capnp = {
+    static override readonly _capnp = {
         displayName: "Receipt",
         id: "844c328bc7b475a5",
         size: new $.ObjectSize(72, 1),
@@ -902,18 +902,18 @@ export class Receipt extends $.Struct {
     set durable(value: boolean) {
         $.utils.setBit(512, value, this);
     }
-    toString(): string { return "Receipt_" + super.toString(); }
+    override toString(): string { return "Receipt_" + super.toString(); }
 }
 export class Ping extends $.Struct {
-    static readonly _capnp = {
+    static override readonly _capnp = {
         displayName: "Ping",
         id: "aa2844b1d9fc13e3",
         size: new $.ObjectSize(0, 0),
     };
-    toString(): string { return "Ping_" + super.toString(); }
+    override toString(): string { return "Ping_" + super.toString(); }
 }
 export class Close extends $.Struct {
-    static readonly _capnp = {
+    static override readonly _capnp = {
         displayName: "Close",
         id: "d068f4c9810bf96e",
         size: new $.ObjectSize(8, 1),
@@ -930,5 +930,5 @@ export class Close extends $.Struct {
     set text(value: string) {
         $.utils.setText(0, value, this);
     }
-    toString(): string { return "Close_" + super.toString(); }
+    override toString(): string { return "Close_" + super.toString(); }
 }

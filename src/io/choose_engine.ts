@@ -1,0 +1,30 @@
+/** Which engine serves a run, and why. */
+import { RcopyError } from "../base/errors.ts";
+import type { Engine } from "./engine.ts";
+
+/** `--io`: what was asked for. */
+export type EngineChoice = "auto" | "uring" | "deno";
+
+/**
+ * Opens the engine that was asked for; `auto` takes io_uring where it can be had. Nobody is asked for a permission.
+ * @returns the engine, and the reason in a sentence
+ * @throws {RcopyError} `engine-unavailable` when `uring` cannot be had, with the reason
+ */
+export async function chooseEngine(choice: EngineChoice): Promise<{ engine: Engine; reason: string }> {
+  if (choice === "deno") return { engine: await openPortable(), reason: "the portable engine was asked for" };
+  const { openUringEngine, whyNoUring } = await import("./uring_engine.ts");
+  const why = whyNoUring();
+  if (why === undefined) return { engine: openUringEngine(), reason: "io_uring works on this machine" };
+  if (choice === "uring") {
+    throw new RcopyError(
+      "engine-unavailable",
+      `cannot use io_uring: ${why}; --io auto takes the portable engine instead`,
+    );
+  }
+  return { engine: await openPortable(), reason: `no io_uring: ${why}` };
+}
+
+async function openPortable(): Promise<Engine> {
+  const { openDenoEngine } = await import("./deno_engine.ts");
+  return openDenoEngine();
+}

@@ -1,0 +1,111 @@
+/** Directory handles of the portable engine: paths, checked before use. */
+import { RcopyError } from "../base/errors.ts";
+import { showName, showText } from "../base/show.ts";
+import type { EntryName } from "../fs/entry_name.ts";
+import { EntryKind, type Timestamp } from "../fs/metadata.ts";
+import type { Directory } from "./engine.ts";
+import { denoError } from "./deno_errors.ts";
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * A directory by its path, with the identity that it had when it was opened.
+ *
+ * Deno has no `openat`: between the check of a path and its use another process that may write to the parent can swap
+ * a component. The check finds a swap that has happened, not one that happens in that moment.
+ */
+export class DenoDirectory implements Directory {
+  parent: DenoDirectory | undefined;
+  path: string;
+  readonly device: number;
+  readonly inode: number;
+  isClosed = false;
+  /** Used times, so that a chain that was checked in this turn is not checked again for every file of a batch. */
+  checkedInTurn = -1;
+
+  constructor(place: { parent: DenoDirectory | undefined; path: string; device: number; inode: number }) {
+    this.parent = place.parent;
+    this.path = place.path;
+    this.device = place.device;
+    this.inode = place.inode;
+  }
+
+  get shown(): string {
+    return `"${showText(this.path)}"`;
+  }
+
+  /** The path of an entry. @throws {RcopyError} `name-unrepresentable` */
+  pathOf(name: EntryName): string {
+    return joinPath(this.path, nameText(name));
+  }
+
+  /** Makes sure that no component of the path has been swapped for something else. @throws {RcopyError} `type-conflict` */
+  check(turn: number): void {
+    if (this.checkedInTurn === turn) return;
+    const chain: DenoDirectory[] = [this];
+    for (let at = this.parent; at && at.checkedInTurn !== turn; at = at.parent) chain.push(at);
+    for (const directory of chain.reverse()) directory.#checkItself(turn);
+  }
+
+  #checkItself(turn: number): void {
+    // The root may be a symbolic link that a person named; what it leads to must stay the same.
+    const info = this.parent ? lstat(this.path) : stat(this.path);
+    if (!info.isDirectory || info.dev !== this.device || (info.ino ?? 0) !== this.inode) {
+      throw new RcopyError("type-conflict", `${this.shown} is not the directory any more that it was`);
+    }
+    this.checkedInTurn = turn;
+  }
+}
+
+/** A name as Deno takes it. @throws {RcopyError} `name-unrepresentable` */
+export function nameText(name: EntryName): string {
+  try {
+    return decoder.decode(name);
+  } catch (cause) {
+    const message = `"${showName(name)}" is not UTF-8, and the portable engine cannot spell it; io_uring can`;
+    throw new RcopyError("name-unrepresentable", message, { cause });
+  }
+}
+
+export function joinPath(directory: string, name: string): string {
+  return directory.endsWith("/") ? directory + name : `${directory}/${name}`;
+}
+
+export function lstat(path: string): Deno.FileInfo {
+  try {
+    return Deno.lstatSync(path);
+  } catch (error) {
+    throw denoError(`cannot look at "${showText(path)}"`, error);
+  }
+}
+
+export function stat(path: string): Deno.FileInfo {
+  try {
+    return Deno.statSync(path);
+  } catch (error) {
+    throw denoError(`cannot look at "${showText(path)}"`, error);
+  }
+}
+
+export function kindOf(info: Deno.FileInfo): EntryKind {
+  if (info.isFile) return EntryKind.file;
+  if (info.isDirectory) return EntryKind.directory;
+  if (info.isSymlink) return EntryKind.link;
+  if (info.isFifo) return EntryKind.fifo;
+  return info.isSocket ? EntryKind.socket : EntryKind.device;
+}
+
+/** A time in milliseconds (which may be before 1970) as seconds and nanoseconds. */
+export function timestampOf(date: Date | null): Timestamp {
+  const ms = date?.getTime() ?? 0;
+  const seconds = Math.floor(ms / 1000);
+  return { seconds, nanos: (ms - seconds * 1000) * 1_000_000 };
+}
+
+/**
+ * A time as Deno takes it: seconds with a fraction. A double has steps of about 240 ns at present, and Deno cuts
+ * what it is given, so half a microsecond more keeps the milliseconds from falling by one.
+ */
+export function secondsOf({ seconds, nanos }: Timestamp): number {
+  return seconds + (nanos + 500) / 1e9;
+}

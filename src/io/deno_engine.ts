@@ -1,0 +1,358 @@
+/** The portable engine: synchronous Deno calls, no FFI, any operating system, `--allow-read --allow-write` alone. */
+import { RcopyError } from "../base/errors.ts";
+import { showName, showText } from "../base/show.ts";
+import type { EntryName } from "../fs/entry_name.ts";
+import { EntryKind, type FileIdentity, type Timestamp } from "../fs/metadata.ts";
+import type {
+  Directory,
+  Engine,
+  EntryLookup,
+  FileLock,
+  FileRead,
+  FileWrite,
+  FreeSpace,
+  Listing,
+  Pending,
+  RenameOptions,
+  SourceFile,
+  TargetFile,
+} from "./engine.ts";
+import {
+  DenoDirectory,
+  joinPath,
+  kindOf,
+  lstat,
+  nameText,
+  secondsOf,
+  stat,
+  timestampOf,
+} from "./deno_directory.ts";
+import { denoError } from "./deno_errors.ts";
+import { DenoListing } from "./deno_listing.ts";
+import { DenoSource, DenoTarget, readFileWhole, writeFully } from "./deno_file.ts";
+import { removeTreeAt } from "./deno_remove.ts";
+import { UmaskProbe } from "./deno_umask.ts";
+
+/** What the portable engine cannot promise, for `doctor`. */
+export const denoEngineLeavesOpen =
+  "paths are checked before use and not bound to descriptors: another process that may write to the destination could " +
+  "swap a directory for a symbolic link in the moment between; names that are not UTF-8 cannot be copied; times are " +
+  "kept to the millisecond";
+
+const done: Pending = { finish() {} };
+
+/** Opens the engine; needs nothing that Deno has not been given. */
+export function openDenoEngine(): Engine {
+  return new DenoEngine();
+}
+
+class DenoEngine implements Engine {
+  readonly kind = "deno";
+  readonly exactNames = false;
+  readonly mtimeResolutionNs = 1_000_000;
+  readonly #umask = new UmaskProbe();
+  /** Counts operations: within one, a directory is checked once. */
+  #turn = 0;
+
+  // ---- directories
+
+  openRoot(path: string): Directory {
+    const info = stat(path);
+    if (!info.isDirectory) throw new RcopyError("type-conflict", `"${showText(path)}" is not a directory`);
+    return new DenoDirectory({ parent: undefined, path, device: info.dev, inode: info.ino ?? 0 });
+  }
+
+  openDirectory(parent: Directory, name: EntryName): Directory {
+    const within = this.#checked(parent);
+    const path = within.pathOf(name);
+    const info = lstat(path);
+    if (!info.isDirectory) throw new RcopyError("type-conflict", `"${showText(path)}" is not a directory`);
+    return new DenoDirectory({ parent: within, path, device: info.dev, inode: info.ino ?? 0 });
+  }
+
+  makeDirectory(parent: Directory, name: EntryName): Directory {
+    const within = this.#checked(parent);
+    const path = within.pathOf(name);
+    attempt(`cannot make directory "${showText(path)}"`, () => Deno.mkdirSync(path, { mode: 0o700 }));
+    return this.openDirectory(parent, name);
+  }
+
+  movedTo(directory: Directory, parent: Directory, name: EntryName): void {
+    const moved = directory as DenoDirectory;
+    moved.parent = parent as DenoDirectory;
+    moved.path = moved.parent.pathOf(name);
+  }
+
+  closeDirectory(directory: Directory): void {
+    (directory as DenoDirectory).isClosed = true;
+  }
+
+  identityOf(directory: Directory): { device: number; inode: bigint } {
+    const { device, inode } = directory as DenoDirectory;
+    return { device, inode: BigInt(inode) };
+  }
+
+  setDirectoryMetadata(directory: Directory, mode: number, mtime: Timestamp): void {
+    const { path } = this.#checked(directory);
+    attempt(`cannot set the time of "${showText(path)}"`, () => {
+      const seconds = secondsOf(mtime);
+      Deno.utimeSync(path, seconds, seconds);
+    });
+    if (Deno.build.os !== "windows") {
+      attempt(`cannot set the mode of "${showText(path)}"`, () => Deno.chmodSync(path, mode & 0o777));
+    }
+  }
+
+  // ---- source
+
+  list(directory: Directory): Listing {
+    return new DenoListing(this.#checked(directory));
+  }
+
+  readLink(directory: Directory, name: EntryName): Uint8Array {
+    const path = this.#checked(directory).pathOf(name);
+    const text = attempt(`cannot read link "${showText(path)}"`, () => Deno.readLinkSync(path));
+    if (text.includes("\ufffd")) {
+      throw new RcopyError(
+        "name-unrepresentable",
+        `the text of link "${showText(path)}" may not be UTF-8; io_uring can copy it`,
+      );
+    }
+    return new TextEncoder().encode(text);
+  }
+
+  readFiles(files: readonly FileRead[], memory: Uint8Array<ArrayBuffer>): Pending {
+    this.#turn++;
+    for (const file of files) {
+      try {
+        const directory = file.directory as DenoDirectory;
+        directory.check(this.#turn);
+        readFileWhole(
+          directory.pathOf(file.name),
+          file.expected,
+          memory.subarray(file.offset, file.offset + file.expected.size),
+        );
+      } catch (error) {
+        file.error = denoError(`cannot read "${showName(file.name)}"`, error);
+      }
+    }
+    return done;
+  }
+
+  openSource(directory: Directory, name: EntryName, expected: FileIdentity): SourceFile {
+    return DenoSource.open(this.#checked(directory).pathOf(name), expected);
+  }
+
+  readRange(file: SourceFile, offset: number, target: Uint8Array<ArrayBuffer>): Pending {
+    (file as DenoSource).read(offset, target);
+    return done;
+  }
+
+  checkUnchanged(file: SourceFile): void {
+    (file as DenoSource).checkUnchanged();
+  }
+
+  closeSource(file: SourceFile): void {
+    (file as DenoSource).close();
+  }
+
+  // ---- destination
+
+  lookup(directory: Directory, names: readonly EntryName[]): (EntryLookup | RcopyError | undefined)[] {
+    const within = this.#checked(directory);
+    return names.map((name) => lookUp(within, name));
+  }
+
+  createFiles(files: readonly FileWrite[], memory: Uint8Array<ArrayBuffer>): Pending {
+    this.#turn++;
+    for (const file of files) {
+      try {
+        const directory = file.directory as DenoDirectory;
+        directory.check(this.#turn);
+        this.#createFile(
+          directory.pathOf(file.name),
+          file,
+          memory.subarray(file.offset, file.offset + file.size),
+        );
+      } catch (error) {
+        file.error = denoError(`cannot create "${showName(file.name)}"`, error);
+      }
+    }
+    return done;
+  }
+
+  #createFile(path: string, { mode, mtime }: FileWrite, content: Uint8Array<ArrayBuffer>): void {
+    const file = attempt(
+      `cannot create "${showText(path)}"`,
+      () => Deno.openSync(path, { write: true, createNew: true, mode }),
+    );
+    try {
+      try {
+        writeFully(file, content);
+        const seconds = secondsOf(mtime);
+        file.utimeSync(seconds, seconds);
+        if (this.#umask.changes(mode, file)) Deno.chmodSync(path, mode);
+      } finally {
+        file.close();
+      }
+    } catch (error) {
+      Deno.removeSync(path);
+      throw denoError(`cannot write "${showText(path)}"`, error);
+    }
+  }
+
+  createTarget(directory: Directory, name: EntryName, size: number): TargetFile {
+    return DenoTarget.create(this.#checked(directory).pathOf(name), size);
+  }
+
+  writeRange(file: TargetFile, offset: number, source: Uint8Array<ArrayBuffer>): Pending {
+    (file as DenoTarget).write(offset, source);
+    return done;
+  }
+
+  finishTarget(file: TargetFile, mode: number, mtime: Timestamp): void {
+    (file as DenoTarget).finish(mode, mtime);
+  }
+
+  abandonTarget(file: TargetFile): void {
+    (file as DenoTarget).close();
+  }
+
+  createLink(directory: Directory, name: EntryName, target: Uint8Array, mtime: Timestamp): void {
+    const path = this.#checked(directory).pathOf(name);
+    const text = nameText(target as EntryName);
+    attempt(`cannot create link "${showText(path)}"`, () => Deno.symlinkSync(text, path));
+    setLinkTime(path, mtime);
+  }
+
+  setFileMode(directory: Directory, name: EntryName, mode: number): void {
+    const path = this.#checked(directory).pathOf(name);
+    if (!lstat(path).isFile) {
+      throw new RcopyError("type-conflict", `"${showText(path)}" is not a file any more`);
+    }
+    attempt(`cannot set the mode of "${showText(path)}"`, () => Deno.chmodSync(path, mode & 0o777));
+  }
+
+  rename(
+    from: Directory,
+    fromName: EntryName,
+    to: Directory,
+    toName: EntryName,
+    options: RenameOptions,
+  ): void {
+    const oldPath = this.#checked(from).pathOf(fromName);
+    const newPath = this.#checked(to).pathOf(toName);
+    const what = `cannot put "${showText(newPath)}" into place`;
+    const found = lookUp(to as DenoDirectory, toName);
+    if (found instanceof RcopyError) throw found;
+    if (found && !options.replace) throw new RcopyError("exists", `${what}: it exists already`);
+    if (found?.kind === EntryKind.directory) {
+      throw new RcopyError("type-conflict", `${what}: a directory is in its place`);
+    }
+    attempt(what, () => Deno.renameSync(oldPath, newPath));
+  }
+
+  unlink(directory: Directory, name: EntryName): void {
+    const path = this.#checked(directory).pathOf(name);
+    if (lstat(path).isDirectory) {
+      throw new RcopyError("type-conflict", `cannot remove "${showText(path)}": it is a directory`);
+    }
+    attempt(`cannot remove "${showText(path)}"`, () => Deno.removeSync(path));
+  }
+
+  removeTree(directory: Directory, name: EntryName): void {
+    removeTreeAt(this.#checked(directory).pathOf(name));
+  }
+
+  freeSpace(directory: Directory): FreeSpace {
+    const unknown: FreeSpace = { bytes: undefined, inodes: undefined };
+    if (Deno.permissions.querySync({ name: "sys", kind: "statfs" }).state !== "granted") return unknown;
+    try {
+      const { bavail, bsize, files, ffree } = process.getBuiltinModule("node:fs").statfsSync(
+        (directory as DenoDirectory).path,
+      );
+      return { bytes: bavail * bsize, inodes: files > 0 ? ffree : undefined };
+    } catch {
+      return unknown;
+    }
+  }
+
+  tryLock(directory: Directory, name: EntryName): FileLock | undefined {
+    const path = this.#checked(directory).pathOf(name);
+    const file = attempt(
+      `cannot lock "${showText(path)}"`,
+      () => Deno.openSync(path, { read: true, write: true, create: true, mode: 0o600 }),
+    );
+    if (!file.tryLockSync(true)) {
+      file.close();
+      return undefined;
+    }
+    return { [Symbol.dispose]: () => file.close() };
+  }
+
+  syncFileSystem(directory: Directory): void {
+    syncTree(this.#checked(directory).path);
+  }
+
+  [Symbol.dispose](): void {}
+
+  #checked(directory: Directory): DenoDirectory {
+    const checked = directory as DenoDirectory;
+    checked.check(++this.#turn);
+    return checked;
+  }
+}
+
+/** Runs a call of Deno's; what it throws becomes an error that says what was tried. */
+function attempt<T>(what: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw denoError(what, error);
+  }
+}
+
+function lookUp(directory: DenoDirectory, name: EntryName): EntryLookup | RcopyError | undefined {
+  let info: Deno.FileInfo;
+  try {
+    info = Deno.lstatSync(directory.pathOf(name));
+  } catch (thrown) {
+    const error = denoError(`cannot look at "${showName(name)}"`, thrown);
+    return error.code === "not-found" ? undefined : error;
+  }
+  const kind = kindOf(info);
+  return {
+    kind,
+    mode: (info.mode ?? 0) & 0o777,
+    size: kind === EntryKind.file ? info.size : 0,
+    mtime: timestampOf(info.mtime),
+    device: info.dev,
+    inode: BigInt(info.ino ?? 0),
+    ctimeNs: BigInt(info.ctime?.getTime() ?? 0) * 1_000_000n,
+  };
+}
+
+/** A link's own time, as far as the system lets a program without FFI set it. */
+function setLinkTime(path: string, mtime: Timestamp): void {
+  try {
+    const seconds = secondsOf(mtime);
+    process.getBuiltinModule("node:fs").lutimesSync(path, seconds, seconds);
+  } catch {
+    // The link is right, its time is not: Windows, or no permission.
+  }
+}
+
+/** There is no `syncfs` in Deno: every file and directory below is synced by itself. */
+function syncTree(path: string): void {
+  for (const entry of Deno.readDirSync(path)) {
+    const below = joinPath(path, entry.name);
+    if (entry.isDirectory) syncTree(below);
+    else if (entry.isFile) syncOne(below);
+  }
+  syncOne(path);
+}
+
+function syncOne(path: string): void {
+  using file = attempt(`cannot sync "${showText(path)}"`, () => Deno.openSync(path));
+  attempt(`cannot sync "${showText(path)}"`, () => file.syncSync());
+}

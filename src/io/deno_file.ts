@@ -1,0 +1,145 @@
+/** Files of the portable engine. */
+import { RcopyError } from "../base/errors.ts";
+import { showText } from "../base/show.ts";
+import type { FileIdentity, Timestamp } from "../fs/metadata.ts";
+import type { SourceFile, TargetFile } from "./engine.ts";
+import { secondsOf, timestampOf } from "./deno_directory.ts";
+import { denoError } from "./deno_errors.ts";
+
+function changed(path: string): RcopyError {
+  return new RcopyError("changed", `"${showText(path)}" changed while it was being read`);
+}
+
+function isSame(info: Deno.FileInfo, expected: FileIdentity): boolean {
+  const { seconds, nanos } = timestampOf(info.mtime);
+  return info.isFile && info.size === expected.size && info.dev === expected.device &&
+    BigInt(info.ino ?? 0) === expected.inode && seconds === expected.mtime.seconds &&
+    nanos === expected.mtime.nanos &&
+    (expected.ctimeNs === 0n || BigInt(info.ctime?.getTime() ?? 0) * 1_000_000n === expected.ctimeNs);
+}
+
+/** Opens a file that is what the listing said. A FIFO is never opened: `lstat` comes first. */
+function openExpected(path: string, expected: FileIdentity): Deno.FsFile {
+  let file: Deno.FsFile | undefined;
+  try {
+    if (!isSame(Deno.lstatSync(path), expected)) throw changed(path);
+    file = Deno.openSync(path);
+    if (!isSame(file.statSync(), expected)) throw changed(path);
+    return file;
+  } catch (thrown) {
+    file?.close();
+    const error = denoError(`cannot open "${showText(path)}"`, thrown);
+    if (error.code !== "not-found") throw error;
+    throw new RcopyError("vanished", `"${showText(path)}" vanished before it was read`, { cause: thrown });
+  }
+}
+
+function readFully(file: Deno.FsFile, target: Uint8Array, path: string): void {
+  for (let at = 0; at < target.length;) {
+    const count = file.readSync(target.subarray(at));
+    if (count === null) throw changed(path);
+    at += count;
+  }
+}
+
+/** Writes all of `content` at the present position. */
+export function writeFully(file: Deno.FsFile, content: Uint8Array): void {
+  for (let at = 0; at < content.length;) at += file.writeSync(content.subarray(at));
+}
+
+/** Reads a small file whole. @throws {RcopyError} `vanished`, `changed`, `not-permitted`, `io` */
+export function readFileWhole(path: string, expected: FileIdentity, target: Uint8Array): void {
+  using file = openExpected(path, expected);
+  readFully(file, target, path);
+  if (!isSame(file.statSync(), expected)) throw changed(path);
+}
+
+/** A large file being read. */
+export class DenoSource implements SourceFile {
+  readonly size: number;
+  readonly #path: string;
+  readonly #file: Deno.FsFile;
+  readonly #expected: FileIdentity;
+
+  private constructor(path: string, file: Deno.FsFile, expected: FileIdentity) {
+    this.#path = path;
+    this.#file = file;
+    this.#expected = expected;
+    this.size = expected.size;
+  }
+
+  static open(path: string, expected: FileIdentity): DenoSource {
+    return new DenoSource(path, openExpected(path, expected), expected);
+  }
+
+  read(offset: number, target: Uint8Array): void {
+    try {
+      this.#file.seekSync(offset, Deno.SeekMode.Start);
+      readFully(this.#file, target, this.#path);
+    } catch (error) {
+      throw denoError(`cannot read "${showText(this.#path)}"`, error);
+    }
+  }
+
+  checkUnchanged(): void {
+    if (!isSame(this.#file.statSync(), this.#expected)) throw changed(this.#path);
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+}
+
+/** A large file being written. */
+export class DenoTarget implements TargetFile {
+  readonly size: number;
+  readonly #path: string;
+  readonly #file: Deno.FsFile;
+
+  private constructor(path: string, file: Deno.FsFile, size: number) {
+    this.#path = path;
+    this.#file = file;
+    this.size = size;
+  }
+
+  /** Deno cannot reserve room: the size is set, and a full disk shows itself while writing. */
+  static create(path: string, size: number): DenoTarget {
+    let file: Deno.FsFile | undefined;
+    try {
+      file = Deno.openSync(path, { write: true, createNew: true, mode: 0o600 });
+      file.truncateSync(size);
+      return new DenoTarget(path, file, size);
+    } catch (thrown) {
+      if (file) {
+        file.close();
+        Deno.removeSync(path);
+      }
+      throw denoError(`cannot create "${showText(path)}"`, thrown);
+    }
+  }
+
+  write(offset: number, source: Uint8Array): void {
+    try {
+      this.#file.seekSync(offset, Deno.SeekMode.Start);
+      writeFully(this.#file, source);
+    } catch (error) {
+      throw denoError(`cannot write "${showText(this.#path)}"`, error);
+    }
+  }
+
+  finish(mode: number, mtime: Timestamp): void {
+    try {
+      const seconds = secondsOf(mtime);
+      this.#file.utimeSync(seconds, seconds);
+      if (Deno.build.os !== "windows") Deno.chmodSync(this.#path, mode & 0o777);
+    } catch (error) {
+      throw denoError(`cannot set mode and time of "${showText(this.#path)}"`, error);
+    } finally {
+      this.#file.close();
+    }
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+}
