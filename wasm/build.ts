@@ -17,7 +17,7 @@ async function build(): Promise<Uint8Array> {
     "stub",
     "--importMemory",
     "--initialMemory",
-    "16",
+    "1",
     "--maximumMemory",
     "16384",
     "--enable",

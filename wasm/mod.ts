@@ -34,7 +34,7 @@ export interface CodecInstance {
   readonly memory: WebAssembly.Memory;
 }
 
-/** Makes an instance whose memory has `memoryBytes`, a multiple of {@linkcode pageBytes} of at least 16 pages and at most 1 GiB. */
+/** Makes an instance whose memory has `memoryBytes`, a multiple of {@linkcode pageBytes} of at least one page and at most 1 GiB. */
 export function instantiate(memoryBytes: number): CodecInstance {
   const pages = memoryBytes / pageBytes;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });

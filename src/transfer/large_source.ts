@@ -16,7 +16,9 @@ export class LargeSource implements Disposable {
   next = 0;
   failure: RcopyError | undefined;
   readonly #engine: Engine;
-  readonly #hash: FileHash;
+  readonly #codec: Codec;
+  /** Made with the first extent: a batch may announce more large files than there can be hash streams. */
+  #hash: FileHash | undefined;
   #file: SourceFile | undefined;
   #verified = false;
 
@@ -26,7 +28,7 @@ export class LargeSource implements Disposable {
     this.entry = entry;
     this.size = batch.columns.sizes[entry]!;
     this.extents = Math.ceil(this.size / extentBytes);
-    this.#hash = new FileHash(codec, this.extents);
+    this.#codec = codec;
   }
 
   /** The open file. @throws {RcopyError} `vanished`, `changed`, `not-permitted` … */
@@ -45,6 +47,7 @@ export class LargeSource implements Disposable {
 
   /** Takes note of an extent that was read; an extent read again must be as it was. @throws {RcopyError} `changed` */
   addHash(extent: number, hash: Uint8Array): void {
+    this.#hash ??= new FileHash(this.#codec, this.extents);
     if (!this.#hash.has(extent)) this.#hash.add(extent, hash);
   }
 
@@ -53,7 +56,7 @@ export class LargeSource implements Disposable {
    * @throws {RcopyError} `changed`
    */
   verified(): boolean {
-    if (!this.#hash.complete) return false;
+    if (!this.#hash?.complete) return false;
     this.#engine.checkUnchanged(this.file());
     this.#verified = true;
     return true;
@@ -61,7 +64,7 @@ export class LargeSource implements Disposable {
 
   /** The file hash, once verified. */
   digest(): Uint8Array {
-    return this.#hash.digest();
+    return this.#hash!.digest();
   }
 
   get isVerified(): boolean {
@@ -77,6 +80,7 @@ export class LargeSource implements Disposable {
   [Symbol.dispose](): void {
     if (this.#file) this.#engine.closeSource(this.#file);
     this.#file = undefined;
-    this.#hash[Symbol.dispose]();
+    this.#hash?.[Symbol.dispose]();
+    this.#hash = undefined;
   }
 }

@@ -7,14 +7,14 @@
  * A frame of a batch that is not planned yet stops the reading of this connection, and of no other.
  */
 import { RcopyError } from "../base/errors.ts";
-import type { Codec } from "../codec/codec.ts";
+import { Codec } from "../codec/codec.ts";
 import { EntryKind } from "../fs/metadata.ts";
 import type { Engine, FileWrite, Pending } from "../io/engine.ts";
 import type { Channel } from "../net/channel.ts";
 import { extentBytes, resendsMax } from "../wire/limits.ts";
 import type { Bundle, Extent } from "../wire/messages.ts";
 import { hashFilesInPlace } from "./bundle_hash.ts";
-import { type DataFrame, DataReader } from "./data_reader.ts";
+import { type DataFrame, DataReader, readerSliceBytes } from "./data_reader.ts";
 import { LargeTarget } from "./large_target.ts";
 import { asEntryError, type BuildPlace, type Placement } from "./placement.ts";
 import { EntryState, type ReceiveBatch } from "./receive_batch.ts";
@@ -28,7 +28,8 @@ const hashBytes = 16;
 export interface ReceiveLaneOptions {
   channel: Channel;
   engine: Engine;
-  codec: Codec;
+  /** Of the session, for the hashes of large files. */
+  sessionCodec: Codec;
   received: ReceivedTree;
   placement: Placement;
   account: StageAccount;
@@ -51,6 +52,7 @@ interface Writing {
 
 export class ReceiveLane {
   readonly #options: ReceiveLaneOptions;
+  readonly #codec = Codec.open({ arenaBytes: 2 * readerSliceBytes + 8192 });
 
   constructor(options: ReceiveLaneOptions) {
     this.#options = options;
@@ -58,20 +60,20 @@ export class ReceiveLane {
 
   /** Receives until the sender ends the connection between two frames. @throws {RcopyError} `peer-lost`, `protocol`, `no-space` … */
   async run(): Promise<void> {
-    const { channel, codec, account } = this.#options;
-    using reader = new DataReader(channel, codec);
+    const { channel, account } = this.#options;
+    using reader = new DataReader(channel, this.#codec);
     let writing: Writing | undefined;
     try {
       for (;;) {
+        // The next frame arrives in the slice that is not being written.
+        const reading = reader.next();
+        reading.catch(() => {}); // it is awaited below, unless the write fails first
+        if (writing) writing = await this.#finish(writing);
         const began = performance.now();
-        const frame = await reader.next();
+        const frame = await reading;
         account.book("network", began);
         if (!frame) break;
-        const next = await this.#take(frame);
-        if (writing) await this.#finish(writing);
-        writing = next;
-        // Only one write is under way while the next frame arrives: its slice is the one that the reader leaves alone.
-        if (writing && frame.message.kind === "bundle") writing = await this.#finish(writing);
+        writing = await this.#take(frame);
       }
     } finally {
       if (writing) await this.#finish(writing);
@@ -108,7 +110,7 @@ export class ReceiveLane {
       this.#ignoreLate(message.batch);
       return undefined;
     }
-    const { codec } = this.#options;
+    const codec = this.#codec;
     const { offsets, sizes } = this.#layOut(message, batch, frame);
     const began = performance.now();
     const hashes = hashFilesInPlace(codec, offsets, sizes);
@@ -225,7 +227,7 @@ export class ReceiveLane {
     if (batch.states[entry] !== EntryState.wanted) {
       throw unexpected(batch.number, entry, "which is not wanted");
     }
-    const { engine, codec, placement, received, large } = this.#options;
+    const { engine, sessionCodec: codec, placement, received, large } = this.#options;
     const held = received.hold(batch, entry);
     try {
       const target = new LargeTarget({ engine, codec, placement, held, mtime: batch.mtime(entry) });
@@ -241,7 +243,8 @@ export class ReceiveLane {
 
   #takeExtent(message: Extent, target: LargeTarget | undefined, frame: DataFrame): Writing | undefined {
     if (!target || target.isEnded) return undefined;
-    const { codec, askAgain } = this.#options;
+    const { askAgain } = this.#options;
+    const codec = this.#codec;
     target.check(message, frame.payloadBytes);
     if (target.has(message.index)) {
       target.noteVerified(message);

@@ -57,7 +57,8 @@ export interface ReceiverOptions {
 export class Receiver {
   readonly #options: ReceiverOptions;
   readonly #control: Control;
-  readonly #codec = Codec.open();
+  /** For entry hashes and the hashes of large files; each lane has one of its own. */
+  readonly #codec = Codec.open({ arenaBytes: 0 });
   readonly #outcome: Outcome;
   readonly #prefixes = new PathPrefixes();
   readonly #tree: TargetTree;
@@ -132,7 +133,7 @@ export class Receiver {
     const lane = new ReceiveLane({
       channel,
       engine: this.#options.engine,
-      codec: this.#codec,
+      sessionCodec: this.#codec,
       received: this.#received,
       placement: this.#placement,
       account: this.#account,
@@ -328,10 +329,13 @@ export class Receiver {
   #finishIfDone(): void {
     const isDone = this.#announcedEnd && this.#planned === this.#batches && this.#received.isSettled;
     if (!isDone || this.#receiptSent || this.#tasks.hasEnded) return;
-    if (!this.#tree.root.completed) {
+    const { root } = this.#tree;
+    if (!root.sealed) {
       this.#tasks.fail(new RcopyError("protocol", "the manifest ended before its directories were closed"));
       return;
     }
+    // Called from within the completion of a directory, the root may still be to come.
+    if (!root.completed) return;
     this.#receiptSent = true;
     this.#tasks.start(() => this.#sendReceipt());
   }

@@ -7,7 +7,7 @@
  * A lane holds its channel, its codec and two slices, and nothing else; the first error ends it.
  */
 import type { RcopyError } from "../base/errors.ts";
-import type { Codec, Slice } from "../codec/codec.ts";
+import { Codec, type Slice } from "../codec/codec.ts";
 import type { Engine, FileRead, Pending } from "../io/engine.ts";
 import type { Channel } from "../net/channel.ts";
 import { encodeDataHead } from "../wire/frame.ts";
@@ -30,7 +30,6 @@ export const laneSliceBytes = headRoomBytes + extentBytes;
 export interface SendLaneOptions {
   channel: Channel;
   engine: Engine;
-  codec: Codec;
   plan: SendPlan;
   hasher: EntryHasher;
   prefixes: PathPrefixes;
@@ -51,6 +50,7 @@ interface Reading {
 
 export class SendLane {
   readonly #options: SendLaneOptions;
+  readonly #codec = Codec.open({ arenaBytes: 2 * laneSliceBytes + 8192 });
 
   constructor(options: SendLaneOptions) {
     this.#options = options;
@@ -58,9 +58,9 @@ export class SendLane {
 
   /** Sends until the plan has ended. @throws {RcopyError} `peer-lost` */
   async run(): Promise<void> {
-    const { channel, codec, plan, account, onSent } = this.#options;
-    using first = codec.arena.take(laneSliceBytes);
-    using second = codec.arena.take(laneSliceBytes);
+    const { channel, plan, account, onSent } = this.#options;
+    using first = this.#codec.arena.take(laneSliceBytes);
+    using second = this.#codec.arena.take(laneSliceBytes);
     const slices = [first, second];
     let writing: Promise<void> | undefined;
     let writingBytes = 0;
@@ -101,12 +101,12 @@ export class SendLane {
 
   /** Starts to read a job into a slice; `undefined` when the file cannot be opened, which has been reported. */
   #start(job: SendJob, slice: Slice): Reading | undefined {
-    const { engine, codec, account, onFailed } = this.#options;
+    const { engine, account, onFailed } = this.#options;
     const began = performance.now();
     try {
       if (job.of === "bundle") {
         const reads = this.#readsOf(job, slice.offset + headRoomBytes);
-        return { job, slice, pending: engine.readFiles(reads, codec.memory), reads };
+        return { job, slice, pending: engine.readFiles(reads, this.#codec.memory), reads };
       }
       const { source, index } = job;
       if (source.failure) return undefined;
@@ -167,12 +167,12 @@ export class SendLane {
   }
 
   #bundle(job: BundleJob, reading: Reading): Bundle | undefined {
-    const { codec, hasher, prefixes } = this.#options;
+    const { hasher, prefixes } = this.#options;
     const reads = this.#dropFailed(job, reading);
     if (reads.length === 0) return undefined;
     const { batch, entries } = job;
     const hashes = hashFilesInPlace(
-      codec,
+      this.#codec,
       reads.map((read) => read.offset),
       reads.map((read) => read.expected.size),
     );
@@ -199,7 +199,8 @@ export class SendLane {
   #dropFailed(job: BundleJob, reading: Reading): FileRead[] {
     const { reads } = reading;
     if (reads.every((read) => read.error === undefined)) return reads;
-    const { codec, onFailed } = this.#options;
+    const { onFailed } = this.#options;
+    const { memory } = this.#codec;
     const kept: FileRead[] = [];
     const keptEntries: number[] = [];
     let offset = reading.slice.offset + headRoomBytes;
@@ -209,7 +210,7 @@ export class SendLane {
         continue;
       }
       const size = read.expected.size;
-      if (offset !== read.offset) codec.memory.copyWithin(offset, read.offset, read.offset + size);
+      if (offset !== read.offset) memory.copyWithin(offset, read.offset, read.offset + size);
       read.offset = offset;
       offset += size;
       kept.push(read);
@@ -221,7 +222,8 @@ export class SendLane {
   }
 
   #extent(job: ExtentJob, slice: Slice): Extent | undefined {
-    const { codec, onFailed } = this.#options;
+    const { onFailed } = this.#options;
+    const codec = this.#codec;
     const { source, index } = job;
     if (source.failure) return undefined;
     const { offset } = codec.scratch;

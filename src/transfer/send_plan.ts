@@ -88,6 +88,8 @@ export class SendPlan {
   /** Waits until `next` may have a job; false once nothing will come. */
   async wait(): Promise<boolean> {
     if (this.#ended) return false;
+    // Something may have come since the lane looked.
+    if (this.#again.length > 0 || this.#large.length > 0 || this.#batches.length > 0) return true;
     await new Promise<void>((resolve) => this.#waiting.push(resolve));
     return !this.#ended;
   }

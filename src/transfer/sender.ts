@@ -52,7 +52,8 @@ export interface SenderOptions {
 export class Sender {
   readonly #options: SenderOptions;
   readonly #control: Control;
-  readonly #codec = Codec.open();
+  /** For entry hashes and the hashes of large files; each lane has one of its own. */
+  readonly #codec = Codec.open({ arenaBytes: 0 });
   readonly #tree: SentTree;
   readonly #outcome: Outcome;
   readonly #prefixes = new PathPrefixes();
@@ -90,7 +91,6 @@ export class Sender {
     const lane = new SendLane({
       channel,
       engine,
-      codec: this.#codec,
       plan: this.#plan,
       hasher: this.#hasher,
       prefixes: this.#prefixes,
