@@ -199,7 +199,7 @@ export class Receiver {
         return true;
       case "close":
         if (message.code === 0 && this.#receiptSent) this.#tasks.end({});
-        else this.#tasks.fail(errorOfClose(message));
+        else this.#tasks.end({ error: errorOfClose(message) });
         return false;
       default:
         return true;

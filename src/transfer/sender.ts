@@ -258,7 +258,7 @@ export class Sender {
         this.#tasks.end(this.#compare(message));
         return false;
       case "close":
-        this.#tasks.fail(errorOfClose(message));
+        this.#tasks.end({ error: errorOfClose(message) });
         return false;
       default:
         return true;
