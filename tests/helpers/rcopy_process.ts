@@ -1,0 +1,219 @@
+/** The real program, as processes: started, watched line by line, stopped at a deadline. */
+
+const projectRoot = new URL("../../", import.meta.url).pathname;
+/** Nothing that a test waits for takes this long; reaching it is a failure. */
+const deadlineMs = 90_000;
+
+/** How to start the program. */
+export interface RcopyOptions {
+  /** Flags of `deno run`; everything by default. */
+  permissions?: readonly string[];
+  /** Added to the environment. */
+  env?: Record<string, string>;
+  cwd?: string;
+  /** Shell text that runs before the program does, in its process: `ulimit -n 64`. */
+  before?: string;
+  /** Start it as this user, but without what makes root more than a user: modes count again. Needs root. */
+  withoutPrivileges?: boolean;
+  deadlineMs?: number;
+}
+
+/** How a process ended, and all that it said. */
+export interface Outcome {
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** One run of `rcopy`. Disposing kills it, if it still runs, and waits for its end. */
+export class RcopyProcess implements AsyncDisposable {
+  readonly pid: number;
+  readonly #child: Deno.ChildProcess;
+  readonly #shown: string;
+  readonly #stdout: Output;
+  readonly #stderr: Output;
+  readonly #deadline: ReturnType<typeof setTimeout>;
+  #late = false;
+
+  constructor(args: readonly string[], options: RcopyOptions = {}) {
+    const [program, ...rest] = commandLine(args, options);
+    this.#shown = `rcopy ${args.join(" ")}`;
+    this.#child = new Deno.Command(program!, {
+      args: rest,
+      env: { NO_COLOR: "1", ...options.env },
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.pid = this.#child.pid;
+    this.#stdout = new Output(this.#child.stdout);
+    this.#stderr = new Output(this.#child.stderr);
+    this.#deadline = setTimeout(() => {
+      this.#late = true;
+      this.kill("SIGKILL");
+    }, options.deadlineMs ?? deadlineMs);
+  }
+
+  /** The first match in what it has printed, once there is one. Fails if the process ends without it. */
+  stdoutMatch(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#match(this.#stdout, pattern);
+  }
+
+  /** The same for standard error. */
+  stderrMatch(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#match(this.#stderr, pattern);
+  }
+
+  /** Sends a signal; nothing happens if it has ended. */
+  kill(signal: Deno.Signal): void {
+    try {
+      this.#child.kill(signal);
+    } catch {
+      // It ended in this very moment.
+    }
+  }
+
+  /** Waits for the end. @throws with all output if it had to be stopped at the deadline. */
+  async end(): Promise<Outcome> {
+    const [{ code }, stdout, stderr] = await Promise.all([
+      this.#child.status,
+      this.#stdout.end,
+      this.#stderr.end,
+    ]);
+    clearTimeout(this.#deadline);
+    if (this.#late) throw new Error(`${this.#shown} did not end by its deadline\n${stdout}\n${stderr}`);
+    return { status: code, stdout, stderr };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.kill("SIGKILL");
+    await Promise.all([this.#child.status, this.#stdout.end, this.#stderr.end]);
+    clearTimeout(this.#deadline);
+  }
+
+  async #match(output: Output, pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec(output.text);
+      if (match) return match;
+      if (output.ended) {
+        throw new Error(`${this.#shown} never printed ${pattern}\n${await this.#everything()}`);
+      }
+      await output.more();
+    }
+  }
+
+  async #everything(): Promise<string> {
+    return `${await this.#stdout.end}\n${await this.#stderr.end}`;
+  }
+}
+
+/** What comes out of one pipe, as text. */
+class Output {
+  text = "";
+  ended = false;
+  readonly end: Promise<string>;
+  #changed = Promise.withResolvers<void>();
+
+  constructor(stream: ReadableStream<Uint8Array>) {
+    this.end = this.#read(stream);
+  }
+
+  /** Resolves when there is more, or the end. */
+  more(): Promise<void> {
+    return this.#changed.promise;
+  }
+
+  async #read(stream: ReadableStream<Uint8Array>): Promise<string> {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) {
+      this.text += decoder.decode(chunk, { stream: true });
+      this.#notify();
+    }
+    this.text += decoder.decode();
+    this.ended = true;
+    this.#notify();
+    return this.text;
+  }
+
+  #notify(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers<void>();
+  }
+}
+
+function commandLine(args: readonly string[], options: RcopyOptions): string[] {
+  const { permissions = ["-A"], before, withoutPrivileges = false } = options;
+  let command = [
+    Deno.execPath(),
+    "run",
+    "--no-prompt",
+    ...permissions,
+    `${projectRoot}src/main.ts`,
+    ...args,
+  ];
+  if (before !== undefined) command = ["bash", "-c", `${before}; exec "$@"`, "-", ...command];
+  if (withoutPrivileges) command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", ...command];
+  return command;
+}
+
+/** Both ends of a copy. */
+export interface CopyOptions {
+  source: string | readonly string[];
+  target: string;
+  /** Further options of `rcopy send` and `rcopy receive`. */
+  send?: readonly string[];
+  receive?: readonly string[];
+  /** Added to the environment of both. */
+  env?: Record<string, string>;
+  sender?: RcopyOptions;
+  receiver?: RcopyOptions;
+}
+
+/** Starts `rcopy send` on loopback and waits until it listens. The caller disposes of it. */
+export async function startSender(options: CopyOptions): Promise<{ sender: RcopyProcess; address: string }> {
+  const sources = typeof options.source === "string" ? [options.source] : options.source;
+  const args = ["send", "--insecure", "-l", "-p", "0", ...options.send ?? [], "--", ...sources];
+  const sender = new RcopyProcess(args, withEnv(options.sender, options.env));
+  try {
+    const json = options.send?.includes("--json");
+    const match = await sender.stdoutMatch(
+      json ? /"port":(\d+)/ : /rcopy receive --insecure -a 127\.0\.0\.1:(\d+) \./,
+    );
+    return { sender, address: `127.0.0.1:${match[1]}` };
+  } catch (error) {
+    await sender[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Starts `rcopy receive` from an address. The caller disposes of it. */
+export function startReceiver(options: CopyOptions, address: string): RcopyProcess {
+  const args = ["receive", "--insecure", "-a", address, ...options.receive ?? [], "--", options.target];
+  return new RcopyProcess(args, withEnv(options.receiver, options.env));
+}
+
+/** Copies by two processes over loopback, and gives both outcomes. */
+export async function copyTree(options: CopyOptions): Promise<{ sent: Outcome; received: Outcome }> {
+  const { sender, address } = await startSender(options);
+  await using _sender = sender;
+  await using receiver = startReceiver(options, address);
+  const [sent, received] = await Promise.all([sender.end(), receiver.end()]);
+  return { sent, received };
+}
+
+/** Fails, with all that both said, unless both ended with this status. */
+export function assertStatuses(
+  { sent, received }: { sent: Outcome; received: Outcome },
+  status: number,
+): void {
+  if (sent.status === status && received.status === status) return;
+  throw new Error(
+    `both should end with ${status}\nsend ended with ${sent.status}: ${sent.stdout}${sent.stderr}\n` +
+      `receive ended with ${received.status}: ${received.stdout}${received.stderr}`,
+  );
+}
+
+function withEnv(options: RcopyOptions = {}, env: Record<string, string> = {}): RcopyOptions {
+  return { ...options, env: { ...env, ...options.env } };
+}

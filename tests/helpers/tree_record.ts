@@ -1,0 +1,142 @@
+/** What `find` and `sha256sum` say about a tree, and comparisons of that. Neither shares a line with rcopy. */
+
+/** One entry, as text: names and link texts are bytes, one a character. */
+export interface TreeRecord {
+  path: string;
+  /** As `find -printf %y`: f, d, l, p, s, c, b. */
+  kind: string;
+  /** Octal, set-id bits included. */
+  mode: string;
+  size: string;
+  /** Seconds with ten digits after the point. */
+  mtime: string;
+  link: string;
+  /** SHA-256 of a regular file; empty for anything else. */
+  hash: string;
+}
+
+/** What a comparison leaves out. */
+export interface TreeComparison {
+  /** Compare times to this many nanoseconds, rounded down; 1 by default. */
+  mtimeStepNs?: number;
+  /** Leave the times of symbolic links alone, which not every engine can set. */
+  linkTimes?: boolean;
+  /** Entries of the first tree that the second need not have. */
+  without?: (path: string) => boolean;
+}
+
+/** Everything below a directory, by path; the directory itself is left out. Works as root, or where all is readable. */
+export async function recordTree(root: string): Promise<Map<string, TreeRecord>> {
+  const fields =
+    (await outputOf("find", [root, "-mindepth", "1", "-printf", "%P\\0%y\\0%m\\0%s\\0%T@\\0%l\\0"]))
+      .split("\0");
+  const records = new Map<string, TreeRecord>();
+  for (let at = 0; at + 6 < fields.length; at += 6) {
+    const [path, kind, mode, size, mtime, link] = fields.slice(at, at + 6) as [
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+    ];
+    records.set(path, { path, kind, mode, size: kind === "d" ? "" : size, mtime, link, hash: "" });
+  }
+  const hashes = await outputOf("bash", [
+    "-c",
+    'cd "$1" && find . -type f -print0 | xargs -0 -r sha256sum -z --',
+    "-",
+    root,
+  ]);
+  for (const line of hashes.split("\0").slice(0, -1)) {
+    // Two spaces, then "./" before the path.
+    records.get(line.slice(68))!.hash = line.slice(0, 64);
+  }
+  return records;
+}
+
+/** Fails with the first differences unless the target has what the source has, and nothing besides. */
+export async function assertEqualTrees(
+  source: string,
+  target: string,
+  options: TreeComparison = {},
+): Promise<void> {
+  const differences = differencesOf(await recordTree(source), await recordTree(target), options);
+  if (differences.length === 0) return;
+  const shown = differences.slice(0, 12).join("\n  ");
+  throw new Error(`${source} and ${target} differ in ${differences.length} places:\n  ${shown}`);
+}
+
+/** One sentence for each difference. */
+export function differencesOf(
+  source: Map<string, TreeRecord>,
+  target: Map<string, TreeRecord>,
+  { mtimeStepNs = 1, linkTimes = true, without = () => false }: TreeComparison = {},
+): string[] {
+  const differences: string[] = [];
+  for (const [path, wanted] of source) {
+    const found = target.get(path);
+    if (!found) {
+      if (!without(path)) differences.push(`${JSON.stringify(path)} is missing`);
+      continue;
+    }
+    for (const field of ["kind", "mode", "size", "mtime", "link", "hash"] as const) {
+      if (field === "mtime" && wanted.kind === "l" && !linkTimes) continue;
+      const [was, is] = field === "mtime"
+        ? [floorTime(wanted.mtime, mtimeStepNs), floorTime(found.mtime, mtimeStepNs)]
+        : [wanted[field], found[field]];
+      if (was !== is) differences.push(`${JSON.stringify(path)}: ${field} is ${is} instead of ${was}`);
+    }
+  }
+  for (const path of target.keys()) {
+    if (!source.has(path)) differences.push(`${JSON.stringify(path)} is there, and should not be`);
+  }
+  return differences;
+}
+
+/** Nanoseconds since 1970, rounded down to a step. */
+function floorTime(text: string, stepNs: number): bigint {
+  const [, sign, seconds, fraction] = /^(-?)(\d+)\.(\d{9})/.exec(text)!;
+  const magnitude = BigInt(seconds!) * 1_000_000_000n + BigInt(fraction!);
+  const ns = sign === "-" ? -magnitude : magnitude;
+  const step = BigInt(stepNs);
+  return ns - ((ns % step) + step) % step;
+}
+
+/** A tree beside a destination that nobody may touch, recorded when it is planted. */
+export class Canary {
+  readonly path: string;
+  readonly #before: Map<string, TreeRecord>;
+
+  private constructor(path: string, before: Map<string, TreeRecord>) {
+    this.path = path;
+    this.#before = before;
+  }
+
+  static async plant(path: string): Promise<Canary> {
+    await Deno.mkdir(`${path}/inner`, { recursive: true });
+    await Deno.writeTextFile(`${path}/secret`, "canary", { mode: 0o640 });
+    await Deno.writeTextFile(`${path}/inner/file`, "canary");
+    await Deno.symlink("secret", `${path}/link`);
+    await Deno.utime(`${path}/inner`, 1_000_000_000, 1_000_000_000);
+    return new Canary(path, await recordTree(path));
+  }
+
+  /** Fails if anything in it is not as it was. */
+  async assertUntouched(): Promise<void> {
+    const differences = differencesOf(this.#before, await recordTree(this.path));
+    if (differences.length > 0) throw new Error(`the canary was touched:\n  ${differences.join("\n  ")}`);
+  }
+}
+
+/** Runs a program and gives its output, one character a byte. */
+async function outputOf(command: string, args: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(command, { args, env: { LC_ALL: "C" } })
+    .output();
+  if (!success) throw new Error(`${command} failed: ${new TextDecoder().decode(stderr)}`);
+  let text = "";
+  for (let at = 0; at < stdout.length; at += 8192) {
+    text += String.fromCharCode(...stdout.subarray(at, at + 8192));
+  }
+  return text;
+}
