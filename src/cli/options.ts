@@ -1,0 +1,158 @@
+/** The one table of commands and options: parsing, help and completions are made from it. */
+import { RcopyError } from "../base/errors.ts";
+import { parseDuration } from "../base/units.ts";
+
+/** What an option takes. */
+export type OptionKind =
+  | { of: "switch" }
+  | { of: "choice"; values: readonly string[] }
+  | { of: "value"; placeholder: string; parse: (text: string) => unknown; repeatable?: boolean };
+
+export interface Option {
+  /** Without dashes. */
+  name: string;
+  letter?: string;
+  kind: OptionKind;
+  /** One line. */
+  brief: string;
+  /** As shown in help. */
+  byDefault?: string;
+}
+
+const insecure: Option = {
+  name: "insecure",
+  kind: { of: "switch" },
+  brief: "Plain TCP without authentication or encryption; both ends must say so",
+};
+const io: Option = {
+  name: "io",
+  kind: { of: "choice", values: ["auto", "uring", "deno"] },
+  brief: "File engine; uring fails with the reason where it cannot be had",
+  byDefault: "auto",
+};
+const timeout: Option = {
+  name: "timeout",
+  kind: { of: "value", placeholder: "DURATION", parse: parseTimeout },
+  brief: "Give up after this long without a byte from the peer (1s to 24h)",
+  byDefault: "30s",
+};
+const json: Option = {
+  name: "json",
+  kind: { of: "switch" },
+  brief: "Events on standard output, one JSON object a line",
+};
+const quiet: Option = {
+  name: "quiet",
+  letter: "q",
+  kind: { of: "switch" },
+  brief: "No progress and no summary, only errors",
+};
+const logLevel: Option = {
+  name: "log-level",
+  kind: { of: "choice", values: ["error", "warn", "info", "debug"] },
+  brief: "How much to say on standard error",
+  byDefault: "info",
+};
+const common = [insecure, io, timeout, json, quiet, logLevel];
+
+/** Options of `rcopy send`, in the order of its help. */
+export const sendOptions: readonly Option[] = [
+  {
+    name: "port",
+    letter: "p",
+    kind: { of: "value", placeholder: "N", parse: parsePort },
+    brief: "Port to listen on; 0 takes any free one",
+    byDefault: "3120",
+  },
+  { name: "local", letter: "l", kind: { of: "switch" }, brief: "Listen on loopback only" },
+  {
+    name: "bind",
+    kind: { of: "value", placeholder: "ADDR", parse: parseBind },
+    brief: "Address to listen on",
+    byDefault: "all, IPv6 and IPv4",
+  },
+  {
+    name: "keep",
+    kind: { of: "switch" },
+    brief: "Go on serving after a receiver has finished, many at once",
+  },
+  ...common,
+];
+
+/** Options of `rcopy receive`. */
+export const receiveOptions: readonly Option[] = [
+  {
+    name: "address",
+    letter: "a",
+    kind: { of: "value", placeholder: "HOST:PORT", parse: parseAddress, repeatable: true },
+    brief: "Where the sender listens: name, IPv4 or [IPv6]; the first that answers serves",
+  },
+  {
+    name: "exists",
+    kind: { of: "choice", values: ["changed", "skip", "replace", "fail"] },
+    brief: "What happens to files that exist already",
+    byDefault: "changed",
+  },
+  {
+    name: "durable",
+    kind: { of: "switch" },
+    brief: "Everything on stable storage before the sender gets its receipt",
+  },
+  { name: "dry-run", kind: { of: "switch" }, brief: "Show what would be copied, write nothing" },
+  ...common,
+];
+
+/** Options of `rcopy doctor`, which stand before the command line that it looks at. */
+export const doctorOptions: readonly Option[] = [
+  { name: "json", kind: { of: "switch" }, brief: "The findings as one JSON object" },
+];
+
+/** Names and one-line descriptions of the commands. */
+export const commands = {
+  send: { brief: "Serve files and directories to a receiver", options: sendOptions, usage: "PATH..." },
+  receive: { brief: "Fetch what a sender serves", options: receiveOptions, usage: "-a HOST:PORT [DEST]" },
+  doctor: {
+    brief: "What this machine can do and what limits it; for a command line, its permission flags",
+    options: doctorOptions,
+    usage: "[COMMAND...]",
+  },
+  completions: { brief: "Print the completions for a shell", options: [], usage: "bash|zsh|fish" },
+} as const satisfies Record<string, { brief: string; options: readonly Option[]; usage: string }>;
+
+export type CommandName = keyof typeof commands;
+
+function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
+  if (!(port <= 65_535)) {
+    throw new RcopyError("usage", `"${text}" is not a port; write a number from 0 to 65535`);
+  }
+  return port;
+}
+
+function parseTimeout(text: string): number {
+  const ms = parseDuration(text);
+  if (ms < 1000 || ms > 86_400_000) throw new RcopyError("usage", `${text} is out of range; take 1s to 24h`);
+  return ms;
+}
+
+function parseBind(text: string): string {
+  const bare = /^\[(.*)\]$/.exec(text)?.[1] ?? text;
+  if (bare === "") throw new RcopyError("usage", "an address to listen on is needed, as in 192.0.2.7 or ::1");
+  return bare;
+}
+
+/** HOST:PORT, [IPv6]:PORT. @throws {RcopyError} `usage` */
+export function parseAddress(text: string): { host: string; port: number } {
+  const match = /^\[([0-9A-Fa-f:.%\w]+)\]:(\d+)$/.exec(text) ?? /^([^:\s[\]]+):(\d+)$/.exec(text);
+  if (!match) {
+    const hint = text.includes(":") && !text.startsWith("[") && text.split(":").length > 2
+      ? "an IPv6 address stands in brackets, as in [2001:db8::1]:3120"
+      : "write HOST:PORT, as in 192.0.2.7:3120";
+    throw new RcopyError("usage", `"${text}" is not an address; ${hint}`);
+  }
+  const port = parsePort(match[2]!);
+  if (port === 0) {
+    throw new RcopyError("usage", `"${text}" names port 0; write the port that the sender printed`);
+  }
+  return { host: match[1]!, port };
+}

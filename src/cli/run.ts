@@ -1,0 +1,146 @@
+/** From a command line to an exit status. */
+import { asRcopyError, RcopyError } from "../base/errors.ts";
+import { showText } from "../base/show.ts";
+import { version } from "../transfer/greeting.ts";
+import type { CommonOptions, TransferEvent } from "../mod.ts";
+import { Console } from "./console.ts";
+import { type Flags, type Invocation, parseCommandLine } from "./parse.ts";
+import { type LogLevel, Reporter } from "./reporter.ts";
+
+/** What a command works with. */
+export interface Job {
+  console: Console;
+  reporter: Reporter;
+  signal: AbortSignal;
+}
+
+/** Runs a command line; throws nothing. `onSecondSignal` is called when a person insists. */
+export async function runCommandLine(
+  argv: readonly string[],
+  onSecondSignal: (status: number) => void,
+): Promise<number> {
+  const console = new Console();
+  let invocation: Invocation;
+  try {
+    invocation = await parseCommandLine(argv, version);
+  } catch (thrown) {
+    return complain(console, thrown, "info");
+  }
+  if (invocation.of === "text") {
+    console.out(invocation.text);
+    return 0;
+  }
+  const { command, flags, args } = invocation;
+  const logLevel = (flags["log-level"] ?? "info") as LogLevel;
+  const signals = new Signals(onSecondSignal);
+  try {
+    if (command === "completions") {
+      const { runCompletions } = await import("./completions.ts");
+      return runCompletions(args, console);
+    }
+    if (command === "doctor") {
+      const { runDoctor } = await import("./doctor.ts");
+      return await runDoctor(args, { json: flags.json === true, console });
+    }
+    const job = (lineForPeer?: (event: TransferEvent & { type: "listening" }) => string): Job => ({
+      console,
+      reporter: newReporter(console, flags, logLevel, lineForPeer),
+      signal: signals.signal,
+    });
+    requireInsecure(flags);
+    if (command === "send") {
+      const { lineForReceiver, runSend } = await import("./send.ts");
+      return await withReporter(job(lineForReceiver), (it) => runSend(args, flags, it));
+    }
+    const { runReceive } = await import("./receive.ts");
+    return await withReporter(job(), (it) => runReceive(args, flags, it));
+  } catch (thrown) {
+    const status = complain(console, thrown, logLevel);
+    return signals.status ?? status;
+  } finally {
+    signals[Symbol.dispose]();
+  }
+}
+
+function newReporter(
+  console: Console,
+  flags: Flags,
+  logLevel: LogLevel,
+  lineForPeer?: (event: TransferEvent & { type: "listening" }) => string,
+): Reporter {
+  const options = { console, json: flags.json === true, quiet: flags.quiet === true, logLevel };
+  return new Reporter(lineForPeer ? { ...options, lineForPeer } : options);
+}
+
+async function withReporter(job: Job, body: (job: Job) => Promise<number>): Promise<number> {
+  try {
+    return await body(job);
+  } finally {
+    job.reporter.close();
+  }
+}
+
+/** The options that both ends have in common. */
+export function commonOptions(flags: Flags, job: Job): CommonOptions {
+  const options: CommonOptions = {
+    insecure: flags.insecure === true,
+    signal: job.signal,
+    onEvent: job.reporter.onEvent,
+  };
+  if (flags.io !== undefined) options.io = flags.io as NonNullable<CommonOptions["io"]>;
+  if (flags.timeout !== undefined) options.timeoutMs = flags.timeout as number;
+  return options;
+}
+
+function requireInsecure(flags: Flags): void {
+  if (flags.insecure) return;
+  throw new RcopyError(
+    "usage",
+    "this version has no secure channel yet: it speaks plain TCP, without authentication or encryption, so anybody who " +
+      "reaches the port can fetch what is sent; where that is acceptable, say --insecure at both ends",
+  );
+}
+
+/** Prints an error as `rcopy: …`, with its causes under `--log-level debug`, and returns its exit status. */
+function complain(console: Console, thrown: unknown, logLevel: LogLevel): number {
+  const error = asRcopyError(thrown);
+  console.error(`rcopy: ${showText(error.message).replaceAll("\\\\", "\\")}\n`);
+  if (logLevel === "debug") {
+    for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+      console.error(`${cause.stack}\n`);
+    }
+  }
+  return error.exitStatus;
+}
+
+/** SIGINT and SIGTERM: the first ends the run in good order, the second at once. */
+class Signals implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #handlers: [Deno.Signal, () => void][] = [];
+  /** 130 or 143 after a signal. */
+  status: number | undefined;
+
+  constructor(onSecond: (status: number) => void) {
+    const wanted: [Deno.Signal, number][] = Deno.build.os === "windows"
+      ? [["SIGINT", 130]]
+      : [["SIGINT", 130], ["SIGTERM", 143]];
+    for (const [name, status] of wanted) {
+      const handler = () => {
+        if (this.status !== undefined) onSecond(this.status);
+        this.status = status;
+        const message = "interrupted; what is complete stays, and the same command goes on from there";
+        this.#controller.abort(new RcopyError("interrupted", message));
+      };
+      Deno.addSignalListener(name, handler);
+      this.#handlers.push([name, handler]);
+    }
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  [Symbol.dispose](): void {
+    for (const [name, handler] of this.#handlers) Deno.removeSignalListener(name, handler);
+  }
+}
