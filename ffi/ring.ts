@@ -173,10 +173,8 @@ export class Ring extends SubmissionQueue implements Disposable {
         on(token, result, flags);
       }
     } finally {
-      if (passed > 0 && !this.#closed) {
-        queue.publish();
-        if (this.#waiters > 0) this.#releaseWaiters();
-      }
+      // The room goes back to the kernel with the next call; there is enough until then.
+      if (passed > 0 && this.#waiters > 0 && !this.#closed) this.#releaseWaiters();
     }
     return told;
   }
@@ -229,7 +227,8 @@ export class Ring extends SubmissionQueue implements Disposable {
 
   /**
    * Cancels what is in flight, blocks until the kernel has let go of all of it, and ends the ring. What was
-   * claimed and not submitted never happens. Twice is harmless.
+   * claimed and not submitted never happens. Results are lost, an open's descriptor too: whoever has opens in
+   * flight drains first. Twice is harmless.
    */
   [Symbol.dispose](): void {
     if (this.#closed) return;

@@ -10,9 +10,20 @@ import {
   ringTestName,
   whyNoRing,
 } from "../tests/helpers/ring.ts";
-import { addressOf, atFlag, cancelFlag, openFlag, Ring, sqeFlag } from "./mod.ts";
+import {
+  addressOf,
+  atFlag,
+  cancelFlag,
+  enterFlag,
+  ioUringGetEventsArg,
+  kernelTimespec,
+  openFlag,
+  Ring,
+  sqeFlag,
+} from "./mod.ts";
+import { acquireRingLibrary, enterSyscall, releaseRingLibrary } from "./symbols.ts";
 
-const { none, hardlink } = sqeFlag;
+const { none, async, hardlink } = sqeFlag;
 const canceled = -125;
 
 setFlagsFromString("--expose-gc");
@@ -48,12 +59,11 @@ ringTest("Whoever waits is woken when somebody else has reaped in front of him",
   const scratch = ring.scratch(4096);
   const fd = await openFifo(ring, scratch, `${folder}/fifo`);
   const at = scratch.address + scratch.take(16);
-  for (let turn = 0; turn < 50; turn += 1) {
-    // Two reads wait, one is served and reaped before the waiters' threads have begun or while they wait.
+  for (let turn = 0; turn < 20; turn += 1) {
     ring.read(1, none, fd, at, 1, -1);
     ring.read(2, none, fd, at + 1, 1, -1);
-    const waiting = [ring.wait(2), ring.wait(1), ring.wait(2)];
-    if (turn % 2 === 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    const waiting = Array.from({ length: 8 }, (_, index) => ring.wait(1 + index % 2));
+    if (turn % 2 === 1) await new Promise((resolve) => setTimeout(resolve, 1)); // most have begun
     ring.write(3, none, fd, at + 8, 1, -1);
     ring.submitAndWait(2);
     const found: number[] = [];
@@ -68,6 +78,61 @@ ringTest("Whoever waits is woken when somebody else has reaped in front of him",
   ring.close(5, none, fd);
   results(ring);
 });
+
+ringTest(
+  "A wait that reaches the kernel after others have reaped ends all the same",
+  async (first, folder) => {
+    const scratch = first.scratch(4096);
+    const fd = await openFifo(first, scratch, `${folder}/fifo`);
+    const others = new Set(ringDescriptors());
+    using ring = Ring.open({ entries: 16 });
+    const [ringFd] = ringDescriptors().filter((descriptor) => !others.has(descriptor));
+    ring.read(1, none, fd, scratch.address, 1, -1);
+    ring.read(2, none, fd, scratch.address, 1, -1);
+    const waiting = ring.wait(2);
+    ring.write(3, none, fd, scratch.address, 2, -1);
+    ring.submitAndWait(3);
+    assertEquals(ring.reap(() => {}), 3);
+    ring.nop(4, none);
+    ring.submit(); // what was reaped is the kernel's again: who arrives now counts from here
+    const started = performance.now();
+    enterNow(ringFd!, 2);
+    assert(performance.now() - started < lateWaitMs / 2, "the late wait ends, and not by its deadline");
+    await waiting;
+    ring.close(5, none, fd);
+    assertEquals(results(ring), { 4: 0, 5: 0 });
+  },
+);
+
+const lateWaitMs = 5000;
+
+/** The descriptors of all rings of this process. */
+function ringDescriptors(): number[] {
+  const names = [...Deno.readDirSync("/proc/self/fd")].map((entry) => entry.name);
+  return names.filter((name) => {
+    try {
+      return Deno.readLinkSync(`/proc/self/fd/${name}`) === "anon_inode:[io_uring]";
+    } catch {
+      return false; // the descriptor of the listing itself
+    }
+  }).map(Number);
+}
+
+/** Waits for completions as Ring.wait does, but on this thread and up to a deadline. */
+function enterNow(ringFd: number, count: number): void {
+  const memory = new BigUint64Array(new ArrayBuffer(4096));
+  const address = Deno.UnsafePointer.value(Deno.UnsafePointer.of(memory));
+  memory[ioUringGetEventsArg.timespec / 8] = address + 64n;
+  memory[(64 + kernelTimespec.seconds) / 8] = BigInt(lateWaitMs / 1000);
+  const { enter } = acquireRingLibrary().enter;
+  try {
+    const flags = enterFlag.getEvents | enterFlag.extendedArgument;
+    const argument = Deno.UnsafePointer.create(address);
+    enter(enterSyscall, ringFd, 0, count, flags, argument, BigInt(ioUringGetEventsArg.size));
+  } finally {
+    releaseRingLibrary();
+  }
+}
 
 ringTest("A cancelled read completes as cancelled, and alone", async (ring, folder) => {
   const scratch = ring.scratch(4096);
@@ -99,13 +164,15 @@ Deno.test({
       const fd = await openFifo(ring, scratch, `${folder}/fifo`);
       for (let token = 0; token < 8; token += 1) ring.read(token, none, fd, scratch.address, 1, -1);
       ring.submit();
-      // On a worker: the open of a FIFO that nobody writes to blocks there; a read follows it in any case.
+      // On a worker the open of a FIFO that nobody writes to blocks; a read follows it in any case.
       const other = put(scratch, `${folder}/other`);
       await makeFifo(`${folder}/other`);
-      ring.openat(8, hardlink, atFlag.workingDirectory, other, openFlag.readOnly, 0);
+      ring.openat(8, async | hardlink, atFlag.workingDirectory, other, openFlag.readOnly, 0);
       ring.read(9, none, fd, scratch.address, 1, -1);
       ring.submit();
+      assertEquals([ring.inFlight, ring.ready], [10, 0]);
       const waiting = ring.wait();
+      ring.close(11, none, fd);
       ring.unlinkat(10, none, atFlag.workingDirectory, other, 0);
       ring[Symbol.dispose]();
       ring[Symbol.dispose]();

@@ -72,7 +72,8 @@ function initialise(library: RingLibrary, options: RingOptions): RingSetup {
   const params = Deno.UnsafePointer.create(controlAddress + BigInt(controlAt.params));
   const wanted = options.entries ?? 256;
   assert(Number.isInteger(wanted) && wanted >= 1 && wanted <= 4096, "a ring has 1 to 4096 entries");
-  // The completion ring is larger than it need be: besides every operation, it takes the ring's own.
+  // As many completions can stand unreaped as there are entries, as many reaped but not given back, and as
+  // many of the ring's own.
   const completionSize = 4 * 2 ** Math.ceil(Math.log2(wanted));
   let result = -ringErrno.inval;
   for (const flags of [setupFlag.completionSize | setupFlag.submitAll, setupFlag.completionSize]) {
