@@ -53,7 +53,7 @@ const notLinux = Deno.build.os === "linux" ? undefined : "this is not Linux";
 const hide = "for library in /usr/lib/*/liburing.so.2 /usr/lib64/liburing.so.2; do " +
   'test ! -e "$library" || mount --bind /dev/null "$library"; done';
 const cannotHide = notLinux ?? (succeeds("unshare -m true") ? undefined : "hiding a library takes root");
-const noCompiler = notLinux ?? (succeeds("cc --version") ? undefined : "there is no C compiler");
+const noCompiler = notLinux ?? (succeeds("cc --version") ? undefined : "no compiler (cc)");
 
 testHere(
   "Importing ffi/ needs no permission, and whyNoUring() names the missing one without asking",

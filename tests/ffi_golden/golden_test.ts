@@ -32,7 +32,7 @@ function compile(): Golden | string {
     const ran = new Deno.Command(program).outputSync();
     return JSON.parse(new TextDecoder().decode(ran.stdout)) as Golden;
   } catch (thrown) {
-    if (thrown instanceof Deno.errors.NotFound) return "there is no C compiler";
+    if (thrown instanceof Deno.errors.NotFound) return "no compiler (cc)";
     throw thrown;
   } finally {
     Deno.removeSync(scratch, { recursive: true });

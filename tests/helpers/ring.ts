@@ -7,7 +7,7 @@ export const whyNoRing = whyNoUring();
 
 /** The name of a test, with the reason where it is skipped. */
 export function ringTestName(name: string): string {
-  return whyNoRing === undefined ? name : `${name} (skipped: ${whyNoRing})`;
+  return whyNoRing === undefined ? name : `${name} (skipped: no io_uring: ${whyNoRing})`;
 }
 
 /** A test that needs a ring (16 entries, 8 slots), in a temporary folder of its own. */
