@@ -1,4 +1,5 @@
 /** Folders for tests, and what the machine lets a test do. */
+import { whyNoUring } from "../../ffi/mod.ts";
 
 /** A temporary folder with `source` (made by the test) and `target` in it; removed at the end, whatever its modes. */
 export async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
@@ -73,4 +74,27 @@ function canMount(): boolean {
     new Deno.Command("unshare", { args: ["-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], stderr: "null" })
       .outputSync().success;
   return mayMount;
+}
+
+/** The file engines that the program can use here, each with the reason why not. */
+const engines: Record<"deno" | "uring", string | undefined> = {
+  deno: undefined,
+  uring: Deno.env.get("RCOPY_REQUIRE_URING") === "1" ? undefined : whyNoUring(),
+};
+
+/** A test of the whole program with each engine: `io` is what `--io` takes. */
+export function testEngines(
+  name: string,
+  fn: (io: "deno" | "uring") => Promise<void>,
+  needs: Parameters<typeof whyNot>[0] = {},
+): void {
+  for (const io of ["deno", "uring"] as const) {
+    const why = whyNot(needs) ?? engines[io];
+    const shown = `${name} (--io ${io})`;
+    Deno.test({
+      name: why === undefined ? shown : `${shown} (skipped: ${why})`,
+      ignore: why !== undefined,
+      fn: () => fn(io),
+    });
+  }
 }

@@ -17,7 +17,7 @@ export interface TreeRecord {
 
 /** What a comparison leaves out. */
 export interface TreeComparison {
-  /** Compare times to this many nanoseconds, rounded down; 1 by default. */
+  /** Times that differ by less than this many nanoseconds are equal; 1 by default. */
   mtimeStepNs?: number;
   /** Leave the times of symbolic links alone, which not every engine can set. */
   linkTimes?: boolean;
@@ -81,11 +81,12 @@ export function differencesOf(
       continue;
     }
     for (const field of ["kind", "mode", "size", "mtime", "link", "hash"] as const) {
-      if (field === "mtime" && wanted.kind === "l" && !linkTimes) continue;
-      const [was, is] = field === "mtime"
-        ? [floorTime(wanted.mtime, mtimeStepNs), floorTime(found.mtime, mtimeStepNs)]
-        : [wanted[field], found[field]];
-      if (was !== is) differences.push(`${JSON.stringify(path)}: ${field} is ${is} instead of ${was}`);
+      if (field === "mtime") {
+        if (wanted.kind === "l" && !linkTimes) continue;
+        if (isSameTime(wanted.mtime, found.mtime, mtimeStepNs)) continue;
+      }
+      if (wanted[field] === found[field]) continue;
+      differences.push(`${JSON.stringify(path)}: ${field} is ${found[field]} instead of ${wanted[field]}`);
     }
   }
   for (const path of target.keys()) {
@@ -94,13 +95,15 @@ export function differencesOf(
   return differences;
 }
 
-/** Nanoseconds since 1970, rounded down to a step. */
-function floorTime(text: string, stepNs: number): bigint {
-  const [, sign, seconds, fraction] = /^(-?)(\d+)\.(\d{9})/.exec(text)!;
-  const magnitude = BigInt(seconds!) * 1_000_000_000n + BigInt(fraction!);
-  const ns = sign === "-" ? -magnitude : magnitude;
-  const step = BigInt(stepNs);
-  return ns - ((ns % step) + step) % step;
+/** Nanoseconds since 1970. `find` prints seconds and nanoseconds side by side: -1.9 is 0.1 s before 1970. */
+function nanoseconds(text: string): bigint {
+  const [, seconds, fraction] = /^(-?\d+)\.(\d{9})/.exec(text)!;
+  return BigInt(seconds!) * 1_000_000_000n + BigInt(fraction!);
+}
+
+function isSameTime(a: string, b: string, stepNs: number): boolean {
+  const difference = nanoseconds(a) - nanoseconds(b);
+  return (difference < 0n ? -difference : difference) < BigInt(stepNs);
 }
 
 /** A tree beside a destination that nobody may touch, recorded when it is planted. */
