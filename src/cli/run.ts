@@ -27,7 +27,7 @@ export async function runCommandLine(
     return complain(console, thrown, "info");
   }
   if (invocation.of === "text") {
-    console.out(invocation.text);
+    console.out(invocation.text.endsWith("\n") ? invocation.text : `${invocation.text}\n`);
     return 0;
   }
   const { command, flags, args } = invocation;

@@ -1,0 +1,132 @@
+/** `rcopy doctor`: what this machine can do, what limits it, and what a command line needs. */
+import { asRcopyError, RcopyError } from "../base/errors.ts";
+import { showText } from "../base/show.ts";
+import { chooseEngine } from "../io/choose_engine.ts";
+import { denoEngineLeavesOpen } from "../io/deno_engine.ts";
+import { reachableAddresses } from "../net/addresses.ts";
+import { listenForPeers } from "../net/listen.ts";
+import { defaultPort } from "../mod.ts";
+import { version } from "../transfer/greeting.ts";
+import type { Console } from "./console.ts";
+import { parseCommandLine } from "./parse.ts";
+import { type PermissionAdvice, receivePermissions, sendPermissions } from "./permissions.ts";
+
+const permissionNames = ["net", "read", "write", "ffi", "sys", "env", "run"] as const;
+
+/** One line of the report: what was looked at, and what was found. */
+interface Finding {
+  what: string;
+  found: string;
+  /** Something that limits rcopy here. */
+  limits: boolean;
+}
+
+export async function runDoctor(
+  args: string[],
+  options: { json: boolean; console: Console },
+): Promise<number> {
+  const { json, console } = options;
+  const advice = args.length > 0 ? await adviceFor(args) : undefined;
+  if (advice) {
+    if (json) console.out(`${JSON.stringify(advice)}\n`);
+    else {
+      console.out(`${advice.flags.join(" ")}\n`);
+      for (const note of advice.notes) console.error(`rcopy: ${note}\n`);
+    }
+    return 0;
+  }
+  const findings = await examine();
+  if (json) console.out(`${JSON.stringify({ findings })}\n`);
+  else {
+    const width = Math.max(...findings.map(({ what }) => what.length));
+    for (const { what, found, limits } of findings) {
+      console.out(`${limits ? "!" : " "} ${what.padEnd(width)}  ${showText(found)}\n`);
+    }
+  }
+  return 0;
+}
+
+async function examine(): Promise<Finding[]> {
+  const { os, arch } = Deno.build;
+  const permissions = permissionNames.map((name) =>
+    [name, Deno.permissions.querySync({ name }).state] as const
+  );
+  const missing = permissions.filter(([, state]) => state !== "granted").map(([name]) => `--allow-${name}`);
+  return [
+    { what: "rcopy", found: version, limits: false },
+    { what: "Deno", found: `${Deno.version.deno} on ${os} ${arch}`, limits: false },
+    await examineEngine(),
+    {
+      what: "permissions",
+      found: missing.length === 0 ? "all" : `without ${missing.join(" ")}`,
+      limits: missing.length > 0,
+    },
+    examinePort(),
+    examineAddresses(),
+    {
+      what: "channel",
+      found: "plain TCP only, with --insecure at both ends: no secure channel in this version",
+      limits: true,
+    },
+  ];
+}
+
+async function examineEngine(): Promise<Finding> {
+  try {
+    const { engine, reason } = await chooseEngine("auto");
+    engine[Symbol.dispose]();
+    const isPortable = engine.kind === "deno";
+    const found = isPortable ? `deno (${reason}); ${denoEngineLeavesOpen}` : `uring (${reason})`;
+    return { what: "file engine", found, limits: isPortable };
+  } catch (thrown) {
+    return { what: "file engine", found: asRcopyError(thrown).message, limits: true };
+  }
+}
+
+function examinePort(): Finding {
+  const what = `port ${defaultPort}`;
+  if (Deno.permissions.querySync({ name: "net" }).state !== "granted") {
+    return { what, found: "not tried without --allow-net", limits: true };
+  }
+  try {
+    using listener = listenForPeers({ port: defaultPort });
+    return {
+      what,
+      found: `free, for ${listener.dualStack ? "IPv6 and IPv4" : "IPv4 only"}`,
+      limits: !listener.dualStack,
+    };
+  } catch (thrown) {
+    return { what, found: asRcopyError(thrown).message, limits: true };
+  }
+}
+
+function examineAddresses(): Finding {
+  const addresses = reachableAddresses({ dualStack: true });
+  const found = addresses.length > 0 ? addresses.join(", ") : "unknown without --allow-sys=networkInterfaces";
+  return { what: "addresses", found, limits: addresses.length === 0 };
+}
+
+/** @throws {RcopyError} `usage` when the command line is wrong in itself */
+async function adviceFor(args: readonly string[]): Promise<PermissionAdvice> {
+  const invocation = await parseCommandLine(args, version);
+  if (invocation.of !== "command" || (invocation.command !== "send" && invocation.command !== "receive")) {
+    throw new RcopyError(
+      "usage",
+      "doctor looks at the command lines of send and receive; others need no permission",
+    );
+  }
+  const { command, flags, args: operands } = invocation;
+  if (command === "receive") return receivePermissions(operands[0] ?? ".", flags);
+  if (operands.length === 0) throw new RcopyError("usage", "send needs at least one PATH to serve");
+  return sendPermissions(operands, flags, isDirectory);
+}
+
+/** Whether a PATH is a directory; without permission to look, as a person would guess. */
+function isDirectory(path: string): boolean {
+  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return true;
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return true;
+  }
+}
