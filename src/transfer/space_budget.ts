@@ -29,7 +29,7 @@ export class SpaceBudget {
     if (freeEntries !== undefined && this.#entries > freeEntries) {
       throw new RcopyError(
         "no-space",
-        `no space for "${showName(name)}" in ${where()}: ${this.#entries} entries are needed so far, ` +
+        `no room for "${showName(name)}" in ${where()}: ${this.#entries} entries are needed so far, ` +
           `the file system had room for ${freeEntries}`,
       );
     }
