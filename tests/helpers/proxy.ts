@@ -1,0 +1,148 @@
+/** A man between the two ends: counts, holds, cuts, and changes what goes by. */
+import { crc32 } from "node:zlib";
+
+/** Towards which end bytes go. The sender listens, so it is the proxy's upstream. */
+export type Direction = "to-sender" | "to-receiver";
+
+export interface ProxyOptions {
+  /** Sees each chunk before it goes on; what it returns is awaited first. */
+  onChunk?: (direction: Direction, chunk: Uint8Array, total: number) => Promise<void> | void;
+  /** Sees and may change each frame of the sender's control connection; the checksum is made right again. */
+  onControlFrame?: (message: Uint8Array) => void;
+}
+
+const preambleBytes = 16;
+const headerBytes = 16;
+
+export class Proxy implements AsyncDisposable {
+  readonly address: string;
+  /** Everything that went by, in both directions. */
+  bytes = 0;
+  readonly #listener: Deno.TcpListener;
+  readonly #target: { hostname: string; port: number };
+  readonly #options: ProxyOptions;
+  readonly #connections = new Set<Deno.TcpConn>();
+  readonly #running: Promise<void>[] = [];
+  #released: { promise: Promise<void>; resolve: () => void } | undefined;
+
+  constructor(target: string, options: ProxyOptions = {}) {
+    const [hostname, port] = target.split(":");
+    this.#target = { hostname: hostname!, port: Number(port) };
+    this.#options = options;
+    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    this.address = `127.0.0.1:${this.#listener.addr.port}`;
+    this.#running.push(this.#accept());
+  }
+
+  /** Lets nothing more through until {@linkcode release}. */
+  hold(): void {
+    this.#released ??= Promise.withResolvers<void>();
+  }
+
+  release(): void {
+    this.#released?.resolve();
+    this.#released = undefined;
+  }
+
+  /** Ends every connection, towards both ends, at once. */
+  cut(): void {
+    for (const connection of this.#connections) close(connection);
+    this.release();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    this.cut();
+    await Promise.all(this.#running);
+  }
+
+  async #accept(): Promise<void> {
+    try {
+      for await (const receiver of this.#listener) {
+        const sender = await Deno.connect(this.#target).catch(() => undefined);
+        if (!sender) {
+          close(receiver);
+          continue;
+        }
+        this.#connections.add(receiver).add(sender);
+        this.#running.push(
+          this.#pump(receiver, sender, "to-sender"),
+          this.#pump(sender, receiver, "to-receiver"),
+        );
+      }
+    } catch {
+      // The listener was closed.
+    }
+  }
+
+  async #pump(from: Deno.TcpConn, to: Deno.TcpConn, direction: Direction): Promise<void> {
+    const buffer = new Uint8Array(64 * 1024);
+    const frames = direction === "to-receiver" && this.#options.onControlFrame
+      ? new FrameChanger(this.#options.onControlFrame)
+      : undefined;
+    try {
+      for (let count = await from.read(buffer); count !== null; count = await from.read(buffer)) {
+        const chunk = frames ? frames.push(buffer.subarray(0, count)) : buffer.subarray(0, count);
+        this.bytes += count;
+        await this.#options.onChunk?.(direction, chunk, this.bytes);
+        await this.#released?.promise;
+        for (let written = 0; written < chunk.length;) written += await to.write(chunk.subarray(written));
+      }
+      await to.closeWrite();
+    } catch {
+      close(from);
+      close(to);
+    }
+  }
+}
+
+/** Gives a control connection on frame by frame. A data connection begins without a preamble of its own: it is let be. */
+class FrameChanger {
+  readonly #onFrame: (message: Uint8Array) => void;
+  #held = new Uint8Array(0);
+  #greeted = false;
+
+  constructor(onFrame: (message: Uint8Array) => void) {
+    this.#onFrame = onFrame;
+  }
+
+  /** Whole frames that are due; the rest is kept. */
+  push(chunk: Uint8Array): Uint8Array<ArrayBuffer> {
+    const held = new Uint8Array(this.#held.length + chunk.length);
+    held.set(this.#held);
+    held.set(chunk, this.#held.length);
+    let at = 0;
+    if (!this.#greeted) {
+      if (held.length < preambleBytes) {
+        this.#held = held;
+        return new Uint8Array(0);
+      }
+      this.#greeted = held[0] === 0x89;
+      if (!this.#greeted) {
+        this.#held = new Uint8Array(0);
+        return held;
+      }
+      at = preambleBytes;
+    }
+    const view = new DataView(held.buffer);
+    while (held.length - at >= headerBytes) {
+      const messageBytes = view.getUint32(at, true);
+      const end = at + headerBytes + messageBytes;
+      if (end > held.length) break;
+      this.#onFrame(held.subarray(at + headerBytes, end));
+      const checksum = crc32(held.subarray(at + headerBytes, end), crc32(held.subarray(at, at + 12)));
+      view.setUint32(at + 12, checksum, true);
+      at = end;
+    }
+    this.#held = held.slice(at);
+    return held.slice(0, at);
+  }
+}
+
+function close(connection: Deno.TcpConn): void {
+  try {
+    connection.close();
+  } catch {
+    // Closed already.
+  }
+}
