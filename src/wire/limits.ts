@@ -17,8 +17,6 @@ export const openingMessageBytesMax = 4096;
 export const extentBytes = 4 * 1024 * 1024;
 /** Most segments of one Cap'n Proto message. */
 export const segmentsMax = 1;
-/** Deepest nesting of Cap'n Proto pointers. */
-export const nestingMax = 16;
 /** Most entries of one manifest batch. */
 export const batchEntriesMax = 4096;
 /** Most files of one bundle. */

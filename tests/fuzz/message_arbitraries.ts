@@ -1,0 +1,178 @@
+/** Arbitrary messages of the protocol, valid ones. */
+import fc from "fast-check";
+import * as limits from "../../src/wire/limits.ts";
+import type { Manifest, Message } from "../../src/wire/messages.ts";
+
+const u16 = fc.nat(0xffff);
+const u32 = fc.nat(0xffff_ffff);
+const entry = fc.nat(limits.batchEntriesMax - 1);
+const count = fc.nat(Number.MAX_SAFE_INTEGER);
+const hash = fc.uint8Array({ minLength: 16, maxLength: 16 });
+const emptyOrHash = fc.oneof(fc.constant(new Uint8Array(0)), hash);
+/** Text that survives UTF-8 and the cut at the limit. */
+const text = fc.string({ unit: "grapheme", maxLength: 100 }).map((value) => value.toWellFormed())
+  .filter((value) => new TextEncoder().encode(value).length <= limits.textBytesMax);
+const name = fc.uint8Array({ minLength: 1, maxLength: 254 }).map((bytes) =>
+  // A letter in front keeps it from being ".", ".." or reserved.
+  Uint8Array.from([97, ...bytes.map((byte) => byte === 0 || byte === 0x2f ? 0x2d : byte)]).subarray(0, 255)
+);
+
+function ascending(max: number, lengthMax: number): fc.Arbitrary<Uint32Array> {
+  return fc.uniqueArray(fc.nat(max), { maxLength: lengthMax })
+    .map((values) => Uint32Array.from(values.sort((a, b) => a - b)));
+}
+
+function terminated(parts: Uint8Array[]): Uint8Array {
+  return Uint8Array.from(parts.flatMap((part) => [...part, 0]));
+}
+
+const manifestEntry = fc.record({
+  kind: fc.constantFrom(1, 2, 3),
+  mode: fc.nat(0o777),
+  size: fc.bigInt(0n, BigInt(limits.fileBytesMax)),
+  seconds: fc.bigInt(-(2n ** 53n) + 1n, 2n ** 53n - 1n),
+  nanos: fc.nat(999_999_999),
+  name,
+  link: fc.uint8Array({ minLength: 1, maxLength: 50, min: 1 }),
+});
+
+const manifest: fc.Arbitrary<Manifest> = fc.record({
+  batch: u32,
+  groups: fc.array(
+    fc.record({ directory: u32, entries: fc.array(manifestEntry, { minLength: 1, maxLength: 8 }) }),
+    {
+      maxLength: 6,
+    },
+  ),
+  closed: fc.array(u32, { maxLength: 5 }),
+}).map(({ batch, groups, closed }) => {
+  const entries = groups.flatMap((group) => group.entries);
+  return {
+    kind: "manifest",
+    batch,
+    groupDirectories: Uint32Array.from(groups, (group) => group.directory),
+    groupCounts: Uint32Array.from(groups, (group) => group.entries.length),
+    kinds: Uint8Array.from(entries, (one) => one.kind),
+    modes: Uint16Array.from(entries, (one) => one.mode),
+    sizes: BigUint64Array.from(entries, (one) => one.kind === 1 ? one.size : 0n),
+    mtimeSeconds: BigInt64Array.from(entries, (one) => one.seconds),
+    mtimeNanos: Uint32Array.from(entries, (one) => one.nanos),
+    names: terminated(entries.map((one) => one.name)),
+    linkTargets: terminated(entries.filter((one) => one.kind === 3).map((one) => one.link)),
+    closed: Uint32Array.from(closed),
+  };
+});
+
+const hello = fc.record({
+  kind: fc.constant("hello" as const),
+  role: fc.constantFrom("sender" as const, "receiver" as const),
+  features: fc.bigInt(0n, 2n ** 64n - 1n),
+  software: text,
+  streams: fc.integer({ min: 1, max: limits.streamsMax }),
+  timeoutMs: fc.integer({ min: 1, max: 0xffff_ffff }),
+  mtimeResolutionNs: fc.integer({ min: 1, max: 0xffff_ffff }),
+  creditBytes: fc.integer({ min: limits.creditBytesMin, max: limits.creditBytesMax }),
+  batchEntries: fc.integer({ min: 1, max: limits.batchEntriesMax }),
+  wantsAll: fc.boolean(),
+  destinationNonce: emptyOrHash,
+  destinationHash: emptyOrHash,
+  session: emptyOrHash,
+  laneTokens: fc.nat(4).chain((lanes) => fc.uint8Array({ minLength: 16 * lanes, maxLength: 16 * lanes })),
+});
+
+/** Every kind of message, on control or at the opening. */
+export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
+  hello,
+  fc.record({
+    kind: fc.constant("join" as const),
+    session: hash,
+    lane: fc.nat(limits.streamsMax - 1),
+    token: hash,
+  }),
+  manifest,
+  fc.record({
+    kind: fc.constant("manifestEnd" as const),
+    batches: u32,
+    entries: count,
+    bytes: fc.bigInt(0n, 2n ** 64n - 1n),
+  }),
+  fc.record({
+    kind: fc.constant("credit" as const),
+    bytes: fc.integer({ min: 1, max: limits.creditBytesMax }),
+  }),
+  fc.record({
+    kind: fc.constant("wants" as const),
+    batch: u32,
+    all: fc.constant(false),
+    bitmap: fc.uint8Array({ maxLength: limits.batchEntriesMax / 8 }),
+  }),
+  fc.record({
+    kind: fc.constant("wants" as const),
+    batch: u32,
+    all: fc.constant(true),
+    bitmap: fc.constant(new Uint8Array(0)),
+  }),
+  fc.record({
+    kind: fc.constant("failure" as const),
+    place: fc.oneof(
+      fc.record({ of: fc.constant("entry" as const), batch: u32, entry }),
+      fc.record({
+        of: fc.constant("name" as const),
+        directory: u32,
+        name: fc.uint8Array({ maxLength: 300 }),
+      }),
+    ),
+    code: u16,
+    text,
+  }),
+  fc.record({ kind: fc.constant("resend" as const), batch: u32, entry, extent: u32 }),
+  fc.record({
+    kind: fc.constant("batchSettled" as const),
+    batch: u32,
+    failed: ascending(limits.batchEntriesMax - 1, 50),
+    held: ascending(limits.batchEntriesMax - 1, 50),
+  }),
+  fc.array(fc.record({ batch: u32, entry, failed: fc.constantFrom(0, 1) }), { maxLength: 40 }).map((
+    rows,
+  ) => ({
+    kind: "heldSettled" as const,
+    batches: Uint32Array.from(rows, (row) => row.batch),
+    entries: Uint32Array.from(rows, (row) => row.entry),
+    failed: Uint8Array.from(rows, (row) => row.failed),
+  })),
+  fc.record({
+    kind: fc.constant("receipt" as const),
+    files: count,
+    directories: count,
+    links: count,
+    bytes: fc.bigInt(0n, 2n ** 64n - 1n),
+    skipped: count,
+    failed: count,
+    changed: count,
+    treeCount: count,
+    treeSum: hash,
+    durable: fc.boolean(),
+  }),
+  fc.record({ kind: fc.constant("ping" as const) }),
+  fc.record({ kind: fc.constant("close" as const), code: u16, text }),
+);
+
+/** Messages of data connections, with the bytes of their payload. */
+export const dataMessage = fc.oneof(
+  fc.record({
+    kind: fc.constant("extent" as const),
+    batch: u32,
+    entry,
+    index: u32,
+    hash,
+    fileVerified: fc.boolean(),
+  }),
+  ascending(limits.batchEntriesMax - 1, 60).filter((entries) => entries.length > 0).chain((entries) =>
+    fc.record({
+      kind: fc.constant("bundle" as const),
+      batch: u32,
+      entries: fc.constant(entries),
+      hashes: fc.uint8Array({ minLength: entries.length * 16, maxLength: entries.length * 16 }),
+    })
+  ),
+);
