@@ -16,6 +16,8 @@ import { EntryKind, kindOfMode, type Timestamp } from "../fs/metadata.ts";
 
 /** Longest name or link text, with its terminator. */
 const textBytes = 4200;
+/** `TMPFS_MAGIC` (linux/magic.h), the type of a `struct statfs`. */
+const tmpfsMagic = 0x01021994;
 /** How a component below a handle is resolved: it stays below, and nothing is followed. */
 const resolveBelow = resolveFlag.beneath | resolveFlag.noSymlinks | resolveFlag.noMagicLinks;
 
@@ -142,6 +144,11 @@ export class Calls implements Disposable {
     this.#timesView.setUint32(24, mtime.nanos, true);
     this.#timesView.setUint32(28, 0, true);
     return this.#times;
+  }
+
+  /** Whether a descriptor is on a tmpfs, where reserving room costs as much as filling it. */
+  isRamDisk(fd: number): boolean {
+    return this.libc.call.fstatfs(fd, this.#statx) === 0 && this.#statxView.getUint32(0, true) === tmpfsMagic;
   }
 
   /** Writes all of `bytes` at the descriptor's position, or at `offset`; false when it failed. */

@@ -23,7 +23,8 @@ import { Calls } from "./uring_calls.ts";
 import { DirectoryDescriptors, type UringDirectory } from "./uring_directory.ts";
 import { readFlags, UringSource, UringTarget } from "./uring_file.ts";
 import { UringListing } from "./uring_listing.ts";
-import { UringRangeRead } from "./uring_range.ts";
+import { RingShare } from "./uring_share.ts";
+import { UringRangeRead, UringRangeWrite } from "./uring_range.ts";
 import { readDepth, readScratchBytes, UringReads } from "./uring_reads.ts";
 import { removeTreeBelow } from "./uring_remove.ts";
 
@@ -45,7 +46,7 @@ class UringEngine implements Engine {
   readonly kind = "uring";
   readonly exactNames = true;
   readonly mtimeResolutionNs = 1;
-  readonly #ring: Ring;
+  readonly #share: RingShare;
   readonly #calls: Calls;
   readonly #descriptors: DirectoryDescriptors;
   readonly #names: Scratch;
@@ -53,14 +54,15 @@ class UringEngine implements Engine {
   readonly #depth: number;
   readonly #umask: number;
   readonly #linkText = new Uint8Array(new ArrayBuffer(linkBytesMax));
-  /** The ring serves one batch of reads at a time; the next one waits for it. */
-  #reads: UringReads | UringRangeRead | undefined;
+  /** There is one batch of small files at a time; the next one waits for it. */
+  #reads: UringReads | undefined;
 
   constructor() {
-    this.#ring = Ring.open({ entries: 2 * readDepth });
+    const ring = Ring.open({ entries: 2 * readDepth });
+    this.#share = new RingShare(ring);
     this.#calls = new Calls();
     this.#descriptors = new DirectoryDescriptors(this.#calls);
-    this.#names = this.#ring.scratch(readScratchBytes);
+    this.#names = ring.scratch(readScratchBytes);
     this.#names.take(readDepth * 256);
     const resolve = resolveFlag.beneath | resolveFlag.noSymlinks | resolveFlag.noMagicLinks;
     this.#how = this.#names.putOpenHow(readFlags | openFlag.closeOnExec, 0, resolve);
@@ -145,14 +147,33 @@ class UringEngine implements Engine {
 
   readFiles(files: readonly FileRead[], memory: Uint8Array<ArrayBuffer>): Pending {
     const shared = {
-      ring: this.#ring,
+      share: this.#share,
       calls: this.#calls,
       descriptors: this.#descriptors,
       names: this.#names,
       how: this.#how,
       depth: this.#depth,
     };
-    return this.#afterOthers(() => new UringReads(shared, files, memory));
+    const start = () => this.#reads = new UringReads(shared, files, memory);
+    if (!this.#reads) {
+      const reads = start();
+      return { finish: () => this.#finished(reads) };
+    }
+    return {
+      finish: async () => {
+        while (this.#reads) await this.#finished(this.#reads);
+        await this.#finished(start());
+      },
+    };
+  }
+
+  #finished(reads: UringReads): void | Promise<void> {
+    const waiting = reads.finish();
+    const free = () => {
+      if (this.#reads === reads) this.#reads = undefined;
+    };
+    if (waiting) return waiting.finally(free);
+    free();
   }
 
   openSource(directory: Directory, name: EntryName, expected: FileIdentity): SourceFile {
@@ -161,37 +182,7 @@ class UringEngine implements Engine {
   }
 
   readRange(file: SourceFile, offset: number, target: Uint8Array<ArrayBuffer>): Pending {
-    const source = file as UringSource;
-    return this.#afterOthers(() => new UringRangeRead(this.#ring, this.#calls, source, { offset, target }));
-  }
-
-  /** Starts work on the ring at once if it is free, else when it is finished. */
-  #afterOthers(start: () => UringReads | UringRangeRead): Pending {
-    const before = this.#reads;
-    if (!before) {
-      const reads = start();
-      this.#reads = reads;
-      return { finish: () => this.#finished(reads) };
-    }
-    return {
-      finish: async () => {
-        while (this.#reads) await this.#reads.finish();
-        const reads = start();
-        this.#reads = reads;
-        await this.#finished(reads);
-      },
-    };
-  }
-
-  #finished(reads: UringReads | UringRangeRead): void | Promise<void> {
-    const waiting = reads.finish();
-    if (!waiting) {
-      if (this.#reads === reads) this.#reads = undefined;
-      return;
-    }
-    return waiting.finally(() => {
-      if (this.#reads === reads) this.#reads = undefined;
-    });
+    return new UringRangeRead(this.#share, this.#calls, file as UringSource, { offset, memory: target });
   }
 
   checkUnchanged(file: SourceFile): void {
@@ -266,8 +257,7 @@ class UringEngine implements Engine {
   }
 
   writeRange(file: TargetFile, offset: number, source: Uint8Array<ArrayBuffer>): Pending {
-    (file as UringTarget).write(offset, source);
-    return done;
+    return new UringRangeWrite(this.#share, this.#calls, file as UringTarget, { offset, memory: source });
   }
 
   finishTarget(file: TargetFile, mode: number, mtime: Timestamp): void {
@@ -395,8 +385,8 @@ class UringEngine implements Engine {
   }
 
   [Symbol.dispose](): void {
-    this.#ring.drain(() => {});
-    this.#ring[Symbol.dispose]();
+    this.#share.ring.drain(() => {});
+    this.#share.ring[Symbol.dispose]();
     this.#descriptors.closeAll();
     this.#calls[Symbol.dispose]();
   }

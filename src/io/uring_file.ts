@@ -88,7 +88,7 @@ export class UringTarget implements TargetFile {
     this.size = size;
   }
 
-  /** Creates the file and reserves its room, where the file system can. */
+  /** Creates the file and reserves its room, where the file system can do that without touching all of it. */
   static create(
     calls: Calls,
     directoryFd: number,
@@ -98,7 +98,8 @@ export class UringTarget implements TargetFile {
     const shown = place.directory.showEntry(place.name);
     const fd = calls.createBelow(directoryFd, place.name, 0o600);
     if (fd < 0) throw calls.error(`cannot create ${shown}`, "openat");
-    if (calls.libc.call.fallocate(fd, 0, 0n, BigInt(size)) < 0 && calls.errno !== errno.notSupported) {
+    const isReserved = calls.isRamDisk(fd) || calls.libc.call.fallocate(fd, 0, 0n, BigInt(size)) === 0;
+    if (!isReserved && calls.errno !== errno.notSupported) {
       const error = calls.error(`cannot reserve ${size} bytes for ${shown}`, "fallocate");
       calls.close(fd);
       calls.libc.call.unlinkat(directoryFd, calls.cString(place.name), 0);

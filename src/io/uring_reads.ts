@@ -5,20 +5,22 @@
  *  3. check  fstat by libc, since io_uring hands statx to a thread: the file must still be what the listing said
  *  4. close
  */
-import { addressOf, errno, errnoError, openHow, type Ring, type Scratch, sqeFlag } from "../../ffi/mod.ts";
+import { addressOf, errno, errnoError, openHow, type Scratch, sqeFlag } from "../../ffi/mod.ts";
 import { asRcopyError } from "../base/errors.ts";
 import type { FileRead, Pending } from "./engine.ts";
 import type { Calls } from "./uring_calls.ts";
 import type { DirectoryDescriptors, UringDirectory } from "./uring_directory.ts";
 import { changedError, isSameFile, openError } from "./uring_file.ts";
+import type { RingShare } from "./uring_share.ts";
 
 /** Files under way at a time: what the disk may be asked for at once. */
 export const readDepth = 64;
 const nameBytes = 256;
 
-/** One batch; it has the ring for itself until it is finished. */
+/** One batch; there is one at a time. */
 export class UringReads implements Pending {
-  readonly #ring: Ring;
+  readonly #share: RingShare;
+  readonly #ring: RingShare["ring"];
   readonly #calls: Calls;
   readonly #descriptors: DirectoryDescriptors;
   readonly #names: Scratch;
@@ -35,7 +37,7 @@ export class UringReads implements Pending {
 
   constructor(
     shared: {
-      ring: Ring;
+      share: RingShare;
       calls: Calls;
       descriptors: DirectoryDescriptors;
       names: Scratch;
@@ -45,7 +47,8 @@ export class UringReads implements Pending {
     files: readonly FileRead[],
     memory: Uint8Array<ArrayBuffer>,
   ) {
-    this.#ring = shared.ring;
+    this.#share = shared.share;
+    this.#ring = shared.share.ring;
     this.#calls = shared.calls;
     this.#descriptors = shared.descriptors;
     this.#names = shared.names;
@@ -57,6 +60,7 @@ export class UringReads implements Pending {
     this.#fds = new Int32Array(this.#depth);
     this.#fileOf = new Int32Array(this.#depth);
     for (let slot = this.#depth - 1; slot >= 0; slot--) this.#free.push(slot);
+    this.#share.onBatchCompletion = this.#onCompletion;
     this.#fill();
     this.#ring.submit();
   }
@@ -64,20 +68,26 @@ export class UringReads implements Pending {
   /** Reads the rest; a promise only where the kernel has to wait for a disk. */
   finish(): void | Promise<void> {
     this.#advance();
-    if (this.#ring.inFlight > 0 || this.#ring.prepared > 0) return this.#wait();
+    if (!this.#isDone) return this.#wait();
+    this.#share.onBatchCompletion = undefined;
   }
 
   async #wait(): Promise<void> {
-    while (this.#ring.inFlight > 0 || this.#ring.prepared > 0) {
+    while (!this.#isDone) {
       await this.#ring.wait(1);
       this.#advance();
     }
+    this.#share.onBatchCompletion = undefined;
+  }
+
+  get #isDone(): boolean {
+    return this.#free.length === this.#depth && this.#next === this.#files.length;
   }
 
   /** Handles everything that is complete, and submits what follows, until nothing more completes at once. */
   #advance(): void {
     for (;;) {
-      const handled = this.#ring.reap(this.#onCompletion);
+      const handled = this.#share.reap();
       this.#fill();
       if (this.#ring.prepared > 0) this.#ring.submit();
       else if (handled === 0) return;

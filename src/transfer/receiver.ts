@@ -179,6 +179,7 @@ export class Receiver {
     this.#codec[Symbol.dispose]();
     if (end.error) throw end.error;
     emit({ type: "progress", progress: this.#progress() });
+    emit({ type: "note", level: "debug", message: this.#account.describe() });
     return this.#summary();
   }
 

@@ -123,6 +123,7 @@ export class Sender {
     this.#codec[Symbol.dispose]();
     if (end.error) throw end.error;
     options.emit({ type: "progress", progress: this.#progress() });
+    options.emit({ type: "note", level: "debug", message: this.#account.describe() });
     return this.#summary();
   }
 

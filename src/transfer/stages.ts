@@ -28,6 +28,12 @@ export class StageAccount {
     return now;
   }
 
+  /** All stages in a line, for logs. */
+  describe(): string {
+    const parts = (Object.keys(this.total) as Stage[]).map((stage) => `${stage} ${Math.round(this.total[stage])} ms`);
+    return `time by stage: ${parts.join(", ")}`;
+  }
+
   /** The stage that took most of the time since the last call, if any took a noticeable part. */
   bottleneck(): Bottleneck | undefined {
     let most: Stage | undefined;
