@@ -1,0 +1,285 @@
+/**
+ * Either process killed or interrupted at seeded points of a run, with both engines. A point is a number of bytes that
+ * went by, of bytes towards the sender (wants, settlements, receipt), or of entries at the destination.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { type Direction, Proxy } from "../helpers/proxy.ts";
+import { withSeed } from "../helpers/random.ts";
+import {
+  assertStatuses,
+  copyTree,
+  type Outcome,
+  type RcopyProcess,
+  startReceiver,
+  startSender,
+} from "../helpers/rcopy_process.ts";
+import { makeSmallTree } from "../helpers/small_tree.ts";
+import { shell, testEngines, withFolder } from "../helpers/test_folder.ts";
+import { assertEqualTrees } from "../helpers/tree_record.ts";
+
+type Io = "deno" | "uring";
+
+const comparison = { mtimeStepNs: 1_000_000, linkTimes: false };
+/** Points of each engine; the two engines have 50 together. */
+const pointsPerEngine = 25;
+/** Pairs of processes at a time. */
+const pairsMax = 4;
+/** No single process takes this long; one that does hangs. */
+const deadlineMs = 30_000;
+
+const measures = ["bytes", "bytes to the sender", "entries"] as const;
+type Measure = typeof measures[number];
+
+/** Where a run is disturbed, and how. */
+interface Point {
+  victim: "sender" | "receiver";
+  signal: Deno.Signal;
+  measure: Measure;
+  /** The disturbance comes once this much has been counted. */
+  count: number;
+}
+
+/** How a disturbed run ended. */
+interface Disturbed {
+  own: Outcome;
+  other: Outcome;
+  reached: boolean;
+}
+
+Deno.test("a file that is not whole is told from one that is", async () => {
+  await withFolder(async (folder) => {
+    await makeTrees(folder, 1);
+    await shell(
+      'cp -a "$1/source" "$1/target" && printf x | dd of="$1/target/d3/f7" conv=notrunc status=none',
+      folder,
+    );
+    assertEquals(await wrongUnderFinalNames(folder, `${folder}/target`), ["d3/f7"]);
+  });
+});
+
+testEngines(
+  "kill -9 at 25 seeded points: all under final names is whole, and the next run completes",
+  (io) =>
+    withSeed(async (random, seed) => {
+      console.log(`RCOPY_TEST_SEED=${seed}`);
+      await withFolder(async (folder) => {
+        await makeTrees(folder, seed);
+        const totals = await totalsOf(folder, io);
+        const points = Array.from({ length: pointsPerEngine }, (_, index): Point => {
+          const measure = measures[index % measures.length]!;
+          // In strata, so that every part of the run is met; one point is the last message of all.
+          const isLast = index === pointsPerEngine - 2;
+          const part = isLast ? 1 : 0.95 * (index + random()) / pointsPerEngine;
+          const victim = random() < 0.5 ? "sender" : "receiver";
+          return {
+            victim,
+            signal: "SIGKILL",
+            measure,
+            count: Math.max(1, Math.floor(part * totals[measure])),
+          };
+        });
+        let reached = 0;
+        await inParallel(points, async (point, index) => {
+          const target = `${folder}/target-${index}`;
+          const it = await disturb(folder, target, io, point);
+          if (it.reached) reached++;
+          await checkAfterKill(folder, target, it, point);
+          await completes(folder, target, io);
+        });
+        // How the answers of the receiver are cut into messages varies, so that the last points may lie beyond the end.
+        assert(reached >= pointsPerEngine - 2, `only ${reached} of ${pointsPerEngine} points were reached`);
+      });
+    }),
+);
+
+testEngines(
+  "SIGINT and SIGTERM at seeded points: 130 and 143, 4 at the other end, nothing partial",
+  (io) =>
+    withSeed(async (random, seed) => {
+      console.log(`RCOPY_TEST_SEED=${seed}`);
+      await withFolder(async (folder) => {
+        await makeTrees(folder, seed);
+        const totals = await totalsOf(folder, io);
+        const points = (["SIGINT", "SIGTERM"] as const).flatMap((signal) =>
+          (["sender", "receiver"] as const).map((victim): Point => {
+            const count = Math.floor((0.05 + 0.8 * random()) * totals.bytes);
+            return { victim, signal, measure: "bytes", count };
+          })
+        );
+        await inParallel(points, async (point, index) => {
+          const target = `${folder}/target-${index}`;
+          const { own, other, reached } = await disturb(folder, target, io, point);
+          const said = `${shown(point)}\n${own.stderr}\n${other.stderr}`;
+          assert(reached, said);
+          assertEquals([own.status, other.status], [point.signal === "SIGINT" ? 130 : 143, 4], said);
+          assertEquals(await wrongUnderFinalNames(folder, target), [], said);
+          assertEquals(await privateDirectories(target), "", said);
+          await completes(folder, target, io);
+        });
+      });
+    }),
+);
+
+/** A tree of a 12 MB file, 300 small ones, links and an empty directory; and an older state of some of it. */
+async function makeTrees(folder: string, seed: number): Promise<void> {
+  await shell(
+    'mkdir -p "$1/source" "$1/old/d0" && head -c 12000000 /dev/urandom > "$1/source/large"',
+    folder,
+  );
+  makeSmallTree(`${folder}/source`, {
+    directories: 10,
+    filesPerDirectory: 30,
+    sizeOf: (random) => Math.floor(random ** 4 * 60_000),
+    seed,
+  });
+  await shell('cd "$1/old" && for i in 1 2 3 4 5 6; do echo old $i > d0/f$i; done && echo old > top', folder);
+}
+
+/** Copies onto the older state and disturbs the run at the point. */
+async function disturb(folder: string, target: string, io: Io, point: Point): Promise<Disturbed> {
+  await shell('cp -a "$1/old" "$2"', folder, target);
+  const quick = ["--io", io, "--timeout", "1s"];
+  const process = { deadlineMs };
+  const options = {
+    source: `${folder}/source`,
+    target,
+    send: quick,
+    receive: quick,
+    sender: process,
+    receiver: process,
+  };
+  const { sender, address } = await startSender(options);
+  await using _sender = sender;
+  const ends: { sender: RcopyProcess; receiver?: RcopyProcess } = { sender };
+  const counter = new Counter(target, point.measure);
+  let reached: Promise<unknown> | undefined;
+  await using proxy = new Proxy(address, {
+    onChunk: async (direction, chunk) => {
+      if (reached || counter.add(direction, chunk.length) < point.count) return;
+      const victim = ends[point.victim]!;
+      victim.kill(point.signal);
+      // What was under way arrives after the end of the one, and before the other hears of it.
+      reached = victim.end();
+      await reached;
+    },
+  });
+  await using receiver = startReceiver(options, proxy.address);
+  ends.receiver = receiver;
+  const [sent, received] = await Promise.all([sender.end(), receiver.end()]);
+  const [own, other] = point.victim === "sender" ? [sent, received] : [received, sent];
+  return { own, other, reached: reached !== undefined };
+}
+
+/** Counts what a point is made of. */
+class Counter {
+  readonly #target: string;
+  readonly #measure: Measure;
+  #bytes = 0;
+
+  constructor(target: string, measure: Measure) {
+    this.#target = target;
+    this.#measure = measure;
+  }
+
+  /** Counts a chunk that goes by, and returns how far the run is. */
+  add(direction: Direction, bytes: number): number {
+    if (this.#measure === "entries") return entriesBelow(this.#target);
+    if (this.#measure === "bytes" || direction === "to-sender") this.#bytes += bytes;
+    return this.#bytes;
+  }
+}
+
+function entriesBelow(directory: string): number {
+  let count = 0;
+  try {
+    for (const { name, isDirectory } of Deno.readDirSync(directory)) {
+      count++;
+      if (isDirectory) count += entriesBelow(`${directory}/${name}`);
+    }
+  } catch {
+    // It was renamed or removed meanwhile.
+  }
+  return count;
+}
+
+/** What an undisturbed run comes to. */
+async function totalsOf(folder: string, io: Io): Promise<Record<Measure, number>> {
+  const target = `${folder}/undisturbed`;
+  await shell('cp -a "$1/old" "$2"', folder, target);
+  const options = { source: `${folder}/source`, target, send: ["--io", io], receive: ["--io", io] };
+  const { sender, address } = await startSender(options);
+  await using _sender = sender;
+  const [both, back] = [new Counter(target, "bytes"), new Counter(target, "bytes to the sender")];
+  const totals = { "bytes": 0, "bytes to the sender": 0, "entries": 0 };
+  await using proxy = new Proxy(address, {
+    onChunk: (direction, chunk) => {
+      totals.bytes = both.add(direction, chunk.length);
+      totals["bytes to the sender"] = back.add(direction, chunk.length);
+    },
+  });
+  await using receiver = startReceiver(options, proxy.address);
+  assertStatuses({ sent: await sender.end(), received: await receiver.end() }, 0);
+  totals.entries = entriesBelow(target);
+  return totals;
+}
+
+async function checkAfterKill(folder: string, target: string, it: Disturbed, point: Point): Promise<void> {
+  const { own, other, reached } = it;
+  const said = `${shown(point)}\n${own.stderr}\n${other.stderr}`;
+  assertEquals(own.status, reached ? 128 + 9 : 0, said);
+  assertEquals(await wrongUnderFinalNames(folder, target), [], said);
+  if (other.status === 0) {
+    // The receipt, or the answer to it, was under way already: then everything is there.
+    await assertEqualTrees(`${folder}/source`, target, comparison);
+  } else assertEquals(other.status, 4, said);
+  if (point.victim === "sender") assertEquals(await privateDirectories(target), "", said);
+}
+
+/** An undisturbed run into the same DEST: everything is there, and nothing else. */
+async function completes(folder: string, target: string, io: Io): Promise<void> {
+  const engine = ["--io", io];
+  const options = { source: `${folder}/source`, target, send: engine, receive: engine };
+  assertStatuses(await copyTree(options), 0);
+  await assertEqualTrees(`${folder}/source`, target, comparison);
+  await shell('rm -rf "$1"', target);
+}
+
+/** Files and links outside private directories that are neither as in the source nor as they were before. */
+async function wrongUnderFinalNames(folder: string, target: string): Promise<string[]> {
+  const wrong = await shell(
+    `cd "$2" && find . -name '.rcopy-*' -prune -o -type f -printf '%P\\n' |
+    while IFS= read -r path; do
+      cmp -s "$path" "$1/source/$path" || cmp -s "$path" "$1/old/$path" || echo "$path"
+    done
+    find . -name '.rcopy-*' -prune -o -type l -printf '%P %l\\n' | sort > "$2.links"
+    (cd "$1/source" && find . -type l -printf '%P %l\\n' | sort) | comm -23 "$2.links" -
+    rm "$2.links"`,
+    folder,
+    target,
+  );
+  return wrong.split("\n").slice(0, -1);
+}
+
+function privateDirectories(target: string): Promise<string> {
+  return shell(`find "$1" -name '.rcopy-*'`, target);
+}
+
+function shown({ victim, signal, measure, count }: Point): string {
+  return `${signal} to the ${victim} at ${count} ${measure}`;
+}
+
+/** Runs `body` for every item, a few at a time; after a failure no more are started. */
+async function inParallel<T>(
+  items: readonly T[],
+  body: (item: T, index: number) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const errors: unknown[] = [];
+  await Promise.all(Array.from({ length: pairsMax }, async () => {
+    while (next < items.length && errors.length === 0) {
+      const index = next++;
+      await body(items[index]!, index).catch((error) => errors.push(error));
+    }
+  }));
+  if (errors.length > 0) throw errors[0];
+}
