@@ -31,6 +31,9 @@ export const compileTargets: CompileTarget[] = [
 /** What is loaded only when it is needed, and must be in the binary all the same. */
 const embedded = ["main.ts", "uring_engine.ts", "deno_engine.ts", "codec.wasm"];
 
+/** A source-phase import is not followed when a binary is packed; packages of tasks and tests stay out. */
+const options = ["--include", "wasm/codec.wasm", "--exclude-unused-npm"];
+
 if (import.meta.main) {
   const outcomes = Deno.args.includes("--check") ? await checkPacking() : await compileAll();
   Deno.exitCode = outcomes.every((good) => good) ? 0 : 1;
@@ -79,7 +82,7 @@ async function compile(
   env: Record<string, string>,
 ): Promise<{ success: boolean; output: string }> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["compile", "--no-prompt", ...permissions, "-o", path, "src/main.ts"],
+    args: ["compile", "--no-prompt", ...options, ...permissions, "-o", path, "src/main.ts"],
     env: { ...env, NO_COLOR: "1" },
   }).output();
   const output = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
