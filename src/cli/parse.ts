@@ -41,7 +41,10 @@ export async function parseCommandLine(argv: readonly string[], version: string)
       stdout: { write },
       stderr: { write: (text: string) => complaint += text },
     },
-    onCommand: (command, flags, args) => invocation = { of: "command", command, flags, args },
+    onCommand: (command, given, args) => {
+      const flags = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+      invocation = { of: "command", command, flags, args };
+    },
   };
   await run(application(version), normalized(argv), context);
   if (complaint !== "") throw new RcopyError("usage", complaint.trim());

@@ -35,6 +35,8 @@ export interface ReceivedTreeOptions {
   prefixes: PathPrefixes;
   /** A file or subdirectory in `directory` has been settled. */
   onSettled: (directory: TargetDirectory) => void;
+  /** The sender may send so many manifest bytes more, and is about to be told. */
+  onCredit: (bytes: number) => void;
   /** Nothing is unsettled at the moment. */
   onAllSettled: () => void;
 }
@@ -168,6 +170,7 @@ export class ReceivedTree {
       failed: Uint32Array.from(failed),
       held: Uint32Array.from(held),
     });
+    this.#options.onCredit(batch.creditBytes);
     control.send({ kind: "credit", bytes: batch.creditBytes });
     if (this.isSettled) this.#options.onAllSettled();
   }

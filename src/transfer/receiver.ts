@@ -101,6 +101,7 @@ export class Receiver {
       hasher: new EntryHasher(this.#codec),
       prefixes: this.#prefixes,
       onSettled: (directory) => this.#placement.completeFrom(directory, this.#received),
+      onCredit: (bytes) => this.#credit += bytes,
       onAllSettled: () => this.#finishIfDone(),
     });
     this.#plan = new Plan({
@@ -145,7 +146,7 @@ export class Receiver {
         this.#bytesPlaced += bytes;
       },
     });
-    this.#tasks.start(async () => {
+    this.#tasks.startLane(async () => {
       await lane.run();
       if (!this.#receiptSent && !this.#tasks.hasEnded) {
         throw new RcopyError("peer-lost", `the peer at ${channel.peer} ended a data connection too early`);

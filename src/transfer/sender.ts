@@ -6,7 +6,7 @@
  *  4. settle   what the receiver placed goes into counts and tree hash, what it holds is remembered
  *  5. receipt  compared with what this side counted; the answer is the last message
  */
-import { RcopyError } from "../base/errors.ts";
+import { assert, RcopyError } from "../base/errors.ts";
 import { showPeerText } from "../base/show.ts";
 import { Codec } from "../codec/codec.ts";
 import type { Engine } from "../io/engine.ts";
@@ -98,7 +98,7 @@ export class Sender {
       onFailed: (batch, entry, error) => this.#entryFailed(batch, entry, error),
       onSent: (bytes) => this.#bytesSent += bytes,
     });
-    this.#tasks.start(() => lane.run());
+    this.#tasks.startLane(() => lane.run());
   }
 
   /** Runs the session to its end. @throws {RcopyError} whatever ended it without an agreed receipt */
@@ -169,6 +169,7 @@ export class Sender {
     const message = batch.toMessage();
     this.#tree.announce(batch, this.#hasher, this.#prefixes, this.#codec);
     this.#credit -= this.#control.send(message);
+    assert(this.#credit >= 0, "a batch keeps within the credit");
     this.#batches++;
     this.#entries += batch.count;
     for (let i = 0; i < batch.count; i++) {

@@ -9,6 +9,12 @@ import type { Control } from "./control.ts";
 /** How long a closing end waits for its last message to leave, and then for the peer to hang up. */
 const farewellMs = 2_000;
 
+/**
+ * A data connection that breaks waits this long before it ends the session: the peer that closed it may have said why on
+ * control.
+ */
+const reasonMs = 500;
+
 /** How a session ended: without an error, or with the first one; and what to tell the peer, if anything. */
 export interface SessionEnd {
   error?: RcopyError;
@@ -67,6 +73,27 @@ export class SessionTasks {
     })();
     this.#running.add(task);
     task.finally(() => this.#running.delete(task));
+  }
+
+  /** Runs the loop of a data connection; if that connection breaks, control gets a moment to bring the reason. */
+  startLane(loop: () => Promise<void>): void {
+    this.start(async () => {
+      try {
+        await loop();
+      } catch (thrown) {
+        if (asRcopyError(thrown).code !== "peer-lost") throw thrown;
+        await this.#endedWithin(reasonMs);
+        throw thrown;
+      }
+    });
+  }
+
+  /** Resolves when the session has ended, or after so long. */
+  async #endedWithin(ms: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const deadline = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
+    await Promise.race([this.#end.promise, deadline]);
+    clearTimeout(timer);
   }
 
   /** Ends the session; only the first end counts. */

@@ -30,7 +30,9 @@ export class StageAccount {
 
   /** All stages in a line, for logs. */
   describe(): string {
-    const parts = (Object.keys(this.total) as Stage[]).map((stage) => `${stage} ${Math.round(this.total[stage])} ms`);
+    const parts = (Object.keys(this.total) as Stage[]).map((stage) =>
+      `${stage} ${Math.round(this.total[stage])} ms`
+    );
     return `time by stage: ${parts.join(", ")}`;
   }
 
