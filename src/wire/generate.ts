@@ -4,6 +4,7 @@
  *
  * Run by `deno task schema`.
  */
+import { Buffer } from "node:buffer";
 import "typescript"; // the compiler's peer, which must be in the module graph to be found
 import { compileAll } from "capnp-es/compiler";
 
@@ -21,7 +22,7 @@ async function generate(): Promise<string> {
     if (!(cause instanceof Deno.errors.NotFound)) throw cause;
     throw new Error("capnp is not installed; apt-get install capnproto", { cause });
   }
-  const { files } = await compileAll(request, { ts: true, js: false, dts: false });
+  const { files } = await compileAll(Buffer.from(request), { ts: true, js: false, dts: false });
   const generated = files.get("schema.ts");
   if (generated === undefined) throw new Error(`the compiler made ${[...files.keys()]} instead of schema.ts`);
   // The compiler knows nothing of noImplicitOverride, under which this project is checked.
