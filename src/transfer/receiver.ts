@@ -241,8 +241,8 @@ export class Receiver {
   #onFailure({ place, code: number, text }: Failure): void {
     const error = new RcopyError(errorCodeOf(number), showPeerText(text));
     if (place.of === "name") {
+      const directory = this.#tree.open(place.directory);
       if (error.code !== "not-sent") this.#outcome.failed++;
-      const directory = this.#tree.find(place.directory) ?? this.#tree.root;
       this.#outcome.report(this.#prefixes.show(directory, place.name), error.code, error.message);
       return;
     }

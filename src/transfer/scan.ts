@@ -51,6 +51,8 @@ export class Scan implements Disposable {
   #nextNumber = 1;
   /** Directories that are complete and of which no batch has said so yet. */
   readonly #toClose: number[] = [];
+  /** Entries that are not in the manifest, until the receiver knows their directory. */
+  #toReport: { directory: SourceDirectory; name: Uint8Array; error: RcopyError }[] = [];
 
   constructor(engine: Engine, roots: SourceRoots, options: ScanOptions) {
     this.#engine = engine;
@@ -63,7 +65,16 @@ export class Scan implements Disposable {
   /** Pours entries into `batch` until it is full or some time has passed; false once there is nothing more. */
   fill(batch: SendBatch): boolean {
     const began = performance.now();
+    const announced = this.#nextNumber;
     for (;;) {
+      if (this.#toReport.length > 0) {
+        // A directory of this batch is not known there before the batch is, nor any more once a batch has closed it.
+        if (this.#toReport.some(({ directory }) => directory.number >= announced)) return true;
+        for (const { directory, name, error } of this.#toReport) {
+          this.#options.onSkipped(directory, name, error);
+        }
+        this.#toReport = [];
+      }
       while (this.#toClose.length > 0) {
         if (!batch.close(this.#toClose[0]!)) return true;
         this.#toClose.shift();
@@ -204,6 +215,6 @@ export class Scan implements Disposable {
   }
 
   #skipped(directory: SourceDirectory, name: Uint8Array, error: RcopyError): void {
-    this.#options.onSkipped(directory, name, error);
+    this.#toReport.push({ directory, name: name.slice(), error });
   }
 }

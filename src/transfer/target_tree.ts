@@ -78,12 +78,12 @@ export class TargetTree {
     this.#open.set(0, this.root);
   }
 
-  /** A directory that the manifest may still name. @throws {RcopyError} `protocol` */
+  /** A directory that the peer may still name. @throws {RcopyError} `protocol` */
   open(number: number): TargetDirectory {
     const directory = this.#open.get(number);
     if (!directory || directory.sealed) {
       const why = number < this.#nextNumber ? "which is closed" : "which was never announced";
-      throw new RcopyError("protocol", `the manifest names directory ${number}, ${why}`);
+      throw new RcopyError("protocol", `the peer names directory ${number}, ${why}`);
     }
     return directory;
   }
