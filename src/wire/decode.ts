@@ -9,6 +9,9 @@ import * as schema from "./schema.ts";
 
 const { batchEntriesMax, bundleFilesMax, tokenBytes, textBytesMax } = limits;
 const hashBytes = 16;
+const encoder = new TextEncoder();
+/** Where a text must fit. */
+const textRoom = new Uint8Array(textBytesMax);
 
 /**
  * The message in a Cap'n Proto stream message, which must start at an offset of its buffer that is a multiple of 8.
@@ -192,6 +195,7 @@ function decodeHeldSettled(root: schema.HeldSettled): Message {
     throw new RcopyError("protocol", "a settlement has columns of different lengths");
   }
   entries.forEach(entryNumber);
+  for (const flag of failed) if (flag > 1) throw outOfRange("a settlement's outcome", flag);
   return { kind: "heldSettled", batches, entries, failed };
 }
 
@@ -251,7 +255,9 @@ function emptyOr(data: schema.Join["session"], bytes: number): Uint8Array {
   return column;
 }
 
+/** Text within the limit of the protocol; bytes that are not UTF-8 count as the character that stands for them. */
 function cappedText(text: string): string {
-  if (text.length > textBytesMax) throw outOfRange("the length of a text", text.length);
+  const { read } = encoder.encodeInto(text, textRoom);
+  if (read < text.length) throw outOfRange("the length of a text", text.length);
   return text;
 }

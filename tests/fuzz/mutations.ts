@@ -10,6 +10,14 @@ const runMsMax = 100;
 
 /** Runs a decoder on hostile bytes: it gives a message or throws an RcopyError, soon. */
 export function decodesOrRefuses(decode: () => unknown): void {
+  let ms = timed(decode);
+  // A machine with other work may stop us for longer than that; an input that is slow is slow each time.
+  for (let again = 0; ms >= runMsMax && again < 4; again++) ms = Math.min(ms, timed(decode));
+  assert(ms < runMsMax, `took ${ms} ms, five times`);
+}
+
+/** Milliseconds that one run took. */
+function timed(decode: () => unknown): number {
   const began = performance.now();
   try {
     decode();
@@ -17,8 +25,7 @@ export function decodesOrRefuses(decode: () => unknown): void {
     if (!(error instanceof RcopyError)) throw error;
     assert(["protocol", "name-unsafe"].includes(error.code), `threw ${error.code}: ${error.message}`);
   }
-  const ms = performance.now() - began;
-  assert(ms < runMsMax, `took ${ms} ms`);
+  return performance.now() - began;
 }
 
 /** Flips bits, cuts, and overwrites words with numbers that overflow something. */
