@@ -156,14 +156,15 @@ export async function receive(
   using _engine = engine;
   emit({ type: "engine", engine: engine.kind, reason });
   const { dryRun = false } = options;
-  const destination = openDestination(engine, dest, { dryRun });
+  // What is wrong with DEST is said now, but it is made only once there is a sender.
+  let destination = openDestination(engine, dest, { create: false });
   const { signal, release } = interruptible(options.signal);
   try {
     const { exists = "changed", durable = false } = options;
     return await fetchTree({
       engine,
       addresses,
-      destination,
+      destination: () => destination ??= openDestination(engine, dest, { create: !dryRun }),
       exists,
       durable,
       dryRun,

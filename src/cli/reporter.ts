@@ -56,6 +56,7 @@ export class Reporter {
   }
 
   #emit(event: TransferEvent): void {
+    if (event.type === "note" && levels.indexOf(event.level) > levels.indexOf(this.#options.logLevel)) return;
     if (event.type === "progress") {
       const now = performance.now();
       if (now - this.#eventAt < eventMs) return;

@@ -7,11 +7,11 @@ import { isReservedName } from "../fs/entry_name.ts";
 import type { Directory, Engine } from "../io/engine.ts";
 import { destinationError } from "./private_area.ts";
 
-/** Opens DEST; made if it is missing, except in a dry run. @throws {RcopyError} `destination`, `no-space`, `read-only`, `permission-flag` */
+/** Opens DEST; if it is missing, it is made or `undefined` comes back, as `create` says. @throws {RcopyError} `destination`, `no-space`, `read-only`, `permission-flag` */
 export function openDestination(
   engine: Engine,
   dest: string,
-  options: { dryRun: boolean },
+  options: { create: boolean },
 ): Directory | undefined {
   const what = `cannot use the destination "${showText(dest)}"`;
   refuseForeignLink(dest, what);
@@ -20,7 +20,7 @@ export function openDestination(
   } catch (thrown) {
     if (asRcopyError(thrown).code !== "not-found") throw destinationError(thrown, what);
   }
-  if (options.dryRun) return undefined;
+  if (!options.create) return undefined;
   try {
     Deno.mkdirSync(dest, { recursive: true });
   } catch (cause) {

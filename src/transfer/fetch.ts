@@ -18,8 +18,8 @@ import { errorOfClose } from "./session_tasks.ts";
 export interface FetchOptions {
   engine: Engine;
   addresses: readonly PeerAddress[];
-  /** Absent only in a dry run. */
-  destination: Directory | undefined;
+  /** Gives the destination, once there is a sender; absent only in a dry run. */
+  destination: () => Directory | undefined;
   exists: ExistsPolicy;
   durable: boolean;
   dryRun: boolean;
@@ -31,14 +31,17 @@ export interface FetchOptions {
 
 /** Connects, greets, and receives. @throws {RcopyError} whatever ended the session without an agreed receipt */
 export async function fetchTree(options: FetchOptions): Promise<TransferSummary> {
-  const { engine, destination, timeoutMs, emit, signal } = options;
+  const { engine, timeoutMs, emit, signal } = options;
   const channel = await dialPeer(options.addresses, signal);
   const onAbort = () => channel.close();
   signal.addEventListener("abort", onAbort, { once: true });
-  const hello = receiverHello(engine, destination, options);
+  let destination: Directory | undefined;
+  let hello: Hello;
   let answer: Hello;
   const lanes: TcpChannel[] = [];
   try {
+    destination = options.destination();
+    hello = receiverHello(engine, destination, options);
     answer = await withinHandshake(channel, () => greet(channel, hello));
     for (let lane = 0; lane * tokenBytes < answer.laneTokens.length; lane++) {
       lanes.push(await openLane(channel, answer, lane, signal));

@@ -370,7 +370,7 @@ export class Receiver {
     const channels = [this.#control.channel, ...this.#lanes];
     return this.#outcome.summary("receiver", {
       wireBytes: channels.reduce((sum, one) => sum + one.bytesRead + one.bytesWritten, 0),
-      elapsedMs: performance.now() - this.#began,
+      elapsedMs: Math.round(performance.now() - this.#began),
       treeHash: this.#received.hash.toString(),
     });
   }
@@ -378,7 +378,7 @@ export class Receiver {
   #progress(): ProgressSnapshot {
     return {
       role: "receiver",
-      elapsedMs: performance.now() - this.#began,
+      elapsedMs: Math.round(performance.now() - this.#began),
       bytesDone: this.#bytesPlaced,
       bytesTotal: Math.max(this.#bytesWanted, this.#bytesPlaced),
       entriesDone: this.#outcome.settled,

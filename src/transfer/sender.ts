@@ -318,7 +318,7 @@ export class Sender {
     const channels = [channel, ...this.#lanes];
     return this.#outcome.summary("sender", {
       wireBytes: channels.reduce((sum, one) => sum + one.bytesRead + one.bytesWritten, 0),
-      elapsedMs: performance.now() - this.#began,
+      elapsedMs: Math.round(performance.now() - this.#began),
       treeHash: this.#tree.hash.toString(),
     });
   }
@@ -326,7 +326,7 @@ export class Sender {
   #progress(): ProgressSnapshot {
     return {
       role: "sender",
-      elapsedMs: performance.now() - this.#began,
+      elapsedMs: Math.round(performance.now() - this.#began),
       bytesDone: this.#bytesSent,
       bytesTotal: Math.max(this.#bytesWanted, this.#bytesSent),
       entriesDone: this.#outcome.settled,

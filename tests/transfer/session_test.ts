@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { RcopyError } from "../../src/base/errors.ts";
 import type { TransferSummary } from "../../src/transfer/events.ts";
 import { creditBytesMin } from "../../src/wire/limits.ts";
+import { FrameKind } from "../../src/wire/messages.ts";
 import { withSeed } from "../helpers/random.ts";
 import { runSessionPair, type SessionPairResult } from "../helpers/session_pair.ts";
 import { assertSameTree, makeSmallTree, withTwoDirectories } from "../helpers/small_tree.ts";
@@ -160,5 +161,33 @@ Deno.test("credit comes back: a tree whose manifest is many times the credit arr
     const summary = agreed(await runSessionPair({ source, target, creditBytes: creditBytesMin }));
     assertEquals(summary.files, 3001);
     await assertSameTree(source, target);
+  });
+});
+
+Deno.test("content leaves before the scan has ended, also from one directory", async () => {
+  await withTwoDirectories(async (source, target) => {
+    for (let i = 0; i < 5000; i++) Deno.writeTextFileSync(`${source}/file-${i}`, "x");
+    const order: string[] = [];
+    const kindAt = 8; // of a frame's header
+    const noteManifestEnd = (bytes: Uint8Array) => {
+      // Frames that leave together are joined; the end of the manifest is the last of them.
+      for (let at = 0; at < bytes.length;) {
+        const view = new DataView(bytes.buffer, bytes.byteOffset + at);
+        if (bytes[at + kindAt] === FrameKind.manifestEnd) order.push("end of the manifest");
+        at += 16 + view.getUint32(0, true);
+      }
+    };
+    const noteContent = () => {
+      if (!order.includes("content")) order.push("content");
+    };
+    agreed(
+      await runSessionPair({
+        source,
+        target,
+        control: { tamper: noteManifestEnd },
+        lanes: [{ tamper: noteContent }],
+      }),
+    );
+    assertEquals(order, ["content", "end of the manifest"]);
   });
 });
