@@ -43,6 +43,7 @@ const testNeeds: Need[] = [
   },
   { package: "xxhash", files: ["/usr/bin/xxhsum"], without: "hashes are not compared with xxhsum" },
   { package: "python3", files: ["/usr/bin/python3"], without: "names that are not UTF-8 are not tried" },
+  { package: "xxd", files: ["/usr/bin/xxd"], without: "bytes are not written by a program of others" },
   { package: "diffutils", files: ["/usr/bin/diff"], without: "trees are not compared by diff" },
   { package: "util-linux", files: ["/usr/bin/setpriv"], without: "nothing is tried as another user" },
   { package: "strace", files: ["/usr/bin/strace"], without: "failing system calls are not tried" },
