@@ -5,7 +5,7 @@
  */
 import asc from "assemblyscript/asc";
 
-const here = new URL(".", import.meta.url).pathname;
+const here = import.meta.dirname!;
 
 async function build(): Promise<Uint8Array> {
   let binary: Uint8Array | undefined;
@@ -16,6 +16,7 @@ async function build(): Promise<Uint8Array> {
     "--runtime",
     "stub",
     "--importMemory",
+    "--noExportMemory",
     "--initialMemory",
     "1",
     "--maximumMemory",
@@ -47,7 +48,7 @@ async function build(): Promise<Uint8Array> {
   return binary;
 }
 
-const target = `${here}codec.wasm`;
+const target = `${here}/codec.wasm`;
 const built = await build();
 if (!Deno.args.includes("--check")) {
   await Deno.writeFile(target, built);

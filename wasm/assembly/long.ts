@@ -1,7 +1,8 @@
 // XXH3-128 of inputs over 240 bytes: eight 64-bit accumulators, two to a vector.
 
 import { avalanche, mulFold, storeCanonical } from "./arithmetic";
-import { PRIME32_1, PRIME32_2, PRIME32_3, PRIME64_1, PRIME64_2, PRIME64_3, PRIME64_4, PRIME64_5, secret } from "./secret";
+import { PRIME32_1, PRIME32_2, PRIME32_3, secret } from "./secret";
+import { PRIME64_1, PRIME64_2, PRIME64_3, PRIME64_4, PRIME64_5 } from "./secret";
 
 export const stripeBytes: usize = 64;
 export const stripesPerBlock: usize = 16;
@@ -37,7 +38,8 @@ function gain(data: v128, product: v128): v128 {
 export function accumulate(acc: usize, input: usize, key: usize, stripes: usize): void {
   let a0 = v128.load(acc), a1 = v128.load(acc, 16), a2 = v128.load(acc, 32), a3 = v128.load(acc, 48);
   for (const end = input + stripes * stripeBytes; input < end; input += stripeBytes, key += 8) {
-    const d0 = v128.load(input), d1 = v128.load(input, 16), d2 = v128.load(input, 32), d3 = v128.load(input, 48);
+    const d0 = v128.load(input), d1 = v128.load(input, 16);
+    const d2 = v128.load(input, 32), d3 = v128.load(input, 48);
     const k0 = v128.xor(d0, v128.load(key)), k1 = v128.xor(d1, v128.load(key, 16));
     const k2 = v128.xor(d2, v128.load(key, 32)), k3 = v128.xor(d3, v128.load(key, 48));
     const low01 = v128.shuffle<u32>(k0, k1, 0, 2, 4, 6), high01 = v128.shuffle<u32>(k0, k1, 1, 3, 5, 7);
@@ -74,7 +76,9 @@ function merge(acc: usize, key: usize, start: u64): u64 {
   let sum = start;
   for (let pair = 0; pair < 4; pair++) {
     const at = pair << 4;
-    sum += mulFold(load<u64>(acc + at) ^ load<u64>(key + at), load<u64>(acc + at, 8) ^ load<u64>(key + at, 8));
+    const first = load<u64>(acc + at) ^ load<u64>(key + at);
+    const second = load<u64>(acc + at, 8) ^ load<u64>(key + at, 8);
+    sum += mulFold(first, second);
   }
   return avalanche(sum);
 }

@@ -1,6 +1,7 @@
 // XXH3-128 of input that comes in pieces. A state lies in memory where the caller wants it.
 
-import { accumulate, accumulateLast, finishLong, initAccumulators, scramble, stripeBytes, stripesPerBlock } from "./long";
+import { accumulate, accumulateLast, finishLong, initAccumulators } from "./long";
+import { scramble, stripeBytes, stripesPerBlock } from "./long";
 import { secret } from "./secret";
 import { hashShort } from "./short";
 
@@ -44,19 +45,18 @@ function consume(acc: usize, input: usize, stripes: usize, inBlock: usize): usiz
 export function streamUpdate(state: usize, input: usize, length: usize): void {
   const buffer = state + bufferOffset;
   let buffered = <usize>load<u32>(state, bufferedOffset);
+  let inBlock = <usize>load<u32>(state, stripeOffset);
   store<u64>(state, load<u64>(state, totalOffset) + <u64>length, totalOffset);
-  // A full buffer is accumulated only when more input follows, since the last stripe is treated otherwise.
+  // A full buffer is accumulated only when more input follows: the last stripe is treated otherwise.
   while (length > 0) {
     if (buffered == bufferBytes) {
-      const inBlock = consume(state, buffer, bufferBytes / stripeBytes, <usize>load<u32>(state, stripeOffset));
-      store<u32>(state, <u32>inBlock, stripeOffset);
+      inBlock = consume(state, buffer, bufferBytes / stripeBytes, inBlock);
       buffered = 0;
     }
     if (buffered == 0 && length > bufferBytes) {
       const stripes = (length - 1) / stripeBytes;
       const taken = stripes * stripeBytes;
-      const inBlock = consume(state, input, stripes, <usize>load<u32>(state, stripeOffset));
-      store<u32>(state, <u32>inBlock, stripeOffset);
+      inBlock = consume(state, input, stripes, inBlock);
       // The last stripe of the input may begin in what has just been accumulated.
       memory.copy(buffer + bufferBytes - stripeBytes, input + taken - stripeBytes, stripeBytes);
       input += taken;
@@ -69,6 +69,7 @@ export function streamUpdate(state: usize, input: usize, length: usize): void {
     length -= now;
   }
   store<u32>(state, <u32>buffered, bufferedOffset);
+  store<u32>(state, <u32>inBlock, stripeOffset);
 }
 
 /** Writes the hash of all input so far; the stream can go on. */
