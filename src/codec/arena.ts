@@ -39,15 +39,17 @@ export class Slice implements Disposable {
 export class Arena {
   readonly #memory: Uint8Array<ArrayBuffer>;
   /** Free ranges by offset, never adjacent. */
-  #free: { offset: number; bytes: number }[];
+  readonly #free: { offset: number; bytes: number }[];
   readonly #waiting: { bytes: number; resolve: (slice: Slice) => void }[] = [];
+  readonly #bytes: number;
   #bytesFree: number;
 
   constructor(memory: Uint8Array<ArrayBuffer>, start: number) {
     assert(start % alignment === 0 && memory.length % alignment === 0, "an arena begins and ends at a page");
     this.#memory = memory;
-    this.#bytesFree = memory.length - start;
-    this.#free = [{ offset: start, bytes: this.#bytesFree }];
+    this.#bytes = memory.length - start;
+    this.#bytesFree = this.#bytes;
+    this.#free = [{ offset: start, bytes: this.#bytes }];
   }
 
   /** Bytes in no slice; a slice takes whole pages. */
@@ -55,21 +57,9 @@ export class Arena {
     return this.#bytesFree;
   }
 
-  /** A slice, if there is room for it in one piece. */
+  /** A slice, if there is room for it in one piece and nobody waits for room. */
   tryTake(bytes: number): Slice | undefined {
-    assert(Number.isSafeInteger(bytes) && bytes > 0, "a slice has at least one byte");
-    const needed = roundUp(bytes);
-    const index = this.#free.findIndex((range) => range.bytes >= needed);
-    const range = this.#free[index];
-    if (!range) return undefined;
-    const { offset } = range;
-    if (range.bytes === needed) this.#free.splice(index, 1);
-    else {
-      range.offset += needed;
-      range.bytes -= needed;
-    }
-    this.#bytesFree -= needed;
-    return new Slice(this, this.#memory, { offset, length: bytes });
+    return this.#waiting.length === 0 ? this.#fit(bytes) : undefined;
   }
 
   /** A slice; that there is room is an invariant of the caller's. */
@@ -79,9 +69,10 @@ export class Arena {
     return slice;
   }
 
-  /** A slice as soon as there is room for it, in the order of asking. */
+  /** A slice as soon as there is room for it, in the order of asking; at most as large as the arena. */
   takeWhenFree(bytes: number): Promise<Slice> {
-    const slice = this.#waiting.length === 0 ? this.tryTake(bytes) : undefined;
+    assert(roundUp(bytes) <= this.#bytes, `the arena is large enough for ${bytes} bytes`);
+    const slice = this.tryTake(bytes);
     if (slice) return Promise.resolve(slice);
     return new Promise((resolve) => this.#waiting.push({ bytes, resolve }));
   }
@@ -111,9 +102,24 @@ export class Arena {
     this.#serveWaiting();
   }
 
+  #fit(bytes: number): Slice | undefined {
+    const needed = roundUp(bytes);
+    const index = this.#free.findIndex((range) => range.bytes >= needed);
+    const range = this.#free[index];
+    if (!range) return undefined;
+    const { offset } = range;
+    if (range.bytes === needed) this.#free.splice(index, 1);
+    else {
+      range.offset += needed;
+      range.bytes -= needed;
+    }
+    this.#bytesFree -= needed;
+    return new Slice(this, this.#memory, { offset, length: bytes });
+  }
+
   #serveWaiting(): void {
     while (this.#waiting.length > 0) {
-      const slice = this.tryTake(this.#waiting[0]!.bytes);
+      const slice = this.#fit(this.#waiting[0]!.bytes);
       if (!slice) return;
       this.#waiting.shift()!.resolve(slice);
     }
@@ -121,5 +127,6 @@ export class Arena {
 }
 
 function roundUp(bytes: number): number {
+  assert(Number.isSafeInteger(bytes) && bytes > 0, "a slice has a whole number of bytes, at least one");
   return Math.ceil(bytes / alignment) * alignment;
 }

@@ -1,14 +1,14 @@
 /** The tree hash: count and sum of entry hashes. Free of order, so that nobody sorts or stores. */
 
-const limbs = 4;
 const limb = 0x1_0000_0000;
 
 /** A sum modulo 2^128 of canonical 128-bit numbers, and how many they are. */
 export class TreeHash {
   #count = 0;
-  /** Least significant 32 bits first. */
-  readonly #sum = new Float64Array(limbs);
+  /** Limbs of 32 bits, the least significant first; doubles, which hold a sum of two and its carry. */
+  readonly #sum = new Float64Array(4);
 
+  /** How many hashes have been added. */
   get count(): number {
     return this.#count;
   }
@@ -17,7 +17,7 @@ export class TreeHash {
   get sum(): Uint8Array {
     const bytes = new Uint8Array(16);
     const view = new DataView(bytes.buffer);
-    for (let i = 0; i < limbs; i++) view.setUint32(12 - 4 * i, this.#sum[i]!);
+    for (let i = 0; i < 4; i++) view.setUint32(12 - 4 * i, this.#sum[i]!);
     return bytes;
   }
 
@@ -25,19 +25,38 @@ export class TreeHash {
   add(hash: Uint8Array, at = 0): void {
     this.#count++;
     let carry = 0;
-    for (let i = 0; i < limbs; i++) {
-      const from = at + 12 - 4 * i;
-      // Multiplication instead of a shift, which would make the top bit a sign.
-      const value = hash[from]! * 0x100_0000 +
-        (hash[from + 1]! << 16 | hash[from + 2]! << 8 | hash[from + 3]!);
-      const sum = this.#sum[i]! + value + carry;
+    for (let i = 0; i < 4; i++) {
+      const sum = this.#sum[i]! + limbOf(hash, at + 12 - 4 * i) + carry;
       carry = sum >= limb ? 1 : 0;
       this.#sum[i] = carry ? sum - limb : sum;
     }
+  }
+
+  /** Takes back the 16 bytes at `at`, which must have been added. */
+  subtract(hash: Uint8Array, at = 0): void {
+    this.#count--;
+    let borrow = 0;
+    for (let i = 0; i < 4; i++) {
+      const difference = this.#sum[i]! - limbOf(hash, at + 12 - 4 * i) - borrow;
+      borrow = difference < 0 ? 1 : 0;
+      this.#sum[i] = borrow ? difference + limb : difference;
+    }
+  }
+
+  /** Adds all that another has counted. */
+  merge(other: TreeHash): void {
+    const count = this.#count + other.#count;
+    this.add(other.sum);
+    this.#count = count;
   }
 
   /** `<count>-<32 hexadecimal digits>`. */
   toString(): string {
     return `${this.#count}-${Array.from(this.sum, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
   }
+}
+
+/** Four big-endian bytes; multiplied rather than shifted, which would make the top bit a sign. */
+function limbOf(bytes: Uint8Array, at: number): number {
+  return bytes[at]! * 0x100_0000 + (bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!);
 }
