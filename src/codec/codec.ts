@@ -9,8 +9,11 @@ export { type Arena, Slice } from "./arena.ts";
 export const hashBytes = 16;
 /** Streams that may be open at once: large files under way, and one long path. */
 const streamsMax = 512;
+/** Bytes of a stream's state, as the module has it. */
+const streamStateBytes = 384;
+const statesEnd = reservedBytes + streamsMax * streamStateBytes;
 const scratchBytes = 256 * 1024;
-/** Room for the slices of a sending or receiving lane. */
+/** Room for the slices of a sending or a receiving lane. */
 const defaultArenaBytes = 10 * 1024 * 1024;
 const alignment = 4096;
 
@@ -23,8 +26,8 @@ export interface CodecOptions {
 /**
  * One codec: one memory, from the start as large as it will ever be. A lane has one of its own.
  *
- * The memory holds the module's constants, the states of streams, a scratch region whose content nobody expects to
- * last beyond the next call, and the arena.
+ * The memory holds the module's constants, the states of streams, a scratch region (what is in it lasts until
+ * the next call that takes bytes from elsewhere or gives a hash back), and the arena.
  */
 export class Codec implements Disposable {
   readonly arena: Arena;
@@ -32,20 +35,16 @@ export class Codec implements Disposable {
   readonly memory: Uint8Array<ArrayBuffer>;
   readonly scratch: { readonly offset: number; readonly length: number };
   readonly #exports: CodecExports;
-  readonly #stateBytes: number;
   readonly #freeStates: number[] = [];
   #nextState = reservedBytes;
-  readonly #statesEnd: number;
 
   private constructor(arenaBytes: number) {
-    const statesBytes = streamsMax * 384;
-    const scratchOffset = roundUp(reservedBytes + statesBytes, alignment);
+    assert(Number.isSafeInteger(arenaBytes) && arenaBytes >= 0, "an arena has a whole number of bytes");
+    const scratchOffset = roundUp(statesEnd, alignment);
     const arenaOffset = roundUp(scratchOffset + scratchBytes, alignment);
     const { exports, memory } = instantiate(roundUp(arenaOffset + arenaBytes, pageBytes));
+    assert(exports.stateBytes.value === streamStateBytes, "the module's states are as long as their places");
     this.#exports = exports;
-    this.#stateBytes = exports.stateBytes.value;
-    this.#statesEnd = reservedBytes + statesBytes;
-    assert(this.#stateBytes * streamsMax <= statesBytes, "the states of all streams have room");
     this.memory = new Uint8Array(memory.buffer as ArrayBuffer);
     this.scratch = { offset: scratchOffset, length: scratchBytes };
     this.arena = new Arena(this.memory, arenaOffset);
@@ -62,7 +61,7 @@ export class Codec implements Disposable {
     this.#exports.hash(offset, length, into);
   }
 
-  /** Hashes of `count` ranges, given as pairs of u32 (offset, length) at `table`; 16 canonical bytes each from `into` on. */
+  /** The same of `count` ranges, pairs of u32 (offset, length) at `table`; 16 bytes each from `into` on. */
   hashMany(count: number, table: number, into: number): void {
     this.#exports.hashMany(count, table, into);
   }
@@ -85,8 +84,8 @@ export class Codec implements Disposable {
     let state = this.#freeStates.pop();
     if (state === undefined) {
       state = this.#nextState;
-      assert(state + this.#stateBytes <= this.#statesEnd, `at most ${streamsMax} hash streams at once`);
-      this.#nextState += this.#stateBytes;
+      assert(state + streamStateBytes <= statesEnd, `at most ${streamsMax} hash streams at once`);
+      this.#nextState += streamStateBytes;
     }
     const place = state;
     return new HashStream(this.#exports, this.memory, this.scratch, {

@@ -1,4 +1,4 @@
-/** The codec alone: `deno bench` of its hashes, of the size that transfers use them with. */
+/** The codec alone: `deno bench` of its hashes, of the sizes that transfers use them with. */
 import { Codec } from "../../src/codec/codec.ts";
 
 const codec = Codec.open();
@@ -15,9 +15,20 @@ const files = 256;
 const table = codec.scratch.offset;
 const rows = new Uint32Array(codec.memory.buffer, table, files * 2);
 
-Deno.bench(`hashMany of ${files} files of 4 KiB`, () => {
-  for (let i = 0; i < files; i++) rows.set([slice.offset + i * 4096, 4096], i * 2);
+Deno.bench(`hashMany of ${files} files of 4 KiB, with its table`, () => {
+  for (let i = 0; i < files; i++) {
+    rows[2 * i] = slice.offset + i * 4096;
+    rows[2 * i + 1] = 4096;
+  }
   codec.hashMany(files, table, table + files * 8);
+});
+
+const stream = codec.stream();
+Deno.bench("a stream takes 1 MiB in place", () => stream.updateRange(slice.offset, 1024 * 1024));
+
+const text = new Uint8Array(100);
+Deno.bench("hashBytes of 100 bytes from elsewhere", () => {
+  codec.hashBytes(text);
 });
 
 Deno.bench("take and return a slice of the arena", () => codec.arena.take(65_536)[Symbol.dispose]());
