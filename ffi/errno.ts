@@ -1,68 +1,108 @@
-/** From errno to rcopy's error codes. Numbers are those of Linux on x86-64 and aarch64 (asm-generic/errno*.h). */
+/** What the numbers in errno mean: their names, words for a person, and the code of the error they become. */
 import { type ErrorCode, RcopyError } from "../src/base/errors.ts";
 
-const table: readonly (readonly [number, string, string, ErrorCode])[] = [
-  [1, "EPERM", "operation not permitted", "not-permitted"],
-  [2, "ENOENT", "there is no such file or directory", "not-found"],
-  [4, "EINTR", "interrupted by a signal", "io"],
-  [5, "EIO", "input/output error", "io"],
-  [9, "EBADF", "bad descriptor", "internal"],
-  [11, "EAGAIN", "not available at the moment", "io"],
-  [12, "ENOMEM", "out of memory", "io"],
-  [13, "EACCES", "permission denied", "not-permitted"],
-  [14, "EFAULT", "bad address", "internal"],
-  [16, "EBUSY", "in use", "io"],
-  [17, "EEXIST", "it exists already", "exists"],
-  [18, "EXDEV", "it leads to another file system or out of its directory", "io"],
-  [20, "ENOTDIR", "not a directory", "type-conflict"],
-  [21, "EISDIR", "it is a directory", "type-conflict"],
-  [22, "EINVAL", "invalid argument", "io"],
-  [23, "ENFILE", "too many open files on this machine", "io"],
-  [24, "EMFILE", "too many open files in this process", "io"],
-  [26, "ETXTBSY", "the program is running", "io"],
-  [27, "EFBIG", "too large for the file system", "no-space"],
-  [28, "ENOSPC", "no space left on the device", "no-space"],
-  [30, "EROFS", "the file system is read-only", "read-only"],
-  [31, "EMLINK", "too many links", "io"],
-  [36, "ENAMETOOLONG", "the name is too long", "io"],
-  [38, "ENOSYS", "the kernel does not have this call", "io"],
-  [39, "ENOTEMPTY", "the directory is not empty", "exists"],
-  [40, "ELOOP", "it is a symbolic link", "type-conflict"],
-  [75, "EOVERFLOW", "too large", "io"],
-  [84, "EILSEQ", "the file system cannot store such a name", "name-unrepresentable"],
-  [95, "EOPNOTSUPP", "the file system cannot do this", "io"],
-  [116, "ESTALE", "the file handle is stale", "io"],
-  [122, "EDQUOT", "the quota is used up", "no-space"],
-  [125, "ECANCELED", "cancelled", "io"],
-];
-
-const byNumber = new Map(table.map((row) => [row[0], row]));
-
-/** Numbers that code compares with. */
+/** The numbers that somebody compares with (asm-generic/errno.h; the same on x86-64 and aarch64). */
 export const errno = {
-  noEntry: 2,
-  interrupted: 4,
-  io: 5,
+  perm: 1,
+  noent: 2,
+  intr: 4,
+  badf: 9,
   again: 11,
-  access: 13,
-  exists: 17,
-  crossDevice: 18,
-  notDirectory: 20,
-  invalid: 22,
-  manyFiles: 24,
-  noSpace: 28,
-  noSystemCall: 38,
+  acces: 13,
+  exist: 17,
+  xdev: 18,
+  notdir: 20,
+  isdir: 21,
+  inval: 22,
+  nfile: 23,
+  mfile: 24,
+  nospc: 28,
+  rofs: 30,
+  nosys: 38,
+  notempty: 39,
   loop: 40,
-  notSupported: 95,
+  opnotsupp: 95,
+  dquot: 122,
 } as const;
 
+/** Names in the order of their numbers, from 1 on (asm-generic/errno-base.h, then errno.h); "" is unused. */
+const names = (
+  "EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM EACCES EFAULT ENOTBLK " +
+  "EBUSY EEXIST EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG ENOSPC ESPIPE " +
+  "EROFS EMLINK EPIPE EDOM ERANGE EDEADLK ENAMETOOLONG ENOLCK ENOSYS ENOTEMPTY ELOOP - ENOMSG EIDRM " +
+  "ECHRNG EL2NSYNC EL3HLT EL3RST ELNRNG EUNATCH ENOCSI EL2HLT EBADE EBADR EXFULL ENOANO EBADRQC " +
+  "EBADSLT - EBFONT ENOSTR ENODATA ETIME ENOSR ENONET ENOPKG EREMOTE ENOLINK EADV ESRMNT ECOMM EPROTO " +
+  "EMULTIHOP EDOTDOT EBADMSG EOVERFLOW ENOTUNIQ EBADFD EREMCHG ELIBACC ELIBBAD ELIBSCN ELIBMAX " +
+  "ELIBEXEC EILSEQ ERESTART ESTRPIPE EUSERS ENOTSOCK EDESTADDRREQ EMSGSIZE EPROTOTYPE ENOPROTOOPT " +
+  "EPROTONOSUPPORT ESOCKTNOSUPPORT EOPNOTSUPP EPFNOSUPPORT EAFNOSUPPORT EADDRINUSE EADDRNOTAVAIL " +
+  "ENETDOWN ENETUNREACH ENETRESET ECONNABORTED ECONNRESET ENOBUFS EISCONN ENOTCONN ESHUTDOWN " +
+  "ETOOMANYREFS ETIMEDOUT ECONNREFUSED EHOSTDOWN EHOSTUNREACH EALREADY EINPROGRESS ESTALE EUCLEAN " +
+  "ENOTNAM ENAVAIL EISNAM EREMOTEIO EDQUOT ENOMEDIUM EMEDIUMTYPE ECANCELED ENOKEY EKEYEXPIRED " +
+  "EKEYREVOKED EKEYREJECTED EOWNERDEAD ENOTRECOVERABLE ERFKILL EHWPOISON"
+).split(" ");
+
+/** As `src/io/engine.ts` says; what is not here is `io`. */
+const codes: Readonly<Record<string, ErrorCode>> = {
+  ENOENT: "not-found",
+  EACCES: "not-permitted",
+  EPERM: "not-permitted",
+  ENOSPC: "no-space",
+  EDQUOT: "no-space",
+  EROFS: "read-only",
+  ENOTDIR: "type-conflict",
+  EISDIR: "type-conflict",
+  ELOOP: "type-conflict",
+  EEXIST: "exists",
+  ENOTEMPTY: "exists",
+};
+
+/** In words, for the errors that people meet. */
+const reasons: Readonly<Record<string, string>> = {
+  EPERM: "not permitted",
+  ENOENT: "there is no such file or directory",
+  EIO: "the device reports an error",
+  EACCES: "permission denied",
+  EBUSY: "it is in use",
+  EEXIST: "it exists already",
+  EXDEV: "it is on another file system, or leads out of its directory",
+  ENOTDIR: "it is not a directory",
+  EISDIR: "it is a directory",
+  EINVAL: "the file system does not take it",
+  ENFILE: "too many open files on this machine",
+  EMFILE: "too many open files; raise `ulimit -n`",
+  ETXTBSY: "it is a program that is running",
+  EFBIG: "the file system does not take a file of this size",
+  ENOSPC: "no space left on the device",
+  EROFS: "the file system is read-only",
+  EMLINK: "its directory has too many subdirectories",
+  ENAMETOOLONG: "the file system does not take a name of this length",
+  ENOTEMPTY: "the directory is not empty",
+  ELOOP: "it is a symbolic link",
+  EOPNOTSUPP: "the file system cannot do it",
+  ESTALE: "the file server has forgotten it",
+  EDQUOT: "the user's quota is exceeded",
+};
+
+/** The name of an error number ("ENOENT"). */
+export function errnoName(number: number): string {
+  const name = names[number - 1];
+  return name === undefined || name === "-" ? `errno ${number}` : name;
+}
+
+/** The code that an error number becomes. */
+export function codeOfErrno(number: number): ErrorCode {
+  return codes[errnoName(number)] ?? "io";
+}
+
 /**
- * The error of a call that failed.
- * @param what the action and its object, as in `cannot open "a/b"`
- * @param call the name of the call, as in `openat2`
+ * The error of a failed call: `number` is the positive errno, `what` the action and its object (`cannot open
+ * "a"`), `call` the name of the function that failed.
  */
 export function errnoError(number: number, what: string, call: string): RcopyError {
-  const [, name = `errno ${number}`, reason = "the system refused", code = "io" as const] =
-    byNumber.get(number) ?? [];
-  return new RcopyError(code, `${what}: ${reason} (${name} from ${call})`, { errno: name });
+  const name = errnoName(number);
+  const reason = reasons[name];
+  const message = reason === undefined
+    ? `${what}: ${name} from ${call}`
+    : `${what}: ${reason} (${name} from ${call})`;
+  return new RcopyError(codeOfErrno(number), message, { errno: name });
 }

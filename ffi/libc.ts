@@ -1,25 +1,48 @@
-/** libc: what is no io_uring operation, or what io_uring would hand to a thread. Opened lazily, shared, closed with its last user. */
+/**
+ * The C library, for what io_uring does not do or does not do faster. Results are those of the C functions,
+ * but a failure is the negated errno, as with io_uring.
+ */
+import { assert } from "../src/base/errors.ts";
 
-/** `libc.so.6` (glibc 2.28 and later); each row under its prototype. Results below zero mean that errno has been set. */
-const symbols = {
-  // int openat(int dirfd, const char *pathname, int flags, mode_t mode);
+/**
+ * `libc.so.6`, each row under its prototype. Memory is a `buffer`, a struct at a fixed place a
+ * `pointer`, a `size_t` a bigint: Deno calls slowly with a number in place of an address. A `ssize_t` result
+ * fits an int, because Linux moves at most 0x7ffff000 bytes a call. Variadic functions take integers like any
+ * other.
+ */
+export const libcSymbols = {
+  // int *__errno_location(void);
+  __errno_location: { parameters: [], result: "pointer" },
+  // int openat(int dirfd, const char *pathname, int flags, ... /* mode_t mode */);
   openat: { parameters: ["i32", "buffer", "i32", "u32"], result: "i32" },
-  // long syscall(long number, ...), as openat2(int dirfd, const char *pathname, struct open_how *how, size_t size)
-  openat2: { name: "syscall", parameters: ["i64", "i32", "buffer", "buffer", "usize"], result: "i64" },
+  // long syscall(long number, ...), as openat2(int dirfd, const char *path, struct open_how *how, size_t)
+  openat2: { name: "syscall", parameters: ["i32", "i32", "buffer", "pointer", "usize"], result: "i32" },
+  // long syscall(long number, ...), as fchmodat2(int dirfd, const char *path, unsigned mode, unsigned flags)
+  fchmodat2: { name: "syscall", parameters: ["i32", "i32", "buffer", "u32", "u32"], result: "i32" },
   // int close(int fd);
   close: { parameters: ["i32"], result: "i32" },
-  // ssize_t pread(int fd, void *buf, size_t count, off_t offset);
-  pread: { parameters: ["i32", "buffer", "usize", "i64"], result: "i64" },
-  // ssize_t write(int fd, const void *buf, size_t count);
-  write: { parameters: ["i32", "buffer", "usize"], result: "i64" },
-  // ssize_t pwrite(int fd, const void *buf, size_t count, off_t offset);
-  pwrite: { parameters: ["i32", "buffer", "usize", "i64"], result: "i64" },
-  // int statx(int dirfd, const char *pathname, int flags, unsigned int mask, struct statx *statxbuf);
-  statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
   // ssize_t getdents64(int fd, void *dirp, size_t count);
-  getdents64: { parameters: ["i32", "buffer", "usize"], result: "i64" },
+  getdents64: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+  // off_t lseek(int fd, off_t offset, int whence);
+  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
+  // int statx(int dirfd, const char *pathname, int flags, unsigned mask, struct statx *statxbuf);
+  statx: { parameters: ["i32", "buffer", "i32", "u32", "pointer"], result: "i32" },
   // ssize_t readlinkat(int dirfd, const char *pathname, char *buf, size_t bufsiz);
-  readlinkat: { parameters: ["i32", "buffer", "buffer", "usize"], result: "i64" },
+  readlinkat: { parameters: ["i32", "buffer", "buffer", "usize"], result: "i32" },
+  // int fstatfs(int fd, struct statfs *buf);
+  fstatfs: { parameters: ["i32", "pointer"], result: "i32" },
+  // int fchmod(int fd, mode_t mode);
+  fchmod: { parameters: ["i32", "u32"], result: "i32" },
+  // int fchmodat(int dirfd, const char *pathname, mode_t mode, int flags);
+  fchmodat: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
+  // int futimens(int fd, const struct timespec times[2]);
+  futimens: { parameters: ["i32", "pointer"], result: "i32" },
+  // int utimensat(int dirfd, const char *pathname, const struct timespec times[2], int flags);
+  utimensat: { parameters: ["i32", "buffer", "pointer", "i32"], result: "i32" },
+  // ssize_t pread(int fd, void *buf, size_t count, off_t offset);
+  pread: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
+  // ssize_t pwrite(int fd, const void *buf, size_t count, off_t offset);
+  pwrite: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
   // int mkdirat(int dirfd, const char *pathname, mode_t mode);
   mkdirat: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   // int unlinkat(int dirfd, const char *pathname, int flags);
@@ -28,91 +51,180 @@ const symbols = {
   renameat2: { parameters: ["i32", "buffer", "i32", "buffer", "u32"], result: "i32" },
   // int symlinkat(const char *target, int newdirfd, const char *linkpath);
   symlinkat: { parameters: ["buffer", "i32", "buffer"], result: "i32" },
-  // int fchmod(int fd, mode_t mode);
-  fchmod: { parameters: ["i32", "u32"], result: "i32" },
-  // int futimens(int fd, const struct timespec times[2]);
-  futimens: { parameters: ["i32", "buffer"], result: "i32" },
-  // int utimensat(int dirfd, const char *pathname, const struct timespec times[2], int flags);
-  utimensat: { parameters: ["i32", "buffer", "buffer", "i32"], result: "i32" },
   // int fallocate(int fd, int mode, off_t offset, off_t len);
   fallocate: { parameters: ["i32", "i32", "i64", "i64"], result: "i32" },
-  // int ftruncate(int fd, off_t length);
-  ftruncate: { parameters: ["i32", "i64"], result: "i32" },
-  // int fstatfs(int fd, struct statfs *buf);
-  fstatfs: { parameters: ["i32", "buffer"], result: "i32" },
-  // int syncfs(int fd);  on a thread of its own: it may take minutes
-  syncfs: { parameters: ["i32"], result: "i32", nonblocking: true },
   // int flock(int fd, int operation);
   flock: { parameters: ["i32", "i32"], result: "i32" },
-  // mode_t umask(mode_t mask);
-  umask: { parameters: ["u32"], result: "u32" },
   // int getrlimit(int resource, struct rlimit *rlim);
-  getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
-  // int *__errno_location(void);
-  errnoLocation: { name: "__errno_location", parameters: [], result: "pointer" },
+  getrlimit: { parameters: ["i32", "pointer"], result: "i32" },
+  // int syncfs(int fd); on a thread of its own, where errno cannot be read
+  syncfs: { parameters: ["i32"], result: "i32", nonblocking: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** `__NR_openat2`, the same on every architecture. */
-const openat2Number = 437n;
-/** `RLIMIT_NOFILE` (bits/resource.h of glibc on x86-64 and aarch64). */
-const limitOfFiles = 7;
+/** `__NR_openat2` and `__NR_fchmodat2`, the same on every architecture. */
+const systemCall = { openat2: 437, fchmodat2: 452 } as const;
+/** `sizeof(struct open_how)`. */
+const openHowSize = 24n;
 
-type Functions = Deno.DynamicLibrary<typeof symbols>["symbols"];
+/** `LOCK_…` (sys/file.h). */
+export const lockFlag = { exclusive: 2, nonBlocking: 4 } as const;
+/** `UTIME_OMIT` (linux/stat.h), in place of nanoseconds: leave this time alone. */
+export const timeOmit = 0x3ffffffe;
+/** `RLIMIT_NOFILE` (asm-generic/resource.h); `struct rlimit` begins with the soft limit, a u64. */
+export const limitOfFiles = 7;
+/** `SEEK_SET` (unistd.h). */
+const seekSet = 0;
 
-let library: Deno.DynamicLibrary<typeof symbols> | undefined;
+/** `struct statfs` (asm-generic/statfs.h, 64-bit); every field below is 8 bytes. */
+export const statfs = {
+  size: 120,
+  type: 0,
+  blockSize: 8,
+  blocks: 16,
+  available: 32,
+  files: 40,
+  filesFree: 48,
+} as const;
+
+/** Memory whose first byte a function is given: of names and paths, with a zero byte at their end. */
+type Memory = Uint8Array<ArrayBuffer>;
+type Pointer = Deno.PointerObject;
+type Library = Deno.DynamicLibrary<typeof libcSymbols>;
 let users = 0;
+let library: Library | undefined;
 
-/** The functions of libc, and errno. One a user; dispose of it. */
+/** The C library of the isolate's own thread: errno belongs to a thread. Disposing lets go of it. */
 export class Libc implements Disposable {
-  readonly call: Functions;
-  /** errno of this thread, read in place: another call in between could change it. */
-  readonly #errno: Int32Array;
-  #isOpen = true;
+  readonly #symbols: Library["symbols"];
+  readonly #errno: Int32Array<ArrayBuffer>;
+  #closed = false;
 
-  private constructor(loaded: Deno.DynamicLibrary<typeof symbols>) {
-    this.call = loaded.symbols;
-    const location = loaded.symbols.errnoLocation();
-    if (location === null) throw new Error("assertion failed: errno has an address");
+  private constructor(symbols: Library["symbols"]) {
+    this.#symbols = symbols;
+    const location = symbols.__errno_location();
+    assert(location !== null, "errno is somewhere");
     this.#errno = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(location, 4));
   }
 
   /** @throws whatever Deno.dlopen throws: there is no glibc, or no permission */
   static open(): Libc {
-    library ??= Deno.dlopen("libc.so.6", symbols);
-    users++;
-    return new Libc(library);
-  }
-
-  /** errno of the call before, on this thread. */
-  get errno(): number {
-    return this.#errno[0]!;
-  }
-
-  /** openat2; `how` is a `struct open_how`. */
-  openat2(directoryFd: number, name: Uint8Array<ArrayBuffer>, how: Uint8Array<ArrayBuffer>): number {
-    return Number(this.call.openat2(openat2Number, directoryFd, name, how, BigInt(how.length)));
-  }
-
-  /** The umask; it is 0 for the moment of looking. */
-  readUmask(): number {
-    const umask = this.call.umask(0);
-    this.call.umask(umask);
-    return umask;
-  }
-
-  /** How many descriptors this process may have open. */
-  descriptorLimit(): number {
-    const limit = new BigUint64Array(2);
-    if (this.call.getrlimit(limitOfFiles, new Uint8Array(limit.buffer)) < 0) return 256;
-    return Number(limit[0]! > 1_000_000n ? 1_000_000n : limit[0]!);
+    library ??= Deno.dlopen("libc.so.6", libcSymbols);
+    users += 1;
+    return new Libc(library.symbols);
   }
 
   [Symbol.dispose](): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    users--;
+    if (this.#closed) return;
+    this.#closed = true;
+    users -= 1;
     if (users > 0) return;
     library?.close();
     library = undefined;
+  }
+
+  /** The result, or the negated errno. Nothing may come between the call and this. */
+  #result(result: number): number {
+    return result < 0 ? -this.#errno[0]! : result;
+  }
+
+  openat(directoryFd: number, path: Memory, flags: number, mode: number): number {
+    return this.#result(this.#symbols.openat(directoryFd, path, flags, mode));
+  }
+
+  /** `how` is a `struct open_how`. */
+  openat2(directoryFd: number, path: Memory, how: Pointer): number {
+    return this.#result(this.#symbols.openat2(systemCall.openat2, directoryFd, path, how, openHowSize));
+  }
+
+  /** Linux 6.6 and later. */
+  fchmodat2(directoryFd: number, path: Memory, mode: number, atFlags: number): number {
+    return this.#result(this.#symbols.fchmodat2(systemCall.fchmodat2, directoryFd, path, mode, atFlags));
+  }
+
+  close(fd: number): number {
+    return this.#result(this.#symbols.close(fd));
+  }
+
+  getdents64(fd: number, buffer: Memory): number {
+    return this.#result(this.#symbols.getdents64(fd, buffer, BigInt(buffer.length)));
+  }
+
+  /** lseek from the start, to an offset that a `struct dirent64` named. */
+  seek(fd: number, offset: bigint): number {
+    return this.#result(this.#symbols.lseek(fd, offset, seekSet) < 0n ? -1 : 0);
+  }
+
+  statx(directoryFd: number, path: Memory, atFlags: number, mask: number, buffer: Pointer): number {
+    return this.#result(this.#symbols.statx(directoryFd, path, atFlags, mask, buffer));
+  }
+
+  readlinkat(directoryFd: number, path: Memory, buffer: Memory): number {
+    return this.#result(this.#symbols.readlinkat(directoryFd, path, buffer, BigInt(buffer.length)));
+  }
+
+  fstatfs(fd: number, buffer: Pointer): number {
+    return this.#result(this.#symbols.fstatfs(fd, buffer));
+  }
+
+  fchmod(fd: number, mode: number): number {
+    return this.#result(this.#symbols.fchmod(fd, mode));
+  }
+
+  /** Follows symbolic links. */
+  fchmodat(directoryFd: number, path: Memory, mode: number): number {
+    return this.#result(this.#symbols.fchmodat(directoryFd, path, mode, 0));
+  }
+
+  futimens(fd: number, times: Pointer): number {
+    return this.#result(this.#symbols.futimens(fd, times));
+  }
+
+  utimensat(directoryFd: number, path: Memory, times: Pointer, atFlags: number): number {
+    return this.#result(this.#symbols.utimensat(directoryFd, path, times, atFlags));
+  }
+
+  /** Reads up to `target.length` bytes. */
+  pread(fd: number, target: Memory, offset: number): number {
+    return this.#result(this.#symbols.pread(fd, target, BigInt(target.length), BigInt(offset)));
+  }
+
+  /** Writes up to `source.length` bytes. */
+  pwrite(fd: number, source: Memory, offset: number): number {
+    return this.#result(this.#symbols.pwrite(fd, source, BigInt(source.length), BigInt(offset)));
+  }
+
+  mkdirat(directoryFd: number, path: Memory, mode: number): number {
+    return this.#result(this.#symbols.mkdirat(directoryFd, path, mode));
+  }
+
+  unlinkat(directoryFd: number, path: Memory, atFlags: number): number {
+    return this.#result(this.#symbols.unlinkat(directoryFd, path, atFlags));
+  }
+
+  renameat2(fromFd: number, fromPath: Memory, toFd: number, toPath: Memory, flags: number): number {
+    return this.#result(this.#symbols.renameat2(fromFd, fromPath, toFd, toPath, flags));
+  }
+
+  symlinkat(target: Memory, directoryFd: number, path: Memory): number {
+    return this.#result(this.#symbols.symlinkat(target, directoryFd, path));
+  }
+
+  /** Reserves `length` bytes from the start, and makes the file that long. */
+  fallocate(fd: number, length: number): number {
+    return this.#result(this.#symbols.fallocate(fd, 0, 0n, BigInt(length)));
+  }
+
+  /** `operation` is of {@linkcode lockFlag}. */
+  flock(fd: number, operation: number): number {
+    return this.#result(this.#symbols.flock(fd, operation));
+  }
+
+  getrlimit(resource: number, buffer: Pointer): number {
+    return this.#result(this.#symbols.getrlimit(resource, buffer));
+  }
+
+  /** Beside the event loop; a failure is -1, without a reason. */
+  syncfs(fd: number): Promise<number> {
+    return this.#symbols.syncfs(fd);
   }
 }

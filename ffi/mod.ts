@@ -6,5 +6,5 @@ export { Ring } from "./ring.ts";
 export { addressOf, Scratch } from "./scratch.ts";
 export type { RingOptions } from "./setup.ts";
 export { cancelFlag, fsyncDataOnly, noSlot, type Operation, sqeFlag } from "./sqe.ts";
-export { errno, errnoError } from "./errno.ts";
-export { Libc } from "./libc.ts";
+export { codeOfErrno, errno, errnoError, errnoName } from "./errno.ts";
+export { Libc, limitOfFiles, lockFlag, statfs, timeOmit } from "./libc.ts";

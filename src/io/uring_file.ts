@@ -1,39 +1,49 @@
-/** Large files of the io_uring engine. */
-import { errno, errnoError, openFlag } from "../../ffi/mod.ts";
+/** Large files of the io_uring engine, and what reading small and large ones has in common. */
+import { errno, errnoError, openFlag, statfs } from "../../ffi/mod.ts";
 import { RcopyError } from "../base/errors.ts";
 import type { EntryName } from "../fs/entry_name.ts";
-import { EntryKind, type FileIdentity, type Timestamp } from "../fs/metadata.ts";
+import type { FileIdentity, Timestamp } from "../fs/metadata.ts";
 import type { SourceFile, TargetFile } from "./engine.ts";
-import type { Calls, StatResult } from "./uring_calls.ts";
+import type { Calls } from "./uring_calls.ts";
+import type { Directories } from "./uring_directories.ts";
 import type { UringDirectory } from "./uring_directory.ts";
 
-/** How files are opened for reading: nothing is followed, and a FIFO does not block. */
-export const readFlags = openFlag.readOnly | openFlag.noFollow | openFlag.nonblock;
-
-/** Whether a file is what the listing said. */
-export function isSameFile(stat: StatResult, expected: FileIdentity): boolean {
-  return stat.kind === EntryKind.file && stat.size === expected.size && stat.inode === expected.inode &&
-    stat.device === expected.device && stat.mtimeSeconds === expected.mtime.seconds &&
-    stat.mtimeNanos === expected.mtime.nanos &&
-    (expected.ctimeNs === 0n || stat.ctimeNs === expected.ctimeNs);
-}
+/** ENXIO: what an open of a socket says. */
+const noSuchDevice = 6;
+/** `TMPFS_MAGIC` (linux/magic.h). */
+const memoryFileSystem = 0x01021994;
+const createFlags = openFlag.writeOnly | openFlag.create | openFlag.exclusive | openFlag.noFollow |
+  openFlag.closeOnExec;
 
 /** The error of a file that is not what the listing said. */
 export function changedError(shown: string): RcopyError {
   return new RcopyError("changed", `${shown} changed while it was being read`);
 }
 
-/** The error of an open that failed: a file that is gone has vanished, one that is a link now has changed. */
+/** The error of an open that failed: what is gone has vanished, what is something else now has changed. */
 export function openError(number: number, shown: string): RcopyError {
-  if (number === errno.noEntry) return new RcopyError("vanished", `${shown} vanished before it was read`);
-  if (number === errno.loop || number === errno.notDirectory) return changedError(shown);
-  return errnoError(number, `cannot open ${shown}`, "openat2");
+  switch (number) {
+    case errno.noent:
+      return new RcopyError("vanished", `${shown} vanished before it was read`, { errno: "ENOENT" });
+    case errno.loop:
+    case errno.notdir:
+    case noSuchDevice:
+      return changedError(shown);
+    default:
+      return errnoError(number, `cannot open ${shown}`, "openat2");
+  }
 }
 
+/** Creates a file that must not exist, to be written: its descriptor, or a negated errno. */
+export function createFile(calls: Calls, directoryFd: number, name: EntryName, mode: number): number {
+  return calls.openat(directoryFd, calls.memory.putName(name), createFlags, mode);
+}
+
+/** A large file open for reading. */
 export class UringSource implements SourceFile {
   readonly size: number;
-  fd: number;
   readonly shown: string;
+  fd: number;
   readonly #calls: Calls;
   readonly #expected: FileIdentity;
 
@@ -45,15 +55,17 @@ export class UringSource implements SourceFile {
     this.size = expected.size;
   }
 
+  /** @throws {RcopyError} `changed`, `vanished`, `not-permitted`, `io` */
   static open(
     calls: Calls,
-    directoryFd: number,
+    directories: Directories,
     place: { directory: UringDirectory; name: EntryName },
     expected: FileIdentity,
-  ) {
-    const shown = place.directory.showEntry(place.name);
-    const fd = calls.openBelow(directoryFd, place.name, readFlags);
-    if (fd < 0) throw openError(calls.errno, shown);
+  ): UringSource {
+    const { directory, name } = place;
+    const shown = directory.showEntry(name);
+    const fd = calls.open(directories.fd(directory), calls.memory.putName(name), calls.memory.how.read);
+    if (fd < 0) throw openError(-fd, shown);
     const source = new UringSource(calls, fd, shown, expected);
     try {
       source.checkUnchanged();
@@ -65,20 +77,22 @@ export class UringSource implements SourceFile {
   }
 
   checkUnchanged(): void {
-    const stat = this.#calls.statFd(this.fd);
-    if (!stat || !isSameFile(stat, this.#expected)) throw changedError(this.shown);
+    const result = this.#calls.statFd(this.fd);
+    if (result < 0) throw errnoError(-result, `cannot look at ${this.shown}`, "statx");
+    if (!this.#calls.stat.isSame(this.#expected)) throw changedError(this.shown);
   }
 
   close(): void {
-    if (this.fd >= 0) this.#calls.close(this.fd);
+    if (this.fd >= 0) this.#calls.libc.close(this.fd);
     this.fd = -1;
   }
 }
 
+/** A large file being written. */
 export class UringTarget implements TargetFile {
   readonly size: number;
-  fd: number;
   readonly shown: string;
+  fd: number;
   readonly #calls: Calls;
 
   private constructor(calls: Calls, fd: number, shown: string, size: number) {
@@ -88,48 +102,55 @@ export class UringTarget implements TargetFile {
     this.size = size;
   }
 
-  /** Creates the file and reserves its room, where the file system can do that without touching all of it. */
+  /** @throws {RcopyError} `exists`, `no-space`, `not-permitted`, … and leaves nothing behind */
   static create(
     calls: Calls,
-    directoryFd: number,
+    directories: Directories,
     place: { directory: UringDirectory; name: EntryName },
     size: number,
-  ) {
-    const shown = place.directory.showEntry(place.name);
-    const fd = calls.createBelow(directoryFd, place.name, 0o600);
-    if (fd < 0) throw calls.error(`cannot create ${shown}`, "openat");
-    const isReserved = calls.isRamDisk(fd) || calls.libc.call.fallocate(fd, 0, 0n, BigInt(size)) === 0;
-    if (!isReserved && calls.errno !== errno.notSupported) {
-      const error = calls.error(`cannot reserve ${size} bytes for ${shown}`, "fallocate");
-      calls.close(fd);
-      calls.libc.call.unlinkat(directoryFd, calls.cString(place.name), 0);
-      throw error;
-    }
-    return new UringTarget(calls, fd, shown, size);
+  ): UringTarget {
+    const { directory, name } = place;
+    const shown = directory.showEntry(name);
+    const directoryFd = directories.fd(directory);
+    const fd = createFile(calls, directoryFd, name, 0o600);
+    if (fd < 0) throw errnoError(-fd, `cannot create ${shown}`, "openat");
+    const result = reserve(calls, fd, size);
+    if (result >= 0) return new UringTarget(calls, fd, shown, size);
+    calls.libc.close(fd);
+    calls.libc.unlinkat(directoryFd, calls.memory.putName(name), 0);
+    throw errnoError(-result, `cannot reserve ${size} bytes for ${shown}`, "fallocate");
   }
 
-  write(offset: number, source: Uint8Array<ArrayBuffer>): void {
-    if (!this.#calls.writeAll(this.fd, source, offset)) {
-      throw this.#calls.error(`cannot write ${this.shown}`, "pwrite");
-    }
-  }
-
+  /** Sets time and mode, and closes. */
   finish(mode: number, mtime: Timestamp): void {
-    const { call } = this.#calls.libc;
+    const { libc, memory } = this.#calls;
     try {
-      if (call.futimens(this.fd, this.#calls.times(mtime)) < 0) {
-        throw this.#calls.error(`cannot set the time of ${this.shown}`, "futimens");
-      }
-      if (call.fchmod(this.fd, mode & 0o777) < 0) {
-        throw this.#calls.error(`cannot set the mode of ${this.shown}`, "fchmod");
-      }
+      const timed = libc.futimens(this.fd, memory.putTimes(mtime));
+      if (timed < 0) throw errnoError(-timed, `cannot set the time of ${this.shown}`, "futimens");
+      const moded = libc.fchmod(this.fd, mode & 0o777);
+      if (moded < 0) throw errnoError(-moded, `cannot set the mode of ${this.shown}`, "fchmod");
     } finally {
       this.close();
     }
   }
 
   close(): void {
-    if (this.fd >= 0) this.#calls.close(this.fd);
+    if (this.fd >= 0) this.#calls.libc.close(this.fd);
     this.fd = -1;
+  }
+}
+
+/** Reserves room where the file system can: 0, or a negated errno. */
+function reserve(calls: Calls, fd: number, size: number): number {
+  if (size === 0) return 0;
+  const known = calls.statFileSystem(fd) >= 0;
+  if (known && calls.memory.field(statfs.type) === memoryFileSystem) {
+    // There, reserving costs as much as writing: look whether there is room instead.
+    return (calls.freeBytes ?? size) < size ? -errno.nospc : 0;
+  }
+  for (;;) {
+    const result = calls.libc.fallocate(fd, size);
+    if (result === -errno.intr) continue;
+    return result === -errno.opnotsupp || result === -errno.nosys ? 0 : result;
   }
 }

@@ -1,110 +1,106 @@
-/** Ranges of large files through the ring, beside the thread: a read while something is sent, a write while something arrives. */
+/** A range of a large file on its way through the ring, beside what the event loop does meanwhile. */
 import { addressOf, errno, errnoError, sqeFlag } from "../../ffi/mod.ts";
+import type { RcopyError } from "../base/errors.ts";
 import type { Pending } from "./engine.ts";
-import type { Calls } from "./uring_calls.ts";
 import { changedError, type UringSource, type UringTarget } from "./uring_file.ts";
-import type { RingShare } from "./uring_share.ts";
+import type { Completing, RingQueue } from "./uring_queue.ts";
 
-/** What kind of range, of which file. */
-interface Range {
-  offset: number;
-  memory: Uint8Array<ArrayBuffer>;
-}
+/** Reads all of `bytes` from a file, or writes all of it into one. */
+export abstract class RangeTransfer implements Pending, Completing {
+  protected readonly queue: RingQueue;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #offset: number;
+  readonly #address: number;
+  #at = 0;
+  #isClaimed = false;
+  #error: RcopyError | undefined;
 
-/** One operation on a range; how it ends is up to the direction. */
-abstract class UringRange implements Pending {
-  readonly #share: RingShare;
-  #result: number | undefined;
-
-  protected constructor(share: RingShare) {
-    this.#share = share;
+  protected constructor(queue: RingQueue, bytes: Uint8Array<ArrayBuffer>, offset: number) {
+    this.queue = queue;
+    this.#bytes = bytes;
+    this.#offset = offset;
+    this.#address = bytes.length > 0 ? addressOf(bytes) : 0;
   }
 
-  /** Claims the token of the operation, keeps its memory reachable, and has it submitted. */
-  protected submit(range: Range, claim: (token: number, address: number) => void): void {
-    const { ring } = this.#share;
-    const token = this.#share.claimToken((result) => this.#result = result);
-    ring.keep(token, range.memory);
-    claim(token, addressOf(range.memory));
-    ring.submit();
+  /** Encodes one operation of the ring. */
+  protected abstract encode(token: number, address: number, length: number, offset: number): void;
+  protected abstract failed(result: number): RcopyError;
+
+  get #isDone(): boolean {
+    return this.#error !== undefined || this.#at === this.#bytes.length;
+  }
+
+  /** Claims what is left, where the ring has room for it. */
+  protected claim(): void {
+    if (this.#isDone || this.#isClaimed || !this.queue.hasRoom) return;
+    this.#isClaimed = true;
+    const token = this.queue.claim(this);
+    this.encode(token, this.#address + this.#at, this.#bytes.length - this.#at, this.#offset + this.#at);
+  }
+
+  completed(result: number): void {
+    this.#isClaimed = false;
+    if (result > 0) this.#at += result;
+    else if (result !== -errno.intr && result !== -errno.again) this.#error = this.failed(result);
+    this.claim();
   }
 
   finish(): void | Promise<void> {
-    this.#share.reap();
-    if (this.#result === undefined) return this.#wait();
-    this.conclude(this.#result);
+    this.#advance();
+    if (!this.#isDone) return this.#finishLater();
+    if (this.#error) throw this.#error;
   }
 
-  async #wait(): Promise<void> {
-    await this.#share.until(() => this.#result !== undefined);
-    this.conclude(this.#result!);
+  async #finishLater(): Promise<void> {
+    while (!this.#isDone) {
+      await this.queue.wait();
+      this.#advance();
+    }
+    if (this.#error) throw this.#error;
   }
 
-  /** Completes what the kernel did in part, or throws. */
-  protected abstract conclude(result: number): void;
+  #advance(): void {
+    this.claim();
+    this.queue.turn();
+  }
 }
 
-/** Whether a result means that the kernel did nothing yet, and libc shall do it. */
-function isNothingDone(result: number): boolean {
-  return result === -errno.interrupted || result === -errno.again;
-}
-
-export class UringRangeRead extends UringRange {
-  readonly #calls: Calls;
+export class RangeRead extends RangeTransfer {
   readonly #source: UringSource;
-  readonly #range: Range;
 
-  constructor(share: RingShare, calls: Calls, source: UringSource, range: Range) {
-    super(share);
-    this.#calls = calls;
+  constructor(queue: RingQueue, source: UringSource, offset: number, target: Uint8Array<ArrayBuffer>) {
+    super(queue, target, offset);
     this.#source = source;
-    this.#range = range;
-    const { memory, offset } = range;
-    this.submit(range, (token, address) => {
-      share.ring.read(token, sqeFlag.none, source.fd, address, memory.length, offset);
-    });
+    this.claim();
+    queue.turn();
   }
 
-  /** @throws {RcopyError} `changed` when the file has fewer bytes, `io` … */
-  protected override conclude(result: number): void {
-    const { memory, offset } = this.#range;
-    if (result < 0 && !isNothingDone(result)) {
-      throw errnoError(-result, `cannot read ${this.#source.shown}`, "read");
-    }
-    const done = Math.max(result, 0);
-    if (done === memory.length) return;
-    // A short read is a signal's or the end of a file that has shrunk: libc tells which.
-    const rest = memory.subarray(done);
-    const more = this.#calls.readAll(this.#source.fd, rest, offset + done);
-    if (more < 0) throw this.#calls.error(`cannot read ${this.#source.shown}`, "pread");
-    if (more < rest.length) throw changedError(this.#source.shown);
+  protected encode(token: number, address: number, length: number, offset: number): void {
+    this.queue.ring.read(token, sqeFlag.none, this.#source.fd, address, length, offset);
+  }
+
+  protected failed(result: number): RcopyError {
+    if (result === 0) return changedError(this.#source.shown);
+    return errnoError(-result, `cannot read ${this.#source.shown}`, "read");
   }
 }
 
-export class UringRangeWrite extends UringRange {
-  readonly #calls: Calls;
+export class RangeWrite extends RangeTransfer {
   readonly #target: UringTarget;
-  readonly #range: Range;
 
-  constructor(share: RingShare, calls: Calls, target: UringTarget, range: Range) {
-    super(share);
-    this.#calls = calls;
+  constructor(queue: RingQueue, target: UringTarget, offset: number, source: Uint8Array<ArrayBuffer>) {
+    super(queue, source, offset);
     this.#target = target;
-    this.#range = range;
-    const { memory, offset } = range;
-    this.submit(range, (token, address) => {
-      // Straight to a kernel worker: copying into the page cache would hold up this thread, which has a socket to read.
-      share.ring.write(token, sqeFlag.async, target.fd, address, memory.length, offset);
-    });
+    this.claim();
+    queue.turn();
   }
 
-  /** @throws {RcopyError} `no-space`, `io` … */
-  protected override conclude(result: number): void {
-    const { memory, offset } = this.#range;
-    if (result < 0 && !isNothingDone(result)) {
-      throw errnoError(-result, `cannot write ${this.#target.shown}`, "write");
-    }
-    const done = Math.max(result, 0);
-    if (done < memory.length) this.#target.write(offset + done, memory.subarray(done));
+  protected encode(token: number, address: number, length: number, offset: number): void {
+    // Straight to a thread of the kernel's: this one has a socket to read while memory is copied.
+    this.queue.ring.write(token, sqeFlag.async, this.#target.fd, address, length, offset);
+  }
+
+  protected failed(result: number): RcopyError {
+    return errnoError(result === 0 ? errno.nospc : -result, `cannot write ${this.#target.shown}`, "write");
   }
 }

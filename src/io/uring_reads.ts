@@ -1,193 +1,219 @@
 /**
- * Many small files read through the ring.
- *  1. open   openat2 for a window of files, one submission
- *  2. read   as each open completes; both run inline where the cache has what they want, beside us where it has not
- *  3. check  fstat by libc, since io_uring hands statx to a thread: the file must still be what the listing said
- *  4. close
+ * Many small files, read whole; up to 64 are under way at a time.
+ *
+ *  1. open   through the ring
+ *  2. read   through the ring, as each open completes
+ *  3. check  statx of the descriptor after the read, by libc, since the ring would hand it to a thread: it must
+ *            be the very file that was listed, unchanged
+ *  4. close  by libc
+ *
+ * What is in the cache completes while it is submitted. What is not, the device is asked for all at once, and
+ * it answers beside what the event loop does.
  */
-import { addressOf, errno, errnoError, openHow, type Scratch, sqeFlag } from "../../ffi/mod.ts";
-import { asRcopyError } from "../base/errors.ts";
+import { addressOf, errno, errnoError, sqeFlag } from "../../ffi/mod.ts";
+import { asRcopyError, type RcopyError } from "../base/errors.ts";
 import type { FileRead, Pending } from "./engine.ts";
 import type { Calls } from "./uring_calls.ts";
-import type { DirectoryDescriptors, UringDirectory } from "./uring_directory.ts";
-import { changedError, isSameFile, openError } from "./uring_file.ts";
-import type { RingShare } from "./uring_share.ts";
+import type { Directories } from "./uring_directories.ts";
+import type { UringDirectory } from "./uring_directory.ts";
+import { changedError, openError } from "./uring_file.ts";
+import type { Memory } from "./uring_memory.ts";
+import type { Completing, RingQueue } from "./uring_queue.ts";
 
-/** Files under way at a time: what the disk may be asked for at once. */
-export const readDepth = 64;
+/** Files under way at a time: at most so many, and at most this part of the process's descriptors. */
+const depthMax = 64;
+const partOfLimit = 16;
 const nameBytes = 256;
 
-/** One batch; there is one at a time. */
-export class UringReads implements Pending {
-  readonly #share: RingShare;
-  readonly #ring: RingShare["ring"];
-  readonly #calls: Calls;
-  readonly #descriptors: DirectoryDescriptors;
-  readonly #names: Scratch;
-  readonly #how: number;
-  readonly #files: readonly FileRead[];
-  readonly #memory: Uint8Array<ArrayBuffer>;
-  readonly #memoryAddress: number;
-  readonly #depth: number;
-  /** Descriptor of each slot of the window while its file is being read, and the file. */
-  readonly #fds: Int32Array;
-  readonly #fileOf: Int32Array;
-  readonly #free: number[] = [];
-  #next = 0;
+/** What the batches of one engine share. */
+export class SmallReads {
+  readonly calls: Calls;
+  readonly directories: Directories;
+  readonly queue: RingQueue;
+  readonly #freeSlots: number[] = [];
+  readonly #names: { readonly bytes: Memory; readonly address: number };
 
-  constructor(
-    shared: {
-      share: RingShare;
-      calls: Calls;
-      descriptors: DirectoryDescriptors;
-      names: Scratch;
-      how: number;
-      depth: number;
-    },
-    files: readonly FileRead[],
-    memory: Uint8Array<ArrayBuffer>,
-  ) {
-    this.#share = shared.share;
-    this.#ring = shared.share.ring;
-    this.#calls = shared.calls;
-    this.#descriptors = shared.descriptors;
-    this.#names = shared.names;
-    this.#how = shared.how;
-    this.#depth = shared.depth;
-    this.#files = files;
-    this.#memory = memory;
-    this.#memoryAddress = addressOf(memory);
-    this.#fds = new Int32Array(this.#depth);
-    this.#fileOf = new Int32Array(this.#depth);
-    for (let slot = this.#depth - 1; slot >= 0; slot--) this.#free.push(slot);
-    this.#share.onBatchCompletion = this.#onCompletion;
-    this.#fill();
-    this.#ring.submit();
+  constructor(calls: Calls, directories: Directories, queue: RingQueue) {
+    this.calls = calls;
+    this.directories = directories;
+    this.queue = queue;
+    const depth = Math.max(4, Math.min(depthMax, Math.floor(calls.fileLimit / partOfLimit)));
+    for (let slot = depth - 1; slot >= 0; slot -= 1) this.#freeSlots.push(slot);
+    this.#names = queue.ring.scratch(depth * nameBytes);
   }
 
-  /** Reads the rest; a promise only where the kernel has to wait for a disk. */
-  finish(): void | Promise<void> {
-    this.#advance();
-    if (!this.#isDone) return this.#wait();
-    this.#share.onBatchCompletion = undefined;
+  start(files: readonly FileRead[], memory: Memory): Pending {
+    return new ReadBatch(this, files, memory);
   }
 
-  async #wait(): Promise<void> {
-    while (!this.#isDone) {
-      await this.#ring.wait(1);
-      this.#advance();
-    }
-    this.#share.onBatchCompletion = undefined;
+  /** Whether another file can be begun. */
+  get hasRoom(): boolean {
+    return this.#freeSlots.length > 0 && this.queue.hasRoom;
   }
 
-  get #isDone(): boolean {
-    return this.#free.length === this.#depth && this.#next === this.#files.length;
+  takeSlot(): number {
+    return this.#freeSlots.pop()!;
   }
 
-  /** Handles everything that is complete, and submits what follows, until nothing more completes at once. */
-  #advance(): void {
-    for (;;) {
-      const handled = this.#share.reap();
-      this.#fill();
-      if (this.#ring.prepared > 0) this.#ring.submit();
-      else if (handled === 0) return;
-    }
+  giveSlot(slot: number): void {
+    this.#freeSlots.push(slot);
   }
 
-  /** Opens files as long as there are free slots. */
-  #fill(): void {
-    while (this.#free.length > 0 && this.#next < this.#files.length) {
-      const index = this.#next++;
-      const file = this.#files[index]!;
-      let directoryFd: number;
-      try {
-        directoryFd = this.#descriptors.of(file.directory as UringDirectory);
-      } catch (error) {
-        file.error = asRcopyError(error);
-        continue;
-      }
-      const slot = this.#free.pop()!;
-      this.#fileOf[slot] = index;
-      this.#fds[slot] = -1;
-      const name = this.#putName(slot, file.name);
-      this.#ring.openat2(slot, sqeFlag.none, directoryFd, name, this.#how);
-      // The descriptor of the directory may be closed by the next `of`: the kernel must have used it before.
-      if (this.#mustSubmitAtOnce(index)) this.#ring.submit();
-    }
-  }
-
-  /** Whether the next file is in another directory, so that this one's descriptor may go. */
-  #mustSubmitAtOnce(index: number): boolean {
-    const next = this.#files[index + 1];
-    return next !== undefined && next.directory !== this.#files[index]!.directory;
-  }
-
-  #putName(slot: number, name: Uint8Array): number {
-    const { bytes, address } = this.#names;
+  /** Puts the name of the file in a slot: its address, good until the slot is given back. */
+  putName(slot: number, name: Uint8Array): number {
     const at = slot * nameBytes;
-    for (let i = 0; i < name.length; i++) bytes[at + i] = name[i]!;
+    const { bytes, address } = this.#names;
+    for (let index = 0; index < name.length; index += 1) bytes[at + index] = name[index]!;
     bytes[at + name.length] = 0;
     return address + at;
   }
+}
 
-  readonly #onCompletion = (slot: number, result: number): void => {
-    const file = this.#files[this.#fileOf[slot]!]!;
-    const fd = this.#fds[slot]!;
-    if (fd < 0) this.#opened(slot, file, result);
-    else this.#read(slot, file, result);
-  };
+class ReadBatch implements Pending, Completing {
+  readonly #shared: SmallReads;
+  readonly #files: readonly FileRead[];
+  readonly #memory: Memory;
+  readonly #memoryAddress: number;
+  /** By slot: the file, its descriptor (-1 while it is being opened), how much of it has been read. */
+  readonly #fileIn: FileRead[] = [];
+  readonly #fdIn: number[] = [];
+  readonly #bytesIn: number[] = [];
+  #underWay = 0;
+  #next = 0;
 
-  #opened(slot: number, file: FileRead, result: number): void {
-    if (result < 0) {
-      const shown = (file.directory as UringDirectory).showEntry(file.name);
-      file.error = openError(-result, shown);
-      this.#free.push(slot);
-      return;
-    }
-    const { size } = file.expected;
-    if (size === 0) {
-      this.#check(file, result);
-      this.#free.push(slot);
-      return;
-    }
-    this.#fds[slot] = result;
-    this.#ring.read(slot, sqeFlag.none, result, this.#memoryAddress + file.offset, size, 0);
+  constructor(shared: SmallReads, files: readonly FileRead[], memory: Memory) {
+    this.#shared = shared;
+    this.#files = files;
+    this.#memory = memory;
+    this.#memoryAddress = addressOf(memory);
+    this.#advance();
   }
 
-  #read(slot: number, file: FileRead, result: number): void {
-    const fd = this.#fds[slot]!;
+  /** Never fails: every failure is the failure of one file. */
+  finish(): void | Promise<void> {
+    this.#advance();
+    if (!this.#isDone) return this.#finishLater();
+  }
+
+  async #finishLater(): Promise<void> {
+    while (!this.#isDone) {
+      // Few turns of many completions each: every turn costs a thread hop.
+      await this.#shared.queue.wait(Math.max(1, this.#underWay >> 1));
+      this.#advance();
+    }
+  }
+
+  get #isDone(): boolean {
+    return this.#next === this.#files.length && this.#underWay === 0;
+  }
+
+  #advance(): void {
+    this.#begin();
+    this.#shared.queue.turn();
+  }
+
+  /** Opens files as long as there is room. */
+  #begin(): void {
+    while (this.#next < this.#files.length && this.#shared.hasRoom) {
+      const file = this.#files[this.#next]!;
+      this.#next += 1;
+      try {
+        this.#open(file);
+      } catch (thrown) {
+        file.error = asRcopyError(thrown);
+      }
+    }
+  }
+
+  #open(file: FileRead): void {
+    const { calls, directories, queue } = this.#shared;
+    const directory = file.directory as UringDirectory;
+    const directoryFd = directories.fd(directory);
+    const slot = this.#shared.takeSlot();
+    this.#fileIn[slot] = file;
+    this.#fdIn[slot] = -1;
+    this.#bytesIn[slot] = 0;
+    this.#underWay += 1;
+    // A thread of the kernel's may look the descriptor up later than now.
+    directories.pin(directory);
+    const name = this.#shared.putName(slot, file.name);
+    const token = queue.claim(this, slot);
+    queue.ring.openat2(token, sqeFlag.none, directoryFd, name, calls.memory.readHowAddress);
+  }
+
+  completed(result: number, slot: number): void {
+    const file = this.#fileIn[slot]!;
+    try {
+      if (this.#fdIn[slot]! < 0) this.#opened(file, slot, result);
+      else this.#read(file, slot, result);
+    } catch (thrown) {
+      file.error = asRcopyError(thrown);
+      this.#release(slot);
+    }
+    this.#begin();
+  }
+
+  #opened(file: FileRead, slot: number, fd: number): void {
+    this.#shared.directories.unpin(file.directory as UringDirectory);
+    if (fd < 0) {
+      file.error = openError(-fd, shownOf(file));
+      this.#release(slot);
+      return;
+    }
+    this.#fdIn[slot] = fd;
+    if (file.expected.size === 0) this.#settle(file, slot);
+    else this.#claimRead(file, slot);
+  }
+
+  /** Asks for what is left of a file. */
+  #claimRead(file: FileRead, slot: number): void {
+    const { queue } = this.#shared;
+    const at = this.#bytesIn[slot]!;
+    const address = this.#memoryAddress + file.offset + at;
+    const token = queue.claim(this, slot);
+    queue.ring.read(token, sqeFlag.none, this.#fdIn[slot]!, address, file.expected.size - at, at);
+  }
+
+  #read(file: FileRead, slot: number, result: number): void {
     const { size } = file.expected;
-    if (result < 0 && result !== -errno.interrupted) {
-      file.error = errnoError(
-        -result,
-        `cannot read ${(file.directory as UringDirectory).showEntry(file.name)}`,
-        "read",
-      );
-      this.#calls.close(fd);
-    } else if (Math.max(result, 0) < size && !this.#readRest(file, fd, Math.max(result, 0))) {
-      file.error ??= changedError((file.directory as UringDirectory).showEntry(file.name));
-      this.#calls.close(fd);
+    if (result > 0) this.#bytesIn[slot]! += result;
+    if (this.#bytesIn[slot] === size) this.#settle(file, slot);
+    else if (result > 0 || result === -errno.intr) this.#claimRead(file, slot);
+    else if (result === 0) this.#settle(file, slot, changedError(shownOf(file)));
+    else if (result === -errno.again) this.#readRest(file, slot);
+    else this.#settle(file, slot, errnoError(-result, `cannot read ${shownOf(file)}`, "read"));
+  }
+
+  /** For kernels that take O_NONBLOCK at its word on ordinary files. */
+  #readRest(file: FileRead, slot: number): void {
+    const at = this.#bytesIn[slot]!;
+    const rest = this.#memory.subarray(file.offset + at, file.offset + file.expected.size);
+    const count = this.#shared.calls.readAll(this.#fdIn[slot]!, rest, at);
+    if (count < 0) this.#settle(file, slot, errnoError(-count, `cannot read ${shownOf(file)}`, "pread"));
+    else this.#settle(file, slot, count < rest.length ? changedError(shownOf(file)) : undefined);
+  }
+
+  /** Makes sure that what was read is what was listed, and closes the file. */
+  #settle(file: FileRead, slot: number, error?: RcopyError): void {
+    const { calls } = this.#shared;
+    const fd = this.#fdIn[slot]!;
+    if (error) {
+      file.error = error;
     } else {
-      this.#check(file, fd);
+      const found = calls.statFd(fd);
+      if (found < 0) file.error = errnoError(-found, `cannot look at ${shownOf(file)}`, "statx");
+      else if (!calls.stat.isSame(file.expected)) file.error = changedError(shownOf(file));
     }
-    this.#free.push(slot);
+    calls.libc.close(fd);
+    this.#release(slot);
   }
 
-  /** A short read is a signal's or the end of a file that has shrunk: libc tells which. */
-  #readRest(file: FileRead, fd: number, done: number): boolean {
-    const end = file.offset + file.expected.size;
-    const rest = this.#memory.subarray(file.offset + done, end);
-    return this.#calls.readAll(fd, rest, done) === rest.length;
-  }
-
-  #check(file: FileRead, fd: number): void {
-    const stat = this.#calls.statFd(fd);
-    if (!stat || !isSameFile(stat, file.expected)) {
-      file.error = changedError((file.directory as UringDirectory).showEntry(file.name));
-    }
-    this.#calls.close(fd);
+  #release(slot: number): void {
+    this.#underWay -= 1;
+    this.#shared.giveSlot(slot);
   }
 }
 
-/** Bytes of scratch memory for the names of a window and the one `open_how`. */
-export const readScratchBytes = readDepth * nameBytes + openHow.size + 64;
+function shownOf(file: FileRead): string {
+  return (file.directory as UringDirectory).showEntry(file.name);
+}

@@ -1,122 +1,147 @@
-/** Removing a tree with the io_uring engine: by descriptors, following nothing, however deep. */
-import { atFlag, dirent64, direntType, errno, openFlag } from "../../ffi/mod.ts";
+/** Removing a tree with the io_uring engine: by handles, following nothing, however deep it is. */
+import { atFlag, dirent64, direntType, errno, errnoError, Scratch } from "../../ffi/mod.ts";
+import { RcopyError } from "../base/errors.ts";
 import type { EntryName } from "../fs/entry_name.ts";
+import { EntryKind } from "../fs/metadata.ts";
 import type { Calls } from "./uring_calls.ts";
+import type { Directories } from "./uring_directories.ts";
+import type { UringDirectory } from "./uring_directory.ts";
+import { isDots, nameEnd } from "./uring_listing.ts";
 
 const chunkBytes = 32 * 1024;
-const selfName = Uint8Array.of(0x2e);
-const parentName = Uint8Array.of(0x2e, 0x2e);
+/** Names of subdirectories that one level may remember; for more, the directory is read again. */
+const belowMax = 1024;
+/** How often a directory that somebody fills while it is being emptied is emptied again. */
+const passesMax = 16;
+const everythingForOwner = 0o700;
 
-/** The way down to the directory that is being emptied. */
+/** A directory on the way down to the one that is being emptied. */
 interface Level {
-  name: Uint8Array;
-  /** Subdirectories that are still to be removed. */
+  directory: UringDirectory;
+  /** Subdirectories to remove before it can be empty. */
   below: Uint8Array[];
+  passes: number;
 }
 
-/** Removes an entry with all that is in it. That it is not there is no error. */
-export function removeTreeBelow(calls: Calls, directoryFd: number, name: EntryName, shown: string): void {
-  const { call } = calls.libc;
-  if (call.unlinkat(directoryFd, calls.cString(name), 0) === 0) return;
-  if (calls.errno === errno.noEntry) return;
-  // EISDIR on Linux, EPERM by POSIX: it is a directory, or cannot be removed, which the open finds out.
-  const tree = new TreeRemoval(calls, shown);
-  tree.run(directoryFd, name);
+/** Removes an entry with all that is in it; that there is none is no error. @throws {RcopyError} */
+export function removeTree(
+  calls: Calls,
+  directories: Directories,
+  parent: UringDirectory,
+  name: EntryName,
+): void {
+  const { libc, memory } = calls;
+  const result = libc.unlinkat(directories.fd(parent), memory.putName(name), 0);
+  if (result >= 0 || result === -errno.noent) return;
+  // EISDIR on Linux, EPERM by POSIX; that may also mean what it says.
+  const mayBeDirectory = result === -errno.isdir || result === -errno.perm &&
+      calls.statName(directories.fd(parent), memory.putName(name)) >= 0 &&
+      calls.stat.kind === EntryKind.directory;
+  if (!mayBeDirectory) throw errnoError(-result, `cannot remove ${parent.showEntry(name)}`, "unlinkat");
+  new TreeRemoval(calls, directories).run(parent, name);
 }
 
 class TreeRemoval {
   readonly #calls: Calls;
-  readonly #shown: string;
-  readonly #chunk = new Uint8Array(new ArrayBuffer(chunkBytes));
-  readonly #view = new DataView(this.#chunk.buffer);
+  readonly #directories: Directories;
+  readonly #chunk = new Scratch(chunkBytes);
+  readonly #levels: Level[] = [];
 
-  constructor(calls: Calls, shown: string) {
+  constructor(calls: Calls, directories: Directories) {
     this.#calls = calls;
-    this.#shown = shown;
+    this.#directories = directories;
   }
 
-  /** One descriptor at a time: down by name, up by "..", checked to lead where we came from by its entry's removal. */
-  run(rootFd: number, name: Uint8Array): void {
-    const { call } = this.#calls.libc;
-    let fd = this.#open(rootFd, name);
-    const levels: Level[] = [{ name, below: this.#empty(fd) }];
+  run(parent: UringDirectory, name: Uint8Array): void {
+    const levels = this.#levels;
     try {
+      this.#enter(parent, name);
       for (let level = levels.at(-1); level; level = levels.at(-1)) {
-        const next = level.below.pop();
-        if (next) {
-          const below = this.#open(fd, next);
-          this.#calls.close(fd);
-          fd = below;
-          levels.push({ name: next, below: this.#empty(fd) });
-          continue;
-        }
-        levels.pop();
-        const parent = levels.length > 0 ? this.#up(fd) : rootFd;
-        this.#calls.close(fd);
-        fd = parent;
-        if (call.unlinkat(fd, this.#calls.cString(level.name), atFlag.removeDirectory) < 0) {
-          throw this.#error("unlinkat");
-        }
+        const below = level.below.pop();
+        if (below) this.#enter(level.directory, below);
+        else if (this.#remove(level.directory)) levels.pop();
+        else this.#empty(level);
       }
     } finally {
-      if (fd !== rootFd) this.#calls.close(fd);
+      for (const { directory } of levels.reverse()) this.#directories.close(directory);
     }
   }
 
-  #open(directoryFd: number, name: Uint8Array): number {
-    const flags = openFlag.readOnly | openFlag.directory | openFlag.noFollow;
-    let fd = this.#calls.openBelow(directoryFd, name, flags);
-    if (fd < 0 && this.#calls.errno === errno.access) {
-      fd = this.#openUnreadable(directoryFd, name, flags);
+  #enter(parent: UringDirectory, name: Uint8Array): void {
+    const directory = this.#openUnlessGone(parent, name);
+    if (!directory) return;
+    const level: Level = { directory, below: [], passes: 0 };
+    this.#levels.push(level);
+    const { mode } = this.#calls.stat;
+    if ((mode & everythingForOwner) !== everythingForOwner) {
+      const result = this.#calls.chmodPlace(this.#directories.fd(directory), mode | everythingForOwner);
+      if (result < 0) throw this.#failed(result, directory, "fchmodat2");
     }
-    if (fd < 0) throw this.#error("openat2");
-    // A read-only directory of our own must be opened up to be emptied.
-    this.#calls.libc.call.fchmod(fd, 0o700);
-    return fd;
+    this.#empty(level);
   }
 
-  /** A directory of ours without read permission gets it through its name; a link in its place would not be followed. */
-  #openUnreadable(directoryFd: number, name: Uint8Array, flags: number): number {
-    const pathFd = this.#calls.openBelow(
-      directoryFd,
-      name,
-      openFlag.path | openFlag.directory | openFlag.noFollow,
-    );
-    if (pathFd < 0) return pathFd;
-    Deno.chmodSync(`/proc/self/fd/${pathFd}`, 0o700);
-    const fd = this.#calls.openBelow(pathFd, selfName, flags);
-    this.#calls.close(pathFd);
-    return fd;
+  #openUnlessGone(parent: UringDirectory, name: Uint8Array): UringDirectory | undefined {
+    try {
+      return this.#directories.open(parent, name, this.#calls.memory.how.directoryHere);
+    } catch (error) {
+      if (error instanceof RcopyError && error.code === "not-found") return undefined;
+      throw error;
+    }
   }
 
-  #up(fd: number): number {
-    const flags = openFlag.readOnly | openFlag.directory | openFlag.closeOnExec | openFlag.noFollow;
-    const parent = this.#calls.libc.call.openat(fd, this.#calls.cString(parentName), flags, 0);
-    if (parent < 0) throw this.#error("openat");
-    return parent;
+  /** Removes a directory that should be empty; false if it is not. */
+  #remove(directory: UringDirectory): boolean {
+    const { libc, memory } = this.#calls;
+    const parentFd = this.#directories.fd(directory.parent!);
+    const result = libc.unlinkat(parentFd, memory.putName(directory.name), atFlag.removeDirectory);
+    const level = this.#levels.at(-1)!;
+    const isFilled = result === -errno.notempty || result === -errno.exist;
+    if (isFilled && level.passes < passesMax) return false;
+    if (result < 0 && result !== -errno.noent) throw this.#failed(result, directory, "unlinkat");
+    this.#directories.close(directory);
+    return true;
   }
 
-  /** Removes everything but subdirectories, whose names it returns. */
-  #empty(fd: number): Uint8Array[] {
-    const { call } = this.#calls.libc;
-    const below: Uint8Array[] = [];
-    for (;;) {
-      const count = Number(call.getdents64(fd, this.#chunk, BigInt(chunkBytes)));
-      if (count < 0) throw this.#error("getdents64");
-      if (count === 0) return below;
-      for (let at = 0; at < count; at += this.#view.getUint16(at + dirent64.recordLength, true)) {
-        const start = at + dirent64.name;
-        const name = this.#chunk.slice(start, this.#chunk.indexOf(0, start));
-        if (name.length <= 2 && name.every((byte) => byte === 0x2e)) continue;
-        if (this.#chunk[at + dirent64.type] === direntType.directory) below.push(name);
-        else if (call.unlinkat(fd, this.#calls.cString(name), 0) < 0 && this.#calls.errno !== errno.noEntry) {
-          below.push(name); // a directory on a file system that does not say so
-        }
+  /** Removes everything but subdirectories, and remembers those. */
+  #empty(level: Level): void {
+    const { libc, memory } = this.#calls;
+    const { directory } = level;
+    level.passes += 1;
+    const fd = this.#calls.open(this.#directories.fd(directory), memory.selfPath, memory.how.listing);
+    if (fd < 0) throw this.#failed(fd, directory, "openat2");
+    try {
+      while (level.below.length < belowMax) {
+        const count = libc.getdents64(fd, this.#chunk.bytes);
+        if (count < 0) throw this.#failed(count, directory, "getdents64");
+        if (count === 0) return;
+        this.#removeChunk(level, count);
+      }
+      level.passes = 0; // there is progress: these are removed before the next pass
+    } finally {
+      libc.close(fd);
+    }
+  }
+
+  #removeChunk(level: Level, end: number): void {
+    const { bytes, view } = this.#chunk;
+    const { directory, below } = level;
+    const directoryFd = this.#directories.fd(directory);
+    for (let at = 0; at < end; at += view.getUint16(at + dirent64.recordLength, true)) {
+      const start = at + dirent64.name;
+      if (isDots(bytes, start)) continue;
+      const isDirectory = bytes[at + dirent64.type] === direntType.directory;
+      const result = isDirectory
+        ? -errno.isdir
+        : this.#calls.libc.unlinkat(directoryFd, bytes.subarray(start), 0);
+      if (result === -errno.isdir) below.push(bytes.slice(start, nameEnd(bytes, start)));
+      else if (result < 0 && result !== -errno.noent) {
+        const shown = directory.showEntry(bytes.subarray(start, nameEnd(bytes, start)));
+        throw errnoError(-result, `cannot remove ${shown}`, "unlinkat");
       }
     }
   }
 
-  #error(call: string): Error {
-    return this.#calls.error(`cannot remove ${this.#shown}`, call);
+  #failed(result: number, directory: UringDirectory, call: string): Error {
+    return errnoError(-result, `cannot remove directory ${directory.shown}`, call);
   }
 }
