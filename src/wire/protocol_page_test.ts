@@ -1,0 +1,69 @@
+/** PROTOCOL.md and the code say the same. */
+import { assertEquals } from "@std/assert";
+import { wireCodeOf } from "./codes.ts";
+import * as limits from "./limits.ts";
+import { FrameKind } from "./messages.ts";
+
+const page = Deno.readTextFileSync(new URL("PROTOCOL.md", import.meta.url));
+const schema = Deno.readTextFileSync(new URL("schema.capnp", import.meta.url));
+
+/** The cells of every table row of the page. */
+const rows = page.split("\n").filter((line) => line.startsWith("|")).map((line) =>
+  line.split("|").slice(1, -1).map((cell) => cell.trim())
+);
+
+Deno.test("PROTOCOL.md gives every frame kind its number, and each is a struct of the schema", () => {
+  const listed = rows.filter((cells) => cells.length === 5 && /^\d+$/.test(cells[0]!))
+    .map((cells) => [cells[1]!.replaceAll("`", ""), Number(cells[0])]);
+  const expected = Object.entries(FrameKind)
+    .map(([name, number]) => [name[0]!.toUpperCase() + name.slice(1), number]);
+  assertEquals(listed, expected);
+  for (const [name] of expected) assertEquals(schema.includes(`struct ${name} {`), true, String(name));
+});
+
+Deno.test("PROTOCOL.md gives every error code its number", () => {
+  const listed = rows.filter((cells) => cells.length === 6).flatMap((cells) =>
+    [0, 2, 4].map((at) => [cells[at]!, cells[at + 1]!]).filter(([number]) => /^\d+$/.test(number!))
+  );
+  const numbers = listed.map(([number]) => Number(number)).sort((a, b) => a - b);
+  assertEquals(numbers, Object.values(wireCodeOf).sort((a, b) => a - b));
+  // Most are called as in the code; these are called in more words, or in fewer.
+  const called: Record<string, string> = {
+    "name-unsafe": "unsafe name",
+    "name-unrepresentable": "name not representable",
+    "not-sent": "not sent (listed, not a failure)",
+    "io": "input/output",
+    "read-only": "read-only",
+  };
+  for (const [code, number] of Object.entries(wireCodeOf)) {
+    const [, name] = listed.find(([listedNumber]) => Number(listedNumber) === number)!;
+    assertEquals(name, called[code] ?? code.replaceAll("-", " "));
+  }
+});
+
+Deno.test("PROTOCOL.md repeats the limits of limits.ts", () => {
+  const kib = (bytes: number) => bytes >= 1024 * 1024 ? `${bytes / 1024 / 1024} MiB` : `${bytes / 1024} KiB`;
+  const table = page.split("## Limits")[1]!;
+  const listed = Object.fromEntries(
+    table.split("\n").filter((line) => line.startsWith("|"))
+      .map((line) => line.split("|").map((cell) => cell.trim())).map((cells) => [cells[1]!, cells[2]!]),
+  );
+  const expected = {
+    "message of a first frame": kib(limits.openingMessageBytesMax),
+    "message of a control frame": kib(limits.controlMessageBytesMax),
+    "message of a data frame": kib(limits.dataMessageBytesMax),
+    "payload of a data frame, and grid of extents": kib(limits.extentBytes),
+    "segments of a message": `${limits.segmentsMax}`,
+    "entries of a batch": `${limits.batchEntriesMax}`,
+    "files of a bundle": `${limits.bundleFilesMax}`,
+    "entries of a `HeldSettled`": `${limits.settlementEntriesMax}`,
+    "name": `255 bytes; in a \`Failure\` ${limits.failureNameBytesMax}`,
+    "link text": `${limits.linkTargetBytesMax} bytes`,
+    "text": `${limits.textBytesMax} bytes`,
+    "credit": `${kib(limits.creditBytesMin)} to ${kib(limits.creditBytesMax)}`,
+    "data connections": `${limits.streamsMax}`,
+    "`Resend` of one extent": `${limits.resendsMax}`,
+    "from accept to a valid first frame": `${limits.handshakeMs / 1000} s`,
+  };
+  for (const [what, limit] of Object.entries(expected)) assertEquals(listed[what], limit, what);
+});
