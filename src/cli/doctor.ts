@@ -1,4 +1,5 @@
 /** `rcopy doctor`: what this machine can do, what limits it, and what a command line needs. */
+import { basename, dirname, join, resolve } from "node:path";
 import { asRcopyError, RcopyError } from "../base/errors.ts";
 import { showText } from "../base/show.ts";
 import { chooseEngine } from "../io/choose_engine.ts";
@@ -9,7 +10,13 @@ import { defaultPort } from "../mod.ts";
 import { version } from "../transfer/greeting.ts";
 import type { Console } from "./console.ts";
 import { parseCommandLine } from "./parse.ts";
-import { type PermissionAdvice, receivePermissions, sendPermissions } from "./permissions.ts";
+import {
+  type LookedAt,
+  type PermissionAdvice,
+  receivePermissions,
+  sendPermissions,
+  shellLine,
+} from "./permissions.ts";
 
 const permissionNames = ["net", "read", "write", "ffi", "sys", "env", "run"] as const;
 
@@ -30,7 +37,7 @@ export async function runDoctor(
   if (advice) {
     if (json) console.out(`${JSON.stringify(advice)}\n`);
     else {
-      console.out(`${advice.flags.join(" ")}\n`);
+      console.out(`${shellLine(advice.flags)}\n`);
       for (const note of advice.notes) console.error(`rcopy: ${note}\n`);
     }
     return 0;
@@ -116,17 +123,19 @@ async function adviceFor(args: readonly string[]): Promise<PermissionAdvice> {
     );
   }
   const { command, flags, args: operands } = invocation;
-  if (command === "receive") return receivePermissions(operands[0] ?? ".", flags);
+  if (command === "receive") return receivePermissions(operands[0] ?? ".", flags, lookAt);
   if (operands.length === 0) throw new RcopyError("usage", "send needs at least one PATH to serve");
-  return sendPermissions(operands, flags, isDirectory);
+  return sendPermissions(operands, flags, lookAt);
 }
 
-/** Whether a PATH is a directory; without permission to look, as a person would guess. */
-function isDirectory(path: string): boolean {
-  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return true;
+/** What a PATH or DEST is; without permission to look, what a person would guess. */
+function lookAt(path: string): LookedAt {
   try {
-    return Deno.statSync(path).isDirectory;
+    if (Deno.permissions.querySync({ name: "read" }).state !== "granted") throw new Error("cannot look");
+    return { isDirectory: Deno.statSync(path).isDirectory, real: Deno.realPathSync(path) };
   } catch {
-    return true;
+    const whole = resolve(path);
+    if (dirname(whole) === whole) return { isDirectory: true, real: whole };
+    return { isDirectory: true, real: join(lookAt(dirname(whole)).real, basename(whole)) };
   }
 }

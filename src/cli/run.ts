@@ -4,6 +4,7 @@ import { showText } from "../base/show.ts";
 import { version } from "../transfer/greeting.ts";
 import type { CommonOptions, TransferEvent } from "../mod.ts";
 import { Console } from "./console.ts";
+import { whatIsMissing } from "./degraded.ts";
 import { type Flags, type Invocation, parseCommandLine } from "./parse.ts";
 import { type LogLevel, Reporter } from "./reporter.ts";
 
@@ -50,10 +51,16 @@ export async function runCommandLine(
     requireInsecure(flags);
     if (command === "send") {
       const { lineForReceiver, runSend } = await import("./send.ts");
-      return await withReporter(job(lineForReceiver), (it) => runSend(args, flags, it));
+      return await withReporter(job(lineForReceiver), (it) => {
+        noteWhatIsMissing(command, flags, it);
+        return runSend(args, flags, it);
+      });
     }
     const { runReceive } = await import("./receive.ts");
-    return await withReporter(job(), (it) => runReceive(args, flags, it));
+    return await withReporter(job(), (it) => {
+      noteWhatIsMissing(command, flags, it);
+      return runReceive(args, flags, it);
+    });
   } catch (thrown) {
     const status = complain(console, thrown, logLevel);
     return signals.status ?? status;
@@ -77,6 +84,13 @@ async function withReporter(job: Job, body: (job: Job) => Promise<number>): Prom
     return await body(job);
   } finally {
     job.reporter.close();
+  }
+}
+
+function noteWhatIsMissing(command: "send" | "receive", flags: Flags, { reporter }: Job): void {
+  if (flags.quiet) return;
+  for (const message of whatIsMissing(command, flags)) {
+    reporter.onEvent({ type: "note", level: "info", message });
   }
 }
 
