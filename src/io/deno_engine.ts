@@ -111,8 +111,8 @@ class DenoEngine implements Engine {
 
   readLink(directory: Directory, name: EntryName): Uint8Array {
     const path = this.#checked(directory).pathOf(name);
-    const text = attempt(`cannot read link "${showText(path)}"`, () => Deno.readLinkSync(path));
-    if (text.includes("\ufffd")) {
+    const text = readLinkText(path);
+    if (text?.includes("\ufffd") !== false) {
       throw new RcopyError(
         "name-unrepresentable",
         `the text of link "${showText(path)}" may not be UTF-8; io_uring can copy it`,
@@ -309,6 +309,16 @@ function attempt<T>(what: string, call: () => T): T {
     return call();
   } catch (error) {
     throw denoError(what, error);
+  }
+}
+
+/** The text of a link; `undefined` where Deno says that it is not UTF-8. */
+function readLinkText(path: string): string | undefined {
+  try {
+    return Deno.readLinkSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.InvalidData) return undefined;
+    throw denoError(`cannot read link "${showText(path)}"`, error);
   }
 }
 

@@ -9,9 +9,13 @@
  *
  * What is in the cache completes while it is submitted. What is not, the device is asked for all at once, and
  * it answers beside what the event loop does.
+ *
+ * A FIFO in a file's place would keep its read waiting for as long as it has a writer. A look at every file before
+ * its read would cost a call a file: only those that are not read at once are looked at, and the odd ones cancelled.
  */
 import { addressOf, errno, errnoError, sqeFlag } from "../../ffi/mod.ts";
 import { asRcopyError, type RcopyError } from "../base/errors.ts";
+import { EntryKind } from "../fs/metadata.ts";
 import type { FileRead, Pending } from "./engine.ts";
 import type { Calls } from "./uring_calls.ts";
 import type { Directories } from "./uring_directories.ts";
@@ -24,6 +28,8 @@ import type { Completing, RingQueue } from "./uring_queue.ts";
 const depthMax = 64;
 const partOfLimit = 16;
 const nameBytes = 256;
+/** Takes the completions of cancellations. */
+const nobody: Completing = { completed() {} };
 
 /** What the batches of one engine share. */
 export class SmallReads {
@@ -78,6 +84,8 @@ class ReadBatch implements Pending, Completing {
   readonly #fileIn: FileRead[] = [];
   readonly #fdIn: number[] = [];
   readonly #bytesIn: number[] = [];
+  /** By slot: the token of a read under way of what may be no file, or -1. */
+  readonly #unseenIn: number[] = [];
   #underWay = 0;
   #next = 0;
 
@@ -97,9 +105,26 @@ class ReadBatch implements Pending, Completing {
 
   async #finishLater(): Promise<void> {
     while (!this.#isDone) {
+      this.#cancelOdd();
       // Few turns of many completions each: every turn costs a thread hop.
       await this.#shared.queue.wait(Math.max(1, this.#underWay >> 1));
       this.#advance();
+    }
+  }
+
+  /** Cancels the reads of what is no regular file; they complete with an error. */
+  #cancelOdd(): void {
+    const { calls, queue } = this.#shared;
+    for (let slot = 0; slot < this.#unseenIn.length; slot += 1) {
+      const token = this.#unseenIn[slot] ?? -1;
+      if (token < 0) continue;
+      const isFile = calls.statFd(this.#fdIn[slot]!) >= 0 && calls.stat.kind === EntryKind.file;
+      if (!isFile) {
+        if (!queue.hasRoom) return;
+        queue.ring.cancel(queue.claim(nobody), sqeFlag.none, token, 0);
+        queue.ring.submit(); // before anything is reaped, so that the token still is that read's
+      }
+      this.#unseenIn[slot] = -1;
     }
   }
 
@@ -143,6 +168,7 @@ class ReadBatch implements Pending, Completing {
 
   completed(result: number, slot: number): void {
     const file = this.#fileIn[slot]!;
+    this.#unseenIn[slot] = -1;
     try {
       if (this.#fdIn[slot]! < 0) this.#opened(file, slot, result);
       else this.#read(file, slot, result);
@@ -171,6 +197,7 @@ class ReadBatch implements Pending, Completing {
     const at = this.#bytesIn[slot]!;
     const address = this.#memoryAddress + file.offset + at;
     const token = queue.claim(this, slot);
+    this.#unseenIn[slot] = token;
     queue.ring.read(token, sqeFlag.none, this.#fdIn[slot]!, address, file.expected.size - at, at);
   }
 
@@ -197,13 +224,11 @@ class ReadBatch implements Pending, Completing {
   #settle(file: FileRead, slot: number, error?: RcopyError): void {
     const { calls } = this.#shared;
     const fd = this.#fdIn[slot]!;
-    if (error) {
-      file.error = error;
-    } else {
-      const found = calls.statFd(fd);
-      if (found < 0) file.error = errnoError(-found, `cannot look at ${shownOf(file)}`, "statx");
-      else if (!calls.stat.isSame(file.expected)) file.error = changedError(shownOf(file));
-    }
+    const found = calls.statFd(fd);
+    if (found < 0) file.error = errnoError(-found, `cannot look at ${shownOf(file)}`, "statx");
+    // A directory or a FIFO cannot be read either, each for a reason of its own.
+    else if (!calls.stat.isSame(file.expected)) file.error = changedError(shownOf(file));
+    else if (error) file.error = error;
     calls.libc.close(fd);
     this.#release(slot);
   }

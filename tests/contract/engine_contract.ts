@@ -1,0 +1,25 @@
+/**
+ * The suite that every engine must pass: the sentences of `src/io/engine.ts`, held against `stat`, `find`, `cmp` and
+ * `sha256sum`. One file a noun.
+ */
+import type { Engine } from "../../src/io/engine.ts";
+import { contractTest } from "./contract_case.ts";
+import { listingContract } from "./listing_contract.ts";
+import { readingContract } from "./reading_contract.ts";
+
+/** Options of {@linkcode engineContract}. */
+export interface EngineContractOptions {
+  /** Why the engine cannot be had here: every test is skipped, and its name says so. */
+  ignore?: string | undefined;
+}
+
+/** Registers the tests of the contract for one engine. */
+export function engineContract(
+  name: "deno" | "uring",
+  open: () => Engine,
+  options: EngineContractOptions = {},
+): void {
+  const test = contractTest({ name, open, why: options.ignore });
+  listingContract(test);
+  readingContract(test);
+}

@@ -1,0 +1,8 @@
+import { openDenoEngine } from "../../src/io/deno_engine.ts";
+import { openUringEngine, whyNoUring } from "../../src/io/uring_engine.ts";
+import { engineContract } from "./engine_contract.ts";
+
+const why = Deno.env.get("RCOPY_REQUIRE_URING") === "1" ? undefined : whyNoUring();
+
+engineContract("deno", openDenoEngine);
+engineContract("uring", openUringEngine, { ignore: why === undefined ? undefined : `no io_uring: ${why}` });
