@@ -42,6 +42,7 @@ import { openDestination } from "./transfer/destination.ts";
 import type { EventSink, TransferSummary } from "./transfer/events.ts";
 import { fetchTree } from "./transfer/fetch.ts";
 import { interruptible } from "./transfer/interrupt.ts";
+import { requirePermission } from "./transfer/permission.ts";
 import type { ExistsPolicy } from "./transfer/plan.ts";
 import { Server } from "./transfer/serve.ts";
 import { closeSources, openSources } from "./transfer/source_roots.ts";
@@ -114,6 +115,7 @@ export interface ReceiveOptions extends CommonOptions {
 export async function send(paths: readonly string[], options: SendOptions): Promise<TransferSummary> {
   requireInsecure(options);
   if (paths.length === 0) throw new RcopyError("usage", "there is nothing to send; name at least one PATH");
+  for (const path of paths) requirePermission("read", path, "cannot send");
   const emit = options.onEvent ?? (() => {});
   const timeoutMs = checkedTimeout(options.timeoutMs);
   const { engine, reason } = await chooseEngine(options.io ?? "auto");
@@ -150,12 +152,14 @@ export async function receive(
   if (addresses.length === 0) {
     throw new RcopyError("usage", "there is no sender to fetch from; name its HOST:PORT");
   }
+  const { dryRun = false } = options;
+  requirePermission("read", dest, "cannot use the destination");
+  if (!dryRun) requirePermission("write", dest, "cannot use the destination");
   const emit = options.onEvent ?? (() => {});
   const timeoutMs = checkedTimeout(options.timeoutMs);
   const { engine, reason } = await chooseEngine(options.io ?? "auto");
   using _engine = engine;
   emit({ type: "engine", engine: engine.kind, reason });
-  const { dryRun = false } = options;
   // What is wrong with DEST is said now, but it is made only once there is a sender.
   let destination = openDestination(engine, dest, { create: false });
   const { signal, release } = interruptible(options.signal);

@@ -118,6 +118,28 @@ Deno.test("links need unscoped read and write, and come with them", async () => 
   });
 });
 
+Deno.test("native code keeps to --allow-read and --allow-write", async () => {
+  await withFolder(async (folder) => {
+    await shell(makePlaces, folder);
+    const native = ["--allow-net", "--allow-ffi"];
+    const sending = ["send", "--insecure", "-l", "-p", "0", "plain"];
+    const receiving = ["receive", "--insecure", "-a", "127.0.0.1:1", "there"];
+    for (
+      const [args, permissions, flag] of [
+        [sending, native, "--allow-read"],
+        [sending, [...native, "--allow-read=there"], "--allow-read"],
+        [receiving, native, "--allow-read"],
+        [receiving, [...native, "--allow-read", "--allow-write=plain"], "--allow-write"],
+      ] as const
+    ) {
+      await using process = new RcopyProcess(args, { permissions, cwd: folder });
+      const { status, stderr } = await process.end();
+      assertEquals(status, 2, stderr);
+      assert(stderr.includes(`Deno was not given ${flag} for it`), stderr);
+    }
+  });
+});
+
 /** What a run without a permission says about that, at which end. */
 const missing = {
   ffi: { sender: /without --allow-ffi/g, receiver: /without --allow-ffi/g },
