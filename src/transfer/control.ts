@@ -32,14 +32,17 @@ export class Control {
     return this.#outgoingBytes;
   }
 
-  /** Queues a message; it leaves as soon as those before it have left. Errors appear in {@linkcode flushed}. */
   /** Bytes of the frame that brought the message at hand, header included. */
   get lastMessageBytes(): number {
     return this.#splitter.lastFrameBytes;
   }
 
+  /**
+   * Queues a message; it leaves as soon as those before it have left. Errors appear in {@linkcode flushed}.
+   * @returns the bytes of its frame
+   */
   send(message: Message): number {
-    const frame = encodeFrame(message) as Uint8Array<ArrayBuffer>;
+    const frame = encodeFrame(message);
     this.#outgoing.push(frame);
     this.#outgoingBytes += frame.length;
     this.#pumping ??= this.#pump();

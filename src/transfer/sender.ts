@@ -13,7 +13,7 @@ import type { Engine } from "../io/engine.ts";
 import type { Channel } from "../net/channel.ts";
 import { errorCodeOf, wireCodeOf } from "../wire/codes.ts";
 import type { Failure, Hello, Message, Receipt, Resend, Wants } from "../wire/messages.ts";
-import { resendsMax } from "../wire/limits.ts";
+import { creditBytesMax, resendsMax } from "../wire/limits.ts";
 import type { Control } from "./control.ts";
 import { EntryHasher } from "./entry_hash.ts";
 import { errorOfClose, type SessionEnd, SessionTasks } from "./session_tasks.ts";
@@ -239,6 +239,12 @@ export class Sender {
     switch (message.kind) {
       case "credit":
         this.#credit += message.bytes;
+        if (this.#credit > creditBytesMax) {
+          throw new RcopyError(
+            "protocol",
+            `the peer grants a credit of ${this.#credit} bytes, which is out of range`,
+          );
+        }
         this.#creditGrew?.();
         return true;
       case "wants":

@@ -1,0 +1,91 @@
+/** The servers that some peers need: an sshd with keys of its own, and an rsync daemon, for one comparison. */
+
+/** Where they are. */
+export interface PeerServers {
+  sshPort: number;
+  keyFile: string;
+  /** Options for ssh, scp and sftp. */
+  sshOptions: string;
+  /** A command line of ssh. */
+  ssh: string;
+  rsyncPort: number;
+}
+
+const sshPort = 45_872;
+const rsyncPort = 45_873;
+
+export class Servers implements AsyncDisposable {
+  readonly places: PeerServers;
+  readonly #children: Deno.ChildProcess[];
+
+  private constructor(places: PeerServers, children: Deno.ChildProcess[]) {
+    this.places = places;
+    this.#children = children;
+  }
+
+  /** Starts those whose programs are installed; configuration and keys are in `folder`, targets of rsync in `targets`. */
+  static async start(
+    folder: string,
+    targets: string,
+    installed: (program: string) => boolean,
+  ): Promise<Servers> {
+    const keyFile = `${folder}/key`;
+    const sshOptions =
+      `-i ${keyFile} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR`;
+    const ssh = `ssh ${sshOptions} -p ${sshPort}`;
+    const children: Deno.ChildProcess[] = [];
+    if (installed("sshd")) {
+      for (const name of ["key", "hostkey"]) {
+        await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", `${folder}/${name}`]);
+      }
+      Deno.copyFileSync(`${keyFile}.pub`, `${folder}/authorized_keys`);
+      Deno.chmodSync(`${folder}/authorized_keys`, 0o600);
+      Deno.writeTextFileSync(
+        `${folder}/sshd_config`,
+        [
+          `Port ${sshPort}`,
+          "ListenAddress 127.0.0.1",
+          `HostKey ${folder}/hostkey`,
+          `AuthorizedKeysFile ${folder}/authorized_keys`,
+          "StrictModes no",
+          "PermitRootLogin yes",
+          "UsePAM no",
+          `PidFile ${folder}/sshd.pid`,
+          "Subsystem sftp internal-sftp",
+        ].join("\n"),
+      );
+      Deno.mkdirSync("/run/sshd", { recursive: true });
+      const path = new TextDecoder().decode((await run("bash", ["-c", "command -v sshd"])).stdout).trim();
+      children.push(spawn(path, ["-D", "-f", `${folder}/sshd_config`]));
+    }
+    if (installed("rsync")) {
+      Deno.writeTextFileSync(
+        `${folder}/rsyncd.conf`,
+        `use chroot = no\n[target]\npath = ${targets}\nread only = no\nuid = 0\ngid = 0\n`,
+      );
+      const address = ["--address=127.0.0.1", `--port=${rsyncPort}`];
+      children.push(
+        spawn("rsync", ["--daemon", "--no-detach", ...address, `--config=${folder}/rsyncd.conf`]),
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    return new Servers({ sshPort, keyFile, sshOptions, ssh, rsyncPort }, children);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const child of this.#children) {
+      child.kill("SIGTERM");
+      await child.status;
+    }
+  }
+}
+
+function spawn(command: string, args: string[]): Deno.ChildProcess {
+  return new Deno.Command(command, { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
+}
+
+async function run(command: string, args: string[]): Promise<Deno.CommandOutput> {
+  const output = await new Deno.Command(command, { args }).output();
+  if (!output.success) throw new Error(`${command} failed: ${new TextDecoder().decode(output.stderr)}`);
+  return output;
+}

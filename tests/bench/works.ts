@@ -1,0 +1,84 @@
+/** What is copied in a comparison with peers. */
+import { randomFrom } from "../helpers/random.ts";
+
+/** One kind of work: makes its tree in an empty directory. */
+export interface Work {
+  name: string;
+  title: string;
+  make(root: string, scale: number): Promise<void> | void;
+}
+
+const pieceBytes = 1024 * 1024;
+
+/** Fills a buffer with bytes that do not compress. */
+function noise(bytes: number, random: () => number): Uint8Array {
+  const words = new Uint32Array(Math.ceil(bytes / 4));
+  for (let i = 0; i < words.length; i++) words[i] = random() * 0x1_0000_0000;
+  return new Uint8Array(words.buffer, 0, bytes);
+}
+
+function writeLarge(path: string, bytes: number, random: () => number): void {
+  using file = Deno.openSync(path, { write: true, create: true });
+  const piece = noise(pieceBytes, random);
+  for (let left = bytes; left > 0; left -= pieceBytes) {
+    piece[0] = left; // no two pieces are the same
+    file.writeSync(piece.subarray(0, Math.min(left, pieceBytes)));
+  }
+}
+
+/** Largest file of the mixed tree, and its bytes in all. */
+const mixedFileBytesMax = 64_000_000;
+const mixedBytes = 2_000_000_000;
+
+export const works: readonly Work[] = [
+  {
+    name: "big",
+    title: "one file of 2 GB",
+    make: (root, scale) => writeLarge(`${root}/big`, Math.round(2_000_000_000 * scale), randomFrom(1)),
+  },
+  {
+    name: "small",
+    title: "50,000 files of 4 KiB",
+    make: (root, scale) => {
+      const content = noise(4096, randomFrom(2));
+      for (let d = 0; d < 50; d++) {
+        Deno.mkdirSync(`${root}/d${d}`);
+        for (let f = 0; f < 1000 * scale; f++) {
+          content[0] = f;
+          Deno.writeFileSync(`${root}/d${d}/file-${f}`, content);
+        }
+      }
+    },
+  },
+  {
+    name: "mixed",
+    title: "1 B to 64 MB, 2 GB in all",
+    make: (root, scale) => {
+      const random = randomFrom(3);
+      for (let bytes = 0, i = 0; bytes < mixedBytes * scale; i++) {
+        const size = Math.ceil(Math.exp(random() * Math.log(mixedFileBytesMax)));
+        if (i % 50 === 0) Deno.mkdirSync(`${root}/d${i / 50}`);
+        writeLarge(`${root}/d${Math.floor(i / 50)}/f${i}`, size, random);
+        bytes += size;
+      }
+    },
+  },
+  {
+    name: "ten",
+    title: "10 files of 200 MB",
+    make: (root, scale) => {
+      for (let i = 0; i < 10; i++) {
+        writeLarge(`${root}/f${i}`, Math.round(200_000_000 * scale), randomFrom(4 + i));
+      }
+    },
+  },
+  {
+    name: "source",
+    title: "the source tree of Python's library",
+    make: async (root) => {
+      const source = "/usr/lib/python3";
+      const { success } = await new Deno.Command("cp", { args: ["-a", source, `${root}/python3`] }).output();
+      if (!success) throw new Error(`there is no ${source} to copy`);
+    },
+  },
+];
