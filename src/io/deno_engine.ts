@@ -278,7 +278,14 @@ class DenoEngine implements Engine {
   }
 
   tryLock(directory: Directory, name: EntryName): FileLock | undefined {
-    const path = this.#checked(directory).pathOf(name);
+    const within = this.#checked(directory);
+    const path = within.pathOf(name);
+    // Deno would follow a link, and create what it leads to.
+    const found = lookUp(within, name);
+    if (found instanceof RcopyError) throw found;
+    if (found && found.kind !== EntryKind.file) {
+      throw new RcopyError("type-conflict", `cannot lock "${showText(path)}": it is not a file`);
+    }
     const file = attempt(
       `cannot lock "${showText(path)}"`,
       () => Deno.openSync(path, { read: true, write: true, create: true, mode: 0o600 }),
@@ -287,7 +294,13 @@ class DenoEngine implements Engine {
       file.close();
       return undefined;
     }
-    return { [Symbol.dispose]: () => file.close() };
+    let isHeld = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (isHeld) file.close();
+        isHeld = false;
+      },
+    };
   }
 
   syncFileSystem(directory: Directory): void {

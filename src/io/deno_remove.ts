@@ -3,36 +3,56 @@ import { showText } from "../base/show.ts";
 import { joinPath } from "./deno_directory.ts";
 import { denoError } from "./deno_errors.ts";
 
+/** What Deno puts where the bytes of a name are not UTF-8. */
+const replacement = "\ufffd";
+
 /** Removes a directory with all that is in it; links are removed, never followed; read-only directories are opened first. */
 export function removeTreeAt(path: string): void {
   try {
-    const info = Deno.lstatSync(path);
-    if (!info.isDirectory) {
-      Deno.removeSync(path);
-      return;
-    }
-    // A stack and not a recursion: the tree may be deeper than the call stack.
-    const stack = [path];
-    while (stack.length > 0) {
-      const directory = stack.at(-1)!;
-      if (Deno.build.os !== "windows") Deno.chmodSync(directory, 0o700);
-      const below = emptyOfFiles(directory);
-      if (below.length > 0) stack.push(...below);
-      else Deno.removeSync(stack.pop()!);
-    }
+    if (unlessGone(() => Deno.lstatSync(path))?.isDirectory) removeDirectory(path);
+    else unlessGone(() => Deno.removeSync(path));
   } catch (thrown) {
-    const error = denoError(`cannot remove "${showText(path)}"`, thrown);
-    if (error.code !== "not-found") throw error;
+    throw denoError(`cannot remove "${showText(path)}"`, thrown);
   }
 }
 
-/** Removes everything but subdirectories, whose paths it returns. */
-function emptyOfFiles(directory: string): string[] {
+function removeDirectory(path: string): void {
+  // A stack and not a recursion: the tree may be deeper than the call stack.
+  const stack = [path];
+  const unspellable = new Set<string>();
+  while (stack.length > 0) {
+    const directory = stack.at(-1)!;
+    if (Deno.build.os !== "windows") unlessGone(() => Deno.chmodSync(directory, 0o700));
+    const below = emptyOfFiles(directory, unspellable);
+    if (below.length > 0) {
+      for (const next of below) stack.push(next);
+      continue;
+    }
+    // A name that Deno cannot spell is removed with its directory: that knows the bytes of names, and follows nothing.
+    unlessGone(() => Deno.removeSync(directory, { recursive: unspellable.has(directory) }));
+    stack.pop();
+  }
+}
+
+/** Removes everything but subdirectories, whose paths it returns, and notes whether there is a name that it cannot spell. */
+function emptyOfFiles(directory: string, unspellable: Set<string>): string[] {
   const below: string[] = [];
-  for (const entry of Deno.readDirSync(directory)) {
+  for (const entry of unlessGone(() => [...Deno.readDirSync(directory)]) ?? []) {
     const path = joinPath(directory, entry.name);
-    if (entry.isDirectory) below.push(path);
-    else Deno.removeSync(path);
+    if (entry.name.includes(replacement) && !unlessGone(() => Deno.lstatSync(path))) {
+      unspellable.add(directory);
+    } else if (entry.isDirectory) below.push(path);
+    else unlessGone(() => Deno.removeSync(path));
   }
   return below;
+}
+
+/** The result of a call; `undefined` when what it concerns is not there any more. */
+function unlessGone<T>(call: () => T): T | undefined {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
 }

@@ -4,6 +4,7 @@
  */
 import type { Engine } from "../../src/io/engine.ts";
 import { contractTest } from "./contract_case.ts";
+import { creatingContract } from "./creating_contract.ts";
 import { listingContract } from "./listing_contract.ts";
 import { readingContract } from "./reading_contract.ts";
 
@@ -22,4 +23,5 @@ export function engineContract(
   const test = contractTest({ name, open, why: options.ignore });
   listingContract(test);
   readingContract(test);
+  creatingContract(test);
 }
