@@ -25,6 +25,8 @@ export const libcSymbols = {
   getdents64: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   // off_t lseek(int fd, off_t offset, int whence);
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
+  // the same where only success matters: a bigint costs
+  canSeek: { name: "lseek", parameters: ["i32", "i64", "i32"], result: "i32" },
   // int statx(int dirfd, const char *pathname, int flags, unsigned mask, struct statx *statxbuf);
   statx: { parameters: ["i32", "buffer", "i32", "u32", "pointer"], result: "i32" },
   // ssize_t readlinkat(int dirfd, const char *pathname, char *buf, size_t bufsiz);
@@ -152,6 +154,11 @@ export class Libc implements Disposable {
   /** lseek from the start, to an offset that a `struct dirent64` named. */
   seek(fd: number, offset: bigint): number {
     return this.#result(this.#symbols.lseek(fd, offset, seekSet) < 0n ? -1 : 0);
+  }
+
+  /** lseek to the start: 0, or -ESPIPE on a FIFO, a socket or a terminal, whose reads may wait for ever. */
+  rewind(fd: number): number {
+    return this.#result(this.#symbols.canSeek(fd, 0n, seekSet));
   }
 
   statx(directoryFd: number, path: Memory, atFlags: number, mask: number, buffer: Pointer): number {

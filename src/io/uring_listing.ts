@@ -82,8 +82,10 @@ export class UringListing implements Listing {
     const fd = calls.open(directories.fd(this.#directory), selfPath, how.listing);
     if (fd < 0) throw errnoError(-fd, `cannot list ${this.#directory.shown}`, "openat2");
     this.#fd = fd;
-    if (this.#resumeAt !== 0n) calls.libc.seek(fd, this.#resumeAt);
     this.#shared.opened(this);
+    if (this.#resumeAt === 0n) return;
+    const result = calls.libc.seek(fd, this.#resumeAt);
+    if (result < 0) throw errnoError(-result, `cannot list ${this.#directory.shown}`, "lseek");
   }
 
   /** Lets go of the descriptor; the next use opens it again at the same place. */

@@ -3,19 +3,15 @@
  *
  *  1. open   through the ring
  *  2. read   through the ring, as each open completes
- *  3. check  statx of the descriptor after the read, by libc, since the ring would hand it to a thread: it must
- *            be the very file that was listed, unchanged
+ *  3. check  statx of the descriptor after the read, by libc, since the ring would hand it to a thread: it
+ *            must be the very file that was listed, unchanged
  *  4. close  by libc
  *
- * What is in the cache completes while it is submitted. What is not, the device is asked for all at once, and
- * it answers beside what the event loop does.
- *
- * A FIFO in a file's place would keep its read waiting for as long as it has a writer. A look at every file before
- * its read would cost a call a file: only those that are not read at once are looked at, and the odd ones cancelled.
+ * What is in the cache completes while it is submitted. What is not, the device is asked for all at once,
+ * and it answers beside what the event loop does.
  */
 import { addressOf, errno, errnoError, sqeFlag } from "../../ffi/mod.ts";
 import { asRcopyError, type RcopyError } from "../base/errors.ts";
-import { EntryKind } from "../fs/metadata.ts";
 import type { FileRead, Pending } from "./engine.ts";
 import type { Calls } from "./uring_calls.ts";
 import type { Directories } from "./uring_directories.ts";
@@ -28,8 +24,6 @@ import type { Completing, RingQueue } from "./uring_queue.ts";
 const depthMax = 64;
 const partOfLimit = 16;
 const nameBytes = 256;
-/** Takes the completions of cancellations. */
-const nobody: Completing = { completed() {} };
 
 /** What the batches of one engine share. */
 export class SmallReads {
@@ -84,8 +78,6 @@ class ReadBatch implements Pending, Completing {
   readonly #fileIn: FileRead[] = [];
   readonly #fdIn: number[] = [];
   readonly #bytesIn: number[] = [];
-  /** By slot: the token of a read under way of what may be no file, or -1. */
-  readonly #unseenIn: number[] = [];
   #underWay = 0;
   #next = 0;
 
@@ -105,26 +97,9 @@ class ReadBatch implements Pending, Completing {
 
   async #finishLater(): Promise<void> {
     while (!this.#isDone) {
-      this.#cancelOdd();
       // Few turns of many completions each: every turn costs a thread hop.
       await this.#shared.queue.wait(Math.max(1, this.#underWay >> 1));
       this.#advance();
-    }
-  }
-
-  /** Cancels the reads of what is no regular file; they complete with an error. */
-  #cancelOdd(): void {
-    const { calls, queue } = this.#shared;
-    for (let slot = 0; slot < this.#unseenIn.length; slot += 1) {
-      const token = this.#unseenIn[slot] ?? -1;
-      if (token < 0) continue;
-      const isFile = calls.statFd(this.#fdIn[slot]!) >= 0 && calls.stat.kind === EntryKind.file;
-      if (!isFile) {
-        if (!queue.hasRoom) return;
-        queue.ring.cancel(queue.claim(nobody), sqeFlag.none, token, 0);
-        queue.ring.submit(); // before anything is reaped, so that the token still is that read's
-      }
-      this.#unseenIn[slot] = -1;
     }
   }
 
@@ -168,7 +143,6 @@ class ReadBatch implements Pending, Completing {
 
   completed(result: number, slot: number): void {
     const file = this.#fileIn[slot]!;
-    this.#unseenIn[slot] = -1;
     try {
       if (this.#fdIn[slot]! < 0) this.#opened(file, slot, result);
       else this.#read(file, slot, result);
@@ -188,6 +162,8 @@ class ReadBatch implements Pending, Completing {
     }
     this.#fdIn[slot] = fd;
     if (file.expected.size === 0) this.#settle(file, slot);
+    // The ring would wait for the writer of a FIFO, O_NONBLOCK or not. To ask for the kind would cost more.
+    else if (this.#shared.calls.libc.rewind(fd) < 0) this.#settle(file, slot, changedError(shownOf(file)));
     else this.#claimRead(file, slot);
   }
 
@@ -197,7 +173,6 @@ class ReadBatch implements Pending, Completing {
     const at = this.#bytesIn[slot]!;
     const address = this.#memoryAddress + file.offset + at;
     const token = queue.claim(this, slot);
-    this.#unseenIn[slot] = token;
     queue.ring.read(token, sqeFlag.none, this.#fdIn[slot]!, address, file.expected.size - at, at);
   }
 
