@@ -15,19 +15,40 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * a component. The check finds a swap that has happened, not one that happens in that moment.
  */
 export class DenoDirectory implements Directory {
-  parent: DenoDirectory | undefined;
-  path: string;
+  /** Counts moves: a path that was put together before the last one may be another now. */
+  static #moves = 0;
+  #parent: DenoDirectory | undefined;
+  /** Name in the parent; for a root, its path. */
+  #name: string;
+  #path: string;
+  #pathOfMove = DenoDirectory.#moves;
   readonly device: number;
   readonly inode: number;
   isClosed = false;
   /** Used times, so that a chain that was checked in this turn is not checked again for every file of a batch. */
   checkedInTurn = -1;
 
-  constructor(place: { parent: DenoDirectory | undefined; path: string; device: number; inode: number }) {
-    this.parent = place.parent;
-    this.path = place.path;
+  constructor(place: { parent: DenoDirectory | undefined; name: string; device: number; inode: number }) {
+    this.#parent = place.parent;
+    this.#name = place.name;
+    this.#path = place.parent ? joinPath(place.parent.path, place.name) : place.name;
     this.device = place.device;
     this.inode = place.inode;
+  }
+
+  get path(): string {
+    if (this.#pathOfMove !== DenoDirectory.#moves) {
+      if (this.#parent) this.#path = joinPath(this.#parent.path, this.#name);
+      this.#pathOfMove = DenoDirectory.#moves;
+    }
+    return this.#path;
+  }
+
+  /** Its path, and that of all below it, is another one from now on. */
+  movedTo(parent: DenoDirectory, name: EntryName): void {
+    this.#name = nameText(name);
+    this.#parent = parent;
+    DenoDirectory.#moves++;
   }
 
   get shown(): string {
@@ -43,13 +64,13 @@ export class DenoDirectory implements Directory {
   check(turn: number): void {
     if (this.checkedInTurn === turn) return;
     const chain: DenoDirectory[] = [this];
-    for (let at = this.parent; at && at.checkedInTurn !== turn; at = at.parent) chain.push(at);
+    for (let at = this.#parent; at && at.checkedInTurn !== turn; at = at.#parent) chain.push(at);
     for (const directory of chain.reverse()) directory.#checkItself(turn);
   }
 
   #checkItself(turn: number): void {
     // The root may be a symbolic link that a person named; what it leads to must stay the same.
-    const info = this.parent ? lstat(this.path) : stat(this.path);
+    const info = this.#parent ? lstat(this.path) : stat(this.path);
     if (!info.isDirectory || info.dev !== this.device || (info.ino ?? 0) !== this.inode) {
       throw new RcopyError("type-conflict", `${this.shown} is not the directory any more that it was`);
     }

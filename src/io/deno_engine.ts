@@ -59,7 +59,7 @@ class DenoEngine implements Engine {
   openRoot(path: string): Directory {
     const info = stat(path);
     if (!info.isDirectory) throw new RcopyError("type-conflict", `"${showText(path)}" is not a directory`);
-    return new DenoDirectory({ parent: undefined, path, device: info.dev, inode: info.ino ?? 0 });
+    return new DenoDirectory({ parent: undefined, name: path, device: info.dev, inode: info.ino ?? 0 });
   }
 
   openDirectory(parent: Directory, name: EntryName): Directory {
@@ -67,7 +67,12 @@ class DenoEngine implements Engine {
     const path = within.pathOf(name);
     const info = lstat(path);
     if (!info.isDirectory) throw new RcopyError("type-conflict", `"${showText(path)}" is not a directory`);
-    return new DenoDirectory({ parent: within, path, device: info.dev, inode: info.ino ?? 0 });
+    return new DenoDirectory({
+      parent: within,
+      name: nameText(name),
+      device: info.dev,
+      inode: info.ino ?? 0,
+    });
   }
 
   makeDirectory(parent: Directory, name: EntryName): Directory {
@@ -78,9 +83,7 @@ class DenoEngine implements Engine {
   }
 
   movedTo(directory: Directory, parent: Directory, name: EntryName): void {
-    const moved = directory as DenoDirectory;
-    moved.parent = parent as DenoDirectory;
-    moved.path = moved.parent.pathOf(name);
+    (directory as DenoDirectory).movedTo(parent as DenoDirectory, name);
   }
 
   closeDirectory(directory: Directory): void {

@@ -5,6 +5,8 @@
 import type { Engine } from "../../src/io/engine.ts";
 import { contractTest } from "./contract_case.ts";
 import { creatingContract } from "./creating_contract.ts";
+import { directoriesContract } from "./directories_contract.ts";
+import { hostileContract } from "./hostile_contract.ts";
 import { listingContract } from "./listing_contract.ts";
 import { readingContract } from "./reading_contract.ts";
 
@@ -24,4 +26,6 @@ export function engineContract(
   listingContract(test);
   readingContract(test);
   creatingContract(test);
+  directoriesContract(test);
+  hostileContract(test);
 }
