@@ -7,6 +7,7 @@ import { contractTest } from "./contract_case.ts";
 import { creatingContract } from "./creating_contract.ts";
 import { directoriesContract } from "./directories_contract.ts";
 import { hostileContract } from "./hostile_contract.ts";
+import { limitsContract } from "./limits_contract.ts";
 import { listingContract } from "./listing_contract.ts";
 import { readingContract } from "./reading_contract.ts";
 
@@ -28,4 +29,5 @@ export function engineContract(
   creatingContract(test);
   directoriesContract(test);
   hostileContract(test);
+  limitsContract(test);
 }

@@ -1,0 +1,133 @@
+/**
+ * One scenario of the contract in a process of its own, for what is the process's: its umask, its limits, its user.
+ *
+ *     deno run -A contract_child.ts ENGINE SCENARIO FOLDER
+ */
+import { assert, assertEquals } from "@std/assert";
+import type { Engine } from "../../src/io/engine.ts";
+import {
+  assertCode,
+  checkCode,
+  contentOf,
+  type ContractCase,
+  createLarge,
+  createOne,
+  identityIn,
+  listAll,
+  lookUpOne,
+  named,
+  readBatch,
+  readOne,
+} from "./contract_case.ts";
+import { descend, useManyHandles } from "./directories_contract.ts";
+
+/** Modes that a umask of 077 or 022 would change. */
+export const maskedModes = [0o644, 0o666, 0o755, 0o777, 0o600];
+const plainTime = { seconds: 1_500_000_000, nanos: 0 };
+
+const scenarios = {
+  "masked modes": maskedModesArrive,
+  "few descriptors": fewDescriptors,
+  "another user's": anotherUsers,
+  "own without permissions": ownWithoutPermissions,
+} satisfies Record<string, (context: ContractCase) => Promise<void> | void>;
+
+/** What a process of its own can be asked for. */
+export type Scenario = keyof typeof scenarios;
+
+async function maskedModesArrive({ engine, root }: ContractCase): Promise<void> {
+  for (const round of [1, 2]) {
+    for (const mode of maskedModes) {
+      const name = `${mode.toString(8)} ${round}`;
+      assertEquals(await createOne(engine, root, `small ${name}`, { mode }), undefined);
+      await createLarge(engine, root, `large ${name}`, { mode });
+      const directory = engine.makeDirectory(root, named(`directory ${name}`));
+      assertEquals(lookUpOne(engine, root, `directory ${name}`)!.mode, 0o700);
+      engine.setDirectoryMetadata(directory, mode, plainTime);
+      engine.closeDirectory(directory);
+    }
+  }
+}
+
+/** As many handles as a process may not have descriptors, and a batch over all of them. */
+async function fewDescriptors({ engine, root }: ContractCase): Promise<void> {
+  const chain = descend(engine, root, 100);
+  await useManyHandles(engine, root);
+  const listings = chain.slice(0, 8).map((directory) => engine.list(directory));
+  for (const directory of chain) assertEquals(await createOne(engine, directory, "file"), undefined);
+  const { batch, memory } = readBatch(chain.map((directory) => ({
+    directory,
+    name: named("file"),
+    expected: identityIn(engine, directory, "file"),
+  })));
+  await engine.readFiles(batch, memory).finish();
+  for (const { error } of batch) assertEquals(error, undefined);
+  for (const listing of listings) listing[Symbol.dispose]();
+  for (const directory of chain.reverse()) engine.closeDirectory(directory);
+  engine.removeTree(root, named("level 0"));
+}
+
+/** The folder has entries that belong to somebody else, who lets nobody in: each is `not-permitted`, and stays. */
+async function anotherUsers(context: ContractCase): Promise<void> {
+  const { engine, root } = context;
+  const expected = identityIn(engine, root, "file");
+  checkCode("not-permitted", await readOne(context, "file", expected));
+  assertCode("not-permitted", () => engine.openSource(root, named("file"), expected));
+  assertCode("not-permitted", () => engine.setFileMode(root, named("file"), 0o777));
+  assertCode("not-permitted", () => engine.tryLock(root, named("file")));
+  const closed = engine.openDirectory(root, named("closed"));
+  assertCode("not-permitted", () => engine.list(closed));
+  checkCode("not-permitted", engine.lookup(closed, [named("x")])[0] ?? new Error("found nothing"));
+  checkCode("not-permitted", await createOne(engine, closed, "x"));
+  assertCode("not-permitted", () => engine.setDirectoryMetadata(closed, 0o777, plainTime));
+  engine.closeDirectory(closed);
+  const readOnly = engine.openDirectory(root, named("read-only"));
+  assertEquals(listAll(engine, readOnly).count, 2);
+  checkCode("not-permitted", await createOne(engine, readOnly, "x"));
+  for (
+    const call of [
+      () => engine.makeDirectory(readOnly, named("x")),
+      () => engine.createTarget(readOnly, named("x"), 10),
+      () => engine.createLink(readOnly, named("x"), named("y"), plainTime),
+      () => engine.rename(readOnly, named("inner"), readOnly, named("x"), { replace: false }),
+      () => engine.unlink(readOnly, named("plain")),
+      () => engine.removeTree(readOnly, named("inner")),
+    ]
+  ) assertCode("not-permitted", call);
+  engine.closeDirectory(readOnly);
+  assertCode("not-permitted", () => engine.removeTree(root, named("closed")));
+}
+
+/** Our own directories and files, which we have shut for ourselves. */
+async function ownWithoutPermissions({ engine, root, folder }: ContractCase): Promise<void> {
+  for (const mode of [0o000, 0o444, 0o555]) {
+    const name = mode.toString(8);
+    const directory = engine.makeDirectory(root, named(name));
+    const inner = engine.makeDirectory(directory, named("inner"));
+    assertEquals(await createOne(engine, inner, "file", { mode, content: contentOf(10) }), undefined);
+    engine.setDirectoryMetadata(inner, mode, plainTime);
+    engine.setDirectoryMetadata(directory, mode, plainTime);
+    assertEquals(Deno.statSync(`${folder}/${name}`).mode! & 0o777, mode);
+    engine.setDirectoryMetadata(directory, mode, { seconds: 1, nanos: 0 });
+    engine.closeDirectory(inner);
+    engine.closeDirectory(directory);
+    engine.removeTree(root, named(name));
+    assertEquals(lookUpOne(engine, root, name), undefined);
+    await createLarge(engine, root, `large ${name}`, { mode });
+    engine.setFileMode(root, named(`large ${name}`), 0o600);
+  }
+}
+
+async function openEngine(name: string): Promise<Engine> {
+  if (name === "deno") return (await import("../../src/io/deno_engine.ts")).openDenoEngine();
+  assert(name === "uring", `there is no engine ${name}`);
+  return (await import("../../src/io/uring_engine.ts")).openUringEngine();
+}
+
+if (import.meta.main) {
+  const [name, scenario, folder] = Deno.args as [string, Scenario, string];
+  using engine = await openEngine(name);
+  const root = engine.openRoot(folder);
+  await scenarios[scenario]({ engine, root, folder });
+  engine.closeDirectory(root);
+}
