@@ -30,6 +30,8 @@ export class LargeTarget {
   readonly #resends = new Map<number, number>();
   #sourceVerified = false;
   #ended = false;
+  #removed = false;
+  #onRemoved: (() => void) | undefined;
 
   /** Creates the file. @throws {RcopyError} whatever the engine says */
   constructor(options: LargeTargetOptions) {
@@ -117,16 +119,30 @@ export class LargeTarget {
     return hash;
   }
 
-  /** Removes what has been written, as soon as no write is under way. Twice is harmless. */
-  abandon(): void {
+  /**
+   * Removes what has been written, as soon as no write is under way, and then calls `onRemoved`: before that the entry is
+   * not settled, so that its directory is not put into place with half a file in it. The first call counts.
+   */
+  abandon(onRemoved: () => void): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#onRemoved = onRemoved;
     if (this.#writing.size === 0) this.#remove();
   }
 
+  /** Removes what has been written, at the end of a session: no write is under way, even if one of them never ended well. */
+  abandonUnsettled(): void {
+    if (this.#removed) return;
+    this.#ended = true;
+    this.#onRemoved = undefined;
+    this.#remove();
+  }
+
   #remove(): void {
+    this.#removed = true;
     this.#options.engine.abandonTarget(this.#file);
     this.#options.placement.discard(this.#built);
     this.#hash[Symbol.dispose]();
+    this.#onRemoved?.();
   }
 }

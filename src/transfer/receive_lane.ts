@@ -287,10 +287,10 @@ export class ReceiveLane {
   }
 
   #failLarge(target: LargeTarget, error: RcopyError): void {
-    if (target.isEnded) return;
-    target.abandon();
-    this.#options.large.delete(entryKey(target.held.batch, target.held.entry));
-    this.#options.received.failHeld(target.held, error);
+    target.abandon(() => {
+      this.#options.large.delete(entryKey(target.held.batch, target.held.entry));
+      this.#options.received.failHeld(target.held, error);
+    });
   }
 
   /** Data of a settled batch can only be the rest of a file that failed. */

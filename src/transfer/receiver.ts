@@ -174,7 +174,7 @@ export class Receiver {
     for (const awaited of this.#awaited.values()) awaited.resolve();
     await this.#tasks.close(end);
     this.#received.stop();
-    for (const target of this.#large.values()) target.abandon();
+    for (const target of this.#large.values()) target.abandonUnsettled();
     if (end.error) this.#placement.publishWhatIsDone();
     this.#placement.close();
     this.#codec[Symbol.dispose]();
@@ -249,9 +249,10 @@ export class Receiver {
     const { batch: batchNumber, entry } = place;
     const target = this.#large.get(entryKey(batchNumber, entry));
     if (target) {
-      target.abandon();
-      this.#large.delete(entryKey(batchNumber, entry));
-      this.#received.failHeldAtSource(target.held, error);
+      target.abandon(() => {
+        this.#large.delete(entryKey(batchNumber, entry));
+        this.#received.failHeldAtSource(target.held, error);
+      });
     } else {
       const batch = this.#received.find(batchNumber);
       const state = batch?.states[entry];
@@ -319,6 +320,8 @@ export class Receiver {
   }
 
   async #awaitBatch(number: number): Promise<ReceiveBatch | undefined> {
+    // Who begins to wait after the session has ended would wait for ever.
+    if (this.#tasks.hasEnded) return undefined;
     let awaited = this.#awaited.get(number);
     if (!awaited) this.#awaited.set(number, awaited = Promise.withResolvers<void>());
     await awaited.promise;

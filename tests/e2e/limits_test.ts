@@ -2,7 +2,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { assertStatuses, copyTree, startReceiver, startSender } from "../helpers/rcopy_process.ts";
 import { Proxy } from "../helpers/proxy.ts";
-import { shell, testEngines, whyNot, withFolder, withTmpfs } from "../helpers/test_folder.ts";
+import { shell, testEngines, testWhere, whyNot, withFolder, withTmpfs } from "../helpers/test_folder.ts";
 import { assertEqualTrees } from "../helpers/tree_record.ts";
 
 /** Thousands of files are made and replaced: in memory, where a file system may be mounted. */
@@ -263,6 +263,42 @@ testEngines(
     });
   },
 );
+
+for (const engine of ["--allow-ffi", "--deny-ffi"]) {
+  testWhere(
+    { mount: true },
+    `a disk that is full in the middle of a large file keeps no part of it: 5 (${engine})`,
+    async () => {
+      await withFolder(async (folder) => {
+        await shell(
+          'mkdir -p "$1/a/new" && cd "$1/a/new" && echo 1 > small && head -c 30000000 /dev/urandom > large',
+          folder,
+        );
+        await withTmpfs(`${folder}/disk`, "size=64m", async () => {
+          const options = { source: `${folder}/a`, target: `${folder}/disk/b` };
+          const { sender, address } = await startSender(options);
+          await using _sender = sender;
+          let filled = false;
+          await using proxy = new Proxy(address, {
+            // The room was there when the run began.
+            onChunk: async (_, __, total) => {
+              if (filled || total < 6_000_000) return;
+              filled = true;
+              await shell('head -c 100000000 /dev/zero > "$1/disk/filler" || true', folder);
+            },
+          });
+          const files = ["--allow-net", "--allow-read", "--allow-write"];
+          const receiver = { permissions: [...files, engine] };
+          await using receiving = startReceiver({ ...options, receiver }, proxy.address);
+          const [sent, received] = await Promise.all([sender.end(), receiving.end()]);
+          assertStatuses({ sent, received }, 5);
+          const left = await shell('cd "$1/disk/b" && find . -type f -o -name ".rcopy-*"', folder);
+          assertEquals(left.replace("./new/small\n", ""), "");
+        });
+      });
+    },
+  );
+}
 
 Deno.test("a PATH that vanishes before a receiver comes ends both ends: 2 and 4", async () => {
   await withFolder(async (folder) => {
