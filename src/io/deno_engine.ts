@@ -17,20 +17,12 @@ import type {
   SourceFile,
   TargetFile,
 } from "./engine.ts";
-import {
-  DenoDirectory,
-  joinPath,
-  kindOf,
-  lstat,
-  nameText,
-  secondsOf,
-  stat,
-  timestampOf,
-} from "./deno_directory.ts";
+import { DenoDirectory, kindOf, lstat, nameText, secondsOf, stat, timestampOf } from "./deno_directory.ts";
 import { denoError } from "./deno_errors.ts";
 import { DenoListing } from "./deno_listing.ts";
 import { DenoSource, DenoTarget, readFileWhole, writeFully } from "./deno_file.ts";
 import { removeTreeAt } from "./deno_remove.ts";
+import { shutsOut, syncTree } from "./deno_sync.ts";
 import { UmaskProbe } from "./deno_umask.ts";
 
 /** What the portable engine cannot promise, for `doctor`. */
@@ -97,6 +89,7 @@ class DenoEngine implements Engine {
 
   setDirectoryMetadata(directory: Directory, mode: number, mtime: Timestamp): void {
     const { path } = this.#checked(directory);
+    if (shutsOut(mode, true)) syncTree(path);
     attempt(`cannot set the time of "${showText(path)}"`, () => {
       const seconds = secondsOf(mtime);
       Deno.utimeSync(path, seconds, seconds);
@@ -195,6 +188,7 @@ class DenoEngine implements Engine {
         const seconds = secondsOf(mtime);
         file.utimeSync(seconds, seconds);
         if (this.#umask.changes(mode, file)) Deno.chmodSync(path, mode);
+        if (shutsOut(mode, false)) file.syncSync();
       } finally {
         file.close();
       }
@@ -366,19 +360,4 @@ function setLinkTime(path: string, mtime: Timestamp): void {
   } catch {
     // The link is right, its time is not: Windows, or no permission.
   }
-}
-
-/** There is no `syncfs` in Deno: every file and directory below is synced by itself. */
-function syncTree(path: string): void {
-  for (const entry of Deno.readDirSync(path)) {
-    const below = joinPath(path, entry.name);
-    if (entry.isDirectory) syncTree(below);
-    else if (entry.isFile) syncOne(below);
-  }
-  syncOne(path);
-}
-
-function syncOne(path: string): void {
-  using file = attempt(`cannot sync "${showText(path)}"`, () => Deno.openSync(path));
-  attempt(`cannot sync "${showText(path)}"`, () => file.syncSync());
 }

@@ -5,6 +5,7 @@ import type { FileIdentity, Timestamp } from "../fs/metadata.ts";
 import type { SourceFile, TargetFile } from "./engine.ts";
 import { secondsOf, timestampOf } from "./deno_directory.ts";
 import { denoError } from "./deno_errors.ts";
+import { shutsOut } from "./deno_sync.ts";
 
 function changed(path: string): RcopyError {
   return new RcopyError("changed", `"${showText(path)}" changed while it was being read`);
@@ -131,6 +132,7 @@ export class DenoTarget implements TargetFile {
     try {
       const seconds = secondsOf(mtime);
       this.#file.utimeSync(seconds, seconds);
+      if (shutsOut(mode, false)) this.#file.syncSync();
       if (Deno.build.os !== "windows") Deno.chmodSync(this.#path, mode & 0o777);
     } catch (error) {
       throw denoError(`cannot set mode and time of "${showText(this.#path)}"`, error);

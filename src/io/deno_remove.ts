@@ -6,7 +6,7 @@ import { denoError } from "./deno_errors.ts";
 /** What Deno puts where the bytes of a name are not UTF-8. */
 const replacement = "\ufffd";
 
-/** Removes a directory with all that is in it; links are removed, never followed; read-only directories are opened first. */
+/** Removes a directory with all that is in it, without following links; read-only directories are opened first. */
 export function removeTreeAt(path: string): void {
   try {
     if (unlessGone(() => Deno.lstatSync(path))?.isDirectory) removeDirectory(path);
@@ -28,13 +28,13 @@ function removeDirectory(path: string): void {
       for (const next of below) stack.push(next);
       continue;
     }
-    // A name that Deno cannot spell is removed with its directory: that knows the bytes of names, and follows nothing.
+    // A name that Deno cannot spell goes with its directory: that knows the bytes, and follows nothing.
     unlessGone(() => Deno.removeSync(directory, { recursive: unspellable.has(directory) }));
     stack.pop();
   }
 }
 
-/** Removes everything but subdirectories, whose paths it returns, and notes whether there is a name that it cannot spell. */
+/** Removes everything but subdirectories, whose paths it returns, and notes names that it cannot spell. */
 function emptyOfFiles(directory: string, unspellable: Set<string>): string[] {
   const below: string[] = [];
   for (const entry of unlessGone(() => [...Deno.readDirSync(directory)]) ?? []) {

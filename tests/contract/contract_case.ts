@@ -1,4 +1,4 @@
-/** What the tests of the contract have in common: a folder, an engine on it, and short ways to do one thing. */
+/** What the tests of the contract have in common: a folder, an engine on it, short ways to do one thing. */
 import { assert, assertEquals } from "@std/assert";
 import { type ErrorCode, RcopyError } from "../../src/base/errors.ts";
 import { EntryColumns } from "../../src/fs/entry_columns.ts";

@@ -1,5 +1,5 @@
 /**
- * One scenario of the contract in a process of its own, for what is the process's: its umask, its limits, its user.
+ * One scenario of the contract in a process of its own, for what is the process's: umask, limits, user.
  *
  *     deno run -A contract_child.ts ENGINE SCENARIO FOLDER
  */
@@ -67,7 +67,7 @@ async function fewDescriptors({ engine, root }: ContractCase): Promise<void> {
   engine.removeTree(root, named("level 0"));
 }
 
-/** The folder has entries that belong to somebody else, who lets nobody in: each is `not-permitted`, and stays. */
+/** The folder has entries of somebody else, who lets nobody in: each is `not-permitted`, and stays. */
 async function anotherUsers(context: ContractCase): Promise<void> {
   const { engine, root } = context;
   const expected = identityIn(engine, root, "file");
@@ -98,7 +98,7 @@ async function anotherUsers(context: ContractCase): Promise<void> {
   assertCode("not-permitted", () => engine.removeTree(root, named("closed")));
 }
 
-/** Our own directories and files, which we have shut for ourselves. */
+/** Our own directories and files, shut for ourselves: they are synced, set again and removed. */
 async function ownWithoutPermissions({ engine, root, folder }: ContractCase): Promise<void> {
   for (const mode of [0o000, 0o444, 0o555]) {
     const name = mode.toString(8);
@@ -107,6 +107,7 @@ async function ownWithoutPermissions({ engine, root, folder }: ContractCase): Pr
     assertEquals(await createOne(engine, inner, "file", { mode, content: contentOf(10) }), undefined);
     engine.setDirectoryMetadata(inner, mode, plainTime);
     engine.setDirectoryMetadata(directory, mode, plainTime);
+    await engine.syncFileSystem(root);
     assertEquals(Deno.statSync(`${folder}/${name}`).mode! & 0o777, mode);
     engine.setDirectoryMetadata(directory, mode, { seconds: 1, nanos: 0 });
     engine.closeDirectory(inner);
@@ -114,6 +115,7 @@ async function ownWithoutPermissions({ engine, root, folder }: ContractCase): Pr
     engine.removeTree(root, named(name));
     assertEquals(lookUpOne(engine, root, name), undefined);
     await createLarge(engine, root, `large ${name}`, { mode });
+    await engine.syncFileSystem(root);
     engine.setFileMode(root, named(`large ${name}`), 0o600);
   }
 }

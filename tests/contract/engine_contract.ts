@@ -1,6 +1,6 @@
 /**
- * The suite that every engine must pass: the sentences of `src/io/engine.ts`, held against `stat`, `find`, `cmp` and
- * `sha256sum`. One file a noun.
+ * The suite that every engine must pass: the sentences of `src/io/engine.ts`, held against `stat`, `find`, `cmp`
+ * and `sha256sum`. One file a noun.
  */
 import type { Engine } from "../../src/io/engine.ts";
 import { contractTest } from "./contract_case.ts";

@@ -1,4 +1,4 @@
-/** The contract where somebody else writes to the destination: planted links, and directories that are swapped. */
+/** The contract where somebody else writes to the destination: planted links, swapped directories. */
 import { assertEquals } from "@std/assert";
 import type { RcopyError } from "../../src/base/errors.ts";
 import type { Directory, Engine } from "../../src/io/engine.ts";
@@ -19,7 +19,7 @@ import {
 
 const plainTime = { seconds: 1_500_000_000, nanos: 0 };
 
-/** Links out of the folder that an attacker plants under the name that comes next: to a file, a directory, nothing. */
+/** Where links lead that an attacker plants under the name that comes next: a file, a directory, nothing. */
 const planted = ["canary/secret", "canary/inner", "canary/new", "canary"];
 
 /** What is done at a name where a link lies. */

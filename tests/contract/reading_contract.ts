@@ -1,4 +1,4 @@
-/** The contract of sources: small files in batches, large files by ranges, and everything that changes in between. */
+/** The contract of sources: small files in batches, large files by ranges, and what changes in between. */
 import { assert, assertEquals } from "@std/assert";
 import { RcopyError } from "../../src/base/errors.ts";
 import type { Directory } from "../../src/io/engine.ts";
@@ -17,7 +17,7 @@ import {
 
 const sizes = [0, 1, 2, 511, 4095, 4096, 4097, 65_535, 65_537, 1_048_576];
 
-/** What may happen to the file `victim` of 5,000 bytes between its listing and its read: shell text, in its folder. */
+/** What may happen to `victim`, a file of 5,000 bytes, between its listing and its read: shell text. */
 const changes: Record<string, { script: string; code: "changed" | "vanished"; needs?: { root: true } }> = {
   "has grown": { script: "printf x >> victim", code: "changed" },
   "has shrunk": { script: "truncate -s 4999 victim", code: "changed" },

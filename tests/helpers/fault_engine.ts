@@ -21,8 +21,8 @@ export interface Fault {
 export type CallCounts = Partial<Record<FaultMethod, number>>;
 
 /**
- * Wraps an engine. In `readFiles` and `createFiles` the error is put beside the file whose turn it is, and that file is not given
- * to the engine; elsewhere it is thrown, in place of the call or (`at: "finish"`) after it was done.
+ * Wraps an engine. In `readFiles` and `createFiles` the error is put beside the file whose turn it is, and that
+ * file is not given to the engine; elsewhere it is thrown, in place of the call or (`at: "finish"`) after it was done.
  * @returns the engine, and the counts, which go on counting
  */
 export function faultEngine(engine: Engine, faults: readonly Fault[]): { engine: Engine; calls: CallCounts } {
