@@ -26,6 +26,17 @@ export function writeColumn<T>(list: List<T>, column: Column): void {
 }
 
 /**
+ * Bytes of the segment as it came. A getter of an absent list makes an empty one, for which the segment may grow; what it
+ * has grown by is no part of the message.
+ */
+const segmentBytesOf = new WeakMap<object, number>();
+
+/** Takes note of how long the one segment of a message is, before anything is read from it. */
+export function boundSegment(message: object, bytes: number): void {
+  segmentBytesOf.set(message, bytes);
+}
+
+/**
  * A view of a list inside the message, which must be aligned to 8 bytes.
  * @throws {RcopyError} `protocol` unless it is a list of such elements, at most `countMax`, within the message
  */
@@ -36,8 +47,10 @@ export function readColumn<K extends ColumnKind>(pointer: Pointer, kind: K, coun
     throw new RcopyError("protocol", "a column of the message has elements of another size");
   }
   const count = utils.getTargetListLength(pointer);
+  if (count === 0) return new view(0) as ColumnOf<K>;
   const { segment, byteOffset } = utils.getContent(pointer);
-  if (count > countMax || byteOffset < 0 || byteOffset + count * bytes > segment.byteLength) {
+  const end = segmentBytesOf.get(segment.message) ?? segment.byteLength;
+  if (count > countMax || byteOffset < 0 || byteOffset + count * bytes > end) {
     throw new RcopyError("protocol", `a column of the message claims ${count} elements`);
   }
   return new view(segment.buffer, byteOffset, count) as ColumnOf<K>;

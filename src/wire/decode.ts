@@ -1,7 +1,7 @@
 /** From Cap'n Proto to messages. Nothing is believed before it has been checked against `limits.ts`. */
 import { Message as CapnpMessage } from "capnp-es";
 import { RcopyError } from "../base/errors.ts";
-import { readColumn } from "./column.ts";
+import { boundSegment, readColumn } from "./column.ts";
 import { decodeManifest } from "./decode_manifest.ts";
 import * as limits from "./limits.ts";
 import { FrameKind, type Message } from "./messages.ts";
@@ -21,6 +21,7 @@ export function decodeCapnp(kind: FrameKind, bytes: Uint8Array<ArrayBuffer>): Me
   checkSegmentTable(bytes);
   try {
     const message = new CapnpMessage(bytes.buffer, false);
+    boundSegment(message, bytes.length - 8);
     return decodeRoot(kind, message);
   } catch (cause) {
     if (cause instanceof RcopyError) throw cause;

@@ -50,7 +50,8 @@ Deno.test("what comes out of a damaged message is never larger than the message"
         try {
           const out = decodeCapnp(FrameKind[message.kind], bytes);
           // A list may be named by two pointers, and copied for each: no message has more than four that are copied.
-          const largest = 4 * bytes.length + 256;
+          // Where a list is absent the parser makes room for one, and moves the message into a buffer of 4 KiB more.
+          const largest = 4 * bytes.length + 256 + 4096;
           assert(
             bytesBehind(out) <= largest,
             `${message.kind}: ${bytesBehind(out)} bytes of ${bytes.length}`,
