@@ -68,7 +68,7 @@ function zsh(): string {
     if (kind.of === "switch") return "";
     return kind.of === "choice"
       ? `:value:(${kind.values.join(" ")})`
-      : `:${kind.placeholder.toLowerCase().replace(":", "\\:")}:`;
+      : `:${kind.takes.toLowerCase().replace(":", "\\:")}:`;
   };
   const line = (option: Option) => {
     const star = option.kind.of === "value" && option.kind.repeatable ? "*" : "";

@@ -6,7 +6,7 @@ import { parseDuration } from "../base/units.ts";
 export type OptionKind =
   | { of: "switch" }
   | { of: "choice"; values: readonly string[] }
-  | { of: "value"; placeholder: string; parse: (text: string) => unknown; repeatable?: boolean };
+  | { of: "value"; takes: string; parse: (text: string) => unknown; repeatable?: boolean };
 
 export interface Option {
   /** Without dashes. */
@@ -32,7 +32,7 @@ const io: Option = {
 };
 const timeout: Option = {
   name: "timeout",
-  kind: { of: "value", placeholder: "DURATION", parse: parseTimeout },
+  kind: { of: "value", takes: "DURATION", parse: parseTimeout },
   brief: "Give up after this long without a byte from the peer (1s to 24h)",
   byDefault: "30s",
 };
@@ -60,14 +60,14 @@ export const sendOptions: readonly Option[] = [
   {
     name: "port",
     letter: "p",
-    kind: { of: "value", placeholder: "N", parse: parsePort },
+    kind: { of: "value", takes: "N", parse: parsePort },
     brief: "Port to listen on; 0 takes any free one",
     byDefault: "3120",
   },
   { name: "local", letter: "l", kind: { of: "switch" }, brief: "Listen on loopback only" },
   {
     name: "bind",
-    kind: { of: "value", placeholder: "ADDR", parse: parseBind },
+    kind: { of: "value", takes: "ADDR", parse: parseBind },
     brief: "Address to listen on",
     byDefault: "all, IPv6 and IPv4",
   },
@@ -84,7 +84,7 @@ export const receiveOptions: readonly Option[] = [
   {
     name: "address",
     letter: "a",
-    kind: { of: "value", placeholder: "HOST:PORT", parse: parseAddress, repeatable: true },
+    kind: { of: "value", takes: "HOST:PORT", parse: parseAddress, repeatable: true },
     brief: "Where the sender listens: name, IPv4 or [IPv6]; the first that answers serves",
   },
   {

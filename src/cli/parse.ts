@@ -120,7 +120,7 @@ function flagOf(option: Option): unknown {
   return {
     kind: "parsed",
     brief,
-    placeholder: kind.placeholder,
+    placeholder: kind.takes,
     optional: true,
     variadic: kind.repeatable ?? false,
     parse: (text: string) => {

@@ -1,9 +1,18 @@
 /** What became of the entries of a session: counts, failures as they happen, and the status that follows. */
 import { type ErrorCode, exitStatusOfCode } from "../base/errors.ts";
 import { EntryKind } from "../fs/metadata.ts";
-import type { EventSink, TransferSummary } from "./events.ts";
+import type { Channel } from "../net/channel.ts";
+import type { EventSink, ProgressSnapshot, TransferSummary } from "./events.ts";
+import type { Role } from "./session.ts";
 
-/** Counts of one end; both ends must arrive at the same. */
+/** What only the end itself knows of its progress. */
+export interface ProgressFigures extends Pick<ProgressSnapshot, "entriesTotal" | "growing" | "limitedBy"> {
+  bytesDone: number;
+  /** Content bytes that are to be copied, as far as that is known. */
+  bytesWanted: number;
+}
+
+/** Counts of one end, from its construction on; both ends must arrive at the same. */
 export class Outcome {
   files = 0;
   directories = 0;
@@ -13,6 +22,7 @@ export class Outcome {
   failed = 0;
   changed = 0;
   readonly #emit: EventSink;
+  readonly #began = performance.now();
 
   constructor(emit: EventSink) {
     this.#emit = emit;
@@ -44,11 +54,42 @@ export class Outcome {
     return this.failed === this.changed ? exitStatusOfCode.changed : exitStatusOfCode.io;
   }
 
-  summary(
-    role: TransferSummary["role"],
-    figures: Pick<TransferSummary, "wireBytes" | "elapsedMs" | "treeHash">,
-  ): TransferSummary {
+  /** What is known at the moment. `bytesDone` may be more than was wanted, where something was sent twice. */
+  progress(role: Role, at: ProgressFigures): ProgressSnapshot {
+    const { bytesDone, bytesWanted, ...figures } = at;
+    return {
+      role,
+      bytesDone,
+      bytesTotal: Math.max(bytesWanted, bytesDone),
+      entriesDone: this.settled,
+      skipped: this.skipped,
+      failed: this.failed,
+      ...figures,
+      elapsedMs: this.#elapsedMs,
+    };
+  }
+
+  /** How a session over these connections has ended. */
+  summary(role: Role, channels: readonly Channel[], treeHash: string): TransferSummary {
     const { files, directories, links, bytes, skipped, failed, changed, exitStatus } = this;
-    return { role, files, directories, links, bytes, skipped, failed, changed, exitStatus, ...figures };
+    const wireBytes = channels.reduce((sum, one) => sum + one.bytesRead + one.bytesWritten, 0);
+    return {
+      role,
+      files,
+      directories,
+      links,
+      bytes,
+      wireBytes,
+      elapsedMs: this.#elapsedMs,
+      skipped,
+      failed,
+      changed,
+      treeHash,
+      exitStatus,
+    };
+  }
+
+  get #elapsedMs(): number {
+    return Math.round(performance.now() - this.#began);
   }
 }

@@ -72,7 +72,6 @@ export class Receiver {
   readonly #large = new Map<number, LargeTarget>();
   readonly #resends = new Map<number, number>();
   readonly #awaited = new Map<number, { promise: Promise<void>; resolve: () => void }>();
-  readonly #began = performance.now();
   #state: SessionState = "open";
   #credit: number;
   #batches = 0;
@@ -370,26 +369,20 @@ export class Receiver {
   }
 
   #summary(): TransferSummary {
-    const channels = [this.#control.channel, ...this.#lanes];
-    return this.#outcome.summary("receiver", {
-      wireBytes: channels.reduce((sum, one) => sum + one.bytesRead + one.bytesWritten, 0),
-      elapsedMs: Math.round(performance.now() - this.#began),
-      treeHash: this.#received.hash.toString(),
-    });
+    return this.#outcome.summary(
+      "receiver",
+      [this.#control.channel, ...this.#lanes],
+      this.#received.hash.toString(),
+    );
   }
 
   #progress(): ProgressSnapshot {
-    return {
-      role: "receiver",
-      elapsedMs: Math.round(performance.now() - this.#began),
+    return this.#outcome.progress("receiver", {
       bytesDone: this.#bytesPlaced,
-      bytesTotal: Math.max(this.#bytesWanted, this.#bytesPlaced),
-      entriesDone: this.#outcome.settled,
+      bytesWanted: this.#bytesWanted,
       entriesTotal: this.#entries,
       growing: this.#state === "open",
-      skipped: this.#outcome.skipped,
-      failed: this.#outcome.failed,
       limitedBy: this.#account.bottleneck(),
-    };
+    });
   }
 }

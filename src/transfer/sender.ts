@@ -62,7 +62,6 @@ export class Sender {
   readonly #account = new StageAccount();
   readonly #tasks: SessionTasks;
   readonly #lanes: Channel[] = [];
-  readonly #began = performance.now();
   #state: SessionState = "open";
   #credit: number;
   #creditGrew: (() => void) | undefined;
@@ -320,27 +319,20 @@ export class Sender {
   }
 
   #summary(): TransferSummary {
-    const { channel } = this.#control;
-    const channels = [channel, ...this.#lanes];
-    return this.#outcome.summary("sender", {
-      wireBytes: channels.reduce((sum, one) => sum + one.bytesRead + one.bytesWritten, 0),
-      elapsedMs: Math.round(performance.now() - this.#began),
-      treeHash: this.#tree.hash.toString(),
-    });
+    return this.#outcome.summary(
+      "sender",
+      [this.#control.channel, ...this.#lanes],
+      this.#tree.hash.toString(),
+    );
   }
 
   #progress(): ProgressSnapshot {
-    return {
-      role: "sender",
-      elapsedMs: Math.round(performance.now() - this.#began),
+    return this.#outcome.progress("sender", {
       bytesDone: this.#bytesSent,
-      bytesTotal: Math.max(this.#bytesWanted, this.#bytesSent),
-      entriesDone: this.#outcome.settled,
+      bytesWanted: this.#bytesWanted,
       entriesTotal: this.#entries,
       growing: this.#state === "open",
-      skipped: this.#outcome.skipped,
-      failed: this.#outcome.failed,
       limitedBy: this.#account.bottleneck(),
-    };
+    });
   }
 }
