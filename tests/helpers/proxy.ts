@@ -101,6 +101,7 @@ class FrameChanger {
   readonly #onFrame: (message: Uint8Array) => void;
   #held = new Uint8Array(0);
   #greeted = false;
+  #isData = false;
 
   constructor(onFrame: (message: Uint8Array) => void) {
     this.#onFrame = onFrame;
@@ -108,6 +109,7 @@ class FrameChanger {
 
   /** Whole frames that are due; the rest is kept. */
   push(chunk: Uint8Array): Uint8Array<ArrayBuffer> {
+    if (this.#isData) return chunk.slice();
     const held = new Uint8Array(this.#held.length + chunk.length);
     held.set(this.#held);
     held.set(chunk, this.#held.length);
@@ -119,7 +121,7 @@ class FrameChanger {
       }
       this.#greeted = held[0] === 0x89;
       if (!this.#greeted) {
-        this.#held = new Uint8Array(0);
+        this.#isData = true;
         return held;
       }
       at = preambleBytes;
