@@ -1,10 +1,12 @@
 /** Directory handles: few descriptors, whatever the depth, and never another directory than the one that was opened. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { whyNoUring } from "../../ffi/mod.ts";
+import { errno, whyNoUring } from "../../ffi/mod.ts";
 import { RcopyError } from "../base/errors.ts";
 import { EntryColumns } from "../fs/entry_columns.ts";
 import { ownName } from "../fs/entry_name.ts";
 import type { Directory, Engine } from "./engine.ts";
+import { Calls } from "./uring_calls.ts";
+import { Directories } from "./uring_directories.ts";
 import { openUringEngine } from "./uring_engine.ts";
 
 const whyNot = whyNoUring();
@@ -140,6 +142,36 @@ handleTest("handles below a directory that was moved find it at its new place", 
   assert(Deno.statSync(`${folder}/place/after/below/new`).isDirectory);
   assertEquals(below.shown, `"${folder}/place/after/below"`);
 });
+
+handleTest(
+  "a pinned directory keeps its descriptor when it is closed, and when others need room",
+  (_, folder) => {
+    using calls = new Calls();
+    const directories = new Directories(calls);
+    const root = directories.openRoot(folder);
+    const make = (name: string) => {
+      Deno.mkdirSync(`${folder}/${name}`);
+      return directories.open(root, ownName(name), calls.memory.how.directory);
+    };
+    const [closed, kept] = [make("closed"), make("kept")];
+    const fds = [closed, kept].map((directory) => directories.fd(directory));
+    for (const directory of [closed, kept]) directories.pin(directory);
+    directories.close(closed);
+    for (let index = 0; index < many; index++) make(`other${index}`);
+    calls.relieve();
+    const inodes = fds.map((fd) => {
+      assertEquals(calls.statFd(fd), 0);
+      return calls.stat.inode;
+    });
+    assertEquals(inodes, [closed.inode, kept.inode]);
+    directories.unpin(closed);
+    assertEquals(calls.statFd(fds[0]!), -errno.badf);
+    directories.unpin(kept);
+    calls.relieve();
+    assertEquals(calls.statFd(fds[1]!), -errno.badf);
+    directories.closeAll();
+  },
+);
 
 handleTest("a closed handle is a fault to use, and harmless to close", (engine, folder) => {
   const root = engine.openRoot(folder);
