@@ -157,7 +157,7 @@ export class Receiver {
   async run(): Promise<TransferSummary> {
     const { timeoutMs, peer, emit } = this.#options;
     const control = this.#control;
-    using _heartbeat = new Heartbeat({
+    const heartbeat = new Heartbeat({
       timeoutMs: Math.min(timeoutMs, peer.timeoutMs),
       bytesReceived: () => this.#lanes.reduce((sum, lane) => sum + lane.bytesRead, control.channel.bytesRead),
       ping: () => control.send({ kind: "ping" }),
@@ -169,6 +169,7 @@ export class Receiver {
     );
     this.#tasks.start(() => this.#planAll());
     const end = await this.#tasks.ended();
+    heartbeat[Symbol.dispose]();
     this.#arrived.end();
     for (const awaited of this.#awaited.values()) awaited.resolve();
     await this.#tasks.close(end);

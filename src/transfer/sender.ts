@@ -103,7 +103,7 @@ export class Sender {
   /** Runs the session to its end. @throws {RcopyError} whatever ended it without an agreed receipt */
   async run(): Promise<TransferSummary> {
     const { options, control } = { options: this.#options, control: this.#control };
-    using _heartbeat = new Heartbeat({
+    const heartbeat = new Heartbeat({
       timeoutMs: Math.min(options.timeoutMs, options.peer.timeoutMs),
       bytesReceived: () => this.#lanes.reduce((sum, lane) => sum + lane.bytesRead, control.channel.bytesRead),
       ping: () => control.send({ kind: "ping" }),
@@ -115,6 +115,7 @@ export class Sender {
     );
     this.#tasks.start(() => this.#scan());
     const end = await this.#tasks.ended();
+    heartbeat[Symbol.dispose]();
     this.#plan.end();
     this.#creditGrew?.();
     await this.#tasks.close(end);
