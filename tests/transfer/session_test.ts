@@ -191,3 +191,27 @@ Deno.test("content leaves before the scan has ended, also from one directory", a
     assertEquals(order, ["content", "end of the manifest"]);
   });
 });
+
+Deno.test("a session that fails while data waits for its batch ends all the same", async () => {
+  await withTwoDirectories(async (source, target) => {
+    makeSmallTree(source, { directories: 2, filesPerDirectory: 20, sizeOf: () => 1000 });
+    // The first batch is damaged, so that the receiver refuses it while the data of it is on its way already.
+    let isFirst = true;
+    const damage = (bytes: Uint8Array) => {
+      if (isFirst) bytes[40]! ^= 4;
+      isFirst = false;
+    };
+    for (let delayMs = 0; delayMs < 12; delayMs += 3) {
+      isFirst = true;
+      const beforeRead = () => new Promise<void>((resolve) => setTimeout(resolve, delayMs));
+      const { received } = await runSessionPair({
+        source,
+        target,
+        wantsAll: true,
+        control: { tamper: damage },
+        lanes: [{ beforeRead }],
+      });
+      assertEquals(received.status === "rejected" && (received.reason as RcopyError).code, "protocol");
+    }
+  });
+});
