@@ -64,7 +64,7 @@ export const exitStatusOfCode = {
   "changed": 24,
   "corrupt": 23,
   "parent-failed": 23,
-  "not-sent": 23,
+  "not-sent": 0, // listed, and no failure
   "io": 23,
   "interrupted": 130,
 } as const satisfies Record<ErrorCode, number>;
