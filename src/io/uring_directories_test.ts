@@ -1,4 +1,4 @@
-/** Directory handles: few descriptors, whatever the depth, and never another directory than the one that was opened. */
+/** Directory handles: few descriptors at any depth, and never another directory than the one opened. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { errno, whyNoUring } from "../../ffi/mod.ts";
 import { RcopyError } from "../base/errors.ts";

@@ -1,4 +1,4 @@
-/** What the io_uring engine promises beyond the contract: umasks, ACLs, odd kinds, deep removals, lanes side by side. */
+/** What the io_uring engine promises beyond the contract: umasks, ACLs, odd kinds, removals, lanes. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { whyNot as whyNotHere } from "../../tests/helpers/test_folder.ts";
 import { asRcopyError, RcopyError } from "../base/errors.ts";
