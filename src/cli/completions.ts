@@ -78,15 +78,17 @@ function zsh(): string {
       : [long];
   };
   const cases = names.map((name) => {
+    const help = "'--help[Show the help of this command]'";
     const rest = name === "completions" ? "'*:shell:(bash zsh fish)'" : "'*:file:_files'";
-    return `    ${name}) _arguments -s ${[...commands[name].options.flatMap(line), rest].join(" ")} ;;`;
+    return `    ${name}) _arguments -s ${[...commands[name].options.flatMap(line), help, rest].join(" ")} ;;`;
   });
+  cases.push(`    help) _arguments '*:command:(${names.join(" ")})' ;;`);
   const described = names.map((name) => `'${name}:${quote(commands[name].brief)}'`);
   return `#compdef rcopy
 # zsh completion for rcopy
 _rcopy() {
   if (( CURRENT == 2 )); then
-    local -a commands=(${described.join(" ")} 'help:Show the help of a command')
+    local -a commands=(${described.join(" ")} 'help:Show the help of a command' --help --version)
     _describe command commands
     return
   fi
@@ -103,7 +105,13 @@ if [ "$funcstack[1]" = "_rcopy" ]; then _rcopy "$@"; else compdef _rcopy rcopy; 
 
 function fish(): string {
   const quote = (text: string) => text.replace(/['\\]/g, "\\$&");
-  const lines = ["# fish completion for rcopy", "complete -c rcopy -n __fish_use_subcommand -f"];
+  const lines = [
+    "# fish completion for rcopy",
+    "complete -c rcopy -n __fish_use_subcommand -f -a help -d 'Show the help of a command'",
+    "complete -c rcopy -n __fish_use_subcommand -l version -d 'Show the version'",
+    "complete -c rcopy -l help -d 'Show help'",
+    `complete -c rcopy -n '__fish_seen_subcommand_from help' -f -a '${names.join(" ")}'`,
+  ];
   for (const name of names) {
     const brief = quote(commands[name].brief);
     lines.push(`complete -c rcopy -n __fish_use_subcommand -f -a ${name} -d '${brief}'`);

@@ -38,3 +38,50 @@ for (const shell of ["bash", "zsh", "fish"]) {
     }
   });
 }
+
+/** How each shell reads a script without running it. */
+const parseOnly: Readonly<Record<string, string>> = { bash: "-n", zsh: "-n", fish: "--no-execute" };
+
+for (const [shell, flag] of Object.entries(parseOnly)) {
+  const isHere = hasShell(shell);
+  Deno.test({
+    name: `${shell} can read its completions` + (isHere ? "" : ` (ignored: ${shell} is not installed)`),
+    ignore: !isHere,
+    fn() {
+      const path = Deno.makeTempFileSync();
+      try {
+        Deno.writeTextFileSync(path, script(shell));
+        const { success, stderr } = new Deno.Command(shell, { args: [flag, path] }).outputSync();
+        assertEquals({ success, stderr: new TextDecoder().decode(stderr) }, { success: true, stderr: "" });
+      } finally {
+        Deno.removeSync(path);
+      }
+    },
+  });
+}
+
+const hasFish = hasShell("fish");
+Deno.test({
+  name: "fish completes commands, options and the values of options" +
+    (hasFish ? "" : " (ignored: fish is not installed)"),
+  ignore: !hasFish,
+  fn() {
+    const offers = (line: string) => {
+      const code = `${script("fish")}\ncomplete -C '${line}'`;
+      const { stdout } = new Deno.Command("fish", { args: ["--no-config", "-c", code] }).outputSync();
+      return new TextDecoder().decode(stdout).trim().split("\n").map((offer) => offer.split("\t")[0]);
+    };
+    assertEquals(offers("rcopy se"), ["send"]);
+    assertEquals(offers("rcopy receive --ex"), ["--exists"]);
+    assertEquals(offers("rcopy receive --exists r"), ["replace"]);
+    assertEquals(offers("rcopy help d"), ["doctor"]);
+  },
+});
+
+function hasShell(shell: string): boolean {
+  try {
+    return new Deno.Command(shell, { args: ["-c", "exit 0"] }).outputSync().success;
+  } catch {
+    return false;
+  }
+}

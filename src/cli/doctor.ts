@@ -18,7 +18,15 @@ import {
   shellLine,
 } from "./permissions.ts";
 
-const permissionNames = ["net", "read", "write", "ffi", "sys", "env", "run"] as const;
+/** All that this version makes use of. */
+const permissionsUsed: readonly Deno.PermissionDescriptor[] = [
+  { name: "net" },
+  { name: "read" },
+  { name: "write" },
+  { name: "ffi" },
+  { name: "sys", kind: "networkInterfaces" },
+  { name: "sys", kind: "statfs" },
+];
 
 /** One line of the report: what was looked at, and what was found. */
 interface Finding {
@@ -55,17 +63,17 @@ export async function runDoctor(
 
 async function examine(): Promise<Finding[]> {
   const { os, arch } = Deno.build;
-  const permissions = permissionNames.map((name) =>
-    [name, Deno.permissions.querySync({ name }).state] as const
-  );
-  const missing = permissions.filter(([, state]) => state !== "granted").map(([name]) => `--allow-${name}`);
+  const missing = permissionsUsed.filter((it) => Deno.permissions.querySync(it).state !== "granted")
+    .map((it) => it.name === "sys" ? `--allow-sys=${it.kind}` : `--allow-${it.name}`);
   return [
     { what: "rcopy", found: version, limits: false },
     { what: "Deno", found: `${Deno.version.deno} on ${os} ${arch}`, limits: false },
     await examineEngine(),
+    { what: "processors", found: String(navigator.hardwareConcurrency), limits: false },
+    ...examineDescriptors(),
     {
       what: "permissions",
-      found: missing.length === 0 ? "all" : `without ${missing.join(" ")}`,
+      found: missing.length === 0 ? "all that rcopy uses" : `without ${missing.join(" ")}`,
       limits: missing.length > 0,
     },
     examinePort(),
@@ -87,6 +95,19 @@ async function examineEngine(): Promise<Finding> {
     return { what: "file engine", found, limits: isPortable };
   } catch (thrown) {
     return { what: "file engine", found: asRcopyError(thrown).message, limits: true };
+  }
+}
+
+/** Open files that a process may have, where Linux tells; a copy makes do with 64. */
+function examineDescriptors(): Finding[] {
+  const path = "/proc/self/limits";
+  try {
+    if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return [];
+    const files = /^Max open files +(\S+)/m.exec(Deno.readTextFileSync(path))?.[1];
+    if (files === undefined) return [];
+    return [{ what: "open files", found: `at most ${files}`, limits: Number(files) < 64 }];
+  } catch {
+    return []; // another system, or one of the paths that Deno keeps for --allow-all
   }
 }
 

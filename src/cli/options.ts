@@ -33,7 +33,7 @@ const io: Option = {
 const timeout: Option = {
   name: "timeout",
   kind: { of: "value", takes: "DURATION", parse: parseTimeout },
-  brief: "Give up after this long without a byte from the peer (1s to 24h)",
+  brief: "Give up after this long without a byte from the peer, 1s to 24h",
   byDefault: "30s",
 };
 const json: Option = {
@@ -109,12 +109,20 @@ export const doctorOptions: readonly Option[] = [
 
 /** Names and one-line descriptions of the commands. */
 export const commands = {
-  send: { brief: "Serve files and directories to a receiver", options: sendOptions, usage: "PATH..." },
-  receive: { brief: "Fetch what a sender serves", options: receiveOptions, usage: "-a HOST:PORT [DEST]" },
+  send: {
+    brief: "Serve files and directories to a receiver",
+    options: sendOptions,
+    usage: "[options] PATH...",
+  },
+  receive: {
+    brief: "Fetch what a sender serves",
+    options: receiveOptions,
+    usage: "[options] -a HOST:PORT [DEST]",
+  },
   doctor: {
     brief: "What this machine can do and what limits it; for a command line, its permission flags",
     options: doctorOptions,
-    usage: "[COMMAND...]",
+    usage: "[--json] [COMMAND...]",
   },
   completions: { brief: "Print the completions for a shell", options: [], usage: "bash|zsh|fish" },
 } as const satisfies Record<string, { brief: string; options: readonly Option[]; usage: string }>;

@@ -62,13 +62,20 @@ function normalized(argv: readonly string[]): string[] {
   return [...argv];
 }
 
+const programBrief = "Copy files and directories between two machines, fast, and verified at the far end";
+const programDetails = `rcopy help COMMAND lists the options of a command.
+
+Exit status: 0 all copied and verified, 1 a fault of rcopy, 2 wrong usage, 3 refused, 4 the peer was not reached or
+was lost, 5 the destination cannot take it, 23 some entries were not copied, 24 some entries changed or vanished while
+being read, 130 and 143 interrupted.`;
+
 function application(version: string): Application<ParseContext> {
   const routes = Object.fromEntries(
     (Object.keys(commands) as CommandName[]).map((name) => [name, commandOf(name)]),
   );
   const root = buildRouteMap({
     routes,
-    docs: { brief: "Copy files and directories between two machines, fast, and verified at the far end" },
+    docs: { brief: programBrief, fullDescription: `${programBrief}\n\n${programDetails}` },
   });
   return buildApplication(root, {
     name: "rcopy",
@@ -91,7 +98,7 @@ function application(version: string): Application<ParseContext> {
 }
 
 function commandOf(name: CommandName): Command<ParseContext> {
-  const { brief, options } = commands[name];
+  const { brief, options, usage } = commands[name];
   const aliases: Record<string, string> = {};
   const flags: Record<string, unknown> = {};
   for (const option of options) {
@@ -103,18 +110,24 @@ function commandOf(name: CommandName): Command<ParseContext> {
   const parameters = { flags, aliases, positional: { kind: "array", parameter } } as unknown as Parameters<
     typeof buildCommand<Record<string, unknown>, string[], ParseContext>
   >[0]["parameters"];
-  return buildCommand<Record<string, unknown>, string[], ParseContext>({
-    docs: { brief },
+  const command = buildCommand<Record<string, unknown>, string[], ParseContext>({
+    docs: { brief, customUsage: [usage] },
     parameters,
     func(this: ParseContext, given, ...args) {
       this.onCommand(name, given, args);
     },
   }) as Command<ParseContext>;
+  // In the list of all commands too, where stricli would spell out every option.
+  return { ...command, formatUsageLine: ({ prefix }) => `${prefix.join(" ")} ${usage}` };
 }
 
 function flagOf(option: Option): unknown {
-  const brief = option.byDefault === undefined ? option.brief : `${option.brief} (${option.byDefault})`;
   const { kind } = option;
+  const takes = [
+    ...(kind.of === "value" ? [kind.takes] : []),
+    ...(option.byDefault === undefined ? [] : [`default: ${option.byDefault}`]),
+  ];
+  const brief = takes.length > 0 ? `${option.brief} (${takes.join("; ")})` : option.brief;
   if (kind.of === "switch") return { kind: "boolean", brief, optional: true, withNegated: false };
   if (kind.of === "choice") return { kind: "enum", values: kind.values, brief, optional: true };
   return {

@@ -14,10 +14,13 @@ export class ProgressHistory {
   add(snapshot: ProgressSnapshot): void {
     const before = this.#shown;
     const bytesDone = Math.max(snapshot.bytesDone, before?.bytesDone ?? 0);
+    const entriesDone = Math.max(snapshot.entriesDone, before?.entriesDone ?? 0);
     this.#shown = {
       ...snapshot,
       bytesDone,
-      entriesDone: Math.max(snapshot.entriesDone, before?.entriesDone ?? 0),
+      entriesDone,
+      // What failed in the scan is done, but the total may not count it.
+      entriesTotal: Math.max(snapshot.entriesTotal, entriesDone),
       // What holds it back is not always plain in a fifth of a second.
       limitedBy: snapshot.limitedBy ?? before?.limitedBy,
     };

@@ -69,3 +69,9 @@ Deno.test("ProgressHistory gives the rate of the last second, not of the whole r
   }
   assertEquals(Math.round(history.rate), 10_000_000);
 });
+
+Deno.test("ProgressHistory never shows more done than there is", () => {
+  const history = new ProgressHistory();
+  history.add(snapshot({ entriesDone: 3, entriesTotal: 2 }));
+  assertEquals([history.latest!.entriesDone, history.latest!.entriesTotal], [3, 3]);
+});

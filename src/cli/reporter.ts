@@ -15,26 +15,31 @@ const plainLineMs = 10_000;
 const eventMs = 1_000;
 
 export interface ReporterOptions {
-  console: Console;
+  console: Pick<Console, "out" | "error" | "isTerminal" | "columns">;
   json: boolean;
   quiet: boolean;
   logLevel: LogLevel;
   /** The line to run on the other machine, of a sender that listens. */
   lineForPeer?: (event: TransferEvent & { type: "listening" }) => string;
+  /** Milliseconds that never go backwards. */
+  now?: () => number;
 }
 
 export class Reporter {
   readonly #options: ReporterOptions;
+  readonly #now: () => number;
   readonly #failures: EntryFailure[] = [];
   #failureCount = 0;
   #history = new ProgressHistory();
   #drawnAt = -Infinity;
-  #plainAt = performance.now();
+  #plainAt: number;
   #eventAt = -Infinity;
   #isLineOpen = false;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#plainAt = this.#now();
   }
 
   /** The sink for {@linkcode TransferEvent}s. */
@@ -46,11 +51,11 @@ export class Reporter {
   /** A line on standard error, if the log level lets it through. */
   log(level: LogLevel, text: string): void {
     if (levels.indexOf(level) > levels.indexOf(this.#options.logLevel)) return;
-    this.#closeLine();
+    this.#eraseLine();
     this.#options.console.error(`rcopy: ${text}\n`);
   }
 
-  /** Ends an open progress line. */
+  /** Ends an open progress line, which stays. */
   close(): void {
     this.#closeLine();
   }
@@ -58,7 +63,7 @@ export class Reporter {
   #emit(event: TransferEvent): void {
     if (event.type === "note" && levels.indexOf(event.level) > levels.indexOf(this.#options.logLevel)) return;
     if (event.type === "progress") {
-      const now = performance.now();
+      const now = this.#now();
       if (now - this.#eventAt < eventMs) return;
       this.#eventAt = now;
     }
@@ -94,7 +99,7 @@ export class Reporter {
         if (this.#failures.length < failuresShownMax) this.#failures.push(event.failure);
         return;
       case "planned":
-        this.#closeLine();
+        this.#eraseLine();
         console.out(
           `${event.kind}\t${event.kind === "file" ? formatBytes(event.size) : "-"}\t${event.path}\n`,
         );
@@ -103,10 +108,11 @@ export class Reporter {
         this.log(event.level, event.message);
         return;
       case "session-lost":
-        this.#closeLine();
         this.log("warn", event.message);
         return;
       case "done":
+        // The last snapshot may have come too soon after the one before it to be drawn.
+        if (this.#isLineOpen) this.#drawLine();
         this.#closeLine();
         for (const line of renderFailures(this.#failures, this.#failureCount)) this.log("error", line);
         if (!quiet) this.log("info", renderSummary(event.summary));
@@ -126,22 +132,32 @@ export class Reporter {
     if (lineForPeer) console.out(`${lineForPeer(event)}\n`);
   }
 
-  #showProgress(
-    progress: ProgressSnapshot,
-  ): void {
+  #showProgress(progress: ProgressSnapshot): void {
     const { console } = this.#options;
     this.#history.add(progress);
-    const now = performance.now();
+    const now = this.#now();
     if (console.isTerminal) {
       if (now - this.#drawnAt < redrawMs) return;
       this.#drawnAt = now;
-      const line = renderProgress(this.#history.latest!, this.#history.rate, console.columns - 1);
-      console.error(`\r${line}\u001b[K`);
-      this.#isLineOpen = true;
+      this.#drawLine();
     } else if (now - this.#plainAt >= plainLineMs) {
       this.#plainAt = now;
       console.error(`${renderProgress(this.#history.latest!, this.#history.rate, 200)}\n`);
     }
+  }
+
+  #drawLine(): void {
+    const { console } = this.#options;
+    const line = renderProgress(this.#history.latest!, this.#history.rate, console.columns - 1);
+    console.error(`\r${line}\u001b[K`);
+    this.#isLineOpen = true;
+  }
+
+  /** Makes room for another line; the next snapshot draws the progress line again. */
+  #eraseLine(): void {
+    if (!this.#isLineOpen) return;
+    this.#isLineOpen = false;
+    this.#options.console.error("\r\u001b[K");
   }
 
   #closeLine(): void {

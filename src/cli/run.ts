@@ -7,6 +7,7 @@ import { Console } from "./console.ts";
 import { whatIsMissing } from "./degraded.ts";
 import { type Flags, type Invocation, parseCommandLine } from "./parse.ts";
 import { type LogLevel, Reporter } from "./reporter.ts";
+import { Signals } from "./signals.ts";
 
 /** What a command works with. */
 export interface Job {
@@ -125,36 +126,4 @@ function complain(console: Console, thrown: unknown, logLevel: LogLevel): number
     }
   }
   return error.exitStatus;
-}
-
-/** SIGINT and SIGTERM: the first ends the run in good order, the second at once. */
-class Signals implements Disposable {
-  readonly #controller = new AbortController();
-  readonly #handlers: [Deno.Signal, () => void][] = [];
-  /** 130 or 143 after a signal. */
-  status: number | undefined;
-
-  constructor(onSecond: (status: number) => void) {
-    const wanted: [Deno.Signal, number][] = Deno.build.os === "windows"
-      ? [["SIGINT", 130]]
-      : [["SIGINT", 130], ["SIGTERM", 143]];
-    for (const [name, status] of wanted) {
-      const handler = () => {
-        if (this.status !== undefined) onSecond(this.status);
-        this.status = status;
-        const message = "interrupted; what is complete stays, and the same command goes on from there";
-        this.#controller.abort(new RcopyError("interrupted", message));
-      };
-      Deno.addSignalListener(name, handler);
-      this.#handlers.push([name, handler]);
-    }
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  [Symbol.dispose](): void {
-    for (const [name, handler] of this.#handlers) Deno.removeSignalListener(name, handler);
-  }
 }
