@@ -1,4 +1,7 @@
-/** Listings of the io_uring engine: getdents64 in large chunks, statx of each name where it lies. */
+/**
+ * Listings of the io_uring engine: getdents64 in large chunks, statx of each name where it lies. By libc: the
+ * ring would hand each statx to a thread, which gains nothing, not even with a cold cache.
+ */
 import { dirent64, errno, errnoError, Scratch } from "../../ffi/mod.ts";
 import { assert } from "../base/errors.ts";
 import type { EntryColumns } from "../fs/entry_columns.ts";
