@@ -123,11 +123,11 @@ export class Reporter {
   #showListening(event: TransferEvent & { type: "listening" }): void {
     const { console, quiet, lineForPeer } = this.#options;
     if (!quiet) {
-      const where = event.addresses.length > 0
-        ? `reachable at ${event.addresses.join(", ")}`
-        : "this machine's addresses are unknown without --allow-sys=networkInterfaces";
+      const isKnown = event.addresses.length > 0;
+      const where = isKnown ? `reachable at ${event.addresses.join(", ")}` : whyNoAddress();
       this.log("info", `listening on port ${event.port}, ${where}`);
-      this.log("info", "run this on the other machine:");
+      const withWhat = isKnown ? "" : ", with this machine's name or address put in";
+      this.log("info", `run this on the other machine${withWhat}:`);
     }
     if (lineForPeer) console.out(`${lineForPeer(event)}\n`);
   }
@@ -165,4 +165,11 @@ export class Reporter {
     this.#isLineOpen = false;
     this.#options.console.error("\n");
   }
+}
+
+function whyNoAddress(): string {
+  const { state } = Deno.permissions.querySync({ name: "sys", kind: "networkInterfaces" });
+  return state === "granted"
+    ? "this machine has no address but its loopback"
+    : "this machine's addresses are unknown without --allow-sys=networkInterfaces";
 }
