@@ -12,16 +12,19 @@ export type EngineChoice = "auto" | "uring" | "deno";
  */
 export async function chooseEngine(choice: EngineChoice): Promise<{ engine: Engine; reason: string }> {
   if (choice === "deno") return { engine: await openPortable(), reason: "the portable engine was asked for" };
-  const { openUringEngine, whyNoUring } = await import("./uring_engine.ts");
-  const why = whyNoUring();
-  if (why === undefined) return { engine: openUringEngine(), reason: "io_uring works on this machine" };
-  if (choice === "uring") {
-    throw new RcopyError(
-      "engine-unavailable",
-      `cannot use io_uring: ${why}; --io auto takes the portable engine instead`,
-    );
+  const { openUringEngine } = await import("./uring_engine.ts");
+  let why: string;
+  try {
+    return { engine: openUringEngine(), reason: "io_uring works on this machine" };
+  } catch (thrown) {
+    if (!(thrown instanceof RcopyError) || thrown.code !== "engine-unavailable") throw thrown;
+    why = thrown.message;
+    if (choice === "uring") {
+      const message = `${why}; --io auto takes the portable engine instead`;
+      throw new RcopyError("engine-unavailable", message, { cause: thrown });
+    }
   }
-  return { engine: await openPortable(), reason: `no io_uring: ${why}` };
+  return { engine: await openPortable(), reason: why.replace(/^cannot use io_uring/, "no io_uring") };
 }
 
 async function openPortable(): Promise<Engine> {

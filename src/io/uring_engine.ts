@@ -6,7 +6,7 @@
  * is a synchronous call of libc: measured, that is faster. Names are bytes, times have nanoseconds, and every
  * path is a descriptor and one component, resolved beneath it and through no link.
  */
-import { errnoError, Ring, whyNoUring as whyNoRing } from "../../ffi/mod.ts";
+import { errnoName, Ring } from "../../ffi/mod.ts";
 import { RcopyError } from "../base/errors.ts";
 import type { EntryName } from "../fs/entry_name.ts";
 import type { FileIdentity, Timestamp } from "../fs/metadata.ts";
@@ -43,21 +43,34 @@ const done: Pending = { finish() {} };
 
 /** Why this engine cannot be had, for a person; `undefined` where it can. Never asks for a permission. */
 export function whyNoUring(): string | undefined {
-  const why = whyNoRing();
-  if (why !== undefined) return why;
   try {
-    using engine = new UringEngine();
-    engine.probe();
+    openUringEngine()[Symbol.dispose]();
     return undefined;
   } catch (thrown) {
-    if (!(thrown instanceof RcopyError)) throw thrown;
+    if (!(thrown instanceof RcopyError) || thrown.code !== "engine-unavailable") throw thrown;
     return thrown.message.replace(/^cannot use io_uring: /, "");
   }
 }
 
-/** Opens the engine. @throws {RcopyError} `engine-unavailable` */
+/**
+ * Opens the engine. Never asks for a permission.
+ * @throws {RcopyError} `engine-unavailable` with the reason: "cannot use io_uring: …"
+ */
 export function openUringEngine(): Engine {
-  return new UringEngine();
+  if (Deno.build.os !== "linux") {
+    throw unavailable(`io_uring is a part of Linux, and this is ${Deno.build.os}`);
+  }
+  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {
+    throw unavailable("there is no permission to call native code (run with --allow-ffi)");
+  }
+  const engine = new UringEngine();
+  try {
+    engine.probe();
+    return engine;
+  } catch (thrown) {
+    engine[Symbol.dispose]();
+    throw thrown;
+  }
 }
 
 class UringEngine implements Engine {
@@ -88,10 +101,14 @@ class UringEngine implements Engine {
 
   /** Tries what an old kernel or a container's profile may refuse. @throws {RcopyError} */
   probe(): void {
+    const { ring } = this.#queue;
+    const missing = (["openat2", "read", "write"] as const).filter((operation) => !ring.supports(operation));
+    if (missing.length > 0) throw unavailable(`the kernel's io_uring has no ${missing.join(", ")}`);
     const root = this.#directories.openRoot("/");
     const { memory, libc } = this.#calls;
-    const fd = this.#calls.open(this.#directories.fd(root), memory.selfPath, memory.how.directory);
-    if (fd < 0) throw errnoError(-fd, "cannot open a directory below another", "openat2");
+    const fd = libc.openat2(this.#directories.fd(root), memory.selfPath, memory.how.directory);
+    this.#directories.close(root);
+    if (fd < 0) throw unavailable(`paths cannot be confined (${errnoName(-fd)} from openat2)`);
     libc.close(fd);
   }
 
@@ -242,9 +259,10 @@ function openCalls(): Calls {
   try {
     return new Calls();
   } catch (cause) {
-    const reason = cause instanceof Deno.errors.NotCapable
-      ? "there is no permission to call native code (run with --allow-ffi)"
-      : "libc.so.6 (glibc 2.28 or later) cannot be loaded";
-    throw new RcopyError("engine-unavailable", `cannot use io_uring: ${reason}`, { cause });
+    throw unavailable("libc.so.6 (glibc 2.28 or later) cannot be loaded", cause);
   }
+}
+
+function unavailable(reason: string, cause?: unknown): RcopyError {
+  return new RcopyError("engine-unavailable", `cannot use io_uring: ${reason}`, { cause });
 }

@@ -6,12 +6,14 @@ import { whyNoUring } from "./uring_engine.ts";
 const engineUrl = new URL("uring_engine.ts", import.meta.url).href;
 const namesUrl = new URL("../fs/entry_name.ts", import.meta.url).href;
 
-/** Runs a script that has `engine`, `root`, `name` and `whyNoUring` under another program; what it prints. */
+/** Runs a script that has `engine`, `root` and `name` under another program; what it prints, or why not. */
 async function runUnder(wrapper: readonly string[], folder: string, script: string): Promise<string> {
   const program = [
     `import { openUringEngine, whyNoUring } from ${JSON.stringify(engineUrl)};`,
     `import { ownName as name } from ${JSON.stringify(namesUrl)};`,
     `const mtime = { seconds: 5, nanos: 7 };`,
+    `const why = whyNoUring();`,
+    `if (why !== undefined) { console.log(why); Deno.exit(); }`,
     `using engine = openUringEngine();`,
     `const root = engine.openRoot(${JSON.stringify(folder)});`,
     script,
@@ -89,7 +91,7 @@ refusalTest(
   "a kernel or container without openat2 is a reason to take the other engine",
   "strace",
   async (folder) => {
-    const why = await withFailing("openat2:error=ENOSYS", folder, "console.log(whyNoUring());");
+    const why = await withFailing("openat2:error=ENOSYS", folder, "console.log(engine.kind);");
     assertStringIncludes(why, "ENOSYS from openat2");
   },
 );
