@@ -124,7 +124,9 @@ export class Reporter {
     const { console, quiet, lineForPeer } = this.#options;
     if (!quiet) {
       const isKnown = event.addresses.length > 0;
-      const where = isKnown ? `reachable at ${event.addresses.join(", ")}` : whyNoAddress();
+      const where = isKnown
+        ? `reachable at ${event.addresses.join(", ")}`
+        : "this machine's addresses are unknown without --allow-sys=networkInterfaces";
       this.log("info", `listening on port ${event.port}, ${where}`);
       const withWhat = isKnown ? "" : ", with this machine's name or address put in";
       this.log("info", `run this on the other machine${withWhat}:`);
@@ -165,11 +167,4 @@ export class Reporter {
     this.#isLineOpen = false;
     this.#options.console.error("\n");
   }
-}
-
-function whyNoAddress(): string {
-  const { state } = Deno.permissions.querySync({ name: "sys", kind: "networkInterfaces" });
-  return state === "granted"
-    ? "this machine has no address but its loopback"
-    : "this machine's addresses are unknown without --allow-sys=networkInterfaces";
 }
