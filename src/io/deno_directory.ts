@@ -12,7 +12,10 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * A directory by its path, with the identity that it had when it was opened.
  *
  * Deno has no `openat`: between the check of a path and its use another process that may write to the parent can swap
- * a component. The check finds a swap that has happened, not one that happens in that moment.
+ * a component. The check finds a swap that has happened, not one that happens in that moment. A batch checks a
+ * directory once, so that there the moment is as long as the batch. In it a directory can become a link to one
+ * elsewhere, a file can become a link or a FIFO (which would keep Deno waiting), and what a rename must not
+ * replace can appear. Files that exist are never written to: what is created is created exclusively.
  */
 export class DenoDirectory implements Directory {
   /** Counts moves: a path that was put together before the last one may be another now. */
@@ -25,8 +28,10 @@ export class DenoDirectory implements Directory {
   readonly device: number;
   readonly inode: number;
   isClosed = false;
-  /** Used times, so that a chain that was checked in this turn is not checked again for every file of a batch. */
+  /** The operation in which it was last checked, so that one batch does not check a chain again for every file. */
   checkedInTurn = -1;
+  /** Which modes a file created here has at once, and which the umask or a default ACL changes. */
+  #masked: Map<number, boolean> | undefined;
 
   constructor(place: { parent: DenoDirectory | undefined; name: string; device: number; inode: number }) {
     this.#parent = place.parent;
@@ -49,6 +54,21 @@ export class DenoDirectory implements Directory {
     this.#name = nameText(name);
     this.#parent = parent;
     DenoDirectory.#moves++;
+  }
+
+  /**
+   * Whether a file that was just created here with `mode` has another one. Learnt by a look at the first file of each
+   * mode: for `Deno.umask` a permission of its own is needed, and a default ACL changes modes, too.
+   */
+  masks(mode: number, file: Deno.FsFile): boolean {
+    if (Deno.build.os === "windows") return false;
+    this.#masked ??= new Map();
+    let masks = this.#masked.get(mode);
+    if (masks === undefined) {
+      masks = ((file.statSync().mode ?? mode) & 0o777) !== mode;
+      this.#masked.set(mode, masks);
+    }
+    return masks;
   }
 
   get shown(): string {
@@ -124,9 +144,9 @@ export function timestampOf(date: Date | null): Timestamp {
 }
 
 /**
- * A time as Deno takes it: seconds with a fraction. A double has steps of about 240 ns at present, and Deno cuts
- * what it is given, so half a microsecond more keeps the milliseconds from falling by one.
+ * A time as Deno takes it: seconds with a fraction, of which it keeps the whole milliseconds, rounded down. Half a
+ * millisecond more than those keeps the rounding of a double from taking or adding one.
  */
 export function secondsOf({ seconds, nanos }: Timestamp): number {
-  return seconds + (nanos + 500) / 1e9;
+  return seconds + (Math.floor(nanos / 1e6) + 0.5) / 1e3;
 }

@@ -20,16 +20,15 @@ import type {
 import { DenoDirectory, kindOf, lstat, nameText, secondsOf, stat, timestampOf } from "./deno_directory.ts";
 import { denoError } from "./deno_errors.ts";
 import { DenoListing } from "./deno_listing.ts";
-import { DenoSource, DenoTarget, readFileWhole, writeFully } from "./deno_file.ts";
+import { createFile, DenoSource, DenoTarget, readFileWhole } from "./deno_file.ts";
 import { removeTreeAt } from "./deno_remove.ts";
 import { shutsOut, syncTree } from "./deno_sync.ts";
-import { UmaskProbe } from "./deno_umask.ts";
 
 /** What the portable engine cannot promise, for `doctor`. */
 export const denoEngineLeavesOpen =
   "paths are checked before use and not bound to descriptors: another process that may write to the destination could " +
-  "swap a directory for a symbolic link in the moment between; names that are not UTF-8 cannot be copied; times are " +
-  "kept to the millisecond";
+  "swap a directory for a symbolic link in the moment between; names that are not UTF-8, and paths longer than the " +
+  "system takes, cannot be copied; times are kept to the millisecond";
 
 const done: Pending = { finish() {} };
 
@@ -42,7 +41,6 @@ class DenoEngine implements Engine {
   readonly kind = "deno";
   readonly exactNames = false;
   readonly mtimeResolutionNs = 1_000_000;
-  readonly #umask = new UmaskProbe();
   /** Counts operations: within one, a directory is checked once. */
   #turn = 0;
 
@@ -57,21 +55,20 @@ class DenoEngine implements Engine {
   openDirectory(parent: Directory, name: EntryName): Directory {
     const within = this.#checked(parent);
     const path = within.pathOf(name);
-    const info = lstat(path);
-    if (!info.isDirectory) throw new RcopyError("type-conflict", `"${showText(path)}" is not a directory`);
-    return new DenoDirectory({
-      parent: within,
-      name: nameText(name),
-      device: info.dev,
-      inode: info.ino ?? 0,
-    });
+    return openAt(within, name, lstat(path));
   }
 
   makeDirectory(parent: Directory, name: EntryName): Directory {
     const within = this.#checked(parent);
     const path = within.pathOf(name);
     attempt(`cannot make directory "${showText(path)}"`, () => Deno.mkdirSync(path, { mode: 0o700 }));
-    return this.openDirectory(parent, name);
+    const info = lstat(path);
+    const made = openAt(within, name, info);
+    // An odd umask or a default ACL took something away or gave something.
+    if (Deno.build.os !== "windows" && ((info.mode ?? 0) & 0o777) !== 0o700) {
+      attempt(`cannot set the mode of "${showText(path)}"`, () => Deno.chmodSync(path, 0o700));
+    }
+    return made;
   }
 
   movedTo(directory: Directory, parent: Directory, name: EntryName): void {
@@ -165,37 +162,12 @@ class DenoEngine implements Engine {
       try {
         const directory = file.directory as DenoDirectory;
         directory.check(this.#turn);
-        this.#createFile(
-          directory.pathOf(file.name),
-          file,
-          memory.subarray(file.offset, file.offset + file.size),
-        );
+        createFile(file, directory, memory.subarray(file.offset, file.offset + file.size));
       } catch (error) {
         file.error = denoError(`cannot create "${showName(file.name)}"`, error);
       }
     }
     return done;
-  }
-
-  #createFile(path: string, { mode, mtime }: FileWrite, content: Uint8Array<ArrayBuffer>): void {
-    const file = attempt(
-      `cannot create "${showText(path)}"`,
-      () => Deno.openSync(path, { write: true, createNew: true, mode }),
-    );
-    try {
-      try {
-        writeFully(file, content);
-        const seconds = secondsOf(mtime);
-        file.utimeSync(seconds, seconds);
-        if (this.#umask.changes(mode, file)) Deno.chmodSync(path, mode);
-        if (shutsOut(mode, false)) file.syncSync();
-      } finally {
-        file.close();
-      }
-    } catch (error) {
-      Deno.removeSync(path);
-      throw denoError(`cannot write "${showText(path)}"`, error);
-    }
   }
 
   createTarget(directory: Directory, name: EntryName, size: number): TargetFile {
@@ -332,6 +304,15 @@ function readLinkText(path: string): string | undefined {
   }
 }
 
+/** The handle of what was found under a name. @throws {RcopyError} `type-conflict` for anything but a directory */
+function openAt(parent: DenoDirectory, name: EntryName, info: Deno.FileInfo): DenoDirectory {
+  if (!info.isDirectory) {
+    const path = showText(parent.pathOf(name));
+    throw new RcopyError("type-conflict", `"${path}" is not a directory`);
+  }
+  return new DenoDirectory({ parent, name: nameText(name), device: info.dev, inode: info.ino ?? 0 });
+}
+
 function lookUp(directory: DenoDirectory, name: EntryName): EntryLookup | RcopyError | undefined {
   let info: Deno.FileInfo;
   try {
@@ -352,11 +333,12 @@ function lookUp(directory: DenoDirectory, name: EntryName): EntryLookup | RcopyE
   };
 }
 
-/** A link's own time, as far as the system lets a program without FFI set it. */
+/** A link's own time, as far as Deno can set it: to the millisecond, before 1970 to the second. */
 function setLinkTime(path: string, mtime: Timestamp): void {
   try {
-    const seconds = secondsOf(mtime);
-    process.getBuiltinModule("node:fs").lutimesSync(path, seconds, seconds);
+    // Node takes a negative number for "now", and a fraction before 1970 for an error.
+    const time = mtime.seconds < 0 ? new Date(mtime.seconds * 1000) : secondsOf(mtime);
+    process.getBuiltinModule("node:fs").lutimesSync(path, time, time);
   } catch {
     // The link is right, its time is not: Windows, or no permission.
   }

@@ -2,8 +2,8 @@
 import { RcopyError } from "../base/errors.ts";
 import { showText } from "../base/show.ts";
 import type { FileIdentity, Timestamp } from "../fs/metadata.ts";
-import type { SourceFile, TargetFile } from "./engine.ts";
-import { secondsOf, timestampOf } from "./deno_directory.ts";
+import type { FileWrite, SourceFile, TargetFile } from "./engine.ts";
+import { type DenoDirectory, secondsOf, timestampOf } from "./deno_directory.ts";
 import { denoError } from "./deno_errors.ts";
 import { shutsOut } from "./deno_sync.ts";
 
@@ -44,7 +44,7 @@ function readFully(file: Deno.FsFile, target: Uint8Array, path: string): void {
 }
 
 /** Writes all of `content` at the present position. */
-export function writeFully(file: Deno.FsFile, content: Uint8Array): void {
+function writeFully(file: Deno.FsFile, content: Uint8Array): void {
   for (let at = 0; at < content.length;) at += file.writeSync(content.subarray(at));
 }
 
@@ -53,6 +53,42 @@ export function readFileWhole(path: string, expected: FileIdentity, target: Uint
   using file = openExpected(path, expected);
   readFully(file, target, path);
   if (!isSame(file.statSync(), expected)) throw changed(path);
+}
+
+/** Creates a small file whole; what fails leaves nothing behind under its name. */
+export function createFile(
+  { name, mode, mtime }: FileWrite,
+  directory: DenoDirectory,
+  content: Uint8Array,
+): void {
+  const path = directory.pathOf(name);
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(path, { write: true, createNew: true, mode });
+  } catch (thrown) {
+    throw denoError(`cannot create "${showText(path)}"`, thrown);
+  }
+  try {
+    writeFully(file, content);
+    const seconds = secondsOf(mtime);
+    file.utimeSync(seconds, seconds);
+    if (directory.masks(mode, file)) Deno.chmodSync(path, mode);
+    if (shutsOut(mode, false)) file.syncSync();
+  } catch (thrown) {
+    removeCreated(path);
+    throw denoError(`cannot write "${showText(path)}"`, thrown);
+  } finally {
+    file.close();
+  }
+}
+
+/** Takes away what this engine has just created; that this fails, too, must not hide why it had to be done. */
+function removeCreated(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // Somebody else was faster, or may do what we may not.
+  }
 }
 
 /** A large file being read. */
@@ -113,7 +149,7 @@ export class DenoTarget implements TargetFile {
     } catch (thrown) {
       if (file) {
         file.close();
-        Deno.removeSync(path);
+        removeCreated(path);
       }
       throw denoError(`cannot create "${showText(path)}"`, thrown);
     }

@@ -6,17 +6,31 @@ import { denoError } from "./deno_errors.ts";
 /** What Deno puts where the bytes of a name are not UTF-8. */
 const replacement = "\ufffd";
 
-/** Removes a directory with all that is in it, without following links; read-only directories are opened first. */
+/**
+ * Removes a directory with all that is in it, without following links. Deno does that by descriptors and whatever the
+ * length of the paths; only what it cannot do is done by paths: read-only directories, too few descriptors.
+ */
 export function removeTreeAt(path: string): void {
   try {
-    if (unlessGone(() => Deno.lstatSync(path))?.isDirectory) removeDirectory(path);
-    else unlessGone(() => Deno.removeSync(path));
+    if (!unlessGone(() => Deno.lstatSync(path))?.isDirectory) unlessGone(() => Deno.removeSync(path));
+    else if (!removeAtOnce(path)) removeByPaths(path);
   } catch (thrown) {
     throw denoError(`cannot remove "${showText(path)}"`, thrown);
   }
 }
 
-function removeDirectory(path: string): void {
+/** Whether the directory is gone with all that was in it. */
+function removeAtOnce(path: string): boolean {
+  try {
+    unlessGone(() => Deno.removeSync(path, { recursive: true }));
+    return !unlessGone(() => Deno.lstatSync(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    return false;
+  }
+}
+
+function removeByPaths(path: string): void {
   // A stack and not a recursion: the tree may be deeper than the call stack.
   const stack = [path];
   const unspellable = new Set<string>();
