@@ -1,8 +1,11 @@
 /** The comparison with peers, with tiny trees: that it runs and that every copy is right, never how long it takes. */
 import { assert, assertEquals } from "@std/assert";
+import { testWhere } from "../helpers/test_folder.ts";
 import { comparePeers, renderTable } from "./peers.ts";
 
-Deno.test("bench:peers copies with ours and with the peers that are installed, and verifies every copy", async () => {
+const name = "bench:peers copies with ours and with the peers that are installed, and verifies every copy";
+
+testWhere({ programs: ["/usr/bin/time", "diff"] }, name, async () => {
   const lines: string[] = [];
   const { machine, figures } = await comparePeers({
     work: "big",

@@ -46,6 +46,7 @@ const testNeeds: Need[] = [
   { package: "xxd", files: ["/usr/bin/xxd"], without: "bytes are not written by a program of others" },
   { package: "diffutils", files: ["/usr/bin/diff"], without: "trees are not compared by diff" },
   { package: "util-linux", files: ["/usr/bin/setpriv"], without: "nothing is tried as another user" },
+  { package: "time", files: ["/usr/bin/time"], without: "the comparison with peers is not tried" },
   { package: "strace", files: ["/usr/bin/strace"], without: "failing system calls are not tried" },
 ];
 
