@@ -18,6 +18,8 @@ export const sendSliceBytes = headRoomBytes + extentBytes;
 
 /** The connection of an I/O, as far as the session needs to know it. */
 export interface LaneConnection {
+  /** Directories that the files of one batch may have. */
+  readonly directoriesMax: number;
   /** Address and port of the other end, for messages. */
   readonly peer: string;
   readonly bytesRead: number;

@@ -43,6 +43,13 @@ export class StageAccount {
     });
   }
 
+  /** All that has been booked since the last take, which is then forgotten. */
+  take(): StageTimes {
+    const taken = { ...this.total };
+    for (const stage of Object.keys(taken) as Stage[]) this.total[stage] = 0;
+    return taken;
+  }
+
   /** Adds what another thread has booked. */
   add(times: Partial<StageTimes>): void {
     for (const stage of Object.keys(times) as Stage[]) this.total[stage] += times[stage] ?? 0;
