@@ -119,6 +119,21 @@ function decodeRoot(kind: FrameKind, capnp: CapnpMessage): Message {
       const root = capnp.getRoot(schema.Close);
       return { kind: "close", code: root.code, text: cappedText(root.text) };
     }
+    case FrameKind.authStart:
+      return decodeAuthStart(capnp.getRoot(schema.AuthStart));
+    case FrameKind.authChallenge: {
+      const { nonce } = capnp.getRoot(schema.AuthChallenge);
+      return { kind: "authChallenge", nonce: exactly(nonce, limits.authNonceBytes) };
+    }
+    case FrameKind.authProof: {
+      const root = capnp.getRoot(schema.AuthProof);
+      const secret = emptyOr(root.secret, limits.authSecretBytes);
+      const signature = readColumn(root.signature, "u8", limits.authSignatureBytesMax).slice();
+      if ((secret.length > 0) === (signature.length > 0)) {
+        throw new RcopyError("protocol", "a proof is a secret or a signature, one of them");
+      }
+      return { kind: "authProof", secret, signature };
+    }
   }
 }
 
@@ -155,6 +170,19 @@ function decodeHello(root: schema.Hello): Message {
     session: emptyOr(root.session, tokenBytes),
     laneTokens,
   };
+}
+
+function decodeAuthStart(root: schema.AuthStart): Message {
+  const isSsh = root.method === schema.AuthMethod.SSH;
+  if (!isSsh && root.method !== schema.AuthMethod.TICKET) {
+    throw outOfRange("the method of proof", root.method);
+  }
+  const nonce = emptyOr(root.nonce, limits.authNonceBytes);
+  const publicKey = readColumn(root.publicKey, "u8", limits.authKeyBytesMax).slice();
+  if ((nonce.length > 0) !== isSsh || (publicKey.length > 0) !== isSsh) {
+    throw new RcopyError("protocol", "a nonce and a key belong to a proof by signature, and to no other");
+  }
+  return { kind: "authStart", method: isSsh ? "ssh" : "ticket", nonce, publicKey };
 }
 
 function decodeBundle(root: schema.Bundle): Message {

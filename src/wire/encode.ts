@@ -82,6 +82,24 @@ function fill(capnp: CapnpMessage, message: Message): void {
       return;
     case "close":
       return assign(capnp.initRoot(schema.Close), { code: message.code, text: clipped(message.text) });
+    case "authStart": {
+      const root = capnp.initRoot(schema.AuthStart);
+      root.method = message.method === "ssh" ? schema.AuthMethod.SSH : schema.AuthMethod.TICKET;
+      writeColumn(root._initNonce(message.nonce.length), message.nonce);
+      writeColumn(root._initPublicKey(message.publicKey.length), message.publicKey);
+      return;
+    }
+    case "authChallenge":
+      return writeColumn(
+        capnp.initRoot(schema.AuthChallenge)._initNonce(message.nonce.length),
+        message.nonce,
+      );
+    case "authProof": {
+      const root = capnp.initRoot(schema.AuthProof);
+      writeColumn(root._initSecret(message.secret.length), message.secret);
+      writeColumn(root._initSignature(message.signature.length), message.signature);
+      return;
+    }
   }
 }
 

@@ -17,6 +17,9 @@ export const FrameKind = {
   receipt: 13,
   ping: 14,
   close: 15,
+  authStart: 16,
+  authChallenge: 17,
+  authProof: 18,
 } as const;
 export type FrameKind = typeof FrameKind[keyof typeof FrameKind];
 
@@ -194,6 +197,32 @@ export interface Close {
   text: string;
 }
 
+/** How the dialer means to prove itself; first on control inside TLS. */
+export interface AuthStart {
+  kind: "authStart";
+  method: "ticket" | "ssh";
+  /** `ssh`: `authNonceBytes` random bytes. `ticket`: empty. */
+  nonce: Uint8Array;
+  /** `ssh`: the dialer's key as OpenSSH encodes it, at most `authKeyBytesMax`. `ticket`: empty. */
+  publicKey: Uint8Array;
+}
+
+/** What the dialer must sign; listener to dialer, for `ssh`. */
+export interface AuthChallenge {
+  kind: "authChallenge";
+  /** `authNonceBytes` random bytes. */
+  nonce: Uint8Array;
+}
+
+/** The dialer's proof; its hello follows. */
+export interface AuthProof {
+  kind: "authProof";
+  /** `ticket`: `authSecretBytes`. `ssh`: empty. */
+  secret: Uint8Array;
+  /** `ssh`: at most `authSignatureBytesMax`. `ticket`: empty. */
+  signature: Uint8Array;
+}
+
 export type Message =
   | Hello
   | Join
@@ -209,4 +238,7 @@ export type Message =
   | HeldSettled
   | Receipt
   | Ping
-  | Close;
+  | Close
+  | AuthStart
+  | AuthChallenge
+  | AuthProof;

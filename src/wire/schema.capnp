@@ -126,3 +126,23 @@ struct Close {
   code @0 :UInt16;
   text @1 :Text;
 }
+
+enum AuthMethod {
+  ticket @0;
+  ssh @1;
+}
+
+struct AuthStart {
+  method @0 :AuthMethod;
+  nonce @1 :Data;
+  publicKey @2 :Data;
+}
+
+struct AuthChallenge {
+  nonce @0 :Data;
+}
+
+struct AuthProof {
+  secret @0 :Data;
+  signature @1 :Data;
+}
