@@ -187,6 +187,10 @@ export class Receiver implements LaneHost {
     });
   }
 
+  get root(): Directory | undefined {
+    return this.#options.destination;
+  }
+
   get load(): SessionLoad {
     const { settled } = this.#outcome;
     return {

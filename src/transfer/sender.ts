@@ -9,7 +9,7 @@
 import { assert, RcopyError } from "../base/errors.ts";
 import { showPeerText } from "../base/show.ts";
 import { Codec } from "../codec/codec.ts";
-import type { Engine } from "../io/engine.ts";
+import type { Directory, Engine } from "../io/engine.ts";
 import type { Channel } from "../net/channel.ts";
 import { errorCodeOf, wireCodeOf } from "../wire/codes.ts";
 import type {
@@ -127,6 +127,11 @@ export class Sender implements LaneHost {
     });
     this.#lanes.set(number, lane);
     this.#tasks.startLane(io, () => lane.run().finally(() => this.#lanes.delete(number)));
+  }
+
+  get root(): Directory | undefined {
+    const { listed, named } = this.#options.roots;
+    return (listed ?? named[0]?.directory)?.handle;
   }
 
   get load(): SessionLoad {
