@@ -1,6 +1,6 @@
 /** The real program against a peer of ours: started, watched, and what is around its folders compared afterwards. */
 import { assert, assertEquals } from "@std/assert";
-import { type Outcome, RcopyProcess, startReceiver, startSender } from "../helpers/rcopy_process.ts";
+import { type Outcome, type RcopyProcess, startReceiver, startSender } from "../helpers/rcopy_process.ts";
 import { withFolder } from "../helpers/test_folder.ts";
 import { Canary, differencesOf, recordTree } from "../helpers/tree_record.ts";
 import { HostileReceiver } from "./hostile_receiver.ts";
