@@ -23,6 +23,9 @@ export class HostileReceiver implements Disposable {
   readonly lanes: Connection[] = [];
   /** The sender's hello. */
   hello: Values = {};
+  /** Frames of data that {@linkcode drain} has read. */
+  readonly data: Arrived[] = [];
+  #more = Promise.withResolvers<void>();
   readonly #at: { hostname: string; port: number };
   readonly #open: Connection[] = [];
 
@@ -69,6 +72,26 @@ export class HostileReceiver implements Disposable {
     const connection = await this.connect();
     await connection.open("data", "join", { session: this.hello.session!, lane, token, ...different });
     return connection;
+  }
+
+  /** Reads the data connections to their end, and keeps what comes but for its payload. */
+  async drain(): Promise<void> {
+    await Promise.all(this.lanes.map(async (lane) => {
+      for (let arrived = await lane.next(); arrived; arrived = await lane.next()) {
+        this.data.push({ ...arrived, payload: new Uint8Array(0) });
+        this.#more.resolve();
+        this.#more = Promise.withResolvers();
+      }
+    }));
+  }
+
+  /** Waits until {@linkcode drain} has read a frame that is as wanted. */
+  async untilData(isWanted: (arrived: Arrived) => boolean): Promise<Arrived> {
+    for (;;) {
+      const found = this.data.find(isWanted);
+      if (found) return found;
+      await this.#more.promise;
+    }
   }
 
   [Symbol.dispose](): void {

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { type Outcome, type RcopyProcess, startReceiver, startSender } from "../helpers/rcopy_process.ts";
 import { withFolder } from "../helpers/test_folder.ts";
 import { Canary, differencesOf, recordTree } from "../helpers/tree_record.ts";
-import { HostileReceiver } from "./hostile_receiver.ts";
+import { type Fetched, fetchTruly, HostileReceiver } from "./hostile_receiver.ts";
 import { HostileSender } from "./hostile_sender.ts";
 
 /** More than either program takes for the trees of these tests, and far less than what their peers announce. */
@@ -101,11 +101,11 @@ export class Victim implements AsyncDisposable {
     using peer = new HostileReceiver(this.address);
     assert(await peer.greet(hello), "the sender answered the hello");
     // A sender whose data nobody reads would wait for its reader and not for control.
-    const draining = peer.lanes.map((lane) => lane.closeCode().catch(() => undefined));
+    const draining = peer.drain();
     await body(peer);
     const code = await peer.control.closeCode();
     peer[Symbol.dispose]();
-    await Promise.all(draining);
+    await draining;
     return code;
   }
 
@@ -115,6 +115,15 @@ export class Victim implements AsyncDisposable {
 
   get resident(): number {
     return residentBytes(this.program.pid, "VmRSS") ?? 0;
+  }
+
+  /** A whole session as it should be: the sender is none the worse for what came before. */
+  async serveTruly(hello: Parameters<HostileReceiver["greet"]>[0] = {}): Promise<Fetched> {
+    using peer = new HostileReceiver(this.address);
+    assert(await peer.greet(hello), "the sender answered the hello");
+    const fetched = await fetchTruly(peer);
+    assertEquals(fetched.code, 0);
+    return fetched;
   }
 
   /** Stops it and checks that it did not fall over. */
