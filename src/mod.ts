@@ -38,6 +38,7 @@ import { chooseEngine } from "./io/choose_engine.ts";
 import { reachableAddresses } from "./net/addresses.ts";
 import type { PeerAddress } from "./net/dial.ts";
 import { listenForPeers } from "./net/listen.ts";
+import { plainTransport } from "./net/transport.ts";
 import { openDestination } from "./transfer/destination.ts";
 import type { EventSink, TransferSummary } from "./transfer/events.ts";
 import { fetchTree } from "./transfer/fetch.ts";
@@ -127,7 +128,7 @@ export async function send(paths: readonly string[], options: SendOptions): Prom
     port: options.port ?? defaultPort,
     bind: options.bind,
     local: options.local,
-  });
+  }, plainTransport);
   emit({ type: "listening", port: listener.port, addresses: addressesOf(options, listener.dualStack) });
   const { signal, release } = interruptible(options.signal);
   try {
@@ -168,6 +169,7 @@ export async function receive(
     return await fetchTree({
       engine,
       addresses,
+      transport: plainTransport,
       destination: () => destination ??= openDestination(engine, dest, { create: !dryRun }),
       exists,
       durable,

@@ -6,6 +6,7 @@ import { chooseEngine } from "../io/choose_engine.ts";
 import { denoEngineLeavesOpen } from "../io/deno_engine.ts";
 import { reachableAddresses } from "../net/addresses.ts";
 import { listenForPeers } from "../net/listen.ts";
+import { plainTransport } from "../net/transport.ts";
 import { defaultPort } from "../mod.ts";
 import { version } from "../transfer/greeting.ts";
 import type { Console } from "./console.ts";
@@ -117,7 +118,7 @@ function examinePort(): Finding {
     return { what, found: "not tried without --allow-net", limits: true };
   }
   try {
-    using listener = listenForPeers({ port: defaultPort });
+    using listener = listenForPeers({ port: defaultPort }, plainTransport);
     return {
       what,
       found: `free, for ${listener.dualStack ? "IPv6 and IPv4" : "IPv4 only"}`,

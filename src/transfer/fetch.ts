@@ -3,6 +3,7 @@ import { RcopyError } from "../base/errors.ts";
 import type { Directory, Engine } from "../io/engine.ts";
 import type { TcpChannel } from "../net/channel.ts";
 import { dialOne, dialPeer, type PeerAddress } from "../net/dial.ts";
+import type { DialTransport } from "../net/transport.ts";
 import { FrameSplitter } from "../wire/frame.ts";
 import { tokenBytes } from "../wire/limits.ts";
 import type { Hello } from "../wire/messages.ts";
@@ -18,6 +19,7 @@ import { errorOfClose } from "./session_tasks.ts";
 export interface FetchOptions {
   engine: Engine;
   addresses: readonly PeerAddress[];
+  transport: DialTransport;
   /** Gives the destination, once there is a sender; absent only in a dry run. */
   destination: () => Directory | undefined;
   exists: ExistsPolicy;
@@ -32,7 +34,7 @@ export interface FetchOptions {
 /** Connects, greets, and receives. @throws {RcopyError} whatever ended the session without an agreed receipt */
 export async function fetchTree(options: FetchOptions): Promise<TransferSummary> {
   const { engine, timeoutMs, emit, signal } = options;
-  const channel = await dialPeer(options.addresses, signal);
+  const channel = await dialPeer(options.addresses, options.transport, signal);
   const onAbort = () => channel.close();
   signal.addEventListener("abort", onAbort, { once: true });
   let destination: Directory | undefined;
@@ -44,7 +46,7 @@ export async function fetchTree(options: FetchOptions): Promise<TransferSummary>
     hello = receiverHello(engine, destination, options);
     answer = await withinHandshake(channel, () => greet(channel, hello));
     for (let lane = 0; lane * tokenBytes < answer.laneTokens.length; lane++) {
-      lanes.push(await openLane(channel, answer, lane, signal));
+      lanes.push(await openLane(channel, { answer, lane, transport: options.transport, signal }));
     }
   } catch (error) {
     channel.close();
@@ -109,11 +111,10 @@ async function greet(channel: TcpChannel, hello: Hello): Promise<Hello> {
 
 async function openLane(
   control: TcpChannel,
-  answer: Hello,
-  lane: number,
-  signal: AbortSignal,
+  to: { answer: Hello; lane: number; transport: DialTransport; signal: AbortSignal },
 ): Promise<TcpChannel> {
-  const channel = await dialOne(control.remote, signal);
+  const { answer, lane } = to;
+  const channel = await dialOne(control.remote, to.transport, to.signal);
   try {
     const token = answer.laneTokens.slice(lane * tokenBytes, (lane + 1) * tokenBytes);
     await sendOpening(channel, { kind: "join", session: answer.session, lane, token });

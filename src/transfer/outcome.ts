@@ -1,7 +1,7 @@
 /** What became of the entries of a session: counts, failures as they happen, and the status that follows. */
 import { type ErrorCode, exitStatusOfCode } from "../base/errors.ts";
 import { EntryKind } from "../fs/metadata.ts";
-import type { Channel } from "../net/channel.ts";
+import type { LaneConnection } from "./lane_io.ts";
 import type { EventSink, ProgressSnapshot, TransferSummary } from "./events.ts";
 import type { Role } from "./session.ts";
 
@@ -70,7 +70,7 @@ export class Outcome {
   }
 
   /** How a session over these connections has ended. */
-  summary(role: Role, channels: readonly Channel[], treeHash: string): TransferSummary {
+  summary(role: Role, channels: readonly LaneConnection[], treeHash: string): TransferSummary {
     const { files, directories, links, bytes, skipped, failed, changed, exitStatus } = this;
     const wireBytes = channels.reduce((sum, one) => sum + one.bytesRead + one.bytesWritten, 0);
     return {

@@ -24,6 +24,8 @@ import { PathPrefixes } from "./paths.ts";
 import { Placement } from "./placement.ts";
 import { type ExistsPolicy, Plan } from "./plan.ts";
 import { EntryState, ReceiveBatch } from "./receive_batch.ts";
+import type { LaneConnection, ReceiveIo } from "./lane_io.ts";
+import { LocalReceiveIo } from "./local_receive_io.ts";
 import { ReceiveLane } from "./receive_lane.ts";
 import { entryKey } from "./entry_key.ts";
 import { ReceivedTree } from "./received_tree.ts";
@@ -67,7 +69,7 @@ export class Receiver {
   readonly #plan: Plan;
   readonly #account = new StageAccount();
   readonly #tasks: SessionTasks;
-  readonly #lanes: Channel[] = [];
+  readonly #lanes: LaneConnection[] = [];
   readonly #arrived: BoundedQueue<ReceiveBatch>;
   readonly #large = new Map<number, LargeTarget>();
   readonly #resends = new Map<number, number>();
@@ -129,9 +131,14 @@ export class Receiver {
 
   /** A data connection of this session; it is used from now on, and closed with the session. */
   addLane(channel: Channel): void {
-    this.#lanes.push(channel);
+    this.addLaneIo(new LocalReceiveIo(channel, this.#options.engine, this.#account));
+  }
+
+  /** The same, whatever moves its bytes. */
+  addLaneIo(io: ReceiveIo): void {
+    this.#lanes.push(io);
     const lane = new ReceiveLane({
-      channel,
+      io,
       engine: this.#options.engine,
       sessionCodec: this.#codec,
       received: this.#received,
@@ -148,7 +155,7 @@ export class Receiver {
     this.#tasks.startLane(async () => {
       await lane.run();
       if (!this.#receiptSent && !this.#tasks.hasEnded) {
-        throw new RcopyError("peer-lost", `the peer at ${channel.peer} ended a data connection too early`);
+        throw new RcopyError("peer-lost", `the peer at ${io.peer} ended a data connection too early`);
       }
     });
   }

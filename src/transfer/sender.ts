@@ -24,6 +24,8 @@ import { Outcome } from "./outcome.ts";
 import { PathPrefixes } from "./paths.ts";
 import { Scan } from "./scan.ts";
 import { SendLane } from "./send_lane.ts";
+import type { LaneConnection, SendIo } from "./lane_io.ts";
+import { LocalSendIo } from "./local_send_io.ts";
 import { SendPlan } from "./send_plan.ts";
 import { SentTree } from "./sent_tree.ts";
 import { afterMessage, type SessionState } from "./session.ts";
@@ -61,7 +63,7 @@ export class Sender {
   readonly #plan: SendPlan;
   readonly #account = new StageAccount();
   readonly #tasks: SessionTasks;
-  readonly #lanes: Channel[] = [];
+  readonly #lanes: LaneConnection[] = [];
   #state: SessionState = "open";
   #credit: number;
   #creditGrew: (() => void) | undefined;
@@ -85,10 +87,15 @@ export class Sender {
 
   /** A data connection of this session; it is used from now on, and closed with the session. */
   addLane(channel: Channel): void {
-    this.#lanes.push(channel);
+    this.addLaneIo(new LocalSendIo(channel, this.#options.engine, this.#account));
+  }
+
+  /** The same, whatever moves its bytes. */
+  addLaneIo(io: SendIo): void {
+    this.#lanes.push(io);
     const { engine } = this.#options;
     const lane = new SendLane({
-      channel,
+      io,
       engine,
       plan: this.#plan,
       hasher: this.#hasher,

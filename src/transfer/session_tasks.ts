@@ -5,6 +5,7 @@ import type { Channel } from "../net/channel.ts";
 import { errorCodeOf, wireCodeOf } from "../wire/codes.ts";
 import type { Close } from "../wire/messages.ts";
 import type { Control } from "./control.ts";
+import type { LaneConnection } from "./lane_io.ts";
 
 /** How long a closing end waits for its last message to leave, and then for the peer to hang up. */
 const farewellMs = 2_000;
@@ -42,14 +43,14 @@ export function errorOfClose(close: Close): RcopyError {
 
 export class SessionTasks {
   readonly #control: Control;
-  readonly #lanes: readonly Channel[];
+  readonly #lanes: readonly LaneConnection[];
   readonly #running = new Set<Promise<void>>();
   readonly #end = Promise.withResolvers<SessionEnd>();
   readonly #stopListening: () => void;
   #hasEnded = false;
 
   /** `lanes` may still grow. An abort of `signal` fails the session with the signal's reason. */
-  constructor(control: Control, lanes: readonly Channel[], signal: AbortSignal) {
+  constructor(control: Control, lanes: readonly LaneConnection[], signal: AbortSignal) {
     this.#control = control;
     this.#lanes = lanes;
     const onAbort = () => this.fail(signal.reason);

@@ -1,4 +1,5 @@
 /** Where the time of a transfer goes, stage by stage. */
+import type { Pending } from "../io/engine.ts";
 import type { Bottleneck } from "./events.ts";
 
 /** Stages of either end: what the one thread was doing, or waiting for. */
@@ -26,6 +27,32 @@ export class StageAccount {
     const now = performance.now();
     this.total[stage] += now - since;
     return now;
+  }
+
+  /** Finishes what was started, books the wait, and goes on with what follows; at once where it is done already. */
+  finish<T, R>(stage: Stage, pending: Pending<T>, next: (value: T) => R): R | Promise<R> {
+    const began = performance.now();
+    const value = pending.finish();
+    if (!(value instanceof Promise)) {
+      this.book(stage, began);
+      return next(value);
+    }
+    return value.then((late) => {
+      this.book(stage, began);
+      return next(late);
+    });
+  }
+
+  /** All that has been booked since the last take, which is then forgotten. */
+  take(): StageTimes {
+    const taken = { ...this.total };
+    for (const stage of Object.keys(taken) as Stage[]) this.total[stage] = 0;
+    return taken;
+  }
+
+  /** Adds what another thread has booked. */
+  add(times: Partial<StageTimes>): void {
+    for (const stage of Object.keys(times) as Stage[]) this.total[stage] += times[stage] ?? 0;
   }
 
   /** All stages in a line, for logs. */
