@@ -23,6 +23,8 @@ export class LargeSource implements Disposable {
   /** Reads under way, which may be another thread's: the file stays open for them. */
   #readers = 0;
   #isDisposed = false;
+  /** Whether the batch is held, for the file to be opened. */
+  #holdsBatch: boolean;
   #verified = false;
 
   constructor(engine: Engine, codec: Codec, batch: SendBatch, entry: number) {
@@ -32,15 +34,23 @@ export class LargeSource implements Disposable {
     this.size = batch.columns.sizes[entry]!;
     this.extents = Math.ceil(this.size / extentBytes);
     this.#codec = codec;
+    this.#holdsBatch = batch.hold();
+  }
+
+  /** Whether nothing of it is to be sent any more. */
+  get isOver(): boolean {
+    return this.failure !== undefined || this.#isDisposed;
   }
 
   /** The open file. @throws {RcopyError} `vanished`, `changed`, `not-permitted` … */
   file(): SourceFile {
-    this.#file ??= this.#engine.openSource(
+    if (this.#file) return this.#file;
+    this.#file = this.#engine.openSource(
       this.batch.directoryOf(this.entry).handle,
       this.batch.nameOnDisk(this.entry),
       this.batch.columns.identity(this.entry),
     );
+    this.#releaseBatch();
     return this.#file;
   }
 
@@ -98,9 +108,15 @@ export class LargeSource implements Disposable {
 
   [Symbol.dispose](): void {
     this.#isDisposed = true;
+    this.#releaseBatch();
     this.#close();
     this.#hash?.[Symbol.dispose]();
     this.#hash = undefined;
+  }
+
+  #releaseBatch(): void {
+    if (this.#holdsBatch) this.batch.release();
+    this.#holdsBatch = false;
   }
 
   #close(): void {

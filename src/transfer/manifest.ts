@@ -43,7 +43,8 @@ export class SendBatch {
   readonly #room: BatchRoom;
   #bytes = baseBytes;
   #linkBytes = 0;
-  #released = false;
+  /** Until it is settled, and for each job that reads its files. */
+  #holders = 1;
 
   constructor(number: number, room: BatchRoom) {
     this.number = number;
@@ -111,10 +112,17 @@ export class SendBatch {
     return this.directoryOf(entry).nameOnDisk ?? this.columns.name(entry);
   }
 
-  /** Lets go of the directories, once no file of the batch needs to be read any more. */
+  /** Keeps the directories open, whatever the receiver settles meanwhile; false if they are closed already. */
+  hold(): boolean {
+    if (this.#holders === 0) return false;
+    this.#holders++;
+    return true;
+  }
+
+  /** Undoes one {@linkcode hold}, or the one that every batch begins with; the last one closes the directories. */
   release(): void {
-    if (this.#released) return;
-    this.#released = true;
+    assert(this.#holders > 0, "a batch is released once by each holder");
+    if (--this.#holders > 0) return;
     for (const { directory } of this.groups) directory.release();
   }
 

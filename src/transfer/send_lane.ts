@@ -65,12 +65,21 @@ export class SendLane {
         if (!more) return;
         continue;
       }
-      await this.#sliceFree(turn);
-      const reading = this.#start(job, turn);
-      const frame = reading && await this.#complete(reading);
+      const frame = await this.#read(job, turn);
       if (!frame) continue;
       this.#write(turn, frame);
       turn = turn === 0 ? 1 : 0;
+    }
+  }
+
+  /** Reads what a job names into a slice once it is free; `undefined` when nothing is left to send. */
+  async #read(job: SendJob, turn: Turn): Promise<Frame | undefined> {
+    try {
+      await this.#sliceFree(turn);
+      const reading = this.#start(job, turn);
+      return reading && await this.#complete(reading);
+    } finally {
+      if (job.of === "bundle") job.batch.release();
     }
   }
 
@@ -98,7 +107,7 @@ export class SendLane {
       return { job, pending: io.readFiles(turn, reads), reads };
     }
     const { source, index } = job;
-    if (source.failure) return undefined;
+    if (source.isOver) return undefined;
     try {
       const bytes = source.bytesOf(index);
       const pending = source.reading((file) => io.readExtent(turn, file, index * extentBytes, bytes));
@@ -181,7 +190,7 @@ export class SendLane {
   /** @throws {RcopyError} `changed` when the file is found to be another at its end */
   #extent(job: ExtentJob, hash: Uint8Array): Frame | undefined {
     const { source, index } = job;
-    if (source.failure) return undefined;
+    if (source.isOver) return undefined;
     source.addHash(index, hash);
     const fileVerified = source.verified();
     const { batch, entry } = source;

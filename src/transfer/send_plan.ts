@@ -61,10 +61,19 @@ export class SendPlan {
     this.#wake();
   }
 
-  /** The next job; `undefined` when there is none at the moment. */
+  /**
+   * The next job; `undefined` when there is none at the moment. The batch of a bundle is held for the lane, which
+   * releases it.
+   */
   next(): SendJob | undefined {
-    const again = this.#again.shift();
-    if (again) return again;
+    for (;;) {
+      const job = this.#again.shift() ?? this.#nextNew();
+      // What the receiver has settled meanwhile need not be sent.
+      if (job?.of !== "bundle" || job.batch.hold()) return job;
+    }
+  }
+
+  #nextNew(): SendJob | undefined {
     for (;;) {
       const large = this.#large[0];
       if (large) {
