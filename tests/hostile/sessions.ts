@@ -81,6 +81,7 @@ export class Victim implements AsyncDisposable {
   readonly address: string;
   readonly program: RcopyProcess;
   readonly #watch: MemoryWatch;
+  #stopped: Promise<Reception> | undefined;
 
   private constructor(program: RcopyProcess, address: string) {
     this.program = program;
@@ -127,7 +128,11 @@ export class Victim implements AsyncDisposable {
   }
 
   /** Stops it and checks that it did not fall over. */
-  async stop(): Promise<Reception> {
+  stop(): Promise<Reception> {
+    return this.#stopped ??= this.#stop();
+  }
+
+  async #stop(): Promise<Reception> {
     const resident = this.#watch.stop();
     this.program.kill("SIGINT");
     const reception = { ...await this.program.end(), code: undefined, resident };
