@@ -58,16 +58,6 @@ const wrongData: Record<string, (peer: HostileSender) => Promise<unknown>> = {
     peer.bundle([0, 4], [ten, latin1("")], { hashes: new Uint8Array(16) }),
   "B8: a bundle with half a hash": (peer) => peer.bundle([0], [ten], { hashes: new Uint8Array(8) }),
   "B8: an extent with no hash": (peer) => peer.extent({ entry: 3, index: 0, hash: new Uint8Array(0) }, whole),
-  "B8: a file that was placed already": async (peer) => {
-    await peer.bundle([0], [ten]);
-    await peer.bundle([0], [ten]);
-  },
-  "B8: a large file that was placed already": async (peer) => {
-    await peer.extent({ entry: 3, index: 0 }, whole);
-    await peer.extent({ entry: 3, index: 1 }, whole);
-    await peer.extent({ entry: 3, index: 2, fileVerified: true }, new Uint8Array(5));
-    await peer.extent({ entry: 3, index: 1 }, whole);
-  },
   "B8: a failure of an entry that was placed already": async (peer) => {
     await peer.bundle([0], [ten]);
     // That it asks for an extent again shows that it is through with the bundle before.

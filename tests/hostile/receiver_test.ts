@@ -226,7 +226,6 @@ Deno.test("C8: two hundred thousand pings and failures of one entry cost no memo
     assert(stderr.split("\n").length < 100, `${stderr.split("\n").length} lines`);
   });
 });
-});
 
 const badHellos: Record<string, Values> = {
   "streams 0": { streams: 0 },
