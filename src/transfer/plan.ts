@@ -87,11 +87,7 @@ export class Plan {
     if (entry !== batch.count) {
       throw new RcopyError("protocol", `batch ${batch.number} has entries without a directory`);
     }
-    for (const number of batch.manifest.closed) {
-      const directory = this.#options.tree.open(number);
-      directory.sealed = true;
-      directory.names = undefined;
-    }
+    for (const number of batch.manifest.closed) this.#options.tree.seal(number);
   }
 
   #planGroup(batch: ReceiveBatch, directory: TargetDirectory, start: number, end: number): void {

@@ -118,6 +118,19 @@ export const messages = {
   }],
   ping: [14, { words: 0, pointers: 0, fields: {} }],
   close: [15, { words: 1, pointers: 1, fields: { code: ["u16", 0], text: ["text", 0] } }],
+  authStart: [16, {
+    words: 1,
+    pointers: 2,
+    fields: { method: ["u16", 0], nonce: ["data", 0], publicKey: ["data", 1] },
+  }],
+  authProof: [18, { words: 0, pointers: 2, fields: { secret: ["data", 0], signature: ["data", 1] } }],
+  laneRequest: [20, { words: 1, pointers: 0, fields: { count: ["u32", 0] } }],
+  laneOffer: [21, {
+    words: 1,
+    pointers: 1,
+    fields: { lane: ["u32", 0], port: ["u16", 4], token: ["data", 0] },
+  }],
+  framesTaken: [22, { words: 2, pointers: 0, fields: { lane: ["u32", 0], frames: ["u64", 8] } }],
 } as const satisfies Record<string, readonly [number, Layout]>;
 
 export type Kind = keyof typeof messages;
