@@ -102,14 +102,19 @@ export class Plan {
     }
     const found = directory.origin === "existing" ? this.#lookUp(batch, directory, start, end) : undefined;
     for (let entry = start; entry < end; entry++) {
-      this.#planEntry(batch, directory, entry, found?.[entry - start]);
+      this.#planEntry(batch, directory, entry, found instanceof RcopyError ? found : found?.[entry - start]);
     }
   }
 
+  /** What is there of a group; one error for all of it if the directory cannot be looked into any more. */
   #lookUp(batch: ReceiveBatch, directory: TargetDirectory, start: number, end: number) {
     const names: EntryName[] = [];
     for (let entry = start; entry < end; entry++) names.push(batch.name(entry));
-    return this.#options.engine.lookup(directory.handle!, names);
+    try {
+      return this.#options.engine.lookup(directory.handle!, names);
+    } catch (thrown) {
+      return asEntryError(thrown);
+    }
   }
 
   #planEntry(
