@@ -7,11 +7,12 @@ import type { DialTransport } from "../net/transport.ts";
 import { FrameSplitter } from "../wire/frame.ts";
 import { tokenBytes } from "../wire/limits.ts";
 import type { Hello } from "../wire/messages.ts";
+import { type DialerProof, greet } from "./authenticate.ts";
 import { Control } from "./control.ts";
 import { DestinationIdentity, isEmptyDirectory, readBootId } from "./destination.ts";
 import type { EventSink, TransferSummary } from "./events.ts";
 import { localHello } from "./greeting.ts";
-import { readAnswer, sendOpening, withinHandshake } from "./opening.ts";
+import { sendJoin, withinHandshake } from "./opening.ts";
 import type { ExistsPolicy } from "./plan.ts";
 import { Receiver } from "./receiver.ts";
 import { errorOfClose } from "./session_tasks.ts";
@@ -20,6 +21,8 @@ export interface FetchOptions {
   engine: Engine;
   addresses: readonly PeerAddress[];
   transport: DialTransport;
+  /** What this end proves itself by; nothing on a plain channel. */
+  proof?: DialerProof | undefined;
   /** Gives the destination, once there is a sender; absent only in a dry run. */
   destination: () => Directory | undefined;
   exists: ExistsPolicy;
@@ -44,7 +47,7 @@ export async function fetchTree(options: FetchOptions): Promise<TransferSummary>
   try {
     destination = options.destination();
     hello = receiverHello(engine, destination, options);
-    answer = await withinHandshake(channel, () => greet(channel, hello));
+    answer = await withinHandshake(channel, () => greetSender(channel, options.proof, hello));
     for (let lane = 0; lane * tokenBytes < answer.laneTokens.length; lane++) {
       lanes.push(await openLane(channel, { answer, lane, transport: options.transport, signal }));
     }
@@ -70,7 +73,7 @@ export async function fetchTree(options: FetchOptions): Promise<TransferSummary>
     emit,
     signal,
   });
-  for (const lane of lanes) receiver.addLane(lane);
+  for (const [number, lane] of lanes.entries()) receiver.addLane(number, lane);
   const summary = await receiver.run();
   emit({ type: "done", summary });
   return summary;
@@ -93,9 +96,12 @@ function receiverHello(
   };
 }
 
-async function greet(channel: TcpChannel, hello: Hello): Promise<Hello> {
-  await sendOpening(channel, hello);
-  const answer = await readAnswer(channel);
+async function greetSender(
+  channel: TcpChannel,
+  proof: DialerProof | undefined,
+  hello: Hello,
+): Promise<Hello> {
+  const answer = await greet(channel, proof, hello);
   if (answer.kind === "close") throw errorOfClose(answer);
   if (answer.role !== "sender") {
     throw new RcopyError("refused", "both ends want to receive; run rcopy send on one of them");
@@ -117,7 +123,7 @@ async function openLane(
   const channel = await dialOne(control.remote, to.transport, to.signal);
   try {
     const token = answer.laneTokens.slice(lane * tokenBytes, (lane + 1) * tokenBytes);
-    await sendOpening(channel, { kind: "join", session: answer.session, lane, token });
+    await sendJoin(channel, { kind: "join", session: answer.session, lane, token });
     return channel;
   } catch (error) {
     channel.close();

@@ -6,7 +6,8 @@ import { asRcopyError } from "../base/errors.ts";
 import { showText } from "../base/show.ts";
 import type { TcpChannel } from "../net/channel.ts";
 import type { PeerListener } from "../net/listen.ts";
-import { type Opening, readOpening, withinHandshake } from "./opening.ts";
+import { type ListenerChecks, type Opening, readOpening } from "./authenticate.ts";
+import { withinHandshake } from "./opening.ts";
 
 /** Connections that have not said a valid hello or join yet: in all, and from one address. */
 const strangersMax = 64;
@@ -15,6 +16,8 @@ const strangersOfOneSourceMax = 32;
 const noteIntervalMs = 5_000;
 
 export interface GateOptions {
+  /** What dialers must prove; nothing on a plain channel. */
+  checks?: ListenerChecks | undefined;
   /** Takes over a connection whose opening was valid; what it throws closes the connection. */
   onOpening: (channel: TcpChannel, opening: Opening) => Promise<void>;
   onNote: (message: string) => void;
@@ -57,7 +60,7 @@ export class Gate {
 
   async #admit(channel: TcpChannel): Promise<void> {
     try {
-      const opening = await withinHandshake(channel, () => readOpening(channel));
+      const opening = await withinHandshake(channel, () => readOpening(channel, this.#options.checks));
       this.#strangers.delete(channel);
       await this.#options.onOpening(channel, opening);
     } catch (thrown) {

@@ -41,8 +41,6 @@ export interface LaneMethods {
   /** A connection that knocked at that port becomes a lane, or is closed. */
   admit: [{ knock: number; role: Role }, void];
   turnAway: [{ knock: number }, void];
-  /** Closes the port. */
-  stopListening: [undefined, void];
   readFiles: [{ turn: Turn; job: ReadJob }, { hashes: Uint8Array; failed: FailedRow[] }];
   readExtent: [{ turn: Turn; file: Lent; offset: number; bytes: number }, Uint8Array];
   write: [{ turn: Turn; head: Uint8Array; payloadBytes: number }, void];

@@ -47,10 +47,15 @@ export class LaneThread {
   static async start(engine: "uring" | "deno"): Promise<LaneThread> {
     let worker: Worker;
     try {
-      worker = new Worker(new URL("./lane_worker.ts", import.meta.url), { type: "module", name: "rcopy lane" });
+      worker = new Worker(new URL("./lane_worker.ts", import.meta.url), {
+        type: "module",
+        name: "rcopy lane",
+      });
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new RcopyError("permission-flag", `cannot start a thread for data connections: ${reason}`, { cause });
+      throw new RcopyError("permission-flag", `cannot start a thread for data connections: ${reason}`, {
+        cause,
+      });
     }
     const thread = new LaneThread(worker);
     try {

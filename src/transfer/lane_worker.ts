@@ -201,10 +201,6 @@ class LaneWorker {
       channel.close();
       answer();
     },
-    stopListening: () => {
-      this.#listener?.[Symbol.dispose]();
-      this.#listener = undefined;
-    },
     readFiles: async (number, { turn, job }) => {
       const files = readsOf(this.#opened, job);
       const hashes = await this.#lane(number).sending.readFiles(turn, files).finish();

@@ -23,8 +23,6 @@ export class LargeSource implements Disposable {
   /** Reads under way, which may be another thread's: the file stays open for them. */
   #readers = 0;
   #isDisposed = false;
-  /** Whether the batch is held, for the file to be opened. */
-  #holdsBatch: boolean;
   #verified = false;
 
   constructor(engine: Engine, codec: Codec, batch: SendBatch, entry: number) {
@@ -34,23 +32,15 @@ export class LargeSource implements Disposable {
     this.size = batch.columns.sizes[entry]!;
     this.extents = Math.ceil(this.size / extentBytes);
     this.#codec = codec;
-    this.#holdsBatch = batch.hold();
-  }
-
-  /** Whether nothing of it is to be sent any more. */
-  get isOver(): boolean {
-    return this.failure !== undefined || this.#isDisposed;
   }
 
   /** The open file. @throws {RcopyError} `vanished`, `changed`, `not-permitted` … */
   file(): SourceFile {
-    if (this.#file) return this.#file;
-    this.#file = this.#engine.openSource(
+    this.#file ??= this.#engine.openSource(
       this.batch.directoryOf(this.entry).handle,
       this.batch.nameOnDisk(this.entry),
       this.batch.columns.identity(this.entry),
     );
-    this.#releaseBatch();
     return this.#file;
   }
 
@@ -68,6 +58,11 @@ export class LargeSource implements Disposable {
         }
       },
     };
+  }
+
+  /** Whether nothing of it needs to be sent any more. */
+  get isSettled(): boolean {
+    return this.#isDisposed;
   }
 
   bytesOf(extent: number): number {
@@ -108,15 +103,9 @@ export class LargeSource implements Disposable {
 
   [Symbol.dispose](): void {
     this.#isDisposed = true;
-    this.#releaseBatch();
     this.#close();
     this.#hash?.[Symbol.dispose]();
     this.#hash = undefined;
-  }
-
-  #releaseBatch(): void {
-    if (this.#holdsBatch) this.batch.release();
-    this.#holdsBatch = false;
   }
 
   #close(): void {

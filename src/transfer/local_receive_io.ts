@@ -13,7 +13,6 @@ interface LocalFrame extends ArrivedFrame {
 }
 
 export class LocalReceiveIo implements ReceiveIo {
-  readonly directoriesMax = Infinity;
   readonly #channel: Channel;
   readonly #engine: Engine;
   readonly #account: StageAccount;

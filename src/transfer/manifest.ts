@@ -43,8 +43,7 @@ export class SendBatch {
   readonly #room: BatchRoom;
   #bytes = baseBytes;
   #linkBytes = 0;
-  /** Until it is settled, and for each job that reads its files. */
-  #holders = 1;
+  #released = false;
 
   constructor(number: number, room: BatchRoom) {
     this.number = number;
@@ -112,17 +111,15 @@ export class SendBatch {
     return this.directoryOf(entry).nameOnDisk ?? this.columns.name(entry);
   }
 
-  /** Keeps the directories open, whatever the receiver settles meanwhile; false if they are closed already. */
-  hold(): boolean {
-    if (this.#holders === 0) return false;
-    this.#holders++;
-    return true;
+  /** Whether the receiver has settled it; what is sent of it again is of no use any more. */
+  get isSettled(): boolean {
+    return this.#released;
   }
 
-  /** Undoes one {@linkcode hold}, or the one that every batch begins with; the last one closes the directories. */
+  /** Lets go of the directories, once no file of the batch needs to be read any more. */
   release(): void {
-    assert(this.#holders > 0, "a batch is released once by each holder");
-    if (--this.#holders > 0) return;
+    if (this.#released) return;
+    this.#released = true;
     for (const { directory } of this.groups) directory.release();
   }
 

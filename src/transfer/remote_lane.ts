@@ -27,7 +27,6 @@ abstract class RemoteIo {
   readonly peer: string;
   bytesRead = 0;
   bytesWritten = 0;
-  readonly directoriesMax = lentDirectoriesMax;
   protected readonly engine: Engine;
   /** Of the session; set when the lane joins it. */
   account: StageAccount | undefined;
@@ -64,6 +63,8 @@ abstract class RemoteIo {
 }
 
 export class RemoteSendIo extends RemoteIo implements SendIo {
+  readonly directoriesMax = lentDirectoriesMax;
+
   readFiles(turn: Turn, files: FileRead[]): Pending<Uint8Array> {
     return started(this.#readFiles(turn, files));
   }

@@ -96,10 +96,8 @@ export class SentTree {
     }
     for (let i = 0; i < batch.count; i++) {
       const kind = batch.columns.kinds[i]!;
-      if (isFailed[i]) {
-        batch.states[i] = SendState.failed; // a lane that has not come to it yet leaves it out
-        this.#fail(batch.large.get(i));
-      } else if (isHeld[i]) this.#hold(batch, i);
+      if (isFailed[i]) this.#fail(batch.large.get(i));
+      else if (isHeld[i]) this.#hold(batch, i);
       else if (batch.states[i] === SendState.unwanted) this.#outcome.skipped++;
       else {
         // A directory or link that is not held has been placed already.

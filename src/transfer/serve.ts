@@ -1,4 +1,5 @@
 /** A sender that listens: one session after the other, or with `keep` many side by side. */
+import { equalInConstantTime } from "../base/constant_time.ts";
 import { asRcopyError, type ErrorCode, RcopyError } from "../base/errors.ts";
 import type { Engine } from "../io/engine.ts";
 import type { TcpChannel } from "../net/channel.ts";
@@ -7,12 +8,12 @@ import { wireCodeOf } from "../wire/codes.ts";
 import { streamsMax, tokenBytes } from "../wire/limits.ts";
 import type { Hello, Join } from "../wire/messages.ts";
 import { FrameSplitter } from "../wire/frame.ts";
+import { answerOpening, type ListenerChecks, type Opening } from "./authenticate.ts";
 import { Control } from "./control.ts";
 import { DestinationIdentity, readBootId } from "./destination.ts";
 import type { EventSink, TransferSummary } from "./events.ts";
 import { Gate } from "./gate.ts";
 import { localHello } from "./greeting.ts";
-import { answerOpening, type Opening } from "./opening.ts";
 import { Sender } from "./sender.ts";
 import { openSources } from "./source_roots.ts";
 
@@ -25,6 +26,8 @@ const lostCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["peer-lost", "time
 export interface ServeOptions {
   engine: Engine;
   listener: PeerListener;
+  /** What receivers must prove; nothing on a plain channel. */
+  checks?: ListenerChecks | undefined;
   paths: readonly string[];
   keep: boolean;
   streams: number;
@@ -58,6 +61,7 @@ export class Server {
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
     const gate = new Gate(listener, {
+      checks: this.#options.checks,
       onOpening: (channel, opening) => this.#onOpening(channel, opening),
       onNote: (message) => emit({ type: "note", level: "info", message }),
     });
@@ -78,10 +82,11 @@ export class Server {
       this.#join(channel, opening.join);
       return;
     }
-    const { hello } = opening;
+    const { hello, greeted } = opening;
     const refusal = this.#whyRefused(hello);
     if (refusal) {
-      await answerOpening(channel, { kind: "close", code: wireCodeOf[refusal.code], text: refusal.message });
+      const { code, message } = refusal;
+      await answerOpening(channel, { kind: "close", code: wireCodeOf[code], text: message }, { greeted });
       throw refusal;
     }
     // The place is taken before anything is awaited, so that two peers cannot both get it.
@@ -97,7 +102,8 @@ export class Server {
       session = { sender: this.#newSender(channel, hello), tokens };
     } catch (thrown) {
       const error = asRcopyError(thrown);
-      await answerOpening(channel, { kind: "close", code: wireCodeOf[error.code], text: error.message });
+      const { code, message } = error;
+      await answerOpening(channel, { kind: "close", code: wireCodeOf[code], text: message }, { greeted });
       this.#ended.reject(error);
       throw error;
     }
@@ -109,7 +115,7 @@ export class Server {
       session: id,
       laneTokens: concatenated([...tokens.values()]),
     };
-    const running = this.#run(key, session, answerOpening(channel, answer), channel);
+    const running = this.#run(key, session, answerOpening(channel, answer, { greeted }), channel);
     this.#running.add(running);
     running.finally(() => this.#running.delete(running));
   }
@@ -152,7 +158,7 @@ export class Server {
       throw new RcopyError("refused", "a data connection did not know its session");
     }
     session.tokens.delete(lane);
-    session.sender.addLane(channel);
+    session.sender.addLane(lane, channel);
   }
 
   async #run(key: string, session: Session, answered: Promise<void>, channel: TcpChannel): Promise<void> {
@@ -191,10 +197,4 @@ function concatenated(parts: readonly Uint8Array[]): Uint8Array {
     at += part.length;
   }
   return whole;
-}
-
-function equalInConstantTime(a: Uint8Array, b: Uint8Array): boolean {
-  let difference = a.length ^ b.length;
-  for (let i = 0; i < a.length; i++) difference |= a[i]! ^ (b[i] ?? 0);
-  return difference === 0;
 }
