@@ -301,6 +301,9 @@ export class Receiver implements LaneHost {
     if (!agrees) {
       throw new RcopyError("protocol", "the end of the manifest counts something else than what came");
     }
+    if (!this.#tree.isSealed) {
+      throw new RcopyError("protocol", "the manifest ended before its directories were closed");
+    }
     this.#announcedEnd = message;
     this.#awaited.onManifestEnd(this.#batches);
     this.#arrived.end();
@@ -341,13 +344,8 @@ export class Receiver implements LaneHost {
   #finishIfDone(): void {
     const isDone = this.#announcedEnd && this.#awaited.planned === this.#batches && this.#received.isSettled;
     if (!isDone || this.#receiptSent || this.#tasks.hasEnded) return;
-    const { root } = this.#tree;
-    if (!root.sealed) {
-      this.#tasks.fail(new RcopyError("protocol", "the manifest ended before its directories were closed"));
-      return;
-    }
     // Called from within the completion of a directory, the root may still be to come.
-    if (!root.completed) return;
+    if (!this.#tree.root.completed) return;
     this.#receiptSent = true;
     this.#tasks.start(() => this.#sendReceipt());
   }
