@@ -73,7 +73,7 @@ export async function fetchTree(options: FetchOptions): Promise<TransferSummary>
     emit,
     signal,
   });
-  for (const lane of lanes) receiver.addLane(lane);
+  for (const [number, lane] of lanes.entries()) receiver.addLane(number, lane);
   const summary = await receiver.run();
   emit({ type: "done", summary });
   return summary;

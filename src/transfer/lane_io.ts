@@ -28,6 +28,8 @@ export interface LaneConnection {
 
 /** The sending side of a data connection. One read and one write of a slice at a time, each slice in its turn. */
 export interface SendIo extends LaneConnection {
+  /** Directories that the files of one bundle may have. */
+  readonly directoriesMax: number;
   /**
    * Starts to read small files, one after the other, into a slice. Sets `error` of those that fail, and closes their gaps.
    * @returns the hashes of the files that did not fail, {@linkcode hashBytes} each, in their order

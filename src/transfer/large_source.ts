@@ -60,6 +60,11 @@ export class LargeSource implements Disposable {
     };
   }
 
+  /** Whether nothing of it needs to be sent any more. */
+  get isSettled(): boolean {
+    return this.#isDisposed;
+  }
+
   bytesOf(extent: number): number {
     return Math.min(extentBytes, this.size - extent * extentBytes);
   }

@@ -7,6 +7,7 @@ import { hashBytes, headRoomBytes, type SendIo, sendSliceBytes, type Turn } from
 import type { StageAccount } from "./stages.ts";
 
 export class LocalSendIo implements SendIo {
+  readonly directoriesMax = Infinity;
   readonly #channel: Channel;
   readonly #engine: Engine;
   readonly #account: StageAccount;

@@ -37,6 +37,8 @@ export interface ReceiveLaneOptions {
   /** A batch once it is planned; `undefined` if it is settled already. Throws `protocol` for one that cannot exist. */
   plannedBatch: (number: number) => ReceiveBatch | undefined | Promise<ReceiveBatch | undefined>;
   askAgain: (batch: number, entry: number, extent: number) => void;
+  /** Another frame of this connection is settled or under way. */
+  onFrame: () => void;
   /** Content bytes verified and written. */
   onPlaced: (bytes: number) => void;
 }
@@ -64,7 +66,7 @@ export class ReceiveLane {
 
   /** Receives until the sender ends the connection between two frames. @throws {RcopyError} `peer-lost`, `protocol`, `no-space` … */
   async run(): Promise<void> {
-    const { io, account } = this.#options;
+    const { io, account, onFrame } = this.#options;
     let writing: Writing | undefined;
     try {
       for (;;) {
@@ -77,6 +79,7 @@ export class ReceiveLane {
         account.book("network", began);
         if (!frame) break;
         writing = await this.#take(frame);
+        onFrame();
       }
     } finally {
       if (writing) await this.#finish(writing);
@@ -109,16 +112,16 @@ export class ReceiveLane {
   // ---- bundles
 
   #takeBundle(message: Bundle, batch: ReceiveBatch | undefined, frame: ArrivedFrame): Writing | undefined {
-    if (!batch) {
-      this.#ignoreLate(message.batch);
-      return undefined;
-    }
+    // Settled: it has come before, over another connection, or it failed.
+    if (!batch) return undefined;
     const { offsets, sizes } = this.#layOut(message, batch, frame.payloadBytes);
     const bundle: Placing = { writes: [], builds: [], entries: [], hashes: message.hashes };
     const kept: number[] = [];
     for (let i = 0; i < offsets.length; i++) {
       const entry = message.entries[i]!;
-      if (batch.states[entry] === EntryState.failed) continue;
+      // What failed, and what comes a second time over another connection, is passed over.
+      if (batch.states[entry] !== EntryState.wanted) continue;
+      batch.states[entry] = EntryState.placing;
       kept.push(i);
       const built = this.#options.placement.buildPlace(batch.directoryOf(entry), batch.name(entry));
       bundle.builds.push(built);
@@ -153,7 +156,7 @@ export class ReceiveLane {
       if (batch.manifest.kinds[entry] !== EntryKind.file || size > extentBytes) {
         throw unexpected(batch.number, entry, "which is no small file");
       }
-      if (state !== EntryState.wanted && state !== EntryState.failed) {
+      if (state === EntryState.announced || state === EntryState.skipped) {
         throw unexpected(batch.number, entry, "which is not wanted");
       }
       offsets.push(offset);
@@ -176,6 +179,7 @@ export class ReceiveLane {
       return;
     }
     resends.set(key, times);
+    batch.states[entry] = EntryState.wanted;
     askAgain(batch.number, entry, 0);
   }
 
@@ -184,10 +188,10 @@ export class ReceiveLane {
     for (const [i, write] of done.writes.entries()) {
       const entry = done.entries[i]!;
       if (!sound[i]) {
-        if (batch.states[entry] !== EntryState.failed) this.#corruptSmall(batch, entry);
+        if (batch.states[entry] === EntryState.placing) this.#corruptSmall(batch, entry);
         continue;
       }
-      // The sender may have given the entry up while it was being written.
+      // Its directory may have failed while it was being written.
       const isFailed = batch.states[entry] === EntryState.failed;
       if (isFailed && write.error === undefined) placement.discard(done.builds[i]!);
       if (isFailed) continue;
@@ -207,17 +211,18 @@ export class ReceiveLane {
 
   /** The first extent of a large file: its file is created. `undefined` if it failed, now or before. */
   #newLarge(message: Extent, batch: ReceiveBatch | undefined): LargeTarget | undefined {
-    if (!batch) {
-      this.#ignoreLate(message.batch);
-      return undefined;
-    }
+    // Settled: it has come before, over another connection, or it failed.
+    if (!batch) return undefined;
     const { entry } = message;
     if (entry >= batch.count) throw unexpected(batch.number, entry, "which it does not have");
     if (batch.manifest.kinds[entry] !== EntryKind.file || batch.size(entry) <= extentBytes) {
       throw unexpected(batch.number, entry, "which is no large file");
     }
-    if (batch.states[entry] === EntryState.failed) return undefined;
-    if (batch.states[entry] !== EntryState.wanted) {
+    const state = batch.states[entry];
+    if (state !== EntryState.wanted && state !== EntryState.announced && state !== EntryState.skipped) {
+      return undefined;
+    }
+    if (state !== EntryState.wanted) {
       throw unexpected(batch.number, entry, "which is not wanted");
     }
     const { engine, sessionCodec: codec, placement, received, large } = this.#options;
@@ -281,12 +286,6 @@ export class ReceiveLane {
       this.#options.large.delete(entryKey(target.held.batch, target.held.entry));
       this.#options.received.failHeld(target.held, error);
     });
-  }
-
-  /** Data of a settled batch can only be the rest of a file that failed. */
-  #ignoreLate(batch: number): void {
-    if (this.#options.received.mayComeLate(batch)) return;
-    throw new RcopyError("protocol", `the peer sent data of batch ${batch}, which is settled`);
   }
 }
 

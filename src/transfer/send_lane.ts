@@ -12,10 +12,14 @@ import { extentBytes } from "../wire/limits.ts";
 import type { Bundle, Extent } from "../wire/messages.ts";
 import type { EntryHasher } from "./entry_hash.ts";
 import { hashBytes, type SendIo, type Turn } from "./lane_io.ts";
+import { FramesOnTheWay } from "./frames_on_the_way.ts";
 import { type SendBatch, SendState } from "./manifest.ts";
 import type { PathPrefixes } from "./paths.ts";
 import type { BundleJob, ExtentJob, SendJob, SendPlan } from "./send_plan.ts";
 import type { StageAccount } from "./stages.ts";
+
+/** A frame that the receiver has not taken for so long is sent again, by another lane that has nothing better to do. */
+export const standingMs = 1_000;
 
 /** What a lane works with and whom it tells. */
 export interface SendLaneOptions {
@@ -27,6 +31,8 @@ export interface SendLaneOptions {
   account: StageAccount;
   /** A file that could not be read as the scan saw it. */
   onFailed: (batch: SendBatch, entry: number, error: RcopyError) => void;
+  /** Whether there are other lanes. */
+  mayRest: () => boolean;
   /** Content bytes given to the connection. */
   onSent: (bytes: number) => void;
 }
@@ -44,6 +50,7 @@ interface Frame {
 }
 
 export class SendLane {
+  readonly onTheWay = new FramesOnTheWay();
   readonly #options: SendLaneOptions;
   /** The last write from each slice. */
   readonly #writes: [Promise<void>, Promise<void>] = [Promise.resolve(), Promise.resolve()];
@@ -52,11 +59,25 @@ export class SendLane {
     this.#options = options;
   }
 
-  /** Sends until the plan has ended. @throws {RcopyError} `peer-lost` */
+  /**
+   * Sends until the plan has ended. Where the connection breaks, what may not have arrived goes back to the plan.
+   * @throws {RcopyError} `peer-lost`
+   */
   async run(): Promise<void> {
-    const { plan, account } = this.#options;
+    try {
+      await this.#run();
+    } catch (error) {
+      this.#options.plan.handBack(this.onTheWay.handBack(0));
+      throw error;
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { plan, account, io, mayRest } = this.#options;
     for (let turn: Turn = 0;;) {
-      const job = plan.next();
+      // What stands still here is sent by others, and must not come back.
+      while (mayRest() && this.onTheWay.standsStill(standingMs)) await this.onTheWay.moved();
+      const job = plan.next(io.directoriesMax);
       if (!job) {
         for (const slice of [0, 1] as const) await this.#sliceFree(slice);
         const began = performance.now();
@@ -65,10 +86,17 @@ export class SendLane {
         if (!more) return;
         continue;
       }
-      await this.#sliceFree(turn);
+      try {
+        await this.#sliceFree(turn);
+        await this.onTheWay.room();
+      } catch (error) {
+        plan.handBack([job]);
+        throw error;
+      }
       const reading = this.#start(job, turn);
       const frame = reading && await this.#complete(reading);
       if (!frame) continue;
+      this.onTheWay.push(job);
       this.#write(turn, frame);
       turn = turn === 0 ? 1 : 0;
     }
@@ -94,11 +122,12 @@ export class SendLane {
   #start(job: SendJob, turn: Turn): Reading | undefined {
     const { io, onFailed } = this.#options;
     if (job.of === "bundle") {
+      if (job.batch.isSettled) return undefined;
       const reads = this.#readsOf(job);
       return { job, pending: io.readFiles(turn, reads), reads };
     }
     const { source, index } = job;
-    if (source.failure) return undefined;
+    if (source.failure || source.isSettled) return undefined;
     try {
       const bytes = source.bytesOf(index);
       const pending = source.reading((file) => io.readExtent(turn, file, index * extentBytes, bytes));
@@ -133,6 +162,8 @@ export class SendLane {
   }
 
   #bundle(job: BundleJob, reads: FileRead[], hashes: Uint8Array): Frame | undefined {
+    // What is sent again may have been settled meanwhile, its directories closed.
+    if (job.batch.isSettled) return undefined;
     this.#dropFailed(job, reads);
     const { batch, entries } = job;
     if (entries.length === 0) return undefined;
@@ -181,7 +212,7 @@ export class SendLane {
   /** @throws {RcopyError} `changed` when the file is found to be another at its end */
   #extent(job: ExtentJob, hash: Uint8Array): Frame | undefined {
     const { source, index } = job;
-    if (source.failure) return undefined;
+    if (source.failure || source.isSettled) return undefined;
     source.addHash(index, hash);
     const fileVerified = source.verified();
     const { batch, entry } = source;

@@ -12,7 +12,16 @@ import { Codec } from "../codec/codec.ts";
 import type { Engine } from "../io/engine.ts";
 import type { Channel } from "../net/channel.ts";
 import { errorCodeOf, wireCodeOf } from "../wire/codes.ts";
-import type { Failure, Hello, Message, Receipt, Resend, Wants } from "../wire/messages.ts";
+import type {
+  Failure,
+  Hello,
+  LaneOffer,
+  LaneRequest,
+  Message,
+  Receipt,
+  Resend,
+  Wants,
+} from "../wire/messages.ts";
 import { creditBytesMax, resendsMax } from "../wire/limits.ts";
 import type { Control } from "./control.ts";
 import { EntryHasher } from "./entry_hash.ts";
@@ -23,8 +32,10 @@ import { oneEntryBytesMax, SendBatch, SendState } from "./manifest.ts";
 import { Outcome } from "./outcome.ts";
 import { PathPrefixes } from "./paths.ts";
 import { Scan } from "./scan.ts";
-import { SendLane } from "./send_lane.ts";
-import type { LaneConnection, SendIo } from "./lane_io.ts";
+import { SendLane, standingMs } from "./send_lane.ts";
+import { fileWork, type LaneHost, type LaneSupply, type SessionLoad } from "./lane_host.ts";
+import type { SendIo } from "./lane_io.ts";
+import { type RemoteReceiveIo, RemoteSendIo } from "./remote_lane.ts";
 import { LocalSendIo } from "./local_send_io.ts";
 import { SendPlan } from "./send_plan.ts";
 import { SentTree } from "./sent_tree.ts";
@@ -51,7 +62,10 @@ export interface SenderOptions {
   isDestination: (device: number, inode: bigint) => boolean;
 }
 
-export class Sender {
+export class Sender implements LaneHost {
+  readonly role = "sender";
+  /** Who brings it data connections beside those that it gets at first. */
+  supply: LaneSupply | undefined;
   readonly #options: SenderOptions;
   readonly #control: Control;
   /** For entry hashes and the hashes of large files; each lane has one of its own. */
@@ -63,7 +77,7 @@ export class Sender {
   readonly #plan: SendPlan;
   readonly #account = new StageAccount();
   readonly #tasks: SessionTasks;
-  readonly #lanes: LaneConnection[] = [];
+  readonly #lanes = new Map<number, SendLane>();
   #state: SessionState = "open";
   #credit: number;
   #creditGrew: (() => void) | undefined;
@@ -82,17 +96,23 @@ export class Sender {
     this.#tree = new SentTree(this.#outcome);
     this.#hasher = new EntryHasher(this.#codec);
     this.#plan = new SendPlan(options.engine, this.#codec);
-    this.#tasks = new SessionTasks(options.control, this.#lanes, options.signal);
+    this.#tasks = new SessionTasks(options.control, options.signal);
+    this.#tasks.onLaneLost = (error) => this.#onLaneLost(error);
   }
 
   /** A data connection of this session; it is used from now on, and closed with the session. */
-  addLane(channel: Channel): void {
-    this.addLaneIo(new LocalSendIo(channel, this.#options.engine, this.#account));
+  addLane(number: number, channel: Channel): void {
+    this.#addLaneIo(number, new LocalSendIo(channel, this.#options.engine, this.#account));
   }
 
-  /** The same, whatever moves its bytes. */
-  addLaneIo(io: SendIo): void {
-    this.#lanes.push(io);
+  /** The same, moved by a Worker. */
+  addRemoteLane(number: number, io: RemoteSendIo | RemoteReceiveIo): void {
+    assert(io instanceof RemoteSendIo, "a sender's lane sends");
+    io.account = this.#account;
+    this.#addLaneIo(number, io);
+  }
+
+  #addLaneIo(number: number, io: SendIo): void {
     const { engine } = this.#options;
     const lane = new SendLane({
       io,
@@ -102,9 +122,40 @@ export class Sender {
       prefixes: this.#prefixes,
       account: this.#account,
       onFailed: (batch, entry, error) => this.#entryFailed(batch, entry, error),
+      mayRest: () => this.#tasks.lanesAlive > 1,
       onSent: (bytes) => this.#bytesSent += bytes,
     });
-    this.#tasks.startLane(() => lane.run());
+    this.#lanes.set(number, lane);
+    this.#tasks.startLane(io, () => lane.run().finally(() => this.#lanes.delete(number)));
+  }
+
+  get load(): SessionLoad {
+    const { settled } = this.#outcome;
+    return {
+      workDone: this.#bytesSent + settled * fileWork,
+      workLeft: this.#bytesWanted - this.#bytesSent + Math.max(0, this.#entries - settled) * fileWork,
+      growing: this.#state === "open",
+      ...this.#account.load,
+      lanes: this.#tasks.lanesAlive,
+      hasEnded: this.#tasks.hasEnded,
+    };
+  }
+
+  send(message: LaneRequest | LaneOffer): void {
+    if (!this.#tasks.hasEnded) this.#control.send(message);
+  }
+
+  #onLaneLost(error: RcopyError): void {
+    const message = `${error.message}; its content goes over the ${this.#tasks.lanesAlive} others`;
+    this.#options.emit({ type: "note", level: "info", message });
+  }
+
+  /** Once nothing else is left to send, what stands still on one connection is sent over another as well. */
+  #handBackWhatStands(): void {
+    if (!this.#plan.isIdle || this.#plan.waiting === 0 || this.#tasks.lanesAlive < 2) return;
+    for (const { onTheWay } of this.#lanes.values()) {
+      if (onTheWay.standsStill(standingMs)) this.#plan.handBack(onTheWay.handBack(standingMs));
+    }
   }
 
   /** Runs the session to its end. @throws {RcopyError} whatever ended it without an agreed receipt */
@@ -112,9 +163,13 @@ export class Sender {
     const { options, control } = { options: this.#options, control: this.#control };
     const heartbeat = new Heartbeat({
       timeoutMs: Math.min(options.timeoutMs, options.peer.timeoutMs),
-      bytesReceived: () => this.#lanes.reduce((sum, lane) => sum + lane.bytesRead, control.channel.bytesRead),
+      bytesReceived: () =>
+        this.#tasks.lanes.reduce((sum, lane) => sum + lane.bytesRead, control.channel.bytesRead),
       ping: () => control.send({ kind: "ping" }),
-      onTick: () => options.emit({ type: "progress", progress: this.#progress() }),
+      onTick: () => {
+        this.#handBackWhatStands();
+        options.emit({ type: "progress", progress: this.#progress() });
+      },
       onTimeout: (error) => this.#tasks.fail(error),
     });
     this.#tasks.start(() =>
@@ -123,7 +178,9 @@ export class Sender {
     this.#tasks.start(() => this.#scan());
     const end = await this.#tasks.ended();
     heartbeat[Symbol.dispose]();
+    this.supply?.end();
     this.#plan.end();
+    for (const lane of this.#lanes.values()) lane.onTheWay.end();
     this.#creditGrew?.();
     await this.#tasks.close(end);
     this.#tree.release();
@@ -224,7 +281,8 @@ export class Sender {
 
   /** An entry of the manifest that cannot be read as it was listed. */
   #entryFailed(batch: SendBatch, entry: number, error: RcopyError): void {
-    batch.states[entry] = SendState.failed;
+    // What was sent before may have arrived: then the receiver places it, and knows better than a second reading.
+    if (batch.states[entry] !== SendState.sent) batch.states[entry] = SendState.failed;
     this.#outcome.report(
       this.#prefixes.show(batch.directoryOf(entry), batch.columns.name(entry)),
       error.code,
@@ -262,6 +320,16 @@ export class Sender {
         return true;
       case "resend":
         this.#onResend(message);
+        return true;
+      case "laneRequest":
+      case "laneOffer":
+        if (!this.supply) {
+          throw new RcopyError("protocol", `the peer sent ${message.kind}, which nobody asked for`);
+        }
+        this.supply.onMessage(message);
+        return true;
+      case "framesTaken":
+        this.#lanes.get(message.lane)?.onTheWay.onTaken(message.frames);
         return true;
       case "batchSettled":
         this.#tree.settle(message);
@@ -329,7 +397,7 @@ export class Sender {
   #summary(): TransferSummary {
     return this.#outcome.summary(
       "sender",
-      [this.#control.channel, ...this.#lanes],
+      [this.#control.channel, ...this.#tasks.lanes],
       this.#tree.hash.toString(),
     );
   }

@@ -158,7 +158,7 @@ export class Server {
       throw new RcopyError("refused", "a data connection did not know its session");
     }
     session.tokens.delete(lane);
-    session.sender.addLane(channel);
+    session.sender.addLane(lane, channel);
   }
 
   async #run(key: string, session: Session, answered: Promise<void>, channel: TcpChannel): Promise<void> {

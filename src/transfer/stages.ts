@@ -20,12 +20,16 @@ export type StageTimes = Record<Stage, number>;
 /** Adds up the time of each stage; a handful of clock readings per frame, none per file. */
 export class StageAccount {
   readonly total: StageTimes = { scan: 0, read: 0, hash: 0, network: 0, place: 0, peer: 0 };
+  #busyMs = 0;
+  #waitingMs = 0;
   #before: StageTimes = { ...this.total };
 
   /** Books the time since `since` (from `performance.now()`) and returns the present time. */
   book(stage: Stage, since: number): number {
     const now = performance.now();
     this.total[stage] += now - since;
+    if (stage === "network" || stage === "peer") this.#waitingMs += now - since;
+    else this.#busyMs += now - since;
     return now;
   }
 
@@ -43,9 +47,21 @@ export class StageAccount {
     });
   }
 
+  /** All that has been booked since the last take, which is then forgotten. */
+  take(): StageTimes {
+    const taken = { ...this.total };
+    for (const stage of Object.keys(taken) as Stage[]) this.total[stage] = 0;
+    return taken;
+  }
+
   /** Adds what another thread has booked. */
-  add(times: Partial<StageTimes>): void {
-    for (const stage of Object.keys(times) as Stage[]) this.total[stage] += times[stage] ?? 0;
+  add(times: StageTimes): void {
+    for (const stage of Object.keys(times) as Stage[]) this.total[stage] += times[stage];
+  }
+
+  /** How long this thread has worked, and its lanes have waited: sums over the lanes. */
+  get load(): { busyMs: number; waitingMs: number } {
+    return { busyMs: this.#busyMs, waitingMs: this.#waitingMs };
   }
 
   /** All stages in a line, for logs. */

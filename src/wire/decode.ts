@@ -52,12 +52,10 @@ function decodeRoot(kind: FrameKind, capnp: CapnpMessage): Message {
       return decodeHello(capnp.getRoot(schema.Hello));
     case FrameKind.join: {
       const root = capnp.getRoot(schema.Join);
-      const lane = root.lane;
-      if (lane >= limits.streamsMax) throw outOfRange("lane", lane);
       return {
         kind: "join",
         session: exactly(root.session, tokenBytes),
-        lane,
+        lane: laneNumber(root.lane),
         token: exactly(root.token, tokenBytes),
       };
     }
@@ -118,6 +116,24 @@ function decodeRoot(kind: FrameKind, capnp: CapnpMessage): Message {
     case FrameKind.close: {
       const root = capnp.getRoot(schema.Close);
       return { kind: "close", code: root.code, text: cappedText(root.text) };
+    }
+    case FrameKind.laneRequest: {
+      const lanes = capnp.getRoot(schema.LaneRequest).count;
+      if (lanes < 1 || lanes > limits.streamsMax) throw outOfRange("the number of data connections", lanes);
+      return { kind: "laneRequest", count: lanes };
+    }
+    case FrameKind.laneOffer: {
+      const root = capnp.getRoot(schema.LaneOffer);
+      return {
+        kind: "laneOffer",
+        lane: laneNumber(root.lane),
+        port: root.port,
+        token: exactly(root.token, limits.tokenBytes),
+      };
+    }
+    case FrameKind.framesTaken: {
+      const root = capnp.getRoot(schema.FramesTaken);
+      return { kind: "framesTaken", lane: laneNumber(root.lane), frames: count(root.frames) };
     }
     case FrameKind.authStart:
       return decodeAuthStart(capnp.getRoot(schema.AuthStart));
@@ -258,6 +274,11 @@ function count(value: bigint): number {
 function entryNumber(entry: number): number {
   if (entry >= batchEntriesMax) throw outOfRange("an entry number", entry);
   return entry;
+}
+
+function laneNumber(lane: number): number {
+  if (lane >= limits.lanesMax) throw outOfRange("lane", lane);
+  return lane;
 }
 
 function ascendingEntries(entries: Uint32Array): Uint32Array {

@@ -82,6 +82,19 @@ function fill(capnp: CapnpMessage, message: Message): void {
       return;
     case "close":
       return assign(capnp.initRoot(schema.Close), { code: message.code, text: clipped(message.text) });
+    case "laneRequest":
+      return assign(capnp.initRoot(schema.LaneRequest), { count: message.count });
+    case "laneOffer": {
+      const root = capnp.initRoot(schema.LaneOffer);
+      assign(root, { lane: message.lane, port: message.port });
+      writeColumn(root._initToken(message.token.length), message.token);
+      return;
+    }
+    case "framesTaken":
+      return assign(capnp.initRoot(schema.FramesTaken), {
+        lane: message.lane,
+        frames: BigInt(message.frames),
+      });
     case "authStart": {
       const root = capnp.initRoot(schema.AuthStart);
       root.method = message.method === "ssh" ? schema.AuthMethod.SSH : schema.AuthMethod.TICKET;

@@ -33,6 +33,8 @@ export const creditBytesMin = 16 * 1024;
 export const creditBytesMax = 64 * 1024 * 1024;
 /** Most data connections of a session. */
 export const streamsMax = 32;
+/** Data connections that a session may open in all, those that were lost among them: lane numbers are below this. */
+export const lanesMax = 1024;
 /** Bytes of a session number and of a lane's token. */
 export const tokenBytes = 16;
 /** Bytes of the nonces of an authentication by signature. */

@@ -20,6 +20,9 @@ export const FrameKind = {
   authStart: 16,
   authChallenge: 17,
   authProof: 18,
+  laneRequest: 20,
+  laneOffer: 21,
+  framesTaken: 22,
 } as const;
 export type FrameKind = typeof FrameKind[keyof typeof FrameKind];
 
@@ -223,6 +226,31 @@ export interface AuthProof {
   signature: Uint8Array;
 }
 
+/** More data connections are wanted; dialer to listener. */
+export interface LaneRequest {
+  kind: "laneRequest";
+  /** 1 to `streamsMax`. */
+  count: number;
+}
+
+/** A data connection that the dialer may open; listener to dialer, at most one for each that was asked for. */
+export interface LaneOffer {
+  kind: "laneOffer";
+  lane: number;
+  /** Where: a port of the listener's own machine, or 0 for the port of control, which takes this lane in any case. */
+  port: number;
+  /** `tokenBytes`. */
+  token: Uint8Array;
+}
+
+/** How many frames of a data connection have been read and are settled or under way; receiver to sender. */
+export interface FramesTaken {
+  kind: "framesTaken";
+  lane: number;
+  /** Since the connection was opened; never smaller than before. */
+  frames: number;
+}
+
 export type Message =
   | Hello
   | Join
@@ -241,4 +269,7 @@ export type Message =
   | Close
   | AuthStart
   | AuthChallenge
-  | AuthProof;
+  | AuthProof
+  | LaneRequest
+  | LaneOffer
+  | FramesTaken;

@@ -146,3 +146,18 @@ struct AuthProof {
   secret @0 :Data;
   signature @1 :Data;
 }
+
+struct LaneRequest {
+  count @0 :UInt32;
+}
+
+struct LaneOffer {
+  lane @0 :UInt32;
+  port @1 :UInt16;
+  token @2 :Data;
+}
+
+struct FramesTaken {
+  lane @0 :UInt32;
+  frames @1 :UInt64;
+}

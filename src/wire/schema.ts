@@ -1057,3 +1057,75 @@ export class AuthProof extends $.Struct {
     }
     override toString(): string { return "AuthProof_" + super.toString(); }
 }
+export class LaneRequest extends $.Struct {
+    static override readonly _capnp = {
+        displayName: "LaneRequest",
+        id: "f55c37051c42d08f",
+        size: new $.ObjectSize(8, 0),
+    };
+    get count(): number {
+        return $.utils.getUint32(0, this);
+    }
+    set count(value: number) {
+        $.utils.setUint32(0, value, this);
+    }
+    override toString(): string { return "LaneRequest_" + super.toString(); }
+}
+export class LaneOffer extends $.Struct {
+    static override readonly _capnp = {
+        displayName: "LaneOffer",
+        id: "be2250498e0c3aae",
+        size: new $.ObjectSize(8, 1),
+    };
+    get lane(): number {
+        return $.utils.getUint32(0, this);
+    }
+    set lane(value: number) {
+        $.utils.setUint32(0, value, this);
+    }
+    get port(): number {
+        return $.utils.getUint16(4, this);
+    }
+    set port(value: number) {
+        $.utils.setUint16(4, value, this);
+    }
+    _adoptToken(value: $.Orphan<$.Data>): void {
+        $.utils.adopt(value, $.utils.getPointer(0, this));
+    }
+    _disownToken(): $.Orphan<$.Data> {
+        return $.utils.disown(this.token);
+    }
+    get token(): $.Data {
+        return $.utils.getData(0, this);
+    }
+    _hasToken(): boolean {
+        return !$.utils.isNull($.utils.getPointer(0, this));
+    }
+    _initToken(length: number): $.Data {
+        return $.utils.initData(0, length, this);
+    }
+    set token(value: $.Data) {
+        $.utils.copyFrom(value, $.utils.getPointer(0, this));
+    }
+    override toString(): string { return "LaneOffer_" + super.toString(); }
+}
+export class FramesTaken extends $.Struct {
+    static override readonly _capnp = {
+        displayName: "FramesTaken",
+        id: "df9a7492df91c824",
+        size: new $.ObjectSize(16, 0),
+    };
+    get lane(): number {
+        return $.utils.getUint32(0, this);
+    }
+    set lane(value: number) {
+        $.utils.setUint32(0, value, this);
+    }
+    get frames(): bigint {
+        return $.utils.getUint64(8, this);
+    }
+    set frames(value: bigint) {
+        $.utils.setUint64(8, value, this);
+    }
+    override toString(): string { return "FramesTaken_" + super.toString(); }
+}

@@ -111,9 +111,20 @@ export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
   fc.record({
     kind: fc.constant("join" as const),
     session: hash,
-    lane: fc.nat(limits.streamsMax - 1),
+    lane: fc.nat(limits.lanesMax - 1),
     token: hash,
   }),
+  fc.record({
+    kind: fc.constant("laneRequest" as const),
+    count: fc.integer({ min: 1, max: limits.streamsMax }),
+  }),
+  fc.record({
+    kind: fc.constant("laneOffer" as const),
+    lane: fc.nat(limits.lanesMax - 1),
+    port: u16,
+    token: hash,
+  }),
+  fc.record({ kind: fc.constant("framesTaken" as const), lane: fc.nat(limits.lanesMax - 1), frames: count }),
   manifest,
   fc.record({
     kind: fc.constant("manifestEnd" as const),

@@ -77,10 +77,10 @@ export async function runSessionPair(options: SessionPairOptions): Promise<Sessi
     emit: options.onReceiverEvent ?? (() => {}),
     signal: options.receiverSignal ?? new AbortController().signal,
   });
-  for (const lane of lanes) {
+  for (const [number, lane] of lanes.entries()) {
     const [senderLane, receiverLane] = memoryChannels(lane);
-    sender.addLane(senderLane);
-    receiver.addLane(receiverLane);
+    sender.addLane(number, senderLane);
+    receiver.addLane(number, receiverLane);
   }
   const [sent, received] = await Promise.allSettled([sender.run(), receiver.run()]);
   receiverEngine.closeDirectory(destination);
