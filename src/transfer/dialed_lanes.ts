@@ -7,7 +7,7 @@ import type { Join, LaneOffer, LaneRequest } from "../wire/messages.ts";
 import { LaneGrowth } from "./lane_growth.ts";
 import type { LaneHost, LaneSupply } from "./lane_host.ts";
 import type { LaneWorkers } from "./lane_workers.ts";
-import { sendOpening } from "./opening.ts";
+import { sendJoin } from "./opening.ts";
 
 /** Between two looks at the session. */
 const lookMs = 50;
@@ -128,7 +128,7 @@ export class DialedLanes implements LaneSupply {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(dialMs)]);
     const channel = await dialOne(address, transport, limit);
     try {
-      await sendOpening(channel, join);
+      await sendJoin(channel, join);
       return channel;
     } catch (error) {
       channel.close();
