@@ -25,6 +25,12 @@ const insecure: Option = {
   kind: { of: "switch" },
   brief: "Plain TCP without authentication or encryption; both ends must say so",
 };
+const auth: Option = {
+  name: "auth",
+  kind: { of: "choice", values: ["auto", "ticket"] },
+  brief: "How the two ends prove themselves",
+  byDefault: "auto",
+};
 const io: Option = {
   name: "io",
   kind: { of: "choice", values: ["auto", "uring", "deno"] },
@@ -60,7 +66,7 @@ const logLevel: Option = {
   brief: "How much to say on standard error",
   byDefault: "info",
 };
-const common = [insecure, streams, io, timeout, json, quiet, logLevel];
+const common = [auth, insecure, streams, io, timeout, json, quiet, logLevel];
 
 /** Options of `rcopy send`, in the order of its help. */
 export const sendOptions: readonly Option[] = [
@@ -79,6 +85,11 @@ export const sendOptions: readonly Option[] = [
     byDefault: "all, IPv6 and IPv4",
   },
   {
+    name: "advertise",
+    kind: { of: "value", takes: "HOST[:PORT]", parse: parseAdvertised, repeatable: true },
+    brief: "An address to put first: a public name, a forwarded port",
+  },
+  {
     name: "keep",
     kind: { of: "switch" },
     brief: "Go on serving after a receiver has finished, many at once",
@@ -92,7 +103,7 @@ export const receiveOptions: readonly Option[] = [
     name: "address",
     letter: "a",
     kind: { of: "value", takes: "HOST:PORT", parse: parseAddress, repeatable: true },
-    brief: "Where the sender listens: name, IPv4 or [IPv6]; the first that answers serves",
+    brief: "Where the sender listens: name, IPv4 or [IPv6]; tried before the ticket's addresses",
   },
   {
     name: "exists",
@@ -124,7 +135,7 @@ export const commands = {
   receive: {
     brief: "Fetch what a sender serves",
     options: receiveOptions,
-    usage: "[options] -a HOST:PORT [DEST]",
+    usage: "[options] TICKET [DEST]",
   },
   doctor: {
     brief: "What this machine can do and what limits it; for a command line, its permission flags",
@@ -164,6 +175,13 @@ function parseBind(text: string): string {
   const bare = /^\[(.*)\]$/.exec(text)?.[1] ?? text;
   if (bare === "") throw new RcopyError("usage", "an address to listen on is needed, as in 192.0.2.7 or ::1");
   return bare;
+}
+
+/** HOST, HOST:PORT, [IPv6], [IPv6]:PORT, and an IPv6 address alone. @throws {RcopyError} `usage` */
+function parseAdvertised(text: string): { host: string; port?: number } {
+  const bare = /^\[([0-9A-Fa-f:.]+)\]$/.exec(text)?.[1] ??
+    /^([\w.-]+|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$/.exec(text)?.[1];
+  return bare === undefined ? parseAddress(text) : { host: bare };
 }
 
 /** HOST:PORT, [IPv6]:PORT. @throws {RcopyError} `usage` */
