@@ -36,6 +36,7 @@ import { chooseEngine } from "./io/choose_engine.ts";
 import { reachableAddresses } from "./net/addresses.ts";
 import type { PeerAddress } from "./net/dial.ts";
 import { listenForPeers, type PeerListener } from "./net/listen.ts";
+import { requireTightPin } from "./net/pin_guard.ts";
 import { type DialTransport, plainTransport } from "./net/transport.ts";
 import type { DialerProof } from "./transfer/authenticate.ts";
 import { openDestination } from "./transfer/destination.ts";
@@ -216,8 +217,9 @@ export async function receive(
 /** Whom to dial, how, and with what proof. */
 async function senderOf(
   named: readonly PeerAddress[],
-  { ticket, insecure }: ReceiveOptions,
+  options: ReceiveOptions,
 ): Promise<{ addresses: readonly PeerAddress[]; transport: DialTransport; proof?: DialerProof }> {
+  const { ticket, insecure } = options;
   if (ticket !== undefined && insecure) {
     throw new RcopyError("usage", "a ticket opens a secure channel; leave out --insecure, or the ticket");
   }
@@ -235,6 +237,10 @@ async function senderOf(
   if (all.length === 0) {
     const where = ticket === undefined ? "there is no sender to fetch from" : "the ticket names no address";
     throw new RcopyError("usage", `${where}; name the sender's with -a HOST:PORT`);
+  }
+  if (transport?.kind === "tls") {
+    const { onEvent } = options;
+    await requireTightPin(transport, (message) => onEvent?.({ type: "note", level: "info", message }));
   }
   return proof
     ? { addresses: all, transport: transport!, proof }

@@ -4,6 +4,9 @@ const projectRoot = new URL("../../", import.meta.url).pathname;
 /** Nothing that a test waits for takes this long; reaching it is a failure. */
 const deadlineMs = 90_000;
 
+/** A machine may tell Deno to trust further certificates, with which no receiver relies on a ticket. */
+export const withoutExtraTrust = { NODE_EXTRA_CA_CERTS: "" };
+
 /** How to start the program. */
 export interface RcopyOptions {
   /** Flags of `deno run`; everything by default. */
@@ -44,7 +47,7 @@ export class RcopyProcess implements AsyncDisposable {
     this.#shown = `rcopy ${args.join(" ")}`;
     this.#child = new Deno.Command(program!, {
       args: rest,
-      env: { NO_COLOR: "1", ...options.env },
+      env: { NO_COLOR: "1", ...withoutExtraTrust, ...options.env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       stdin: options.stdin === undefined ? "null" : "piped",
       stdout: "piped",
