@@ -40,22 +40,34 @@ export class Gate {
     for (;;) {
       const channel = await this.#listener.accept();
       if (!channel) break;
-      if (this.#isFull(channel.source)) {
-        channel.close();
-        this.#note(`closed a connection from ${channel.peer}: too many that have not said who they are`);
-        continue;
-      }
+      this.#makeRoom(channel.source);
       this.#strangers.set(channel, channel.source);
       void this.#admit(channel);
     }
     for (const channel of this.#strangers.keys()) channel.close();
   }
 
-  #isFull(source: string): boolean {
-    if (this.#strangers.size >= strangersMax) return true;
-    let same = 0;
-    for (const other of this.#strangers.values()) if (other === source) same++;
-    return same >= strangersOfOneSourceMax;
+  /**
+   * Closes a stranger where a newcomer would be one too many: the oldest of the newcomer's address, or of the address
+   * that has the most. So whoever floods the door pushes out itself, and who speaks at once gets in.
+   */
+  #makeRoom(newcomer: string): void {
+    const counts = new Map<string, number>();
+    for (const source of this.#strangers.values()) counts.set(source, (counts.get(source) ?? 0) + 1);
+    let crowd: string | undefined;
+    if ((counts.get(newcomer) ?? 0) >= strangersOfOneSourceMax) crowd = newcomer;
+    else if (this.#strangers.size >= strangersMax) {
+      for (const [source, count] of counts) {
+        if (crowd === undefined || count > counts.get(crowd)!) crowd = source;
+      }
+    }
+    if (crowd === undefined) return;
+    for (const [channel, source] of this.#strangers) {
+      if (source !== crowd) continue;
+      this.#strangers.delete(channel);
+      channel.close();
+      return;
+    }
   }
 
   async #admit(channel: TcpChannel): Promise<void> {
