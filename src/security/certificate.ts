@@ -95,16 +95,25 @@ export async function anchorOf(spki: Uint8Array<ArrayBuffer>): Promise<Anchor> {
   };
 }
 
-/** A new leaf, whose key is kept in memory only, certified by `anchor`. @throws what `anchor.sign` throws */
-export async function certifyLeaf(anchor: AnchorKey, validity: Validity): Promise<LeafChain> {
-  const { anchorPem, serverName } = await anchorOf(anchor.spki);
+/**
+ * A new leaf, whose key is kept in memory only, certified by `anchor`; `madeOutTo` is the anchor's server name unless
+ * somebody is to be tested with another one.
+ * @throws what `anchor.sign` throws
+ */
+export async function certifyLeaf(
+  anchor: AnchorKey,
+  validity: Validity,
+  madeOutTo?: string,
+): Promise<LeafChain> {
+  const { anchorPem, serverName: itsOwn } = await anchorOf(anchor.spki);
+  const serverName = madeOutTo ?? itsOwn;
   const algorithm = signatureAlgorithms[kindOfSpki(anchor.spki)];
   const leafKey = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign"]);
   const body = der.sequence(
     version3,
     der.integer(crypto.getRandomValues(new Uint8Array(16))),
     algorithm,
-    nameOf(serverName),
+    nameOf(itsOwn),
     validityOf(validity),
     // Another name than the anchor's, or it would look as if it had signed itself.
     nameOf("rcopy"),

@@ -23,7 +23,7 @@ import { readsOf, writesOf } from "./lane_jobs.ts";
 import type { ArrivedFrame } from "./lane_io.ts";
 import { LocalReceiveIo } from "./local_receive_io.ts";
 import { LocalSendIo } from "./local_send_io.ts";
-import { sendOpening } from "./opening.ts";
+import { sendJoin } from "./opening.ts";
 import type { Role } from "./session.ts";
 import { StageAccount } from "./stages.ts";
 
@@ -177,7 +177,7 @@ class LaneWorker {
     dial: async (number, { role, address, transport, join }) => {
       const channel = await dialOne(address, transport, AbortSignal.timeout(dialMs));
       try {
-        await sendOpening(channel, join);
+        await sendJoin(channel, join);
         this.#lanes.set(number, new Lane(role, channel, this.#opened));
       } catch (error) {
         channel.close();
@@ -251,6 +251,7 @@ class LaneWorker {
     const listener = listenForPeers(options, transport);
     const gate = new Gate(listener, {
       onOpening: async (channel, opening) => {
+        // Who has not proved itself on control knows no token.
         if (opening.of !== "data") throw new RcopyError("protocol", "this port is for data connections");
         const knock = this.#knocks++;
         const answered = Promise.withResolvers<void>();
