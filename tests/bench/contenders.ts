@@ -103,7 +103,9 @@ export const peers: readonly PeerContender[] = [
     needs: ["rclone", "sshd"],
     server: "sshd",
     isRemote: true,
+    // Without the check it is many times faster: it starts a shell and a program for each file to hash it again.
     script: ({ sshPort, keyFile }) =>
-      `rclone copy -q --links "$1" ":sftp,host=127.0.0.1,port=${sshPort},user=root,key_file=${keyFile}:$2"`,
+      `rclone copy -q --links --sftp-disable-hashcheck "$1" ` +
+      `":sftp,host=127.0.0.1,port=${sshPort},user=root,key_file=${keyFile}:$2"`,
   },
 ];
