@@ -46,6 +46,8 @@ import { interruptible } from "./transfer/interrupt.ts";
 import { requirePermission } from "./transfer/permission.ts";
 import type { ExistsPolicy } from "./transfer/plan.ts";
 import { Server } from "./transfer/serve.ts";
+import type { Streams } from "./transfer/lane_growth.ts";
+import { streamsMax } from "./wire/limits.ts";
 import { closeSources, openSources } from "./transfer/source_roots.ts";
 import {
   followTicket,
@@ -71,15 +73,17 @@ export type { ExistsPolicy } from "./transfer/plan.ts";
 export const defaultPort = 3120;
 /** Milliseconds without a byte from the peer after which an end gives up, unless told otherwise. */
 export const defaultTimeoutMs = 30_000;
-/** Data connections of a session. */
-const streams = 1;
-
 /** Options of both ends. */
 export interface CommonOptions {
   /** Plain TCP, without authentication or encryption; both ends must say so. Off by default. */
   insecure?: boolean;
   /** How the ends prove themselves; `auto`, the default, is by ticket in this version. */
   auth?: "auto" | "ticket";
+  /**
+   * Data connections, 1 to 32; the smaller of the two ends' limits wins. `auto` (the default) begins with one and adds more
+   * while they pay.
+   */
+  streams?: number | "auto";
   /** File engine; `auto` (the default) takes io_uring where it can be had. */
   io?: "auto" | "uring" | "deno";
   /** Milliseconds without a byte from the peer after which this end gives up; at least 1,000; 30,000 by default. */
@@ -127,6 +131,7 @@ export async function send(paths: readonly string[], options: SendOptions = {}):
   for (const path of paths) requirePermission("read", path, "cannot send");
   const emit = options.onEvent ?? (() => {});
   const timeoutMs = checkedTimeout(options.timeoutMs);
+  const streams = checkedStreams(options.streams);
   const { engine, reason } = await chooseEngine(options.io ?? "auto");
   using _engine = engine;
   emit({ type: "engine", engine: engine.kind, reason });
@@ -142,9 +147,25 @@ export async function send(paths: readonly string[], options: SendOptions = {}):
   const { signal, release } = interruptible(options.signal);
   try {
     const { keep = false } = options;
+    const place = {
+      bind: options.bind,
+      local: options.local ?? false,
+      transport: invitation?.transport ?? plainTransport,
+    };
     const checks = invitation?.checks;
-    return await new Server({ engine, listener, checks, paths, keep, streams, timeoutMs, emit, signal })
-      .run();
+    const server = new Server({
+      engine,
+      listener,
+      checks,
+      paths,
+      keep,
+      streams,
+      place,
+      timeoutMs,
+      emit,
+      signal,
+    });
+    return await server.run();
   } finally {
     release();
   }
@@ -182,7 +203,7 @@ export async function receive(
       exists,
       durable,
       dryRun,
-      streams,
+      streams: checkedStreams(options.streams),
       timeoutMs,
       emit,
       signal,
@@ -236,6 +257,17 @@ function listeningEvent(
   const own = addresses.map((host) => ({ host, port }));
   const ticket = invitation?.ticketFor(port, [...advertised, ...own]);
   return { type: "listening", port, addresses, advertised, ...(ticket === undefined ? {} : { ticket }) };
+}
+
+function checkedStreams(streams: number | "auto" = "auto"): Streams {
+  if (streams === "auto") return { limit: streamsMax, isFixed: false };
+  if (Number.isInteger(streams) && streams >= 1 && streams <= streamsMax) {
+    return { limit: streams, isFixed: true };
+  }
+  throw new RcopyError(
+    "usage",
+    `${streams} data connections are out of range; --streams takes 1 to ${streamsMax}, or auto`,
+  );
 }
 
 function checkedTimeout(timeoutMs = defaultTimeoutMs): number {

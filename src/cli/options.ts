@@ -1,6 +1,7 @@
 /** The one table of commands and options: parsing, help and completions are made from it. */
 import { RcopyError } from "../base/errors.ts";
 import { parseDuration } from "../base/units.ts";
+import { streamsMax } from "../wire/limits.ts";
 
 /** What an option takes. */
 export type OptionKind =
@@ -36,6 +37,12 @@ const io: Option = {
   brief: "File engine; uring fails with the reason where it cannot be had",
   byDefault: "auto",
 };
+const streams: Option = {
+  name: "streams",
+  kind: { of: "value", takes: "N|auto", parse: parseStreams },
+  brief: "Data connections, 1 to 32; the smaller of both ends' limits wins; auto adds while they pay",
+  byDefault: "auto",
+};
 const timeout: Option = {
   name: "timeout",
   kind: { of: "value", takes: "DURATION", parse: parseTimeout },
@@ -59,7 +66,7 @@ const logLevel: Option = {
   brief: "How much to say on standard error",
   byDefault: "info",
 };
-const common = [auth, insecure, io, timeout, json, quiet, logLevel];
+const common = [auth, insecure, streams, io, timeout, json, quiet, logLevel];
 
 /** Options of `rcopy send`, in the order of its help. */
 export const sendOptions: readonly Option[] = [
@@ -146,6 +153,16 @@ function parsePort(text: string): number {
     throw new RcopyError("usage", `"${text}" is not a port; write a number from 0 to 65535`);
   }
   return port;
+}
+
+function parseStreams(text: string): number | "auto" {
+  if (text === "auto") return text;
+  const count = /^\d{1,2}$/.test(text) ? Number(text) : NaN;
+  if (count >= 1 && count <= streamsMax) return count;
+  throw new RcopyError(
+    "usage",
+    `"${text}" is no number of data connections; take 1 to ${streamsMax}, or auto`,
+  );
 }
 
 function parseTimeout(text: string): number {

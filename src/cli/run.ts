@@ -104,6 +104,7 @@ export function commonOptions(flags: Flags, job: Job): CommonOptions {
   if (flags.auth !== undefined) options.auth = flags.auth as NonNullable<CommonOptions["auth"]>;
   if (flags.io !== undefined) options.io = flags.io as NonNullable<CommonOptions["io"]>;
   if (flags.timeout !== undefined) options.timeoutMs = flags.timeout as number;
+  if (flags.streams !== undefined) options.streams = flags.streams as number | "auto";
   return options;
 }
 

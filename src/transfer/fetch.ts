@@ -13,6 +13,9 @@ import { DestinationIdentity, isEmptyDirectory, readBootId } from "./destination
 import type { EventSink, TransferSummary } from "./events.ts";
 import { localHello } from "./greeting.ts";
 import { sendJoin, withinHandshake } from "./opening.ts";
+import { DialedLanes } from "./dialed_lanes.ts";
+import type { Streams } from "./lane_growth.ts";
+import { LaneWorkers } from "./lane_workers.ts";
 import type { ExistsPolicy } from "./plan.ts";
 import { Receiver } from "./receiver.ts";
 import { errorOfClose } from "./session_tasks.ts";
@@ -28,7 +31,7 @@ export interface FetchOptions {
   exists: ExistsPolicy;
   durable: boolean;
   dryRun: boolean;
-  streams: number;
+  streams: Streams;
   timeoutMs: number;
   emit: EventSink;
   signal: AbortSignal;
@@ -43,11 +46,14 @@ export async function fetchTree(options: FetchOptions): Promise<TransferSummary>
   let destination: Directory | undefined;
   let hello: Hello;
   let answer: Hello;
+  let roundTripMs = 0;
   const lanes: TcpChannel[] = [];
   try {
     destination = options.destination();
     hello = receiverHello(engine, destination, options);
+    const greetedAt = performance.now();
     answer = await withinHandshake(channel, () => greetSender(channel, options.proof, hello));
+    roundTripMs = performance.now() - greetedAt;
     for (let lane = 0; lane * tokenBytes < answer.laneTokens.length; lane++) {
       lanes.push(await openLane(channel, { answer, lane, transport: options.transport, signal }));
     }
@@ -74,15 +80,33 @@ export async function fetchTree(options: FetchOptions): Promise<TransferSummary>
     signal,
   });
   for (const [number, lane] of lanes.entries()) receiver.addLane(number, lane);
-  const summary = await receiver.run();
-  emit({ type: "done", summary });
-  return summary;
+  const onNote = (message: string) => emit({ type: "note", level: "debug", message });
+  const workers = new LaneWorkers({ engine, onNote });
+  const { transport, streams } = options;
+  receiver.supply = new DialedLanes({
+    host: receiver,
+    workers,
+    address: channel.remote,
+    transport,
+    session: answer.session,
+    streams: { ...streams, limit: Math.min(streams.limit, answer.streams) },
+    roundTripMs,
+    signal,
+    onNote,
+  });
+  try {
+    const summary = await receiver.run();
+    emit({ type: "done", summary });
+    return summary;
+  } finally {
+    await workers.end();
+  }
 }
 
 function receiverHello(
   engine: Engine,
   destination: Directory | undefined,
-  options: { streams: number; timeoutMs: number; dryRun: boolean },
+  options: { streams: Streams; timeoutMs: number; dryRun: boolean },
 ): Hello {
   const hello = localHello("receiver", engine, options);
   if (!destination) return hello;

@@ -17,11 +17,15 @@ export interface LaneSample {
   waiting: number;
 }
 
-export interface LaneGrowthOptions {
-  /** Most connections. */
+/** `--streams`. */
+export interface Streams {
+  /** Most connections, 1 to 32. */
   limit: number;
   /** All of them at once, instead of as long as they pay. */
   isFixed: boolean;
+}
+
+export interface LaneGrowthOptions extends Streams {
   /** Milliseconds of a round trip. */
   roundTripMs: number;
 }

@@ -2,7 +2,8 @@
  * Whole copies by rcopy and by the tools that people use, in turn: `deno task bench:peers [--work NAME] [--peer NAME]
  * [--runs N] [--quick] [--json FILE] [--svg FILE]`. See `README.md` beside this file for the method.
  */
-import { compare, type Figures, shell } from "./comparison.ts";
+import { compare, type Figures } from "./comparison.ts";
+import { describeMachine, installed, type Place, withBenchFolder } from "./machine.ts";
 import { Servers } from "./servers.ts";
 import { works } from "./works.ts";
 
@@ -12,17 +13,18 @@ export interface PeersOptions {
   runs: number;
   /** Part of the full size of each work. */
   scale: number;
+  /** `ram` where a RAM disk can be had. */
+  place?: Place;
   log: (line: string) => void;
 }
 
 /** Runs the comparison and gives its figures; everything is removed at the end. */
 export async function comparePeers(options: PeersOptions): Promise<{ machine: string; figures: Figures[] }> {
-  const folder = await Deno.makeTempDir({ prefix: "rcopy-bench-" });
-  const isRamDisk = await mountRamDisk(folder);
-  try {
+  return await withBenchFolder(options.place ?? "ram", async (folder, actual) => {
     Deno.mkdirSync(`${folder}/targets`);
     await using servers = await Servers.start(folder, `${folder}/targets`, installed);
-    const machine = `${await describeMachine()}, ${isRamDisk ? "RAM disk to RAM disk" : "disk to disk"}`;
+    const place = actual === "ram" ? "RAM disk to RAM disk" : "disk to disk";
+    const machine = `${await describeMachine()}, loopback, ${place}`;
     options.log(machine);
     const figures: Figures[] = [];
     for (const work of works) {
@@ -31,33 +33,7 @@ export async function comparePeers(options: PeersOptions): Promise<{ machine: st
       figures.push(...await compare({ work, folder, servers, rounds, scale, only, installed, log }));
     }
     return { machine, figures };
-  } finally {
-    if (isRamDisk) await shell('umount "$1"', folder);
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-function installed(program: string): boolean {
-  return new Deno.Command("bash", { args: ["-c", 'command -v "$1"', "-", program], stdout: "null" })
-    .outputSync().success;
-}
-
-async function mountRamDisk(folder: string): Promise<boolean> {
-  if (Deno.uid() !== 0) return false;
-  try {
-    await shell('mount -t tmpfs -o size=8g,nr_inodes=0 tmpfs "$1" && chmod 755 "$1"', folder);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function describeMachine(): Promise<string> {
-  const cores = navigator.hardwareConcurrency;
-  const memory = Math.round(Deno.systemMemoryInfo().total / 2 ** 30);
-  const kernel = (await shell("uname -sr")).trim();
-  const date = new Date().toISOString().slice(0, 10);
-  return `${date}: ${cores} cores, ${memory} GiB, ${kernel}, Deno ${Deno.version.deno}, loopback`;
+  });
 }
 
 /** The table for people. */
