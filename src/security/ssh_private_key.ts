@@ -47,15 +47,33 @@ export async function parseSshPrivateKey(text: string, name: string): Promise<Ss
   if (label.includes("ENCRYPTED") || body.includes("ENCRYPTED")) throw needsPassphrase(name);
   const parts = label === "OPENSSH PRIVATE KEY" ? readOpenSsh(body, name) : await readPem(text, name);
   const privateKey = await importKey(parts, name);
-  // A file whose halves do not belong together would give signatures that betray the key.
-  const probe = crypto.getRandomValues(new Uint8Array(32));
-  if (!await verifySshSignature(parts.key, await privateKey.sign(probe), probe)) {
+  if (!await signsForItsPublicHalf(privateKey, name)) {
     throw new RcopyError(
       "refused",
       `cannot use ${showText(name)}: its private half is not that of its public half`,
     );
   }
   return privateKey;
+}
+
+/**
+ * A file whose halves do not belong together would give signatures that betray the key.
+ * @throws {RcopyError} `refused` where it cannot sign at all
+ */
+async function signsForItsPublicHalf(privateKey: SshPrivateKey, name: string): Promise<boolean> {
+  const probe = crypto.getRandomValues(new Uint8Array(32));
+  let signature: SshSignature;
+  try {
+    signature = await privateKey.sign(probe);
+  } catch (cause) {
+    // Of RSA, WebCrypto looks at the numbers no sooner.
+    throw numbersMakeNoKey(name, cause);
+  }
+  return await verifySshSignature(privateKey.key, signature, probe);
+}
+
+function numbersMakeNoKey(name: string, cause: unknown): RcopyError {
+  return new RcopyError("refused", `cannot use ${showText(name)}: its numbers make no key`, { cause });
 }
 
 /** A public key and the private numbers, as WebCrypto takes them. */
@@ -187,7 +205,7 @@ async function importKey({ key, jwk }: KeyParts, name: string): Promise<SshPriva
       imported.set(hash, await crypto.subtle.importKey("jwk", jwk, algorithm, false, ["sign"]));
     }
   } catch (cause) {
-    throw new RcopyError("refused", `cannot use ${showText(name)}: its numbers make no key`, { cause });
+    throw numbersMakeNoKey(name, cause);
   }
   return {
     key,
