@@ -1,4 +1,7 @@
-/** Copies over a slow path: a program between two network namespaces delays every byte, and nothing can pass beside it. */
+/**
+ * Copies over a slow path: a program between two network namespaces delays every byte, and nothing can pass
+ * beside it.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { DelayedPath } from "../helpers/delayed_path.ts";
 import { whyNoNamespaces } from "../helpers/namespaces.ts";
