@@ -14,15 +14,13 @@
  * const target = await Deno.makeTempDir();
  * await Deno.writeTextFile(`${source}/hello.txt`, "hello");
  *
- * const listening = Promise.withResolvers<number>();
+ * const ticket = Promise.withResolvers<string>();
  * const sending = send([source], {
- *   insecure: true,
  *   local: true,
  *   port: 0,
- *   onEvent: (event) => event.type === "listening" && listening.resolve(event.port),
+ *   onEvent: (event) => event.type === "listening" && ticket.resolve(event.ticket!),
  * });
- * const address = { host: "127.0.0.1", port: await listening.promise };
- * const received = await receive([address], target, { insecure: true });
+ * const received = await receive([], target, { ticket: await ticket.promise });
  * const sent = await sending;
  *
  * assertEquals(await Deno.readTextFile(`${target}/hello.txt`), "hello");
@@ -37,15 +35,26 @@ import { RcopyError } from "./base/errors.ts";
 import { chooseEngine } from "./io/choose_engine.ts";
 import { reachableAddresses } from "./net/addresses.ts";
 import type { PeerAddress } from "./net/dial.ts";
-import { listenForPeers } from "./net/listen.ts";
+import { listenForPeers, type PeerListener } from "./net/listen.ts";
+import { requireTightPin } from "./net/pin_guard.ts";
+import { type DialTransport, plainTransport } from "./net/transport.ts";
+import type { DialerProof } from "./transfer/authenticate.ts";
 import { openDestination } from "./transfer/destination.ts";
-import type { EventSink, TransferSummary } from "./transfer/events.ts";
+import type { EventSink, TransferEvent, TransferSummary } from "./transfer/events.ts";
 import { fetchTree } from "./transfer/fetch.ts";
 import { interruptible } from "./transfer/interrupt.ts";
 import { requirePermission } from "./transfer/permission.ts";
 import type { ExistsPolicy } from "./transfer/plan.ts";
 import { Server } from "./transfer/serve.ts";
+import type { Streams } from "./transfer/lane_growth.ts";
+import { streamsMax } from "./wire/limits.ts";
 import { closeSources, openSources } from "./transfer/source_roots.ts";
+import {
+  followTicket,
+  type Invitation,
+  inviteByTicket,
+  type TicketRoute,
+} from "./transfer/ticket_channel.ts";
 
 export { type ErrorCode, exitStatusOfCode, RcopyError, type RcopyErrorOptions } from "./base/errors.ts";
 export type { PeerAddress } from "./net/dial.ts";
@@ -64,16 +73,17 @@ export type { ExistsPolicy } from "./transfer/plan.ts";
 export const defaultPort = 3120;
 /** Milliseconds without a byte from the peer after which an end gives up, unless told otherwise. */
 export const defaultTimeoutMs = 30_000;
-/** Data connections of a session. */
-const streams = 1;
-
 /** Options of both ends. */
 export interface CommonOptions {
+  /** Plain TCP, without authentication or encryption; both ends must say so. Off by default. */
+  insecure?: boolean;
+  /** How the ends prove themselves; `auto`, the default, is by ticket in this version. */
+  auth?: "auto" | "ticket";
   /**
-   * Must be true: this version speaks plain TCP only, without authentication or encryption, and both ends must say that
-   * they want that.
+   * Data connections, 1 to 32; the smaller of the two ends' limits wins. `auto` (the default) begins with one and adds more
+   * while they pay.
    */
-  insecure: boolean;
+  streams?: number | "auto";
   /** File engine; `auto` (the default) takes io_uring where it can be had. */
   io?: "auto" | "uring" | "deno";
   /** Milliseconds without a byte from the peer after which this end gives up; at least 1,000; 30,000 by default. */
@@ -94,10 +104,14 @@ export interface SendOptions extends CommonOptions {
   bind?: string;
   /** Go on serving after a receiver has finished, up to 64 at once, until `signal` aborts. */
   keep?: boolean;
+  /** Addresses to put first in the ticket: a public name, a forwarded port; the port listened on by default. */
+  advertise?: readonly { host: string; port?: number }[];
 }
 
 /** Options of {@linkcode receive}. */
 export interface ReceiveOptions extends CommonOptions {
+  /** What the sender's `listening` event gave; needed unless `insecure`. */
+  ticket?: string;
   /** What happens to files and links that exist already; `changed` by default. */
   exists?: ExistsPolicy;
   /** Everything on stable storage before the sender gets its receipt. */
@@ -112,46 +126,63 @@ export interface ReceiveOptions extends CommonOptions {
  * @returns how the session ended, once the receiver has verified and placed everything
  * @throws {RcopyError} with a `code`, and the `exitStatus` that the program would end with
  */
-export async function send(paths: readonly string[], options: SendOptions): Promise<TransferSummary> {
-  requireInsecure(options);
+export async function send(paths: readonly string[], options: SendOptions = {}): Promise<TransferSummary> {
   if (paths.length === 0) throw new RcopyError("usage", "there is nothing to send; name at least one PATH");
   for (const path of paths) requirePermission("read", path, "cannot send");
   const emit = options.onEvent ?? (() => {});
   const timeoutMs = checkedTimeout(options.timeoutMs);
+  const streams = checkedStreams(options.streams);
   const { engine, reason } = await chooseEngine(options.io ?? "auto");
   using _engine = engine;
   emit({ type: "engine", engine: engine.kind, reason });
   // Everything that is wrong with the paths is said now, and not when the first receiver comes.
   closeSources(openSources(engine, paths));
+  const invitation = options.insecure ? undefined : await inviteByTicket();
   const listener = listenForPeers({
     port: options.port ?? defaultPort,
     bind: options.bind,
     local: options.local,
-  });
-  emit({ type: "listening", port: listener.port, addresses: addressesOf(options, listener.dualStack) });
+  }, invitation?.transport ?? plainTransport);
+  emit(listeningEvent(options, listener, invitation));
   const { signal, release } = interruptible(options.signal);
   try {
     const { keep = false } = options;
-    return await new Server({ engine, listener, paths, keep, streams, timeoutMs, emit, signal }).run();
+    const place = {
+      bind: options.bind,
+      local: options.local ?? false,
+      transport: invitation?.transport ?? plainTransport,
+    };
+    const checks = invitation?.checks;
+    const server = new Server({
+      engine,
+      listener,
+      checks,
+      paths,
+      keep,
+      streams,
+      place,
+      timeoutMs,
+      emit,
+      signal,
+    });
+    return await server.run();
   } finally {
     release();
   }
 }
 
 /**
- * Fetches what a sender serves at the first of `addresses` that answers into the directory `dest`, made if it is missing.
+ * Fetches what a sender serves, at the first of `addresses` and those of the ticket that answers, into the directory
+ * `dest`, made if it is missing.
  * @returns how the session ended, once both ends agree on what was copied
  * @throws {RcopyError} with a `code`, and the `exitStatus` that the program would end with
  */
 export async function receive(
   addresses: readonly PeerAddress[],
   dest: string,
-  options: ReceiveOptions,
+  options: ReceiveOptions = {},
 ): Promise<TransferSummary> {
-  requireInsecure(options);
-  if (addresses.length === 0) {
-    throw new RcopyError("usage", "there is no sender to fetch from; name its HOST:PORT");
-  }
+  const sender = await senderOf(addresses, options);
   const { dryRun = false } = options;
   requirePermission("read", dest, "cannot use the destination");
   if (!dryRun) requirePermission("write", dest, "cannot use the destination");
@@ -167,12 +198,12 @@ export async function receive(
     const { exists = "changed", durable = false } = options;
     return await fetchTree({
       engine,
-      addresses,
+      ...sender,
       destination: () => destination ??= openDestination(engine, dest, { create: !dryRun }),
       exists,
       durable,
       dryRun,
-      streams,
+      streams: checkedStreams(options.streams),
       timeoutMs,
       emit,
       signal,
@@ -183,12 +214,59 @@ export async function receive(
   }
 }
 
-function requireInsecure(options: CommonOptions): void {
-  if (options.insecure) return;
+/** Whom to dial, how, and with what proof. */
+async function senderOf(
+  named: readonly PeerAddress[],
+  options: ReceiveOptions,
+): Promise<{ addresses: readonly PeerAddress[]; transport: DialTransport; proof?: DialerProof }> {
+  const { ticket, insecure } = options;
+  if (ticket !== undefined && insecure) {
+    throw new RcopyError("usage", "a ticket opens a secure channel; leave out --insecure, or the ticket");
+  }
+  if (ticket === undefined && !insecure) {
+    throw new RcopyError(
+      "usage",
+      "receive needs the ticket that rcopy send printed; a channel without authentication and encryption takes " +
+        "--insecure at both ends",
+    );
+  }
+  const { transport, proof, addresses }: Partial<TicketRoute> = ticket === undefined
+    ? {}
+    : await followTicket(ticket);
+  const all = [...named, ...addresses ?? []];
+  if (all.length === 0) {
+    const where = ticket === undefined ? "there is no sender to fetch from" : "the ticket names no address";
+    throw new RcopyError("usage", `${where}; name the sender's with -a HOST:PORT`);
+  }
+  if (transport?.kind === "tls") {
+    const { onEvent } = options;
+    await requireTightPin(transport, (message) => onEvent?.({ type: "note", level: "info", message }));
+  }
+  return proof
+    ? { addresses: all, transport: transport!, proof }
+    : { addresses: all, transport: plainTransport };
+}
+
+function listeningEvent(
+  options: SendOptions,
+  { port, dualStack }: PeerListener,
+  invitation: Invitation | undefined,
+): TransferEvent & { type: "listening" } {
+  const addresses = addressesOf(options, dualStack);
+  const advertised = (options.advertise ?? []).map((one) => ({ host: one.host, port: one.port ?? port }));
+  const own = addresses.map((host) => ({ host, port }));
+  const ticket = invitation?.ticketFor(port, [...advertised, ...own]);
+  return { type: "listening", port, addresses, advertised, ...(ticket === undefined ? {} : { ticket }) };
+}
+
+function checkedStreams(streams: number | "auto" = "auto"): Streams {
+  if (streams === "auto") return { limit: streamsMax, isFixed: false };
+  if (Number.isInteger(streams) && streams >= 1 && streams <= streamsMax) {
+    return { limit: streams, isFixed: true };
+  }
   throw new RcopyError(
     "usage",
-    "this version has no secure channel yet: it speaks plain TCP, without authentication or encryption; " +
-      "where that is acceptable, say --insecure at both ends",
+    `${streams} data connections are out of range; --streams takes 1 to ${streamsMax}, or auto`,
   );
 }
 

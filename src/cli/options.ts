@@ -1,6 +1,7 @@
 /** The one table of commands and options: parsing, help and completions are made from it. */
 import { RcopyError } from "../base/errors.ts";
 import { parseDuration } from "../base/units.ts";
+import { streamsMax } from "../wire/limits.ts";
 
 /** What an option takes. */
 export type OptionKind =
@@ -24,10 +25,22 @@ const insecure: Option = {
   kind: { of: "switch" },
   brief: "Plain TCP without authentication or encryption; both ends must say so",
 };
+const auth: Option = {
+  name: "auth",
+  kind: { of: "choice", values: ["auto", "ticket"] },
+  brief: "How the two ends prove themselves",
+  byDefault: "auto",
+};
 const io: Option = {
   name: "io",
   kind: { of: "choice", values: ["auto", "uring", "deno"] },
   brief: "File engine; uring fails with the reason where it cannot be had",
+  byDefault: "auto",
+};
+const streams: Option = {
+  name: "streams",
+  kind: { of: "value", takes: "N|auto", parse: parseStreams },
+  brief: "Data connections, 1 to 32; the smaller of both ends' limits wins; auto adds while they pay",
   byDefault: "auto",
 };
 const timeout: Option = {
@@ -53,7 +66,7 @@ const logLevel: Option = {
   brief: "How much to say on standard error",
   byDefault: "info",
 };
-const common = [insecure, io, timeout, json, quiet, logLevel];
+const common = [auth, insecure, streams, io, timeout, json, quiet, logLevel];
 
 /** Options of `rcopy send`, in the order of its help. */
 export const sendOptions: readonly Option[] = [
@@ -72,6 +85,11 @@ export const sendOptions: readonly Option[] = [
     byDefault: "all, IPv6 and IPv4",
   },
   {
+    name: "advertise",
+    kind: { of: "value", takes: "HOST[:PORT]", parse: parseAdvertised, repeatable: true },
+    brief: "An address to put first: a public name, a forwarded port",
+  },
+  {
     name: "keep",
     kind: { of: "switch" },
     brief: "Go on serving after a receiver has finished, many at once",
@@ -85,7 +103,7 @@ export const receiveOptions: readonly Option[] = [
     name: "address",
     letter: "a",
     kind: { of: "value", takes: "HOST:PORT", parse: parseAddress, repeatable: true },
-    brief: "Where the sender listens: name, IPv4 or [IPv6]; the first that answers serves",
+    brief: "Where the sender listens: name, IPv4 or [IPv6]; tried before the ticket's addresses",
   },
   {
     name: "exists",
@@ -117,7 +135,7 @@ export const commands = {
   receive: {
     brief: "Fetch what a sender serves",
     options: receiveOptions,
-    usage: "[options] -a HOST:PORT [DEST]",
+    usage: "[options] TICKET [DEST]",
   },
   doctor: {
     brief: "What this machine can do and what limits it; for a command line, its permission flags",
@@ -137,6 +155,16 @@ function parsePort(text: string): number {
   return port;
 }
 
+function parseStreams(text: string): number | "auto" {
+  if (text === "auto") return text;
+  const count = /^\d{1,2}$/.test(text) ? Number(text) : NaN;
+  if (count >= 1 && count <= streamsMax) return count;
+  throw new RcopyError(
+    "usage",
+    `"${text}" is no number of data connections; take 1 to ${streamsMax}, or auto`,
+  );
+}
+
 function parseTimeout(text: string): number {
   const ms = parseDuration(text);
   if (ms < 1000 || ms > 86_400_000) throw new RcopyError("usage", `${text} is out of range; take 1s to 24h`);
@@ -147,6 +175,13 @@ function parseBind(text: string): string {
   const bare = /^\[(.*)\]$/.exec(text)?.[1] ?? text;
   if (bare === "") throw new RcopyError("usage", "an address to listen on is needed, as in 192.0.2.7 or ::1");
   return bare;
+}
+
+/** HOST, HOST:PORT, [IPv6], [IPv6]:PORT, and an IPv6 address alone. @throws {RcopyError} `usage` */
+function parseAdvertised(text: string): { host: string; port?: number } {
+  const bare = /^\[([0-9A-Fa-f:.]+)\]$/.exec(text)?.[1] ??
+    /^([\w.-]+|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$/.exec(text)?.[1];
+  return bare === undefined ? parseAddress(text) : { host: bare };
 }
 
 /** HOST:PORT, [IPv6]:PORT. @throws {RcopyError} `usage` */

@@ -148,13 +148,16 @@ function flagOf(option: Option): unknown {
 
 function positionalName(name: CommandName): string {
   if (name === "send") return "PATH";
-  if (name === "receive") return "DEST";
+  if (name === "receive") return "TICKET or DEST";
   return name === "doctor" ? "COMMAND" : "SHELL";
 }
 
 function positionalBrief(name: CommandName): string {
   if (name === "send") return "What to serve: of one directory the contents, else each under its name";
-  if (name === "receive") return "Where it lands; made if it is missing (the current directory)";
+  if (name === "receive") {
+    return "The ticket that send printed (- reads it from standard input; RCOPY_TICKET works too), then where it lands " +
+      "(the current directory)";
+  }
   return name === "doctor" ? "A command line of rcopy to look at" : "bash, zsh or fish";
 }
 

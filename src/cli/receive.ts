@@ -3,24 +3,42 @@ import { RcopyError } from "../base/errors.ts";
 import { type ExistsPolicy, type PeerAddress, receive, type ReceiveOptions } from "../mod.ts";
 import type { Flags } from "./parse.ts";
 import { commonOptions, type Job } from "./run.ts";
+import { argumentNote, isMeantAsTicket, takeTicket } from "./ticket_argument.ts";
 
 /** Fetches into DEST and returns the exit status. */
 export async function runReceive(args: string[], flags: Flags, job: Job): Promise<number> {
-  if (args.length > 1) {
-    throw new RcopyError("usage", `receive takes one DEST and got ${args.length}; see rcopy receive --help`);
-  }
   const addresses = (flags.address ?? []) as PeerAddress[];
-  if (addresses.length === 0 && flags.insecure) {
+  const { ticket, rest, from } = flags.insecure ? insecurely(args, addresses) : takeTicket(args);
+  if (rest.length > 1) {
+    const hint = ticket === undefined && !flags.insecure ? ", and none of them is a ticket" : "";
     throw new RcopyError(
       "usage",
-      "receive needs the sender's address: -a HOST:PORT, as rcopy send prints it",
+      `receive takes one DEST and got ${rest.length}${hint}; see rcopy receive --help`,
     );
   }
-  const summary = await receive(addresses, args[0] ?? ".", {
+  if (from === "argument" && !flags.quiet) {
+    job.reporter.onEvent({ type: "note", level: "info", message: argumentNote });
+  }
+  const summary = await receive(addresses, rest[0] ?? ".", {
     ...commonOptions(flags, job),
     ...receiveOptions(flags),
+    ...(ticket === undefined ? {} : { ticket }),
   });
   return summary.exitStatus;
+}
+
+/** Without a ticket, which would ask for a secure channel. */
+function insecurely(args: string[], addresses: readonly PeerAddress[]) {
+  if (args[0] !== undefined && isMeantAsTicket(args[0])) {
+    throw new RcopyError("usage", "a ticket opens a secure channel; leave out --insecure, or the ticket");
+  }
+  if (addresses.length === 0) {
+    throw new RcopyError(
+      "usage",
+      "receive needs the sender's address: -a HOST:PORT, as rcopy send --insecure prints it",
+    );
+  }
+  return { ticket: undefined, rest: args, from: undefined };
 }
 
 function receiveOptions(flags: Flags): Partial<ReceiveOptions> {

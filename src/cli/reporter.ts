@@ -128,7 +128,10 @@ export class Reporter {
         ? `reachable at ${event.addresses.join(", ")}`
         : "this machine's addresses are unknown without --allow-sys=networkInterfaces";
       this.log("info", `listening on port ${event.port}, ${where}`);
-      const withWhat = isKnown ? "" : ", with this machine's name or address put in";
+      const missing = event.ticket === undefined
+        ? ", with this machine's name or address put in"
+        : `, with -a HOST:${event.port} added for this machine's name or address`;
+      const withWhat = isKnown || (event.advertised ?? []).length > 0 ? "" : missing;
       this.log("info", `run this on the other machine${withWhat}:`);
     }
     if (lineForPeer) console.out(`${lineForPeer(event)}\n`);

@@ -1,5 +1,5 @@
 /** From a command line to an exit status. */
-import { asRcopyError, RcopyError } from "../base/errors.ts";
+import { asRcopyError } from "../base/errors.ts";
 import { showText } from "../base/show.ts";
 import { version } from "../transfer/greeting.ts";
 import type { CommonOptions, TransferEvent } from "../mod.ts";
@@ -49,7 +49,6 @@ export async function runCommandLine(
       reporter: newReporter(console, flags, logLevel, lineForPeer),
       signal: signals.signal,
     });
-    requireInsecure(flags);
     if (command === "send") {
       const { lineForReceiver, runSend } = await import("./send.ts");
       return await withReporter(job(lineForReceiver), (it) => {
@@ -102,18 +101,11 @@ export function commonOptions(flags: Flags, job: Job): CommonOptions {
     signal: job.signal,
     onEvent: job.reporter.onEvent,
   };
+  if (flags.auth !== undefined) options.auth = flags.auth as NonNullable<CommonOptions["auth"]>;
   if (flags.io !== undefined) options.io = flags.io as NonNullable<CommonOptions["io"]>;
   if (flags.timeout !== undefined) options.timeoutMs = flags.timeout as number;
+  if (flags.streams !== undefined) options.streams = flags.streams as number | "auto";
   return options;
-}
-
-function requireInsecure(flags: Flags): void {
-  if (flags.insecure) return;
-  throw new RcopyError(
-    "usage",
-    "this version has no secure channel yet: it speaks plain TCP, without authentication or encryption, so anybody who " +
-      "reaches the port can fetch what is sent; where that is acceptable, say --insecure at both ends",
-  );
 }
 
 /** Prints an error as `rcopy: …`, with its causes under `--log-level debug`, and returns its exit status. */

@@ -20,11 +20,16 @@ function sendOptions(flags: Flags): Partial<SendOptions> {
   if (flags.local) options.local = true;
   if (flags.bind !== undefined) options.bind = flags.bind as string;
   if (flags.keep) options.keep = true;
+  if (flags.advertise !== undefined) {
+    options.advertise = flags.advertise as NonNullable<SendOptions["advertise"]>;
+  }
   return options;
 }
 
 /** The line to run on the other machine. */
-export function lineForReceiver({ port, addresses }: TransferEvent & { type: "listening" }): string {
-  const best = addresses[0] ?? "THIS-MACHINE";
-  return `rcopy receive --insecure -a ${best.includes(":") ? `[${best}]` : best}:${port} .`;
+export function lineForReceiver(event: TransferEvent & { type: "listening" }): string {
+  if (event.ticket !== undefined) return `rcopy receive ${event.ticket} .`;
+  const own = { host: event.addresses[0] ?? "THIS-MACHINE", port: event.port };
+  const { host, port } = event.advertised?.[0] ?? own;
+  return `rcopy receive --insecure -a ${host.includes(":") ? `[${host}]` : host}:${port} .`;
 }

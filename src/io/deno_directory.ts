@@ -3,10 +3,15 @@ import { RcopyError } from "../base/errors.ts";
 import { showName, showText } from "../base/show.ts";
 import type { EntryName } from "../fs/entry_name.ts";
 import { EntryKind, type Timestamp } from "../fs/metadata.ts";
-import type { Directory } from "./engine.ts";
+import type { Directory, Lent } from "./engine.ts";
 import { denoError } from "./deno_errors.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** A directory of another thread: names and identities, the root's path first. */
+export interface LentDirectory extends Lent {
+  chain: { name: string; device: number; inode: number }[];
+}
 
 /**
  * A directory by its path, with the identity that it had when it was opened.
@@ -18,6 +23,9 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * replace can appear. Files that exist are never written to: what is created is created exclusively.
  */
 export class DenoDirectory implements Directory {
+  static #made = 0;
+  /** Its number among all handles of this thread. */
+  readonly id = DenoDirectory.#made++;
   /** Counts moves: a path that was put together before the last one may be another now. */
   static #moves = 0;
   #parent: DenoDirectory | undefined;
@@ -78,6 +86,22 @@ export class DenoDirectory implements Directory {
   /** The path of an entry. @throws {RcopyError} `name-unrepresentable` */
   pathOf(name: EntryName): string {
     return joinPath(this.path, nameText(name));
+  }
+
+  /** As plain data: the chain from the root down to this directory. */
+  lend(): LentDirectory {
+    const chain = [{ name: this.#name, device: this.device, inode: this.inode }];
+    for (let at = this.#parent; at; at = at.#parent) {
+      chain.push({ name: at.#name, device: at.device, inode: at.inode });
+    }
+    return { id: this.id, chain: chain.reverse() };
+  }
+
+  /** The same directory in another thread. */
+  static borrow({ chain }: LentDirectory): DenoDirectory {
+    let directory: DenoDirectory | undefined;
+    for (const link of chain) directory = new DenoDirectory({ parent: directory, ...link });
+    return directory!;
   }
 
   /** Makes sure that no component of the path has been swapped for something else. @throws {RcopyError} `type-conflict` */

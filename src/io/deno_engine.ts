@@ -11,16 +11,26 @@ import type {
   FileRead,
   FileWrite,
   FreeSpace,
+  Lent,
   Listing,
   Pending,
   RenameOptions,
   SourceFile,
   TargetFile,
 } from "./engine.ts";
-import { DenoDirectory, kindOf, lstat, nameText, secondsOf, stat, timestampOf } from "./deno_directory.ts";
+import {
+  DenoDirectory,
+  kindOf,
+  type LentDirectory,
+  lstat,
+  nameText,
+  secondsOf,
+  stat,
+  timestampOf,
+} from "./deno_directory.ts";
 import { denoError } from "./deno_errors.ts";
 import { DenoListing } from "./deno_listing.ts";
-import { createFile, DenoSource, DenoTarget, readFileWhole } from "./deno_file.ts";
+import { canOpen, createFile, DenoSource, DenoTarget, type LentFile, readFileWhole } from "./deno_file.ts";
 import { removeTreeAt } from "./deno_remove.ts";
 import { shutsOut, syncTree } from "./deno_sync.ts";
 
@@ -274,6 +284,40 @@ class DenoEngine implements Engine {
 
   syncFileSystem(directory: Directory): void {
     syncTree(this.#checked(directory).path);
+  }
+
+  // ---- other threads: paths, which are checked there as they are here
+
+  lendDirectory(directory: Directory): Lent {
+    return (directory as DenoDirectory).lend();
+  }
+
+  giveBackDirectory(_directory: Directory): void {
+    // A path holds nothing.
+  }
+
+  borrowDirectory(lent: Lent): Directory {
+    return DenoDirectory.borrow(lent as LentDirectory);
+  }
+
+  lendSource(file: SourceFile): Lent {
+    return (file as DenoSource).lend();
+  }
+
+  borrowSource(lent: Lent): SourceFile {
+    return DenoSource.borrow(lent as LentFile);
+  }
+
+  lendTarget(file: TargetFile): Lent {
+    return (file as DenoTarget).lend();
+  }
+
+  borrowTarget(lent: Lent): TargetFile {
+    return DenoTarget.borrow(lent as LentFile);
+  }
+
+  hasDescriptors(directory: Directory, count: number): boolean {
+    return canOpen((directory as DenoDirectory).path, count);
   }
 
   [Symbol.dispose](): void {}

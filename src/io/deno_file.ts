@@ -2,7 +2,7 @@
 import { RcopyError } from "../base/errors.ts";
 import { showText } from "../base/show.ts";
 import type { FileIdentity, Timestamp } from "../fs/metadata.ts";
-import type { FileWrite, SourceFile, TargetFile } from "./engine.ts";
+import type { FileWrite, Lent, SourceFile, TargetFile } from "./engine.ts";
 import { type DenoDirectory, secondsOf, timestampOf } from "./deno_directory.ts";
 import { denoError } from "./deno_errors.ts";
 import { shutsOut } from "./deno_sync.ts";
@@ -91,8 +91,20 @@ function removeCreated(path: string): void {
   }
 }
 
+/** A large file that another thread has open; its path, and what must be found there. */
+export interface LentFile extends Lent {
+  path: string;
+  size: number;
+  device: number;
+  inode: number;
+  expected: FileIdentity | undefined;
+}
+
+let filesOpened = 0;
+
 /** A large file being read. */
 export class DenoSource implements SourceFile {
+  readonly #id = filesOpened++;
   readonly size: number;
   readonly #path: string;
   readonly #file: Deno.FsFile;
@@ -107,6 +119,23 @@ export class DenoSource implements SourceFile {
 
   static open(path: string, expected: FileIdentity): DenoSource {
     return new DenoSource(path, openExpected(path, expected), expected);
+  }
+
+  /** As plain data; the other thread opens the path again and finds the same file there, or fails. */
+  lend(): LentFile {
+    const { device, inode } = this.#expected;
+    return {
+      id: this.#id,
+      path: this.#path,
+      size: this.size,
+      device,
+      inode: Number(inode),
+      expected: this.#expected,
+    };
+  }
+
+  static borrow({ path, expected }: LentFile): DenoSource {
+    return DenoSource.open(path, expected!);
   }
 
   read(offset: number, target: Uint8Array): void {
@@ -129,6 +158,7 @@ export class DenoSource implements SourceFile {
 
 /** A large file being written. */
 export class DenoTarget implements TargetFile {
+  readonly #id = filesOpened++;
   readonly size: number;
   readonly #path: string;
   readonly #file: Deno.FsFile;
@@ -152,6 +182,35 @@ export class DenoTarget implements TargetFile {
         removeCreated(path);
       }
       throw denoError(`cannot create "${showText(path)}"`, thrown);
+    }
+  }
+
+  /** As plain data; the other thread opens the path again and finds the same file there, or fails. */
+  lend(): LentFile {
+    const { dev, ino } = this.#file.statSync();
+    return {
+      id: this.#id,
+      path: this.#path,
+      size: this.size,
+      device: dev,
+      inode: ino ?? 0,
+      expected: undefined,
+    };
+  }
+
+  /** @throws {RcopyError} `changed` if another file is there now */
+  static borrow({ path, size, device, inode }: LentFile): DenoTarget {
+    let file: Deno.FsFile | undefined;
+    try {
+      // A link or a FIFO that somebody put there is seen before it is opened, another file after.
+      if (!Deno.lstatSync(path).isFile) throw changed(path);
+      file = Deno.openSync(path, { write: true });
+      const info = file.statSync();
+      if (info.dev !== device || (info.ino ?? 0) !== inode) throw changed(path);
+      return new DenoTarget(path, file, size);
+    } catch (thrown) {
+      file?.close();
+      throw denoError(`cannot open "${showText(path)}" again`, thrown);
     }
   }
 
@@ -179,5 +238,18 @@ export class DenoTarget implements TargetFile {
 
   close(): void {
     this.#file.close();
+  }
+}
+
+/** Whether something can be opened so many times at once; directories cannot be everywhere, and then nothing is known. */
+export function canOpen(path: string, times: number): boolean {
+  const files: Deno.FsFile[] = [];
+  try {
+    while (files.length < times) files.push(Deno.openSync(path));
+    return true;
+  } catch (error) {
+    return files.length === 0 && error instanceof Deno.errors.PermissionDenied;
+  } finally {
+    for (const file of files) file.close();
   }
 }

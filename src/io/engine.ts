@@ -89,6 +89,15 @@ export interface FreeSpace {
   inodes: number | undefined;
 }
 
+/**
+ * A directory or a large file as plain data, for an engine of the same kind in another thread of this process.
+ * What else is in it is the engine's own business.
+ */
+export interface Lent {
+  /** The same for the same handle, and for no other of its engine. */
+  readonly id: number;
+}
+
 /** Options of {@linkcode Engine.rename}. */
 export interface RenameOptions {
   /** Replace what is there (never a directory); without it an existing target is `exists`. */
@@ -175,6 +184,22 @@ export interface Engine extends Disposable {
   /** Everything written to the directory's file system so far is on stable storage at the end; may take
    * long, so an engine does it beside the event loop where it can. */
   syncFileSystem(directory: Directory): void | Promise<void>;
+
+  // ---- other threads
+  /** Lends a directory: it is neither closed nor moved before it has been given back as often as it was lent. */
+  lendDirectory(directory: Directory): Lent;
+  giveBackDirectory(directory: Directory): void;
+  /** A handle, in the other thread, for files in the directory. It holds nothing and is not closed. */
+  borrowDirectory(lent: Lent): Directory;
+  /** Lends a large file, which its owner does not close before the last use of it elsewhere has ended. */
+  lendSource(file: SourceFile): Lent;
+  /** The file in the other thread, for ranges; the borrower closes it by {@linkcode Engine.closeSource}. */
+  borrowSource(lent: Lent): SourceFile;
+  lendTarget(file: TargetFile): Lent;
+  /** The same for writing; the borrower closes it by {@linkcode Engine.abandonTarget}. */
+  borrowTarget(lent: Lent): TargetFile;
+  /** Whether this process may open so many descriptors more. */
+  hasDescriptors(directory: Directory, count: number): boolean;
 }
 
 /** What is at the destination already. */

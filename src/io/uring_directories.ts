@@ -72,7 +72,7 @@ export class Directories {
    * @throws {RcopyError} `type-conflict` if what is in its place now is another directory
    */
   fd(directory: UringDirectory): number {
-    if (directory === this.#latest) return directory.fd;
+    if (directory === this.#latest || directory.lentPath !== undefined) return directory.fd;
     assert(!directory.isClosed, "a directory handle is used before it is closed");
     if (directory.fd < 0) {
       this.#adopt(directory, this.#reopen(directory));
@@ -101,6 +101,20 @@ export class Directories {
     if (directory.pins === 0) this.#closeFd(directory);
     else this.#openOf(directory).delete(directory);
     if (this.#latest === directory) this.#latest = undefined;
+  }
+
+  /** Tries whether so many descriptors more can be had. */
+  hasDescriptors(directory: UringDirectory, count: number): boolean {
+    const fds: number[] = [];
+    const { memory, libc } = this.#calls;
+    const within = this.fd(directory);
+    while (fds.length < count) {
+      const fd = libc.openat2(within, memory.selfPath, memory.how.directory);
+      if (fd < 0) break;
+      fds.push(fd);
+    }
+    for (const fd of fds) libc.close(fd);
+    return fds.length === count;
   }
 
   /** Lets go of all descriptors. */

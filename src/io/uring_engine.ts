@@ -18,6 +18,7 @@ import type {
   FileRead,
   FileWrite,
   FreeSpace,
+  Lent,
   Listing,
   Pending,
   RenameOptions,
@@ -28,8 +29,8 @@ import { Calls } from "./uring_calls.ts";
 import { createFiles } from "./uring_create.ts";
 import { Destination } from "./uring_destination.ts";
 import { Directories } from "./uring_directories.ts";
-import type { UringDirectory } from "./uring_directory.ts";
-import { UringSource, UringTarget } from "./uring_file.ts";
+import { UringDirectory } from "./uring_directory.ts";
+import { type LentFile, UringSource, UringTarget } from "./uring_file.ts";
 import { Listings, UringListing } from "./uring_listing.ts";
 import { RingQueue } from "./uring_queue.ts";
 import { RangeRead, RangeWrite } from "./uring_range.ts";
@@ -38,6 +39,14 @@ import { removeTree } from "./uring_remove.ts";
 
 /** Operations under way at a time: a full batch of small reads, and ranges of a few large files. */
 const ringEntries = 128;
+
+/** A directory whose descriptor another thread has open. */
+interface LentDirectory extends Lent {
+  fd: number;
+  device: number;
+  inode: bigint;
+  shownPath: string;
+}
 
 const done: Pending = { finish() {} };
 
@@ -238,6 +247,49 @@ class UringEngine implements Engine {
 
   syncFileSystem(directory: Directory): Promise<void> {
     return this.#destination.syncFileSystem(directory as UringDirectory);
+  }
+
+  // ---- other threads: descriptors are the whole process's
+
+  lendDirectory(directory: Directory): Lent {
+    const lent = directory as UringDirectory;
+    const fd = this.#directories.fd(lent);
+    this.#directories.pin(lent);
+    const { id, device, inode, shownPath } = lent;
+    const place: LentDirectory = { id, fd, device, inode, shownPath };
+    return place;
+  }
+
+  giveBackDirectory(directory: Directory): void {
+    this.#directories.unpin(directory as UringDirectory);
+  }
+
+  borrowDirectory(lent: Lent): Directory {
+    const { fd, device, inode, shownPath } = lent as LentDirectory;
+    const name = new Uint8Array(0);
+    const borrowed = new UringDirectory({ parent: undefined, name, device, inode, lentPath: shownPath });
+    borrowed.fd = fd;
+    return borrowed;
+  }
+
+  lendSource(file: SourceFile): Lent {
+    return (file as UringSource).lend();
+  }
+
+  borrowSource(lent: Lent): SourceFile {
+    return UringSource.borrow(this.#calls, lent as LentFile);
+  }
+
+  lendTarget(file: TargetFile): Lent {
+    return (file as UringTarget).lend();
+  }
+
+  borrowTarget(lent: Lent): TargetFile {
+    return UringTarget.borrow(this.#calls, lent as LentFile);
+  }
+
+  hasDescriptors(directory: Directory, count: number): boolean {
+    return this.#directories.hasDescriptors(directory as UringDirectory, count);
   }
 
   [Symbol.dispose](): void {

@@ -3,7 +3,7 @@ import { errno, errnoError, openFlag, statfs } from "../../ffi/mod.ts";
 import { RcopyError } from "../base/errors.ts";
 import type { EntryName } from "../fs/entry_name.ts";
 import type { FileIdentity, Timestamp } from "../fs/metadata.ts";
-import type { SourceFile, TargetFile } from "./engine.ts";
+import type { Lent, SourceFile, TargetFile } from "./engine.ts";
 import type { Calls } from "./uring_calls.ts";
 import type { Directories } from "./uring_directories.ts";
 import type { UringDirectory } from "./uring_directory.ts";
@@ -39,6 +39,22 @@ export function createFile(calls: Calls, directoryFd: number, name: EntryName, m
   return calls.openat(directoryFd, calls.memory.putName(name), createFlags, mode);
 }
 
+/** A large file that another thread has open. */
+export interface LentFile extends Lent {
+  fd: number;
+  shown: string;
+  expected: FileIdentity;
+}
+
+/** What an open target is known by elsewhere. */
+const noIdentity: FileIdentity = {
+  device: 0,
+  inode: 0n,
+  size: 0,
+  mtime: { seconds: 0, nanos: 0 },
+  ctimeNs: 0n,
+};
+
 /** A large file open for reading. */
 export class UringSource implements SourceFile {
   readonly size: number;
@@ -46,6 +62,7 @@ export class UringSource implements SourceFile {
   fd: number;
   readonly #calls: Calls;
   readonly #expected: FileIdentity;
+  #isBorrowed = false;
 
   private constructor(calls: Calls, fd: number, shown: string, expected: FileIdentity) {
     this.#calls = calls;
@@ -53,6 +70,19 @@ export class UringSource implements SourceFile {
     this.shown = shown;
     this.#expected = expected;
     this.size = expected.size;
+  }
+
+  /** As plain data; what it says of the descriptor holds until this file is closed. */
+  lend(): LentFile {
+    const { fd, shown } = this;
+    return { id: fd, fd, shown, expected: this.#expected };
+  }
+
+  /** A file that another thread has open and closes. */
+  static borrow(calls: Calls, lent: LentFile): UringSource {
+    const source = new UringSource(calls, lent.fd, lent.shown, lent.expected);
+    source.#isBorrowed = true;
+    return source;
   }
 
   /** @throws {RcopyError} `changed`, `vanished`, `not-permitted`, `io` */
@@ -83,7 +113,7 @@ export class UringSource implements SourceFile {
   }
 
   close(): void {
-    if (this.fd >= 0) this.#calls.libc.close(this.fd);
+    if (this.fd >= 0 && !this.#isBorrowed) this.#calls.libc.close(this.fd);
     this.fd = -1;
   }
 }
@@ -94,12 +124,26 @@ export class UringTarget implements TargetFile {
   readonly shown: string;
   fd: number;
   readonly #calls: Calls;
+  #isBorrowed = false;
 
   private constructor(calls: Calls, fd: number, shown: string, size: number) {
     this.#calls = calls;
     this.fd = fd;
     this.shown = shown;
     this.size = size;
+  }
+
+  /** As plain data; what it says of the descriptor holds until this file is closed. */
+  lend(): LentFile {
+    const { fd, shown, size } = this;
+    return { id: fd, fd, shown, expected: { ...noIdentity, size } };
+  }
+
+  /** A file that another thread has open and closes. */
+  static borrow(calls: Calls, { fd, shown, expected }: LentFile): UringTarget {
+    const target = new UringTarget(calls, fd, shown, expected.size);
+    target.#isBorrowed = true;
+    return target;
   }
 
   /** @throws {RcopyError} `exists`, `no-space`, `not-permitted`, … and leaves nothing behind */
@@ -135,7 +179,7 @@ export class UringTarget implements TargetFile {
   }
 
   close(): void {
-    if (this.fd >= 0) this.#calls.libc.close(this.fd);
+    if (this.fd >= 0 && !this.#isBorrowed) this.#calls.libc.close(this.fd);
     this.fd = -1;
   }
 }

@@ -28,19 +28,20 @@ export function showAddress(hostname: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** A channel over plain TCP. */
+/** A channel over TCP, as it is or inside TLS. */
 export class TcpChannel implements Channel {
   readonly peer: string;
   bytesRead = 0;
   bytesWritten = 0;
-  readonly #connection: Deno.TcpConn;
+  readonly #connection: Deno.TcpConn | Deno.TlsConn;
   #closed = false;
 
-  constructor(connection: Deno.TcpConn) {
+  constructor(connection: Deno.TcpConn | Deno.TlsConn) {
     this.#connection = connection;
     this.peer = showAddress(connection.remoteAddr.hostname, connection.remoteAddr.port);
-    // Control frames are small and must not wait for each other; data is written in large pieces anyway.
-    connection.setNoDelay(true);
+    // Control frames are small and must not wait for each other; data is written in large pieces anyway. Of a TLS
+    // connection that was accepted Deno gives no way to say so.
+    if ("setNoDelay" in connection) connection.setNoDelay(true);
   }
 
   /** Address of the other end without its port, to count connections by source. */

@@ -1,6 +1,7 @@
 /** Connecting to a peer that listens. */
-import { RcopyError } from "../base/errors.ts";
+import { asRcopyError, RcopyError } from "../base/errors.ts";
 import { showAddress, TcpChannel } from "./channel.ts";
+import { type DialTransport, startTls } from "./transport.ts";
 
 /** Where a peer may be reached. */
 export interface PeerAddress {
@@ -13,50 +14,144 @@ export interface PeerAddress {
 const attemptMs = 10_000;
 const startUpMs = 3_000;
 const retryDelayMs = 100;
+/** The next address is tried when the ones before have not answered for so long. */
+const staggerMs = 250;
 
 /**
- * Connects to the first of the addresses that answers, in their order. An address that refuses is tried again
- * for a short while, so that both ends can be started at the same moment.
- * @throws {RcopyError} `unreachable` naming every address and its reason; `interrupted`; `permission-flag`
+ * Connects to the peer at whichever of the addresses answers first, earlier ones with a head start. With TLS only a peer
+ * that holds the anchor counts as an answer. An address that refuses is tried again for a short while, so that both ends
+ * can be started at the same moment.
+ * @throws {RcopyError} `unreachable` naming every address and its reason; `refused` where somebody else answered;
+ * `interrupted`; `permission-flag`
  */
-export async function dialPeer(addresses: readonly PeerAddress[], signal: AbortSignal): Promise<TcpChannel> {
+export async function dialPeer(
+  addresses: readonly PeerAddress[],
+  transport: DialTransport,
+  signal: AbortSignal,
+): Promise<TcpChannel> {
   const deadline = performance.now() + startUpMs;
   for (let delayMs = retryDelayMs;; delayMs *= 2) {
-    const reasons: string[] = [];
-    let refused = false;
-    for (const address of addresses) {
-      if (signal.aborted) throw signal.reason;
-      try {
-        return await dialOne(address, signal);
-      } catch (error) {
-        if (signal.aborted) throw signal.reason;
-        if (error instanceof Deno.errors.NotCapable) {
-          const where = showAddress(address.host, address.port);
-          const message = `cannot connect to ${where}: Deno was not given --allow-net for it`;
-          throw new RcopyError("permission-flag", message, { cause: error });
-        }
-        refused ||= error instanceof Deno.errors.ConnectionRefused;
-        reasons.push(`${showAddress(address.host, address.port)}: ${reasonOf(error)}`);
-      }
+    const { channel, failures } = await new Race(addresses, transport, signal).run();
+    if (signal.aborted) {
+      channel?.close();
+      throw signal.reason;
     }
-    if (!refused || performance.now() + delayMs > deadline) {
-      const message = `cannot reach the peer at ${reasons.join("; ")}; is rcopy send running there, ` +
-        "and does a firewall let its port through?";
-      throw new RcopyError("unreachable", message);
-    }
+    if (channel) return channel;
+    const isStarting = failures.some(({ error }) => error instanceof Deno.errors.ConnectionRefused);
+    if (!isStarting || performance.now() + delayMs > deadline) throw dialError(failures);
     await pause(delayMs, signal);
   }
 }
 
-/** One attempt at one address, bounded in time. */
-export async function dialOne(address: PeerAddress, signal: AbortSignal): Promise<TcpChannel> {
+/**
+ * One attempt at one address, bounded in time.
+ * @throws what `Deno.connect` throws; {@linkcode RcopyError} where TLS failed; the reason of `signal`
+ */
+export async function dialOne(
+  address: PeerAddress,
+  transport: DialTransport,
+  signal: AbortSignal,
+): Promise<TcpChannel> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(attemptMs)]);
   const connection = await Deno.connect({
     hostname: address.host,
     port: address.port,
     signal: limit,
   });
-  return new TcpChannel(connection);
+  if (transport.kind === "plain") return new TcpChannel(connection);
+  const peer = showAddress(address.host, address.port);
+  try {
+    connection.setNoDelay(true);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+  return new TcpChannel(await startTls(connection, transport, { peer, signal: limit }));
+}
+
+interface Failure {
+  address: PeerAddress;
+  error: unknown;
+}
+
+/** One attempt at each address, begun one after the other; the first that succeeds ends the others. */
+class Race {
+  readonly #addresses: readonly PeerAddress[];
+  readonly #transport: DialTransport;
+  readonly #others = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #failures: Failure[] = [];
+  readonly #over = Promise.withResolvers<TcpChannel | undefined>();
+  #started = 0;
+  #running = 0;
+  #winner: TcpChannel | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(addresses: readonly PeerAddress[], transport: DialTransport, signal: AbortSignal) {
+    this.#addresses = addresses;
+    this.#transport = transport;
+    this.#signal = AbortSignal.any([signal, this.#others.signal]);
+  }
+
+  /** The connection that won, if any, and why each of the others did not. */
+  async run(): Promise<{ channel: TcpChannel | undefined; failures: readonly Failure[] }> {
+    this.#startNext();
+    const channel = await this.#over.promise;
+    clearTimeout(this.#timer);
+    return { channel, failures: this.#failures };
+  }
+
+  #startNext(): void {
+    clearTimeout(this.#timer);
+    const address = this.#signal.aborted ? undefined : this.#addresses[this.#started];
+    if (!address) {
+      if (this.#running === 0) this.#over.resolve(undefined);
+      return;
+    }
+    this.#started++;
+    this.#running++;
+    if (this.#started < this.#addresses.length) {
+      this.#timer = setTimeout(() => this.#startNext(), staggerMs);
+    }
+    void this.#attempt(address);
+  }
+
+  async #attempt(address: PeerAddress): Promise<void> {
+    try {
+      const channel = await dialOne(address, this.#transport, this.#signal);
+      if (this.#winner) channel.close();
+      else {
+        this.#winner = channel;
+        this.#over.resolve(channel);
+        this.#others.abort(new DOMException("another address was faster", "AbortError"));
+      }
+    } catch (error) {
+      this.#failures.push({ address, error });
+    }
+    this.#running--;
+    this.#startNext();
+  }
+}
+
+/** Why none of the addresses led to the peer. */
+function dialError(failures: readonly Failure[]): RcopyError {
+  for (const { address, error } of failures) {
+    if (!(error instanceof Deno.errors.NotCapable)) continue;
+    const where = showAddress(address.host, address.port);
+    const message = `cannot connect to ${where}: Deno was not given --allow-net for it`;
+    return new RcopyError("permission-flag", message, { cause: error });
+  }
+  const reasons = failures.map(({ address, error }) => {
+    return `${showAddress(address.host, address.port)}: ${reasonOf(error)}`;
+  });
+  const refusal = failures.find(({ error }) => error instanceof RcopyError)?.error;
+  if (refusal) {
+    const { code } = asRcopyError(refusal);
+    return new RcopyError(code, `cannot connect to the peer: ${reasons.join("; ")}`, { cause: refusal });
+  }
+  const message = `cannot reach the peer at ${reasons.join("; ")}; is rcopy send running there, ` +
+    "and does a firewall let its port through?";
+  return new RcopyError("unreachable", message, { cause: failures[0]?.error });
 }
 
 function reasonOf(error: unknown): string {

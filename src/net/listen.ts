@@ -1,6 +1,7 @@
 /** Listening for peers. */
 import { RcopyError } from "../base/errors.ts";
 import { TcpChannel } from "./channel.ts";
+import type { ListenTransport } from "./transport.ts";
 
 /** Where to listen. */
 export interface ListenOptions {
@@ -17,18 +18,21 @@ export class PeerListener implements Disposable {
   readonly port: number;
   /** Whether IPv6 peers can connect. */
   readonly dualStack: boolean;
-  readonly #listener: Deno.TcpListener;
+  readonly #listener: Deno.TcpListener | Deno.TlsListener;
 
-  constructor(listener: Deno.TcpListener, dualStack: boolean) {
+  constructor(listener: Deno.TcpListener | Deno.TlsListener, dualStack: boolean) {
     this.#listener = listener;
-    this.port = listener.addr.port;
+    this.port = (listener.addr as Deno.NetAddr).port;
     this.dualStack = dualStack;
   }
 
-  /** The next connection; `undefined` once the port has been closed. */
+  /**
+   * The next connection; `undefined` once the port has been closed. Its TLS handshake is made by the first read, under
+   * the deadline of whoever reads.
+   */
   async accept(): Promise<TcpChannel | undefined> {
     for (;;) {
-      let connection: Deno.TcpConn;
+      let connection: Deno.TcpConn | Deno.TlsConn;
       try {
         connection = await this.#listener.accept();
       } catch (error) {
@@ -60,7 +64,7 @@ export class PeerListener implements Disposable {
  * Opens a port. Without `bind` or `local` it serves IPv6 and IPv4, or IPv4 alone where there is no IPv6.
  * @throws {RcopyError} `address-in-use`, `usage` (no such address here), `permission-flag`
  */
-export function listenForPeers(options: ListenOptions): PeerListener {
+export function listenForPeers(options: ListenOptions, transport: ListenTransport): PeerListener {
   const hosts = options.bind !== undefined
     ? [options.bind]
     : options.local
@@ -69,13 +73,21 @@ export function listenForPeers(options: ListenOptions): PeerListener {
   let failure: unknown;
   for (const hostname of hosts) {
     try {
-      return new PeerListener(Deno.listen({ hostname, port: options.port }), hostname.includes(":"));
+      return new PeerListener(openPort({ hostname, port: options.port }, transport), hostname.includes(":"));
     } catch (error) {
       failure = error;
       if (error instanceof Deno.errors.AddrInUse) break;
     }
   }
   throw listenError(failure, options, hosts[0]!);
+}
+
+function openPort(
+  where: { hostname: string; port: number },
+  transport: ListenTransport,
+): Deno.TcpListener | Deno.TlsListener {
+  if (transport.kind === "plain") return Deno.listen(where);
+  return Deno.listenTls({ ...where, cert: transport.chainPem, key: transport.keyPem });
 }
 
 function listenError(failure: unknown, options: ListenOptions, host: string): RcopyError {

@@ -1,5 +1,6 @@
 /** What a transfer tells while it runs. Nothing below `src/cli/` prints. */
 import type { ErrorCode } from "../base/errors.ts";
+import type { PeerAddress } from "../net/dial.ts";
 
 /** What holds the transfer back at the moment. */
 export type Bottleneck = "scan" | "disk read" | "codec" | "network" | "disk write" | "peer";
@@ -57,7 +58,16 @@ export interface TransferSummary {
 /** Events, in the order in which they happen. */
 export type TransferEvent =
   | { type: "engine"; engine: "uring" | "deno"; reason: string }
-  | { type: "listening"; port: number; addresses: string[] }
+  | {
+    type: "listening";
+    port: number;
+    /** Of this machine, most useful first; empty where they are not known. */
+    addresses: string[];
+    /** Those that were named by `advertise`; the best ones. */
+    advertised?: PeerAddress[];
+    /** What the other end needs to connect; a secret. Absent on an insecure channel. */
+    ticket?: string;
+  }
   | { type: "connected"; peer: string }
   | { type: "progress"; progress: ProgressSnapshot }
   | { type: "failure"; failure: EntryFailure }

@@ -3,14 +3,19 @@ import { RcopyError } from "../base/errors.ts";
 import type { Directory, Engine } from "../io/engine.ts";
 import type { TcpChannel } from "../net/channel.ts";
 import { dialOne, dialPeer, type PeerAddress } from "../net/dial.ts";
+import type { DialTransport } from "../net/transport.ts";
 import { FrameSplitter } from "../wire/frame.ts";
 import { tokenBytes } from "../wire/limits.ts";
 import type { Hello } from "../wire/messages.ts";
+import { type DialerProof, greet } from "./authenticate.ts";
 import { Control } from "./control.ts";
 import { DestinationIdentity, isEmptyDirectory, readBootId } from "./destination.ts";
 import type { EventSink, TransferSummary } from "./events.ts";
 import { localHello } from "./greeting.ts";
-import { readAnswer, sendOpening, withinHandshake } from "./opening.ts";
+import { sendJoin, withinHandshake } from "./opening.ts";
+import { DialedLanes } from "./dialed_lanes.ts";
+import type { Streams } from "./lane_growth.ts";
+import { LaneWorkers } from "./lane_workers.ts";
 import type { ExistsPolicy } from "./plan.ts";
 import { Receiver } from "./receiver.ts";
 import { errorOfClose } from "./session_tasks.ts";
@@ -18,12 +23,15 @@ import { errorOfClose } from "./session_tasks.ts";
 export interface FetchOptions {
   engine: Engine;
   addresses: readonly PeerAddress[];
+  transport: DialTransport;
+  /** What this end proves itself by; nothing on a plain channel. */
+  proof?: DialerProof | undefined;
   /** Gives the destination, once there is a sender; absent only in a dry run. */
   destination: () => Directory | undefined;
   exists: ExistsPolicy;
   durable: boolean;
   dryRun: boolean;
-  streams: number;
+  streams: Streams;
   timeoutMs: number;
   emit: EventSink;
   signal: AbortSignal;
@@ -32,19 +40,22 @@ export interface FetchOptions {
 /** Connects, greets, and receives. @throws {RcopyError} whatever ended the session without an agreed receipt */
 export async function fetchTree(options: FetchOptions): Promise<TransferSummary> {
   const { engine, timeoutMs, emit, signal } = options;
-  const channel = await dialPeer(options.addresses, signal);
+  const channel = await dialPeer(options.addresses, options.transport, signal);
   const onAbort = () => channel.close();
   signal.addEventListener("abort", onAbort, { once: true });
   let destination: Directory | undefined;
   let hello: Hello;
   let answer: Hello;
+  let roundTripMs = 0;
   const lanes: TcpChannel[] = [];
   try {
     destination = options.destination();
     hello = receiverHello(engine, destination, options);
-    answer = await withinHandshake(channel, () => greet(channel, hello));
+    const greetedAt = performance.now();
+    answer = await withinHandshake(channel, () => greetSender(channel, options.proof, hello));
+    roundTripMs = performance.now() - greetedAt;
     for (let lane = 0; lane * tokenBytes < answer.laneTokens.length; lane++) {
-      lanes.push(await openLane(channel, answer, lane, signal));
+      lanes.push(await openLane(channel, { answer, lane, transport: options.transport, signal }));
     }
   } catch (error) {
     channel.close();
@@ -68,16 +79,34 @@ export async function fetchTree(options: FetchOptions): Promise<TransferSummary>
     emit,
     signal,
   });
-  for (const lane of lanes) receiver.addLane(lane);
-  const summary = await receiver.run();
-  emit({ type: "done", summary });
-  return summary;
+  for (const [number, lane] of lanes.entries()) receiver.addLane(number, lane);
+  const onNote = (message: string) => emit({ type: "note", level: "debug", message });
+  const workers = new LaneWorkers({ engine, onNote });
+  const { transport, streams } = options;
+  receiver.supply = new DialedLanes({
+    host: receiver,
+    workers,
+    address: channel.remote,
+    transport,
+    session: answer.session,
+    streams: { ...streams, limit: Math.min(streams.limit, answer.streams) },
+    roundTripMs,
+    signal,
+    onNote,
+  });
+  try {
+    const summary = await receiver.run();
+    emit({ type: "done", summary });
+    return summary;
+  } finally {
+    await workers.end();
+  }
 }
 
 function receiverHello(
   engine: Engine,
   destination: Directory | undefined,
-  options: { streams: number; timeoutMs: number; dryRun: boolean },
+  options: { streams: Streams; timeoutMs: number; dryRun: boolean },
 ): Hello {
   const hello = localHello("receiver", engine, options);
   if (!destination) return hello;
@@ -91,9 +120,12 @@ function receiverHello(
   };
 }
 
-async function greet(channel: TcpChannel, hello: Hello): Promise<Hello> {
-  await sendOpening(channel, hello);
-  const answer = await readAnswer(channel);
+async function greetSender(
+  channel: TcpChannel,
+  proof: DialerProof | undefined,
+  hello: Hello,
+): Promise<Hello> {
+  const answer = await greet(channel, proof, hello);
   if (answer.kind === "close") throw errorOfClose(answer);
   if (answer.role !== "sender") {
     throw new RcopyError("refused", "both ends want to receive; run rcopy send on one of them");
@@ -109,14 +141,13 @@ async function greet(channel: TcpChannel, hello: Hello): Promise<Hello> {
 
 async function openLane(
   control: TcpChannel,
-  answer: Hello,
-  lane: number,
-  signal: AbortSignal,
+  to: { answer: Hello; lane: number; transport: DialTransport; signal: AbortSignal },
 ): Promise<TcpChannel> {
-  const channel = await dialOne(control.remote, signal);
+  const { answer, lane } = to;
+  const channel = await dialOne(control.remote, to.transport, to.signal);
   try {
     const token = answer.laneTokens.slice(lane * tokenBytes, (lane + 1) * tokenBytes);
-    await sendOpening(channel, { kind: "join", session: answer.session, lane, token });
+    await sendJoin(channel, { kind: "join", session: answer.session, lane, token });
     return channel;
   } catch (error) {
     channel.close();

@@ -1,7 +1,7 @@
 /** A file above the extent grid while it is being sent. */
 import { asRcopyError, type RcopyError } from "../base/errors.ts";
 import type { Codec } from "../codec/codec.ts";
-import type { Engine, SourceFile } from "../io/engine.ts";
+import type { Engine, Pending, SourceFile } from "../io/engine.ts";
 import { extentBytes } from "../wire/limits.ts";
 import { FileHash } from "./file_hash.ts";
 import type { SendBatch } from "./manifest.ts";
@@ -20,6 +20,9 @@ export class LargeSource implements Disposable {
   /** Made with the first extent: a batch may announce more large files than there can be hash streams. */
   #hash: FileHash | undefined;
   #file: SourceFile | undefined;
+  /** Reads under way, which may be another thread's: the file stays open for them. */
+  #readers = 0;
+  #isDisposed = false;
   #verified = false;
 
   constructor(engine: Engine, codec: Codec, batch: SendBatch, entry: number) {
@@ -39,6 +42,32 @@ export class LargeSource implements Disposable {
       this.batch.columns.identity(this.entry),
     );
     return this.#file;
+  }
+
+  /** Starts a read of the file, which stays open until that read is finished. @throws {RcopyError} as {@linkcode file} */
+  reading<T>(start: (file: SourceFile) => Pending<T>): Pending<T> {
+    const pending = start(this.file());
+    this.#readers++;
+    return {
+      finish: async () => {
+        try {
+          return await pending.finish();
+        } finally {
+          this.#readers--;
+          if (this.#isDisposed) this.#close();
+        }
+      },
+    };
+  }
+
+  /** Whether an extent has been read, so that the file can be open; also once it is over. */
+  get hasBegun(): boolean {
+    return this.#hash !== undefined || this.#isDisposed;
+  }
+
+  /** Whether nothing of it needs to be sent any more. */
+  get isSettled(): boolean {
+    return this.#isDisposed;
   }
 
   bytesOf(extent: number): number {
@@ -78,9 +107,15 @@ export class LargeSource implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    if (this.#file) this.#engine.closeSource(this.#file);
-    this.#file = undefined;
+    this.#isDisposed = true;
+    this.#close();
     this.#hash?.[Symbol.dispose]();
     this.#hash = undefined;
+  }
+
+  #close(): void {
+    if (this.#readers > 0 || !this.#file) return;
+    this.#engine.closeSource(this.#file);
+    this.#file = undefined;
   }
 }

@@ -71,10 +71,10 @@ export class LargeTarget {
     return times <= resendsMax;
   }
 
-  /** Starts to write a verified extent. */
-  write(extent: Extent, payload: Uint8Array<ArrayBuffer>): Pending {
+  /** Starts to write a verified extent at its offset, by whatever moves its bytes. */
+  write(extent: Extent, start: (file: TargetFile, offset: number) => Pending): Pending {
     this.#writing.add(extent.index);
-    return this.#options.engine.writeRange(this.#file, extent.index * extentBytes, payload);
+    return start(this.#file, extent.index * extentBytes);
   }
 
   /** Takes note of an extent whose write is over, well or not. */

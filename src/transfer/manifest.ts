@@ -111,6 +111,11 @@ export class SendBatch {
     return this.directoryOf(entry).nameOnDisk ?? this.columns.name(entry);
   }
 
+  /** Whether the receiver has settled it; what is sent of it again is of no use any more. */
+  get isSettled(): boolean {
+    return this.#released;
+  }
+
   /** Lets go of the directories, once no file of the batch needs to be read any more. */
   release(): void {
     if (this.#released) return;

@@ -1,13 +1,10 @@
-/** How a connection begins: preamble, then hello (control) or join (data). See `src/wire/PROTOCOL.md`. */
+/** How a connection begins: a preamble, then the frames of a greeting. See `src/wire/PROTOCOL.md`. */
 import { RcopyError } from "../base/errors.ts";
 import type { Channel } from "../net/channel.ts";
 import { decodeMessage, encodeFrame, parseHeader } from "../wire/frame.ts";
 import { handshakeMs, headerBytes, preambleBytes } from "../wire/limits.ts";
-import type { Close, Hello, Join, Message } from "../wire/messages.ts";
-import { describeStranger, encodePreamble, negotiate, parsePreamble } from "../wire/version.ts";
-
-/** What a listener reads first on a connection. */
-export type Opening = { of: "control"; hello: Hello } | { of: "data"; join: Join };
+import type { Join, Message } from "../wire/messages.ts";
+import { describeStranger, encodePreamble, isTlsAlert, negotiate, parsePreamble } from "../wire/version.ts";
 
 /** Runs `opening` under the handshake's absolute deadline; past it the channel is closed. */
 export async function withinHandshake<T>(channel: Channel, opening: () => Promise<T>): Promise<T> {
@@ -27,46 +24,42 @@ export async function withinHandshake<T>(channel: Channel, opening: () => Promis
   }
 }
 
-/** The dialer's first words on a connection. */
-export async function sendOpening(channel: Channel, message: Hello | Join): Promise<void> {
-  await channel.write(
-    joined(encodePreamble(message.kind === "hello" ? "control" : "data"), encodeFrame(message)),
-  );
+/** The dialer's first and last words on a data connection. */
+export async function sendJoin(channel: Channel, join: Join): Promise<void> {
+  await writeFrames(channel, encodePreamble("data"), join);
 }
 
-/** The listener's answer to a hello: its own, or a close with the reason. */
-export async function answerOpening(channel: Channel, message: Hello | Close): Promise<void> {
-  await channel.write(joined(encodePreamble("control"), encodeFrame(message)));
+/** A preamble, if it is due, and frames, in one write. */
+export async function writeFrames(
+  channel: Channel,
+  preamble: Uint8Array | undefined,
+  ...messages: Message[]
+): Promise<void> {
+  const parts = messages.map(encodeFrame);
+  await channel.write(joined(preamble ? [preamble, ...parts] : parts));
 }
 
-/** What a dialer has sent. @throws {RcopyError} `protocol` (also strangers), `version`, `peer-lost` */
-export async function readOpening(channel: Channel): Promise<Opening> {
-  const connection = await readPreamble(channel);
-  const message = await readMessage(channel);
-  if (connection === "control" && message.kind === "hello") return { of: "control", hello: message };
-  if (connection === "data" && message.kind === "join") return { of: "data", join: message };
-  throw new RcopyError("protocol", `${channel.peer} opened a ${connection} connection with ${message.kind}`);
+/** What a connection is for, and the protocol version that both ends speak. */
+export interface Begun {
+  connection: "control" | "data";
+  version: number;
 }
 
-/** The listener's hello, or its close. */
-export async function readAnswer(channel: Channel): Promise<Hello | Close> {
-  if (await readPreamble(channel) !== "control") {
-    throw new RcopyError("protocol", `${channel.peer} answered with a data connection`);
-  }
-  const message = await readMessage(channel);
-  if (message.kind === "hello" || message.kind === "close") return message;
-  throw new RcopyError("protocol", `${channel.peer} answered a hello with ${message.kind}`);
-}
-
-async function readPreamble(channel: Channel): Promise<"control" | "data"> {
+/** What the peer's preamble says. @throws {RcopyError} `protocol` (also strangers), `refused`, `version`, `peer-lost` */
+export async function readPreamble(channel: Channel): Promise<Begun> {
   const bytes = new Uint8Array(preambleBytes);
-  await readExactly(channel, bytes, (count) => describeStranger(bytes.subarray(0, count)));
+  await readExactly(channel, bytes, (count) => {
+    const begun = bytes.subarray(0, count);
+    if (isTlsAlert(begun)) throw wantsTls(channel);
+    return describeStranger(begun);
+  });
+  if (isTlsAlert(bytes)) throw wantsTls(channel);
   const { low, high, connection } = parsePreamble(bytes);
-  negotiate(low, high);
-  return connection;
+  return { connection, version: negotiate(low, high) };
 }
 
-async function readMessage(channel: Channel): Promise<Message> {
+/** The next frame of a greeting. @throws {RcopyError} `protocol`, `peer-lost` */
+export async function readMessage(channel: Channel): Promise<Message> {
   const head = new Uint8Array(headerBytes);
   await readExactly(channel, head);
   const header = parseHeader(head, "opening");
@@ -74,6 +67,14 @@ async function readMessage(channel: Channel): Promise<Message> {
   frame.set(head);
   await readExactly(channel, frame.subarray(headerBytes));
   return decodeMessage(header, frame);
+}
+
+/** A listener with a secure channel has answered a plain greeting. */
+function wantsTls({ peer }: Channel): RcopyError {
+  return new RcopyError(
+    "refused",
+    `${peer} takes secure connections only: use the ticket that it printed, or say --insecure at both ends`,
+  );
 }
 
 /** Fills `target`; nothing beyond it is read, so that whoever takes over the channel finds it at a frame's start. */
@@ -95,9 +96,12 @@ async function readExactly(
   }
 }
 
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

@@ -1,7 +1,6 @@
 /** What became of the entries of a session: counts, failures as they happen, and the status that follows. */
 import { type ErrorCode, exitStatusOfCode } from "../base/errors.ts";
 import { EntryKind } from "../fs/metadata.ts";
-import type { Channel } from "../net/channel.ts";
 import type { EventSink, ProgressSnapshot, TransferSummary } from "./events.ts";
 import type { Role } from "./session.ts";
 
@@ -13,6 +12,12 @@ export interface ProgressFigures extends Pick<ProgressSnapshot, "entriesTotal" |
 }
 
 /** Counts of one end, from its construction on; both ends must arrive at the same. */
+/** What has gone through a connection. */
+interface Counted {
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+}
+
 export class Outcome {
   files = 0;
   directories = 0;
@@ -70,9 +75,9 @@ export class Outcome {
   }
 
   /** How a session over these connections has ended. */
-  summary(role: Role, channels: readonly Channel[], treeHash: string): TransferSummary {
+  summary(role: Role, connections: readonly Counted[], treeHash: string): TransferSummary {
     const { files, directories, links, bytes, skipped, failed, changed, exitStatus } = this;
-    const wireBytes = channels.reduce((sum, one) => sum + one.bytesRead + one.bytesWritten, 0);
+    const wireBytes = connections.reduce((sum, one) => sum + one.bytesRead + one.bytesWritten, 0);
     return {
       role,
       files,

@@ -2,11 +2,19 @@
 import type { RcopyError } from "../base/errors.ts";
 import type { EntryName } from "../fs/entry_name.ts";
 import type { Timestamp } from "../fs/metadata.ts";
-import type { Manifest } from "../wire/messages.ts";
+import type { Manifest, Wants } from "../wire/messages.ts";
 import type { TargetDirectory } from "./target_tree.ts";
 
-/** What became of an entry. `held`: its settlement outlives the batch (directories, links, large files under way). */
-export const EntryState = { announced: 0, wanted: 1, placed: 2, skipped: 3, failed: 4, held: 5 } as const;
+/** What became of an entry. `placing`: its content is being written. `held`: its settlement outlives the batch (directories, links, large files under way). */
+export const EntryState = {
+  announced: 0,
+  wanted: 1,
+  placed: 2,
+  skipped: 3,
+  failed: 4,
+  held: 5,
+  placing: 6,
+} as const;
 
 export class ReceiveBatch {
   readonly number: number;
@@ -56,6 +64,28 @@ export class ReceiveBatch {
 
   mtime(entry: number): Timestamp {
     return { seconds: Number(this.manifest.mtimeSeconds[entry]!), nanos: this.manifest.mtimeNanos[entry]! };
+  }
+
+  /** Sum of the sizes of the files that are wanted, before any of them has come. */
+  get bytesWanted(): number {
+    let bytes = 0;
+    for (let i = 0; i < this.count; i++) if (this.states[i] === EntryState.wanted) bytes += this.size(i);
+    return bytes;
+  }
+
+  /** What the plan wants of it, as the sender is told; likewise. */
+  toWants(): Wants {
+    const bitmap = new Uint8Array((this.count + 7) >> 3);
+    let wanted = 0;
+    for (let i = 0; i < this.count; i++) {
+      const state = this.states[i];
+      if (state !== EntryState.wanted && state !== EntryState.held && state !== EntryState.placed) continue;
+      bitmap[i >> 3]! |= 1 << (i & 7);
+      wanted++;
+    }
+    const all = wanted === this.count;
+    const none = new Uint8Array(0);
+    return { kind: "wants", batch: this.number, all, bitmap: all || wanted === 0 ? none : bitmap };
   }
 
   directoryOf(entry: number): TargetDirectory {

@@ -6,33 +6,33 @@
  *  1. settle  sequential  entry by entry, with the account
  * A frame of a batch that is not planned yet stops the reading of this connection, and of no other.
  */
+import type { Breath } from "../base/breath.ts";
 import { RcopyError } from "../base/errors.ts";
-import { Codec } from "../codec/codec.ts";
+import type { Codec } from "../codec/codec.ts";
 import { EntryKind } from "../fs/metadata.ts";
-import type { Engine, FileWrite, Pending } from "../io/engine.ts";
-import type { Channel } from "../net/channel.ts";
+import type { Engine, FileWrite } from "../io/engine.ts";
 import { extentBytes, resendsMax } from "../wire/limits.ts";
 import type { Bundle, Extent } from "../wire/messages.ts";
-import { hashFilesInPlace } from "./bundle_hash.ts";
-import { type DataFrame, DataReader, readerSliceBytes } from "./data_reader.ts";
+import { type ArrivedFrame, hashBytes, type ReceiveIo } from "./lane_io.ts";
 import { LargeTarget } from "./large_target.ts";
+import { sameHash } from "./local_receive_io.ts";
 import { asEntryError, type BuildPlace, type Placement } from "./placement.ts";
 import { EntryState, type ReceiveBatch } from "./receive_batch.ts";
 import { entryKey } from "./entry_key.ts";
 import type { ReceivedTree } from "./received_tree.ts";
 import type { StageAccount } from "./stages.ts";
 
-const hashBytes = 16;
-
 /** What a lane works with, shared by all lanes of a session. */
 export interface ReceiveLaneOptions {
-  channel: Channel;
+  io: ReceiveIo;
   engine: Engine;
   /** Of the session, for the hashes of large files. */
   sessionCodec: Codec;
   received: ReceivedTree;
   placement: Placement;
   account: StageAccount;
+  /** Of the thread. */
+  breath: Breath;
   /** Large files under way, by {@linkcode entryKey}. */
   large: Map<number, LargeTarget>;
   /** Small files that were asked for again, and how often, by {@linkcode entryKey}. */
@@ -40,19 +40,28 @@ export interface ReceiveLaneOptions {
   /** A batch once it is planned; `undefined` if it is settled already. Throws `protocol` for one that cannot exist. */
   plannedBatch: (number: number) => ReceiveBatch | undefined | Promise<ReceiveBatch | undefined>;
   askAgain: (batch: number, entry: number, extent: number) => void;
+  /** Another frame of this connection is settled or under way. */
+  onFrame: () => void;
   /** Content bytes verified and written. */
   onPlaced: (bytes: number) => void;
 }
 
 /** A write to disk that has been started; `settle` follows when it is done. */
 interface Writing {
-  pending: Pending;
-  settle: () => void;
+  /** Waits for the write, and settles what it was for. */
+  finish: () => Promise<void>;
+}
+
+/** A bundle on its way into the destination: one row a file. */
+interface Placing {
+  writes: FileWrite[];
+  builds: BuildPlace[];
+  entries: number[];
+  hashes: Uint8Array;
 }
 
 export class ReceiveLane {
   readonly #options: ReceiveLaneOptions;
-  readonly #codec = Codec.open({ arenaBytes: 2 * readerSliceBytes + 8192 });
 
   constructor(options: ReceiveLaneOptions) {
     this.#options = options;
@@ -60,13 +69,12 @@ export class ReceiveLane {
 
   /** Receives until the sender ends the connection between two frames. @throws {RcopyError} `peer-lost`, `protocol`, `no-space` … */
   async run(): Promise<void> {
-    const { channel, account } = this.#options;
-    using reader = new DataReader(channel, this.#codec);
+    const { io, account, breath, onFrame } = this.#options;
     let writing: Writing | undefined;
     try {
       for (;;) {
         // The next frame arrives in the slice that is not being written.
-        const reading = reader.next();
+        const reading = io.next();
         reading.catch(() => {}); // it is awaited below, unless the write fails first
         if (writing) writing = await this.#finish(writing);
         const began = performance.now();
@@ -74,6 +82,8 @@ export class ReceiveLane {
         account.book("network", began);
         if (!frame) break;
         writing = await this.#take(frame);
+        onFrame();
+        await breath.ifDue();
       }
     } finally {
       if (writing) await this.#finish(writing);
@@ -81,58 +91,46 @@ export class ReceiveLane {
   }
 
   async #finish(writing: Writing): Promise<undefined> {
-    const began = performance.now();
-    await writing.pending.finish();
-    writing.settle();
-    this.#options.account.book("place", began);
+    await writing.finish();
   }
 
-  async #take(frame: DataFrame): Promise<Writing | undefined> {
+  async #take(frame: ArrivedFrame): Promise<Writing | undefined> {
     const { message } = frame;
     const began = performance.now();
-    const large = message.kind === "extent"
-      ? this.#options.large.get(entryKey(message.batch, message.entry))
-      : undefined;
-    const batch = large ? undefined : await this.#options.plannedBatch(message.batch);
+    const batch = this.#largeOf(message) ? undefined : await this.#options.plannedBatch(message.batch);
     const planned = this.#options.account.book("place", began);
     try {
       if (message.kind === "bundle") return this.#takeBundle(message, batch, frame);
-      return this.#takeExtent(message, large ?? this.#newLarge(message, batch), frame);
+      // Another lane may have begun the file while this one waited for the batch.
+      return this.#takeExtent(message, this.#largeOf(message) ?? this.#newLarge(message, batch), frame);
     } finally {
       this.#options.account.book("place", planned);
     }
   }
 
+  #largeOf(message: Extent | Bundle): LargeTarget | undefined {
+    if (message.kind === "bundle") return undefined;
+    return this.#options.large.get(entryKey(message.batch, message.entry));
+  }
+
   // ---- bundles
 
-  #takeBundle(message: Bundle, batch: ReceiveBatch | undefined, frame: DataFrame): Writing | undefined {
-    if (!batch) {
-      this.#ignoreLate(message.batch);
-      return undefined;
-    }
-    const codec = this.#codec;
-    const { offsets, sizes } = this.#layOut(message, batch, frame);
-    const began = performance.now();
-    const hashes = hashFilesInPlace(codec, offsets, sizes);
-    this.#options.account.book("hash", began);
-    const writes: FileWrite[] = [];
-    const builds: BuildPlace[] = [];
-    const entries: number[] = [];
-    const contents: Uint8Array[] = [];
+  #takeBundle(message: Bundle, batch: ReceiveBatch | undefined, frame: ArrivedFrame): Writing | undefined {
+    // Settled: it has come before, over another connection, or it failed.
+    if (!batch) return undefined;
+    const { offsets, sizes } = this.#layOut(message, batch, frame.payloadBytes);
+    const bundle: Placing = { writes: [], builds: [], entries: [], hashes: message.hashes };
+    const kept: number[] = [];
     for (let i = 0; i < offsets.length; i++) {
       const entry = message.entries[i]!;
-      if (batch.states[entry] === EntryState.failed) continue;
-      const content = hashes.subarray(i * hashBytes, (i + 1) * hashBytes);
-      if (!sameHash(content, message.hashes, i * hashBytes)) {
-        this.#corruptSmall(batch, entry);
-        continue;
-      }
-      const name = batch.name(entry);
-      const built = this.#options.placement.buildPlace(batch.directoryOf(entry), name);
-      builds.push(built);
-      entries.push(entry);
-      contents.push(content);
-      writes.push({
+      // What failed, and what comes a second time over another connection, is passed over.
+      if (batch.states[entry] !== EntryState.wanted) continue;
+      batch.states[entry] = EntryState.placing;
+      kept.push(i);
+      const built = this.#options.placement.buildPlace(batch.directoryOf(entry), batch.name(entry));
+      bundle.builds.push(built);
+      bundle.entries.push(entry);
+      bundle.writes.push({
         directory: built.directory,
         name: built.name,
         mode: batch.manifest.modes[entry]!,
@@ -141,15 +139,20 @@ export class ReceiveLane {
         size: sizes[i]!,
       });
     }
-    const pending = this.#options.engine.createFiles(writes, codec.memory);
-    return { pending, settle: () => this.#settleBundle(batch, { writes, builds, entries, contents }) };
+    if (kept.length < offsets.length) bundle.hashes = pick(message.hashes, kept);
+    const pending = this.#options.io.placeFiles(frame, bundle.writes, bundle.hashes);
+    return { finish: async () => this.#settleBundle(batch, bundle, await pending.finish()) };
   }
 
   /** Where each file of a bundle lies. @throws {RcopyError} `protocol` when entries or sizes are not the manifest's */
-  #layOut(message: Bundle, batch: ReceiveBatch, frame: DataFrame): { offsets: number[]; sizes: number[] } {
+  #layOut(
+    message: Bundle,
+    batch: ReceiveBatch,
+    payloadBytes: number,
+  ): { offsets: number[]; sizes: number[] } {
     const offsets: number[] = [];
     const sizes: number[] = [];
-    let offset = frame.payloadOffset;
+    let offset = 0;
     for (const entry of message.entries) {
       if (entry >= batch.count) throw unexpected(batch.number, entry, "which it does not have");
       const size = batch.size(entry);
@@ -157,19 +160,15 @@ export class ReceiveLane {
       if (batch.manifest.kinds[entry] !== EntryKind.file || size > extentBytes) {
         throw unexpected(batch.number, entry, "which is no small file");
       }
-      if (state !== EntryState.wanted && state !== EntryState.failed) {
+      if (state === EntryState.announced || state === EntryState.skipped) {
         throw unexpected(batch.number, entry, "which is not wanted");
       }
       offsets.push(offset);
       sizes.push(size);
       offset += size;
     }
-    const bytes = offset - frame.payloadOffset;
-    if (bytes !== frame.payloadBytes) {
-      throw new RcopyError(
-        "protocol",
-        `a bundle has ${frame.payloadBytes} bytes where its files have ${bytes}`,
-      );
+    if (offset !== payloadBytes) {
+      throw new RcopyError("protocol", `a bundle has ${payloadBytes} bytes where its files have ${offset}`);
     }
     return { offsets, sizes };
   }
@@ -184,17 +183,19 @@ export class ReceiveLane {
       return;
     }
     resends.set(key, times);
+    batch.states[entry] = EntryState.wanted;
     askAgain(batch.number, entry, 0);
   }
 
-  #settleBundle(
-    batch: ReceiveBatch,
-    done: { writes: FileWrite[]; builds: BuildPlace[]; entries: number[]; contents: Uint8Array[] },
-  ): void {
+  #settleBundle(batch: ReceiveBatch, done: Placing, sound: Uint8Array): void {
     const { placement, received, onPlaced } = this.#options;
     for (const [i, write] of done.writes.entries()) {
       const entry = done.entries[i]!;
-      // The sender may have given the entry up while it was being written.
+      if (!sound[i]) {
+        if (batch.states[entry] === EntryState.placing) this.#corruptSmall(batch, entry);
+        continue;
+      }
+      // Its directory may have failed while it was being written.
       const isFailed = batch.states[entry] === EntryState.failed;
       if (isFailed && write.error === undefined) placement.discard(done.builds[i]!);
       if (isFailed) continue;
@@ -206,7 +207,7 @@ export class ReceiveLane {
         continue;
       }
       onPlaced(write.size);
-      received.place(batch, entry, done.contents[i]!);
+      received.place(batch, entry, done.hashes.subarray(i * hashBytes, (i + 1) * hashBytes));
     }
   }
 
@@ -214,17 +215,18 @@ export class ReceiveLane {
 
   /** The first extent of a large file: its file is created. `undefined` if it failed, now or before. */
   #newLarge(message: Extent, batch: ReceiveBatch | undefined): LargeTarget | undefined {
-    if (!batch) {
-      this.#ignoreLate(message.batch);
-      return undefined;
-    }
+    // Settled: it has come before, over another connection, or it failed.
+    if (!batch) return undefined;
     const { entry } = message;
     if (entry >= batch.count) throw unexpected(batch.number, entry, "which it does not have");
     if (batch.manifest.kinds[entry] !== EntryKind.file || batch.size(entry) <= extentBytes) {
       throw unexpected(batch.number, entry, "which is no large file");
     }
-    if (batch.states[entry] === EntryState.failed) return undefined;
-    if (batch.states[entry] !== EntryState.wanted) {
+    const state = batch.states[entry];
+    if (state !== EntryState.wanted && state !== EntryState.announced && state !== EntryState.skipped) {
+      return undefined;
+    }
+    if (state !== EntryState.wanted) {
       throw unexpected(batch.number, entry, "which is not wanted");
     }
     const { engine, sessionCodec: codec, placement, received, large } = this.#options;
@@ -241,36 +243,33 @@ export class ReceiveLane {
     }
   }
 
-  #takeExtent(message: Extent, target: LargeTarget | undefined, frame: DataFrame): Writing | undefined {
+  #takeExtent(message: Extent, target: LargeTarget | undefined, frame: ArrivedFrame): Writing | undefined {
     if (!target || target.isEnded) return undefined;
-    const { askAgain } = this.#options;
-    const codec = this.#codec;
+    const { askAgain, io } = this.#options;
     target.check(message, frame.payloadBytes);
     if (target.has(message.index)) {
       target.noteVerified(message);
       this.#finishLarge(target);
       return undefined;
     }
-    const began = performance.now();
-    const { offset } = codec.scratch;
-    codec.hash(frame.payloadOffset, frame.payloadBytes, offset);
-    const isSound = sameHash(codec.memory.subarray(offset, offset + hashBytes), message.hash, 0);
-    this.#options.account.book("hash", began);
-    if (!isSound) {
+    if (!frame.hash || !sameHash(frame.hash, message.hash, 0)) {
       if (target.mayAskAgain(message.index)) askAgain(message.batch, message.entry, message.index);
       else this.#failLarge(target, corrupt());
       return undefined;
     }
     // The message's bytes go with the slice, the settlement may come later.
-    const extent = { ...message, hash: message.hash.slice() };
-    const payload = codec.memory.subarray(frame.payloadOffset, frame.payloadOffset + frame.payloadBytes);
-    const pending = target.write(extent, payload);
+    const extent = { ...message, hash: frame.hash };
+    const pending = target.write(extent, (file, offset) => io.writeExtent(frame, file, offset));
     return {
-      pending: guarded(pending, (error) => this.#failLarge(target, asEntryError(error))),
-      settle: () => {
+      finish: async () => {
+        try {
+          await pending.finish();
+        } catch (error) {
+          this.#failLarge(target, asEntryError(error));
+        }
         target.written(extent);
         if (target.isEnded) return;
-        this.#options.onPlaced(payload.length);
+        this.#options.onPlaced(frame.payloadBytes);
         this.#finishLarge(target);
       },
     };
@@ -292,30 +291,15 @@ export class ReceiveLane {
       this.#options.received.failHeld(target.held, error);
     });
   }
+}
 
-  /** Data of a settled batch can only be the rest of a file that failed. */
-  #ignoreLate(batch: number): void {
-    if (this.#options.received.mayComeLate(batch)) return;
-    throw new RcopyError("protocol", `the peer sent data of batch ${batch}, which is settled`);
+/** The rows of a table of hashes that are still wanted. */
+function pick(hashes: Uint8Array, rows: readonly number[]): Uint8Array {
+  const kept = new Uint8Array(rows.length * hashBytes);
+  for (const [i, row] of rows.entries()) {
+    kept.set(hashes.subarray(row * hashBytes, (row + 1) * hashBytes), i * hashBytes);
   }
-}
-
-/** A pending write whose failure is the failure of its file and not of the lane. */
-function guarded(pending: Pending, onError: (error: unknown) => void): Pending {
-  return {
-    async finish() {
-      try {
-        await pending.finish();
-      } catch (error) {
-        onError(error);
-      }
-    },
-  };
-}
-
-function sameHash(hash: Uint8Array, expected: Uint8Array, at: number): boolean {
-  for (let i = 0; i < hashBytes; i++) if (hash[i] !== expected[at + i]) return false;
-  return true;
+  return kept;
 }
 
 function corrupt(): RcopyError {

@@ -46,8 +46,6 @@ export class ReceivedTree {
   readonly #options: ReceivedTreeOptions;
   readonly #batches = new Map<number, ReceiveBatch>();
   readonly #hashBytes = new Uint8Array(16);
-  /** Settled batches with failed files, for which data may still be on its way. */
-  readonly #failedLate = new Set<number>();
   #held = 0;
   #toFlush: { batch: number; entry: number; failed: boolean }[] = [];
   #flushTimer: ReturnType<typeof setTimeout> | undefined;
@@ -68,11 +66,6 @@ export class ReceivedTree {
   /** A batch that is not settled. */
   find(number: number): ReceiveBatch | undefined {
     return this.#batches.get(number);
-  }
-
-  /** Whether data of a settled batch is a leftover of files that failed, to be ignored. */
-  mayComeLate(number: number): boolean {
-    return this.#failedLate.has(number);
   }
 
   /** A small file, or a link made at once, is in place. `content` is its hash. */
@@ -106,7 +99,6 @@ export class ReceivedTree {
     const directory = batch.directoryOf(entry);
     this.#options.outcome.failed++;
     if (error) this.#report(batch.number, entry, directory, batch.name(entry), error);
-    if (batch.manifest.kinds[entry] === 1) this.#failedLate.add(batch.number);
     this.#settle(batch, entry, EntryState.failed, directory);
   }
 
@@ -134,7 +126,6 @@ export class ReceivedTree {
   failHeld(held: HeldTarget, error: RcopyError): void {
     this.#options.outcome.failed++;
     this.#report(held.batch, held.entry, held.directory, held.name, error);
-    if (held.kind === 1) this.#failedLate.add(held.batch);
     this.#settleHeld(held, EntryState.failed);
   }
 
@@ -150,7 +141,6 @@ export class ReceivedTree {
     const path = this.#options.prefixes.show(held.directory, held.name);
     this.#options.outcome.report(path, error.code, error.message);
     this.#options.outcome.failed++;
-    this.#failedLate.add(held.batch);
     this.#settleHeld(held, EntryState.failed);
   }
 

@@ -6,15 +6,16 @@
  *  2. plan     what is missing of each batch (`plan.ts`)
  *  1. batches  from control into a queue that the credit bounds
  */
-import { RcopyError } from "../base/errors.ts";
+import { Breath } from "../base/breath.ts";
+import { assert, RcopyError } from "../base/errors.ts";
 import { BoundedQueue } from "../base/bounded_queue.ts";
 import { Codec } from "../codec/codec.ts";
 import { kindNames } from "../fs/metadata.ts";
 import type { Directory, Engine } from "../io/engine.ts";
 import type { Channel } from "../net/channel.ts";
-import { errorCodeOf } from "../wire/codes.ts";
-import type { Failure, Hello, Manifest, ManifestEnd, Message } from "../wire/messages.ts";
+import type { Hello, LaneOffer, LaneRequest, Manifest, ManifestEnd, Message } from "../wire/messages.ts";
 import type { Control } from "./control.ts";
+import { AwaitedBatches } from "./awaited_batches.ts";
 import { EntryHasher } from "./entry_hash.ts";
 import type { EventSink, ProgressSnapshot, TransferSummary } from "./events.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -24,18 +25,19 @@ import { PathPrefixes } from "./paths.ts";
 import { Placement } from "./placement.ts";
 import { type ExistsPolicy, Plan } from "./plan.ts";
 import { EntryState, ReceiveBatch } from "./receive_batch.ts";
+import { fileWork, type LaneHost, type LaneSupply, type SessionLoad } from "./lane_host.ts";
+import type { ReceiveIo } from "./lane_io.ts";
+import { RemoteReceiveIo, type RemoteSendIo } from "./remote_lane.ts";
+import { LocalReceiveIo } from "./local_receive_io.ts";
 import { ReceiveLane } from "./receive_lane.ts";
-import { entryKey } from "./entry_key.ts";
 import { ReceivedTree } from "./received_tree.ts";
 import { afterMessage, type SessionState } from "./session.ts";
 import { errorOfClose, SessionTasks } from "./session_tasks.ts";
+import { SourceFailures } from "./source_failures.ts";
 import { SpaceBudget } from "./space_budget.ts";
 import { StageAccount } from "./stages.ts";
+import { TakenFrames } from "./taken_frames.ts";
 import { TargetTree } from "./target_tree.ts";
-import { showPeerText } from "../base/show.ts";
-
-/** A data frame may be ahead of its batch on control by no more than this many batches. */
-const batchesAheadMax = 65_536;
 
 export interface ReceiverOptions {
   control: Control;
@@ -54,7 +56,10 @@ export interface ReceiverOptions {
   signal: AbortSignal;
 }
 
-export class Receiver {
+export class Receiver implements LaneHost {
+  readonly role = "receiver";
+  /** Who brings it data connections beside those that it gets at first. */
+  supply: LaneSupply | undefined;
   readonly #options: ReceiverOptions;
   readonly #control: Control;
   /** For entry hashes and the hashes of large files; each lane has one of its own. */
@@ -66,16 +71,17 @@ export class Receiver {
   readonly #received: ReceivedTree;
   readonly #plan: Plan;
   readonly #account = new StageAccount();
+  readonly #breath = new Breath();
   readonly #tasks: SessionTasks;
-  readonly #lanes: Channel[] = [];
+  readonly #taken: TakenFrames;
   readonly #arrived: BoundedQueue<ReceiveBatch>;
   readonly #large = new Map<number, LargeTarget>();
   readonly #resends = new Map<number, number>();
-  readonly #awaited = new Map<number, { promise: Promise<void>; resolve: () => void }>();
+  readonly #failures: SourceFailures;
+  readonly #awaited = new AwaitedBatches();
   #state: SessionState = "open";
   #credit: number;
   #batches = 0;
-  #planned = 0;
   #entries = 0;
   #bytesListed = 0;
   #bytesWanted = 0;
@@ -103,6 +109,13 @@ export class Receiver {
       onCredit: (bytes) => this.#credit += bytes,
       onAllSettled: () => this.#finishIfDone(),
     });
+    this.#failures = new SourceFailures({
+      outcome: this.#outcome,
+      tree: this.#tree,
+      received: this.#received,
+      prefixes: this.#prefixes,
+      large: this.#large,
+    });
     this.#plan = new Plan({
       engine,
       tree: this.#tree,
@@ -124,33 +137,72 @@ export class Receiver {
       mtimeResolutionNs: Math.max(engine.mtimeResolutionNs, peer.mtimeResolutionNs),
       onPlanned: (batch) => this.#onPlanned(batch),
     });
-    this.#tasks = new SessionTasks(control, this.#lanes, options.signal);
+    this.#taken = new TakenFrames(control);
+    this.#tasks = new SessionTasks(control, options.signal);
+    this.#tasks.onLaneLost = (error) => this.#onLaneLost(error);
   }
 
   /** A data connection of this session; it is used from now on, and closed with the session. */
-  addLane(channel: Channel): void {
-    this.#lanes.push(channel);
+  addLane(number: number, channel: Channel): void {
+    this.#addLaneIo(number, new LocalReceiveIo(channel, this.#options.engine, this.#account));
+  }
+
+  /** The same, moved by a Worker. */
+  addRemoteLane(number: number, io: RemoteSendIo | RemoteReceiveIo): void {
+    assert(io instanceof RemoteReceiveIo, "a receiver's lane receives");
+    io.account = this.#account;
+    this.#addLaneIo(number, io);
+  }
+
+  #addLaneIo(number: number, io: ReceiveIo): void {
     const lane = new ReceiveLane({
-      channel,
+      io,
       engine: this.#options.engine,
       sessionCodec: this.#codec,
       received: this.#received,
       placement: this.#placement,
       account: this.#account,
+      breath: this.#breath,
       large: this.#large,
       resends: this.#resends,
       plannedBatch: (number) => this.#plannedBatch(number),
       askAgain: (batch, entry, extent) => this.#control.send({ kind: "resend", batch, entry, extent }),
+      onFrame: () => this.#taken.count(number),
       onPlaced: (bytes) => {
         this.#bytesPlaced += bytes;
       },
     });
-    this.#tasks.startLane(async () => {
+    this.#tasks.startLane(io, async () => {
       await lane.run();
       if (!this.#receiptSent && !this.#tasks.hasEnded) {
-        throw new RcopyError("peer-lost", `the peer at ${channel.peer} ended a data connection too early`);
+        throw new RcopyError("peer-lost", `the peer at ${io.peer} ended a data connection too early`);
       }
     });
+  }
+
+  get root(): Directory | undefined {
+    return this.#options.destination;
+  }
+
+  get load(): SessionLoad {
+    const { settled } = this.#outcome;
+    return {
+      workDone: this.#bytesPlaced + settled * fileWork,
+      workLeft: this.#bytesWanted - this.#bytesPlaced + Math.max(0, this.#entries - settled) * fileWork,
+      growing: this.#announcedEnd === undefined,
+      ...this.#account.load,
+      lanes: this.#tasks.lanesAlive,
+      hasEnded: this.#receiptSent || this.#tasks.hasEnded,
+    };
+  }
+
+  send(message: LaneRequest | LaneOffer): void {
+    if (!this.#receiptSent && !this.#tasks.hasEnded) this.#control.send(message);
+  }
+
+  #onLaneLost(error: RcopyError): void {
+    const message = `${error.message}; its content comes over the ${this.#tasks.lanesAlive} others`;
+    this.#options.emit({ type: "note", level: "info", message });
   }
 
   /** Runs the session to its end. @throws {RcopyError} whatever ended it without an agreed receipt */
@@ -159,9 +211,13 @@ export class Receiver {
     const control = this.#control;
     const heartbeat = new Heartbeat({
       timeoutMs: Math.min(timeoutMs, peer.timeoutMs),
-      bytesReceived: () => this.#lanes.reduce((sum, lane) => sum + lane.bytesRead, control.channel.bytesRead),
+      bytesReceived: () =>
+        this.#tasks.lanes.reduce((sum, lane) => sum + lane.bytesRead, control.channel.bytesRead),
       ping: () => control.send({ kind: "ping" }),
-      onTick: () => emit({ type: "progress", progress: this.#progress() }),
+      onTick: () => {
+        this.#taken.tell();
+        emit({ type: "progress", progress: this.#progress() });
+      },
       onTimeout: (error) => this.#tasks.fail(error),
     });
     this.#tasks.start(() =>
@@ -170,8 +226,9 @@ export class Receiver {
     this.#tasks.start(() => this.#planAll());
     const end = await this.#tasks.ended();
     heartbeat[Symbol.dispose]();
+    this.supply?.end();
     this.#arrived.end();
-    for (const awaited of this.#awaited.values()) awaited.resolve();
+    this.#awaited.end();
     await this.#tasks.close(end);
     this.#received.stop();
     for (const target of this.#large.values()) target.abandonUnsettled();
@@ -197,7 +254,11 @@ export class Receiver {
         this.#onManifestEnd(message);
         return true;
       case "failure":
-        this.#onFailure(message);
+        this.#failures.onFailure(message, this.#batches);
+        return true;
+      case "laneRequest":
+      case "laneOffer":
+        this.#onLaneMessage(message);
         return true;
       case "close":
         if (message.code === 0 && this.#receiptSent) this.#tasks.end({});
@@ -206,6 +267,13 @@ export class Receiver {
       default:
         return true;
     }
+  }
+
+  #onLaneMessage(message: LaneRequest | LaneOffer): void {
+    if (!this.supply) {
+      throw new RcopyError("protocol", `the peer sent ${message.kind}, which nobody asked for`);
+    }
+    this.supply.onMessage(message);
   }
 
   #onManifest(message: Manifest): void {
@@ -233,40 +301,12 @@ export class Receiver {
     if (!agrees) {
       throw new RcopyError("protocol", "the end of the manifest counts something else than what came");
     }
+    if (!this.#tree.isSealed) {
+      throw new RcopyError("protocol", "the manifest ended before its directories were closed");
+    }
     this.#announcedEnd = message;
+    this.#awaited.onManifestEnd(this.#batches);
     this.#arrived.end();
-  }
-
-  /** The sender cannot send something. */
-  #onFailure({ place, code: number, text }: Failure): void {
-    const error = new RcopyError(errorCodeOf(number), showPeerText(text));
-    if (place.of === "name") {
-      const directory = this.#tree.open(place.directory);
-      if (error.code !== "not-sent") this.#outcome.failed++;
-      this.#outcome.report(this.#prefixes.show(directory, place.name), error.code, error.message);
-      return;
-    }
-    const { batch: batchNumber, entry } = place;
-    const target = this.#large.get(entryKey(batchNumber, entry));
-    if (target) {
-      target.abandon(() => {
-        this.#large.delete(entryKey(batchNumber, entry));
-        this.#received.failHeldAtSource(target.held, error);
-      });
-    } else {
-      const batch = this.#received.find(batchNumber);
-      const state = batch?.states[entry];
-      if (batch && entry < batch.count && !batch.isPlanned) {
-        batch.failedEarly.set(entry, error);
-      } else if (batch && state === EntryState.wanted) {
-        this.#received.failAtSource(batch, entry, error);
-      } else if (!(batch ? state === EntryState.failed : this.#received.mayComeLate(batchNumber))) {
-        throw new RcopyError(
-          "protocol",
-          `the peer gave up entry ${entry} of batch ${batchNumber}, which was not due`,
-        );
-      }
-    }
   }
 
   // ---- 2. plan
@@ -277,70 +317,35 @@ export class Receiver {
       if (!batch || this.#tasks.hasEnded) break;
       const began = performance.now();
       this.#plan.make(batch);
-      this.#planned++;
       for (const [entry, error] of batch.failedEarly) {
         if (batch.states[entry] === EntryState.wanted) this.#received.failAtSource(batch, entry, error);
       }
       this.#account.book("place", began);
-      this.#awaited.get(batch.number)?.resolve();
-      this.#awaited.delete(batch.number);
+      this.#awaited.onPlanned();
       // Let lanes and control have their turn between two batches.
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await this.#breath.take();
     }
     this.#finishIfDone();
   }
 
   #onPlanned(batch: ReceiveBatch): void {
-    const bitmap = new Uint8Array((batch.count + 7) >> 3);
-    let wanted = 0;
-    for (let i = 0; i < batch.count; i++) {
-      const state = batch.states[i];
-      if (state === EntryState.wanted) this.#bytesWanted += batch.size(i);
-      if (state !== EntryState.wanted && state !== EntryState.held && state !== EntryState.placed) continue;
-      bitmap[i >> 3]! |= 1 << (i & 7);
-      wanted++;
-    }
-    if (this.#options.granted.wantsAll) return;
-    const all = wanted === batch.count;
-    const none = new Uint8Array(0);
-    this.#control.send({
-      kind: "wants",
-      batch: batch.number,
-      all,
-      bitmap: all || wanted === 0 ? none : bitmap,
-    });
+    this.#bytesWanted += batch.bytesWanted;
+    if (!this.#options.granted.wantsAll) this.#control.send(batch.toWants());
   }
 
   #plannedBatch(number: number): ReceiveBatch | undefined | Promise<ReceiveBatch | undefined> {
-    if (number < this.#planned) return this.#received.find(number);
-    if (number > this.#planned + batchesAheadMax || (this.#announcedEnd && number >= this.#batches)) {
-      throw new RcopyError("protocol", `the peer sent data of batch ${number}, which it never announced`);
-    }
-    return this.#awaitBatch(number);
-  }
-
-  async #awaitBatch(number: number): Promise<ReceiveBatch | undefined> {
-    // Who begins to wait after the session has ended would wait for ever.
-    if (this.#tasks.hasEnded) return undefined;
-    let awaited = this.#awaited.get(number);
-    if (!awaited) this.#awaited.set(number, awaited = Promise.withResolvers<void>());
-    await awaited.promise;
-    return this.#received.find(number);
+    if (number < this.#awaited.planned) return this.#received.find(number);
+    return this.#awaited.until(number).then(() => this.#received.find(number));
   }
 
   // ---- 5. receipt
 
   /** Sends the receipt once everything is settled. Called whenever something may have been the last. */
   #finishIfDone(): void {
-    const isDone = this.#announcedEnd && this.#planned === this.#batches && this.#received.isSettled;
+    const isDone = this.#announcedEnd && this.#awaited.planned === this.#batches && this.#received.isSettled;
     if (!isDone || this.#receiptSent || this.#tasks.hasEnded) return;
-    const { root } = this.#tree;
-    if (!root.sealed) {
-      this.#tasks.fail(new RcopyError("protocol", "the manifest ended before its directories were closed"));
-      return;
-    }
     // Called from within the completion of a directory, the root may still be to come.
-    if (!root.completed) return;
+    if (!this.#tree.root.completed) return;
     this.#receiptSent = true;
     this.#tasks.start(() => this.#sendReceipt());
   }
@@ -351,6 +356,7 @@ export class Receiver {
     if (durable) await this.#placement.sync();
     if (this.#tasks.hasEnded) return;
     this.#received.flush();
+    this.#taken.end();
     const { files, directories, links, bytes, skipped, failed, changed } = this.#outcome;
     const { hash } = this.#received;
     this.#state = "receipted";
@@ -372,7 +378,7 @@ export class Receiver {
   #summary(): TransferSummary {
     return this.#outcome.summary(
       "receiver",
-      [this.#control.channel, ...this.#lanes],
+      [this.#control.channel, ...this.#tasks.lanes],
       this.#received.hash.toString(),
     );
   }

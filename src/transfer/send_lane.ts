@@ -1,41 +1,41 @@
 /**
  * One data connection of a sender. The mirror image is `receive_lane.ts`.
  *  1. take   sequential  next job from the plan
- *  2. read   batched     the engine starts to fill one slice while the other is still being written
- *  3. hash   in place    extent or files, then entry hashes
- *  4. write  sequential  frame header, message and payload leave the slice in one write
- * A lane holds its channel, its codec and two slices, and nothing else; the first error ends it.
+ *  2. read   batched     into one slice while the other is still being written; hashed in place (`SendIo`)
+ *  3. tell   entry by entry  states and entry hashes, before the frame can have arrived anywhere
+ *  4. write  sequential  frame header, message and payload leave the slice in one write (`SendIo`)
  */
 import type { RcopyError } from "../base/errors.ts";
-import { Codec, type Slice } from "../codec/codec.ts";
 import type { Engine, FileRead, Pending } from "../io/engine.ts";
-import type { Channel } from "../net/channel.ts";
+import type { Breath } from "../base/breath.ts";
 import { encodeDataHead } from "../wire/frame.ts";
-import { dataMessageBytesMax, extentBytes, headerBytes } from "../wire/limits.ts";
+import { extentBytes } from "../wire/limits.ts";
 import type { Bundle, Extent } from "../wire/messages.ts";
 import type { EntryHasher } from "./entry_hash.ts";
+import { hashBytes, type SendIo, type Turn } from "./lane_io.ts";
+import { FramesOnTheWay } from "./frames_on_the_way.ts";
 import { type SendBatch, SendState } from "./manifest.ts";
 import type { PathPrefixes } from "./paths.ts";
 import type { BundleJob, ExtentJob, SendJob, SendPlan } from "./send_plan.ts";
 import type { StageAccount } from "./stages.ts";
-import { hashFilesInPlace } from "./bundle_hash.ts";
 
-const hashBytes = 16;
-/** Room before the payload for the frame header and the largest message, so that all of a frame is contiguous. */
-const headRoomBytes = headerBytes + dataMessageBytesMax;
-/** Bytes of one slice. */
-export const laneSliceBytes = headRoomBytes + extentBytes;
+/** A frame that the receiver has not taken for so long is sent again, by another lane that has nothing better to do. */
+export const standingMs = 1_000;
 
 /** What a lane works with and whom it tells. */
 export interface SendLaneOptions {
-  channel: Channel;
+  io: SendIo;
   engine: Engine;
   plan: SendPlan;
   hasher: EntryHasher;
   prefixes: PathPrefixes;
   account: StageAccount;
+  /** Of the thread. */
+  breath: Breath;
   /** A file that could not be read as the scan saw it. */
   onFailed: (batch: SendBatch, entry: number, error: RcopyError) => void;
+  /** Whether there are other lanes. */
+  mayRest: () => boolean;
   /** Content bytes given to the connection. */
   onSent: (bytes: number) => void;
 }
@@ -43,139 +43,131 @@ export interface SendLaneOptions {
 /** A job whose read has been started into a slice. */
 interface Reading {
   job: SendJob;
-  slice: Slice;
-  pending: Pending | undefined;
+  pending: Pending<Uint8Array>;
   reads: FileRead[];
 }
 
+interface Frame {
+  message: Extent | Bundle;
+  payloadBytes: number;
+}
+
 export class SendLane {
+  readonly onTheWay = new FramesOnTheWay();
   readonly #options: SendLaneOptions;
-  readonly #codec = Codec.open({ arenaBytes: 2 * laneSliceBytes + 8192 });
+  /** The last write from each slice. */
+  readonly #writes: [Promise<void>, Promise<void>] = [Promise.resolve(), Promise.resolve()];
 
   constructor(options: SendLaneOptions) {
     this.#options = options;
   }
 
-  /** Sends until the plan has ended. @throws {RcopyError} `peer-lost` */
+  /**
+   * Sends until the plan has ended. Where the connection breaks, what may not have arrived goes back to the plan.
+   * @throws {RcopyError} `peer-lost`
+   */
   async run(): Promise<void> {
-    const { channel, plan, account, onSent } = this.#options;
-    using first = this.#codec.arena.take(laneSliceBytes);
-    using second = this.#codec.arena.take(laneSliceBytes);
-    const slices = [first, second];
-    let writing: Promise<void> | undefined;
-    let writingBytes = 0;
-    const written = async () => {
-      if (!writing) return;
-      const began = performance.now();
-      await writing;
-      writing = undefined;
-      account.book("network", began);
-      onSent(writingBytes);
-    };
-    for (let turn = 0;;) {
-      const job = plan.next();
+    try {
+      await this.#run();
+    } catch (error) {
+      this.#options.plan.handBack(this.onTheWay.handBack(0));
+      throw error;
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { plan, account, breath, io, mayRest } = this.#options;
+    for (let turn: Turn = 0;;) {
+      // What stands still here is sent by others, and must not come back.
+      while (mayRest() && this.onTheWay.standsStill(standingMs)) await this.onTheWay.moved();
+      // A job is taken only when there is room for it: who stands still keeps no more than is on its way.
+      await this.#sliceFree(turn);
+      await this.onTheWay.room();
+      const job = plan.next(io.directoriesMax);
       if (!job) {
-        await written();
+        await this.#sliceFree(turn === 0 ? 1 : 0);
         const began = performance.now();
         const more = await plan.wait();
         account.book("peer", began);
         if (!more) return;
         continue;
       }
-      const reading = this.#start(job, slices[turn]!);
-      try {
-        await written();
-      } catch (error) {
-        await reading?.pending?.finish();
-        throw error;
-      }
-      if (!reading) continue;
-      const frame = await this.#complete(reading);
+      const reading = this.#start(job, turn);
+      const frame = reading && await this.#complete(reading);
       if (!frame) continue;
-      writing = channel.write(frame.bytes);
-      writing.catch(() => {}); // it is awaited by the next turn
-      writingBytes = frame.payloadBytes;
-      turn ^= 1;
+      this.onTheWay.push(job);
+      this.#write(turn, frame);
+      await breath.ifDue();
+      turn = turn === 0 ? 1 : 0;
     }
+  }
+
+  /** Waits until what a slice holds has been given to the connection. */
+  async #sliceFree(turn: Turn): Promise<void> {
+    const began = performance.now();
+    await this.#writes[turn];
+    this.#options.account.book("network", began);
+  }
+
+  #write(turn: Turn, { message, payloadBytes }: Frame): void {
+    const { io, onSent } = this.#options;
+    const write = io.write(turn, encodeDataHead(message, payloadBytes), payloadBytes).then(() =>
+      onSent(payloadBytes)
+    );
+    write.catch(() => {}); // it is awaited before the slice is used again
+    this.#writes[turn] = write;
   }
 
   /** Starts to read a job into a slice; `undefined` when the file cannot be opened, which has been reported. */
-  #start(job: SendJob, slice: Slice): Reading | undefined {
-    const { engine, account, onFailed } = this.#options;
-    const began = performance.now();
+  #start(job: SendJob, turn: Turn): Reading | undefined {
+    const { io, onFailed } = this.#options;
+    if (job.of === "bundle") {
+      if (job.batch.isSettled) return undefined;
+      const reads = this.#readsOf(job);
+      return { job, pending: io.readFiles(turn, reads), reads };
+    }
+    const { source, index } = job;
+    if (source.failure || source.isSettled) return undefined;
     try {
-      if (job.of === "bundle") {
-        const reads = this.#readsOf(job, slice.offset + headRoomBytes);
-        return { job, slice, pending: engine.readFiles(reads, this.#codec.memory), reads };
-      }
-      const { source, index } = job;
-      if (source.failure) return undefined;
-      try {
-        const target = slice.bytes.subarray(headRoomBytes, headRoomBytes + source.bytesOf(index));
-        return {
-          job,
-          slice,
-          pending: engine.readRange(source.file(), index * extentBytes, target),
-          reads: [],
-        };
-      } catch (error) {
-        onFailed(source.batch, source.entry, source.fail(error));
-        return undefined;
-      }
-    } finally {
-      account.book("read", began);
+      const bytes = source.bytesOf(index);
+      const pending = source.reading((file) => io.readExtent(turn, file, index * extentBytes, bytes));
+      return { job, pending, reads: [] };
+    } catch (error) {
+      onFailed(source.batch, source.entry, source.fail(error));
+      return undefined;
     }
   }
 
-  #readsOf(job: BundleJob, payloadOffset: number): FileRead[] {
-    const { batch, entries } = job;
-    let offset = payloadOffset;
+  #readsOf({ batch, entries }: BundleJob): FileRead[] {
     const reads: FileRead[] = [];
     for (const entry of entries) {
       const expected = batch.columns.identity(entry);
       const directory = batch.directoryOf(entry).handle;
-      reads.push({ directory, name: batch.nameOnDisk(entry), expected, offset });
-      offset += expected.size;
+      reads.push({ directory, name: batch.nameOnDisk(entry), expected, offset: 0 });
     }
     return reads;
   }
 
-  /** Waits for the read, hashes, and puts the head before the payload; `undefined` when nothing is left to send. */
-  async #complete(
-    reading: Reading,
-  ): Promise<{ bytes: Uint8Array<ArrayBuffer>; payloadBytes: number } | undefined> {
-    const { job, slice } = reading;
-    const began = performance.now();
+  /** Waits for the read and takes note of it; `undefined` when nothing is left to send. */
+  async #complete({ job, pending, reads }: Reading): Promise<Frame | undefined> {
+    if (job.of === "bundle") return this.#bundle(job, reads, await pending.finish());
     try {
-      await reading.pending?.finish();
+      return this.#extent(job, await pending.finish());
     } catch (error) {
-      if (job.of === "bundle") throw error;
       if (!job.source.failure) {
         this.#options.onFailed(job.source.batch, job.source.entry, job.source.fail(error));
       }
       return undefined;
     }
-    const read = this.#options.account.book("read", began);
-    const message = job.of === "bundle" ? this.#bundle(job, reading) : this.#extent(job, slice);
-    if (!message) return undefined;
-    const payloadBytes = job.of === "bundle" ? job.bytes : job.source.bytesOf(job.index);
-    const head = encodeDataHead(message, payloadBytes);
-    const start = headRoomBytes - head.length;
-    slice.bytes.set(head, start);
-    this.#options.account.book("hash", read);
-    return { bytes: slice.bytes.subarray(start, headRoomBytes + payloadBytes), payloadBytes };
   }
 
-  #bundle(job: BundleJob, reading: Reading): Bundle | undefined {
-    const { hasher, prefixes } = this.#options;
-    const reads = this.#dropFailed(job, reading);
-    if (reads.length === 0) return undefined;
+  #bundle(job: BundleJob, reads: FileRead[], hashes: Uint8Array): Frame | undefined {
+    // What is sent again may have been settled meanwhile, its directories closed.
+    if (job.batch.isSettled) return undefined;
+    this.#dropFailed(job, reads);
     const { batch, entries } = job;
-    const hashes = hashFilesInPlace(
-      this.#codec,
-      reads.map((read) => read.offset),
-      reads.map((read) => read.expected.size),
-    );
+    if (entries.length === 0) return undefined;
+    const { hasher, prefixes } = this.#options;
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
       batch.states[entry] = SendState.sent;
@@ -192,54 +184,41 @@ export class SendLane {
         entry * hashBytes,
       );
     }
-    return { kind: "bundle", batch: batch.number, entries: Uint32Array.from(entries), hashes };
+    const message: Bundle = {
+      kind: "bundle",
+      batch: batch.number,
+      entries: Uint32Array.from(entries),
+      hashes,
+    };
+    return { message, payloadBytes: job.bytes };
   }
 
-  /** Reports files that failed and closes the gaps that they left, so that no stale byte leaves. */
-  #dropFailed(job: BundleJob, reading: Reading): FileRead[] {
-    const { reads } = reading;
-    if (reads.every((read) => read.error === undefined)) return reads;
-    const { onFailed } = this.#options;
-    const { memory } = this.#codec;
-    const kept: FileRead[] = [];
-    const keptEntries: number[] = [];
-    let offset = reading.slice.offset + headRoomBytes;
-    for (const [i, read] of reads.entries()) {
-      if (read.error) {
-        onFailed(job.batch, job.entries[i]!, read.error);
-        continue;
+  /** Reports files that failed; their bytes are not in the slice any more. */
+  #dropFailed(job: BundleJob, reads: FileRead[]): void {
+    if (reads.every((read) => read.error === undefined)) return;
+    const kept: number[] = [];
+    for (const [i, { error, expected }] of reads.entries()) {
+      const entry = job.entries[i]!;
+      if (error) {
+        this.#options.onFailed(job.batch, entry, error);
+        job.bytes -= expected.size;
+      } else {
+        kept.push(entry);
       }
-      const size = read.expected.size;
-      if (offset !== read.offset) memory.copyWithin(offset, read.offset, read.offset + size);
-      read.offset = offset;
-      offset += size;
-      kept.push(read);
-      keptEntries.push(job.entries[i]!);
     }
-    job.entries = keptEntries;
-    job.bytes = offset - reading.slice.offset - headRoomBytes;
-    return kept;
+    job.entries = kept;
   }
 
-  #extent(job: ExtentJob, slice: Slice): Extent | undefined {
-    const { onFailed } = this.#options;
-    const codec = this.#codec;
+  /** @throws {RcopyError} `changed` when the file is found to be another at its end */
+  #extent(job: ExtentJob, hash: Uint8Array): Frame | undefined {
     const { source, index } = job;
-    if (source.failure) return undefined;
-    const { offset } = codec.scratch;
-    codec.hash(slice.offset + headRoomBytes, source.bytesOf(index), offset);
-    const hash = codec.memory.slice(offset, offset + hashBytes);
-    let fileVerified: boolean;
-    try {
-      source.addHash(index, hash);
-      fileVerified = source.verified();
-    } catch (error) {
-      onFailed(source.batch, source.entry, source.fail(error));
-      return undefined;
-    }
+    if (source.failure || source.isSettled) return undefined;
+    source.addHash(index, hash);
+    const fileVerified = source.verified();
     const { batch, entry } = source;
     if (fileVerified && batch.states[entry] !== SendState.sent) this.#finishLarge(job);
-    return { kind: "extent", batch: batch.number, entry, index, hash, fileVerified };
+    const message: Extent = { kind: "extent", batch: batch.number, entry, index, hash, fileVerified };
+    return { message, payloadBytes: source.bytesOf(index) };
   }
 
   #finishLarge({ source }: ExtentJob): void {

@@ -61,8 +61,26 @@ export class SendPlan {
     this.#wake();
   }
 
-  /** The next job; `undefined` when there is none at the moment. */
-  next(): SendJob | undefined {
+  /** Whether there is nothing to take at the moment. */
+  get isIdle(): boolean {
+    return this.#again.length === 0 && this.#large.length === 0 && this.#batches.length === 0;
+  }
+
+  /** Lanes that wait for a job. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Takes back what a lane could not bring to the receiver, or may not have; what is settled is left out. */
+  handBack(jobs: readonly SendJob[]): void {
+    for (const job of jobs) {
+      if (job.of === "extent" ? !job.source.isSettled : !job.batch.isSettled) this.#again.push(job);
+    }
+    this.#wake();
+  }
+
+  /** The next job; `undefined` when there is none at the moment. A bundle has files of at most so many directories. */
+  next(directoriesMax: number): SendJob | undefined {
     const again = this.#again.shift();
     if (again) return again;
     for (;;) {
@@ -76,7 +94,7 @@ export class SendPlan {
       }
       const batch = this.#batches[0];
       if (!batch) return undefined;
-      const job = this.#nextBundle(batch);
+      const job = this.#nextBundle(batch, directoriesMax);
       if (this.#cursor >= batch.count) {
         this.#batches.shift();
         this.#cursor = 0;
@@ -89,7 +107,7 @@ export class SendPlan {
   async wait(): Promise<boolean> {
     if (this.#ended) return false;
     // Something may have come since the lane looked.
-    if (this.#again.length > 0 || this.#large.length > 0 || this.#batches.length > 0) return true;
+    if (!this.isIdle) return true;
     await new Promise<void>((resolve) => this.#waiting.push(resolve));
     return !this.#ended;
   }
@@ -99,9 +117,10 @@ export class SendPlan {
   }
 
   /** Gathers small files from the cursor on; large ones that it meets are queued behind the bundle. */
-  #nextBundle(batch: SendBatch): BundleJob | undefined {
+  #nextBundle(batch: SendBatch, directoriesMax: number): BundleJob | undefined {
     const { kinds, sizes } = batch.columns;
     const entries: number[] = [];
+    const directories = new Set<unknown>();
     let bytes = 0;
     for (; this.#cursor < batch.count; this.#cursor++) {
       const entry = this.#cursor;
@@ -116,6 +135,10 @@ export class SendPlan {
         break;
       }
       if (entries.length > 0 && (bytes + size > bundleBytes || entries.length === bundleFilesMax)) break;
+      if (directoriesMax < bundleFilesMax) {
+        directories.add(batch.directoryOf(entry));
+        if (directories.size > directoriesMax) break;
+      }
       entries.push(entry);
       bytes += size;
     }

@@ -6,14 +6,15 @@
  *  4. settle   what the receiver placed goes into counts and tree hash, what it holds is remembered
  *  5. receipt  compared with what this side counted; the answer is the last message
  */
+import { Breath } from "../base/breath.ts";
 import { assert, RcopyError } from "../base/errors.ts";
 import { showPeerText } from "../base/show.ts";
 import { Codec } from "../codec/codec.ts";
-import type { Engine } from "../io/engine.ts";
+import type { Directory, Engine } from "../io/engine.ts";
 import type { Channel } from "../net/channel.ts";
 import { errorCodeOf, wireCodeOf } from "../wire/codes.ts";
-import type { Failure, Hello, Message, Receipt, Resend, Wants } from "../wire/messages.ts";
-import { creditBytesMax, resendsMax } from "../wire/limits.ts";
+import type { Failure, Hello, LaneOffer, LaneRequest, Message, Receipt, Wants } from "../wire/messages.ts";
+import { creditBytesMax } from "../wire/limits.ts";
 import type { Control } from "./control.ts";
 import { EntryHasher } from "./entry_hash.ts";
 import { errorOfClose, type SessionEnd, SessionTasks } from "./session_tasks.ts";
@@ -23,7 +24,12 @@ import { oneEntryBytesMax, SendBatch, SendState } from "./manifest.ts";
 import { Outcome } from "./outcome.ts";
 import { PathPrefixes } from "./paths.ts";
 import { Scan } from "./scan.ts";
-import { SendLane } from "./send_lane.ts";
+import { SendLane, standingMs } from "./send_lane.ts";
+import { fileWork, type LaneHost, type LaneSupply, type SessionLoad } from "./lane_host.ts";
+import type { SendIo } from "./lane_io.ts";
+import { type RemoteReceiveIo, RemoteSendIo } from "./remote_lane.ts";
+import { LocalSendIo } from "./local_send_io.ts";
+import { ResendRequests } from "./resend_requests.ts";
 import { SendPlan } from "./send_plan.ts";
 import { SentTree } from "./sent_tree.ts";
 import { afterMessage, type SessionState } from "./session.ts";
@@ -49,7 +55,10 @@ export interface SenderOptions {
   isDestination: (device: number, inode: bigint) => boolean;
 }
 
-export class Sender {
+export class Sender implements LaneHost {
+  readonly role = "sender";
+  /** Who brings it data connections beside those that it gets at first. */
+  supply: LaneSupply | undefined;
   readonly #options: SenderOptions;
   readonly #control: Control;
   /** For entry hashes and the hashes of large files; each lane has one of its own. */
@@ -60,8 +69,9 @@ export class Sender {
   readonly #hasher: EntryHasher;
   readonly #plan: SendPlan;
   readonly #account = new StageAccount();
+  readonly #breath = new Breath();
   readonly #tasks: SessionTasks;
-  readonly #lanes: Channel[] = [];
+  readonly #lanes = new Map<number, SendLane>();
   #state: SessionState = "open";
   #credit: number;
   #creditGrew: (() => void) | undefined;
@@ -70,7 +80,7 @@ export class Sender {
   #bytesListed = 0;
   #bytesWanted = 0;
   #bytesSent = 0;
-  #resends = new Map<string, number>();
+  readonly #resends: ResendRequests;
 
   constructor(options: SenderOptions) {
     this.#options = options;
@@ -80,24 +90,73 @@ export class Sender {
     this.#tree = new SentTree(this.#outcome);
     this.#hasher = new EntryHasher(this.#codec);
     this.#plan = new SendPlan(options.engine, this.#codec);
-    this.#tasks = new SessionTasks(options.control, this.#lanes, options.signal);
+    this.#resends = new ResendRequests(this.#tree, this.#plan);
+    this.#tasks = new SessionTasks(options.control, options.signal);
+    this.#tasks.onLaneLost = (error) => this.#onLaneLost(error);
   }
 
   /** A data connection of this session; it is used from now on, and closed with the session. */
-  addLane(channel: Channel): void {
-    this.#lanes.push(channel);
+  addLane(number: number, channel: Channel): void {
+    this.#addLaneIo(number, new LocalSendIo(channel, this.#options.engine, this.#account));
+  }
+
+  /** The same, moved by a Worker. */
+  addRemoteLane(number: number, io: RemoteSendIo | RemoteReceiveIo): void {
+    assert(io instanceof RemoteSendIo, "a sender's lane sends");
+    io.account = this.#account;
+    this.#addLaneIo(number, io);
+  }
+
+  #addLaneIo(number: number, io: SendIo): void {
     const { engine } = this.#options;
     const lane = new SendLane({
-      channel,
+      io,
       engine,
       plan: this.#plan,
       hasher: this.#hasher,
       prefixes: this.#prefixes,
       account: this.#account,
+      breath: this.#breath,
       onFailed: (batch, entry, error) => this.#entryFailed(batch, entry, error),
+      mayRest: () => this.#tasks.lanesAlive > 1,
       onSent: (bytes) => this.#bytesSent += bytes,
     });
-    this.#tasks.startLane(() => lane.run());
+    this.#lanes.set(number, lane);
+    this.#tasks.startLane(io, () => lane.run().finally(() => this.#lanes.delete(number)));
+  }
+
+  get root(): Directory | undefined {
+    const { listed, named } = this.#options.roots;
+    return (listed ?? named[0]?.directory)?.handle;
+  }
+
+  get load(): SessionLoad {
+    const { settled } = this.#outcome;
+    return {
+      workDone: this.#bytesSent + settled * fileWork,
+      workLeft: this.#bytesWanted - this.#bytesSent + Math.max(0, this.#entries - settled) * fileWork,
+      growing: this.#state === "open",
+      ...this.#account.load,
+      lanes: this.#tasks.lanesAlive,
+      hasEnded: this.#tasks.hasEnded,
+    };
+  }
+
+  send(message: LaneRequest | LaneOffer): void {
+    if (!this.#tasks.hasEnded) this.#control.send(message);
+  }
+
+  #onLaneLost(error: RcopyError): void {
+    const message = `${error.message}; its content goes over the ${this.#tasks.lanesAlive} others`;
+    this.#options.emit({ type: "note", level: "info", message });
+  }
+
+  /** Once nothing else is left to send, what stands still on one connection is sent over another as well. */
+  #handBackWhatStands(): void {
+    if (!this.#plan.isIdle || this.#plan.waiting === 0 || this.#tasks.lanesAlive < 2) return;
+    for (const { onTheWay } of this.#lanes.values()) {
+      if (onTheWay.standsStill(standingMs)) this.#plan.handBack(onTheWay.handBack(standingMs));
+    }
   }
 
   /** Runs the session to its end. @throws {RcopyError} whatever ended it without an agreed receipt */
@@ -105,9 +164,13 @@ export class Sender {
     const { options, control } = { options: this.#options, control: this.#control };
     const heartbeat = new Heartbeat({
       timeoutMs: Math.min(options.timeoutMs, options.peer.timeoutMs),
-      bytesReceived: () => this.#lanes.reduce((sum, lane) => sum + lane.bytesRead, control.channel.bytesRead),
+      bytesReceived: () =>
+        this.#tasks.lanes.reduce((sum, lane) => sum + lane.bytesRead, control.channel.bytesRead),
       ping: () => control.send({ kind: "ping" }),
-      onTick: () => options.emit({ type: "progress", progress: this.#progress() }),
+      onTick: () => {
+        this.#handBackWhatStands();
+        options.emit({ type: "progress", progress: this.#progress() });
+      },
       onTimeout: (error) => this.#tasks.fail(error),
     });
     this.#tasks.start(() =>
@@ -116,7 +179,9 @@ export class Sender {
     this.#tasks.start(() => this.#scan());
     const end = await this.#tasks.ended();
     heartbeat[Symbol.dispose]();
+    this.supply?.end();
     this.#plan.end();
+    for (const lane of this.#lanes.values()) lane.onTheWay.end();
     this.#creditGrew?.();
     await this.#tasks.close(end);
     this.#tree.release();
@@ -217,7 +282,8 @@ export class Sender {
 
   /** An entry of the manifest that cannot be read as it was listed. */
   #entryFailed(batch: SendBatch, entry: number, error: RcopyError): void {
-    batch.states[entry] = SendState.failed;
+    // What was sent before may have arrived: then the receiver places it, and knows better than a second reading.
+    if (batch.states[entry] !== SendState.sent) batch.states[entry] = SendState.failed;
     this.#outcome.report(
       this.#prefixes.show(batch.directoryOf(entry), batch.columns.name(entry)),
       error.code,
@@ -254,7 +320,17 @@ export class Sender {
         this.#onFailure(message);
         return true;
       case "resend":
-        this.#onResend(message);
+        this.#resends.onResend(message);
+        return true;
+      case "laneRequest":
+      case "laneOffer":
+        if (!this.supply) {
+          throw new RcopyError("protocol", `the peer sent ${message.kind}, which nobody asked for`);
+        }
+        this.supply.onMessage(message);
+        return true;
+      case "framesTaken":
+        this.#lanes.get(message.lane)?.onTheWay.onTaken(message.frames);
         return true;
       case "batchSettled":
         this.#tree.settle(message);
@@ -282,31 +358,6 @@ export class Sender {
     this.#outcome.report(path, errorCodeOf(message.code), showPeerText(message.text));
   }
 
-  #onResend({ batch: number, entry, extent }: Resend): void {
-    const key = `${number}/${entry}/${extent}`;
-    const times = (this.#resends.get(key) ?? 0) + 1;
-    if (times > resendsMax) {
-      throw new RcopyError("protocol", `the peer asked more than ${resendsMax} times for one extent again`);
-    }
-    this.#resends.set(key, times);
-    const large = this.#tree.large(number, entry);
-    if (large) {
-      if (extent >= large.extents || extent >= large.next) {
-        throw new RcopyError("protocol", `the peer asked again for extent ${extent}, which was not sent`);
-      }
-      this.#plan.addAgain({ of: "extent", source: large, index: extent });
-      return;
-    }
-    const batch = this.#tree.batch(number);
-    if (batch.states[entry] !== SendState.sent || batch.columns.kinds[entry] !== 1) {
-      throw new RcopyError(
-        "protocol",
-        `the peer asked again for entry ${entry} of batch ${number}, which was not sent`,
-      );
-    }
-    this.#plan.addAgain({ of: "bundle", batch, entries: [entry], bytes: batch.columns.sizes[entry]! });
-  }
-
   // ---- 5. receipt
 
   #compare(receipt: Receipt): SessionEnd {
@@ -322,7 +373,7 @@ export class Sender {
   #summary(): TransferSummary {
     return this.#outcome.summary(
       "sender",
-      [this.#control.channel, ...this.#lanes],
+      [this.#control.channel, ...this.#tasks.lanes],
       this.#tree.hash.toString(),
     );
   }

@@ -3,16 +3,22 @@ import { asRcopyError, type ErrorCode, RcopyError } from "../base/errors.ts";
 import type { Engine } from "../io/engine.ts";
 import type { TcpChannel } from "../net/channel.ts";
 import type { PeerListener } from "../net/listen.ts";
+import type { ListenTransport } from "../net/transport.ts";
 import { wireCodeOf } from "../wire/codes.ts";
-import { streamsMax, tokenBytes } from "../wire/limits.ts";
+import { tokenBytes } from "../wire/limits.ts";
 import type { Hello, Join } from "../wire/messages.ts";
 import { FrameSplitter } from "../wire/frame.ts";
+import { answerOpening, type ListenerChecks, type Opening } from "./authenticate.ts";
 import { Control } from "./control.ts";
 import { DestinationIdentity, readBootId } from "./destination.ts";
 import type { EventSink, TransferSummary } from "./events.ts";
 import { Gate } from "./gate.ts";
 import { localHello } from "./greeting.ts";
-import { answerOpening, type Opening } from "./opening.ts";
+import type { LaneKnock } from "./lane_calls.ts";
+import type { Streams } from "./lane_growth.ts";
+import type { LaneThread } from "./lane_thread.ts";
+import { LaneWorkers } from "./lane_workers.ts";
+import { OfferedLanes } from "./offered_lanes.ts";
 import { Sender } from "./sender.ts";
 import { openSources } from "./source_roots.ts";
 
@@ -25,9 +31,13 @@ const lostCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["peer-lost", "time
 export interface ServeOptions {
   engine: Engine;
   listener: PeerListener;
+  /** What receivers must prove; nothing on a plain channel. */
+  checks?: ListenerChecks | undefined;
   paths: readonly string[];
   keep: boolean;
-  streams: number;
+  streams: Streams;
+  /** Where the Workers listen, as the main port does. */
+  place: { bind: string | undefined; local: boolean; transport: ListenTransport };
   timeoutMs: number;
   emit: EventSink;
   signal: AbortSignal;
@@ -35,8 +45,7 @@ export interface ServeOptions {
 
 interface Session {
   sender: Sender;
-  /** Tokens of lanes that have not joined yet. */
-  tokens: Map<number, Uint8Array>;
+  lanes: OfferedLanes;
 }
 
 export class Server {
@@ -44,11 +53,14 @@ export class Server {
   readonly #sessions = new Map<string, Session>();
   readonly #running = new Set<Promise<void>>();
   readonly #ended = Promise.withResolvers<TransferSummary>();
+  readonly #workers: LaneWorkers;
   #returnTimer: ReturnType<typeof setTimeout> | undefined;
   #hasReceipt = false;
 
   constructor(options: ServeOptions) {
     this.#options = options;
+    this.#workers = new LaneWorkers({ engine: options.engine, onNote: (message) => this.#onNote(message) });
+    this.#workers.onKnock = (thread, knock) => void this.#onKnock(thread, knock);
   }
 
   /** Serves until the first receipt, or with `keep` until interrupted. @throws {RcopyError} what ended the run */
@@ -58,6 +70,7 @@ export class Server {
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
     const gate = new Gate(listener, {
+      checks: this.#options.checks,
       onOpening: (channel, opening) => this.#onOpening(channel, opening),
       onNote: (message) => emit({ type: "note", level: "info", message }),
     });
@@ -70,7 +83,12 @@ export class Server {
       listener[Symbol.dispose]();
       await accepting;
       await Promise.all(this.#running);
+      await this.#workers.end();
     }
+  }
+
+  #onNote(message: string): void {
+    this.#options.emit({ type: "note", level: "debug", message });
   }
 
   async #onOpening(channel: TcpChannel, opening: Opening): Promise<void> {
@@ -78,26 +96,23 @@ export class Server {
       this.#join(channel, opening.join);
       return;
     }
-    const { hello } = opening;
+    const { hello, greeted } = opening;
     const refusal = this.#whyRefused(hello);
     if (refusal) {
-      await answerOpening(channel, { kind: "close", code: wireCodeOf[refusal.code], text: refusal.message });
+      const { code, message } = refusal;
+      await answerOpening(channel, { kind: "close", code: wireCodeOf[code], text: message }, { greeted });
       throw refusal;
     }
     // The place is taken before anything is awaited, so that two peers cannot both get it.
     const id = crypto.getRandomValues(new Uint8Array(tokenBytes));
-    const lanes = Math.min(this.#options.streams, hello.streams, streamsMax);
-    const tokens = new Map<number, Uint8Array>();
-    for (let lane = 0; lane < lanes; lane++) {
-      tokens.set(lane, crypto.getRandomValues(new Uint8Array(tokenBytes)));
-    }
     const key = keyOf(id);
     let session: Session;
     try {
-      session = { sender: this.#newSender(channel, hello), tokens };
+      session = this.#newSession(channel, hello);
     } catch (thrown) {
       const error = asRcopyError(thrown);
-      await answerOpening(channel, { kind: "close", code: wireCodeOf[error.code], text: error.message });
+      const { code, message } = error;
+      await answerOpening(channel, { kind: "close", code: wireCodeOf[code], text: message }, { greeted });
       this.#ended.reject(error);
       throw error;
     }
@@ -105,11 +120,11 @@ export class Server {
     this.#sessions.set(key, session);
     this.#options.emit({ type: "connected", peer: channel.peer });
     const answer = {
-      ...localHello("sender", this.#options.engine, { streams: lanes, timeoutMs: this.#options.timeoutMs }),
+      ...localHello("sender", this.#options.engine, this.#options),
       session: id,
-      laneTokens: concatenated([...tokens.values()]),
+      laneTokens: session.lanes.offer().token,
     };
-    const running = this.#run(key, session, answerOpening(channel, answer), channel);
+    const running = this.#run(key, session, answerOpening(channel, answer, { greeted }), channel);
     this.#running.add(running);
     running.finally(() => this.#running.delete(running));
   }
@@ -125,14 +140,14 @@ export class Server {
     return undefined;
   }
 
-  #newSender(channel: TcpChannel, peer: Hello): Sender {
-    const { engine, paths, timeoutMs, emit, signal } = this.#options;
+  #newSession(channel: TcpChannel, peer: Hello): Session {
+    const { engine, paths, timeoutMs, emit, signal, place, streams } = this.#options;
     const { destinationNonce, destinationHash } = peer;
     const bootIds = channel.isLoopback ? [readBootId(), ""] : [readBootId()].filter((id) => id !== "");
     const identity = destinationHash.length > 0
       ? new DestinationIdentity(destinationNonce, bootIds)
       : undefined;
-    return new Sender({
+    const sender = new Sender({
       control: new Control(channel, new FrameSplitter()),
       peer,
       engine,
@@ -142,17 +157,33 @@ export class Server {
       signal,
       isDestination: (device, inode) => identity?.matches(destinationHash, device, inode) ?? false,
     });
+    const lanes = new OfferedLanes({
+      host: sender,
+      workers: this.#workers,
+      ...place,
+      limit: Math.min(streams.limit, peer.streams),
+      onNote: (message) => this.#onNote(message),
+    });
+    sender.supply = lanes;
+    return { sender, lanes };
   }
 
-  /** A data connection finds its session by number and token; a token serves once. */
-  #join(channel: TcpChannel, { session: id, lane, token }: Join): void {
-    const session = this.#sessions.get(keyOf(id));
-    const expected = session?.tokens.get(lane);
-    if (!session || !expected || !equalInConstantTime(expected, token)) {
-      throw new RcopyError("refused", "a data connection did not know its session");
+  /** A data connection at the main port finds its session by number. @throws {RcopyError} `refused` */
+  #join(channel: TcpChannel, join: Join): void {
+    const session = this.#sessions.get(keyOf(join.session));
+    if (!session) throw new RcopyError("refused", "a data connection did not know its session");
+    session.lanes.join(channel, join);
+  }
+
+  /** One at the port of a Worker likewise. */
+  async #onKnock(thread: LaneThread, knock: LaneKnock): Promise<void> {
+    const session = this.#sessions.get(keyOf(knock.join.session));
+    try {
+      if (session) await session.lanes.knock(thread, knock);
+      else await thread.call(0, "turnAway", { knock: knock.knock });
+    } catch (thrown) {
+      this.#onNote(`a data connection from ${knock.peer} was lost: ${asRcopyError(thrown).message}`);
     }
-    session.tokens.delete(lane);
-    session.sender.addLane(channel);
   }
 
   async #run(key: string, session: Session, answered: Promise<void>, channel: TcpChannel): Promise<void> {
@@ -181,20 +212,4 @@ export class Server {
 
 function keyOf(id: Uint8Array): string {
   return id.join(",");
-}
-
-function concatenated(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
-
-function equalInConstantTime(a: Uint8Array, b: Uint8Array): boolean {
-  let difference = a.length ^ b.length;
-  for (let i = 0; i < a.length; i++) difference |= a[i]! ^ (b[i] ?? 0);
-  return difference === 0;
 }

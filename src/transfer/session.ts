@@ -11,15 +11,26 @@ export type Role = "sender" | "receiver";
 export type SessionState = "open" | "listed" | "receipted" | "closed";
 
 /** Messages of control after the hello. */
-export type ControlKind = Exclude<Message["kind"], "hello" | "join" | "extent" | "bundle">;
+export type ControlKind = Exclude<
+  Message["kind"],
+  "hello" | "join" | "extent" | "bundle" | "authStart" | "authChallenge" | "authProof"
+>;
 
 type Row = Readonly<Partial<Record<ControlKind, SessionState>>>;
 
 /** What may reach the receiver in each state, and the state that follows. */
 const reachesReceiver = {
-  open: { manifest: "open", failure: "open", manifestEnd: "listed", ping: "open", close: "closed" },
-  listed: { failure: "listed", ping: "listed", close: "closed" },
-  receipted: { ping: "receipted", close: "closed" },
+  open: {
+    manifest: "open",
+    failure: "open",
+    manifestEnd: "listed",
+    ping: "open",
+    laneRequest: "open",
+    laneOffer: "open",
+    close: "closed",
+  },
+  listed: { failure: "listed", ping: "listed", laneRequest: "listed", laneOffer: "listed", close: "closed" },
+  receipted: { ping: "receipted", laneRequest: "receipted", laneOffer: "receipted", close: "closed" },
   closed: {},
 } as const satisfies Record<SessionState, Row>;
 
@@ -33,6 +44,9 @@ const reachesSender = {
     batchSettled: "open",
     heldSettled: "open",
     ping: "open",
+    laneRequest: "open",
+    laneOffer: "open",
+    framesTaken: "open",
     close: "closed",
   },
   listed: {
@@ -44,9 +58,12 @@ const reachesSender = {
     heldSettled: "listed",
     receipt: "receipted",
     ping: "listed",
+    laneRequest: "listed",
+    laneOffer: "listed",
+    framesTaken: "listed",
     close: "closed",
   },
-  receipted: { ping: "receipted", close: "closed" },
+  receipted: { ping: "receipted", laneRequest: "receipted", laneOffer: "receipted", close: "closed" },
   closed: {},
 } as const satisfies Record<SessionState, Row>;
 

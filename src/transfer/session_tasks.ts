@@ -5,6 +5,7 @@ import type { Channel } from "../net/channel.ts";
 import { errorCodeOf, wireCodeOf } from "../wire/codes.ts";
 import type { Close } from "../wire/messages.ts";
 import type { Control } from "./control.ts";
+import type { LaneConnection } from "./lane_io.ts";
 
 /** How long a closing end waits for its last message to leave, and then for the peer to hang up. */
 const farewellMs = 2_000;
@@ -42,16 +43,18 @@ export function errorOfClose(close: Close): RcopyError {
 
 export class SessionTasks {
   readonly #control: Control;
-  readonly #lanes: readonly Channel[];
+  readonly #lanes: LaneConnection[] = [];
+  #lanesAlive = 0;
+  /** A data connection broke, and others are left. */
+  onLaneLost: (error: RcopyError) => void = () => {};
   readonly #running = new Set<Promise<void>>();
   readonly #end = Promise.withResolvers<SessionEnd>();
   readonly #stopListening: () => void;
   #hasEnded = false;
 
-  /** `lanes` may still grow. An abort of `signal` fails the session with the signal's reason. */
-  constructor(control: Control, lanes: readonly Channel[], signal: AbortSignal) {
+  /** An abort of `signal` fails the session with the signal's reason. */
+  constructor(control: Control, signal: AbortSignal) {
     this.#control = control;
-    this.#lanes = lanes;
     const onAbort = () => this.fail(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     this.#stopListening = () => signal.removeEventListener("abort", onAbort);
@@ -75,17 +78,39 @@ export class SessionTasks {
     task.finally(() => this.#running.delete(task));
   }
 
-  /** Runs the loop of a data connection; if that connection breaks, control gets a moment to bring the reason. */
-  startLane(loop: () => Promise<void>): void {
+  /**
+   * Runs the loop of a data connection. If that connection breaks, the session goes on over the others; if it was the
+   * last, control gets a moment to bring the reason.
+   */
+  startLane(lane: LaneConnection, loop: () => Promise<void>): void {
+    this.#lanes.push(lane);
+    this.#lanesAlive++;
     this.start(async () => {
       try {
         await loop();
+        this.#lanesAlive--;
       } catch (thrown) {
-        if (asRcopyError(thrown).code !== "peer-lost") throw thrown;
-        await this.#endedWithin(reasonMs);
-        throw thrown;
+        this.#lanesAlive--;
+        const error = asRcopyError(thrown);
+        if (error.code !== "peer-lost") throw error;
+        lane.close();
+        if (this.#lanesAlive === 0) {
+          await this.#endedWithin(reasonMs);
+          throw error;
+        }
+        if (!this.#hasEnded) this.onLaneLost(error);
       }
     });
+  }
+
+  /** Data connections that work. */
+  get lanesAlive(): number {
+    return this.#lanesAlive;
+  }
+
+  /** Data connections of the session so far, those that were lost among them. */
+  get lanes(): readonly LaneConnection[] {
+    return this.#lanes;
   }
 
   /** Resolves when the session has ended, or after so long. */

@@ -52,12 +52,10 @@ function decodeRoot(kind: FrameKind, capnp: CapnpMessage): Message {
       return decodeHello(capnp.getRoot(schema.Hello));
     case FrameKind.join: {
       const root = capnp.getRoot(schema.Join);
-      const lane = root.lane;
-      if (lane >= limits.streamsMax) throw outOfRange("lane", lane);
       return {
         kind: "join",
         session: exactly(root.session, tokenBytes),
-        lane,
+        lane: laneNumber(root.lane),
         token: exactly(root.token, tokenBytes),
       };
     }
@@ -119,6 +117,39 @@ function decodeRoot(kind: FrameKind, capnp: CapnpMessage): Message {
       const root = capnp.getRoot(schema.Close);
       return { kind: "close", code: root.code, text: cappedText(root.text) };
     }
+    case FrameKind.laneRequest: {
+      const lanes = capnp.getRoot(schema.LaneRequest).count;
+      if (lanes < 1 || lanes > limits.streamsMax) throw outOfRange("the number of data connections", lanes);
+      return { kind: "laneRequest", count: lanes };
+    }
+    case FrameKind.laneOffer: {
+      const root = capnp.getRoot(schema.LaneOffer);
+      return {
+        kind: "laneOffer",
+        lane: laneNumber(root.lane),
+        port: root.port,
+        token: exactly(root.token, limits.tokenBytes),
+      };
+    }
+    case FrameKind.framesTaken: {
+      const root = capnp.getRoot(schema.FramesTaken);
+      return { kind: "framesTaken", lane: laneNumber(root.lane), frames: count(root.frames) };
+    }
+    case FrameKind.authStart:
+      return decodeAuthStart(capnp.getRoot(schema.AuthStart));
+    case FrameKind.authChallenge: {
+      const { nonce } = capnp.getRoot(schema.AuthChallenge);
+      return { kind: "authChallenge", nonce: exactly(nonce, limits.authNonceBytes) };
+    }
+    case FrameKind.authProof: {
+      const root = capnp.getRoot(schema.AuthProof);
+      const secret = emptyOr(root.secret, limits.authSecretBytes);
+      const signature = readColumn(root.signature, "u8", limits.authSignatureBytesMax).slice();
+      if ((secret.length > 0) === (signature.length > 0)) {
+        throw new RcopyError("protocol", "a proof is a secret or a signature, one of them");
+      }
+      return { kind: "authProof", secret, signature };
+    }
   }
 }
 
@@ -155,6 +186,19 @@ function decodeHello(root: schema.Hello): Message {
     session: emptyOr(root.session, tokenBytes),
     laneTokens,
   };
+}
+
+function decodeAuthStart(root: schema.AuthStart): Message {
+  const isSsh = root.method === schema.AuthMethod.SSH;
+  if (!isSsh && root.method !== schema.AuthMethod.TICKET) {
+    throw outOfRange("the method of proof", root.method);
+  }
+  const nonce = emptyOr(root.nonce, limits.authNonceBytes);
+  const publicKey = readColumn(root.publicKey, "u8", limits.authKeyBytesMax).slice();
+  if ((nonce.length > 0) !== isSsh || (publicKey.length > 0) !== isSsh) {
+    throw new RcopyError("protocol", "a nonce and a key belong to a proof by signature, and to no other");
+  }
+  return { kind: "authStart", method: isSsh ? "ssh" : "ticket", nonce, publicKey };
 }
 
 function decodeBundle(root: schema.Bundle): Message {
@@ -230,6 +274,11 @@ function count(value: bigint): number {
 function entryNumber(entry: number): number {
   if (entry >= batchEntriesMax) throw outOfRange("an entry number", entry);
   return entry;
+}
+
+function laneNumber(lane: number): number {
+  if (lane >= limits.lanesMax) throw outOfRange("lane", lane);
+  return lane;
 }
 
 function ascendingEntries(entries: Uint32Array): Uint32Array {

@@ -82,6 +82,37 @@ function fill(capnp: CapnpMessage, message: Message): void {
       return;
     case "close":
       return assign(capnp.initRoot(schema.Close), { code: message.code, text: clipped(message.text) });
+    case "laneRequest":
+      return assign(capnp.initRoot(schema.LaneRequest), { count: message.count });
+    case "laneOffer": {
+      const root = capnp.initRoot(schema.LaneOffer);
+      assign(root, { lane: message.lane, port: message.port });
+      writeColumn(root._initToken(message.token.length), message.token);
+      return;
+    }
+    case "framesTaken":
+      return assign(capnp.initRoot(schema.FramesTaken), {
+        lane: message.lane,
+        frames: BigInt(message.frames),
+      });
+    case "authStart": {
+      const root = capnp.initRoot(schema.AuthStart);
+      root.method = message.method === "ssh" ? schema.AuthMethod.SSH : schema.AuthMethod.TICKET;
+      writeColumn(root._initNonce(message.nonce.length), message.nonce);
+      writeColumn(root._initPublicKey(message.publicKey.length), message.publicKey);
+      return;
+    }
+    case "authChallenge":
+      return writeColumn(
+        capnp.initRoot(schema.AuthChallenge)._initNonce(message.nonce.length),
+        message.nonce,
+      );
+    case "authProof": {
+      const root = capnp.initRoot(schema.AuthProof);
+      writeColumn(root._initSecret(message.secret.length), message.secret);
+      writeColumn(root._initSignature(message.signature.length), message.signature);
+      return;
+    }
   }
 }
 

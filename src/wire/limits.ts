@@ -33,8 +33,17 @@ export const creditBytesMin = 16 * 1024;
 export const creditBytesMax = 64 * 1024 * 1024;
 /** Most data connections of a session. */
 export const streamsMax = 32;
+/** Data connections that a session may open in all, those that were lost among them: lane numbers are below this. */
+export const lanesMax = 1024;
 /** Bytes of a session number and of a lane's token. */
 export const tokenBytes = 16;
+/** Bytes of the nonces of an authentication by signature. */
+export const authNonceBytes = 32;
+/** Bytes of a ticket's secret. */
+export const authSecretBytes = 16;
+/** Longest public key and longest signature of an authentication: RSA of 8,192 bits, whose signature holds the key too. */
+export const authKeyBytesMax = 2304;
+export const authSignatureBytesMax = 2304;
 /** Largest size of a file, and end of a range: a safe integer. */
 export const fileBytesMax = Number.MAX_SAFE_INTEGER;
 /** How often a corrupt extent is asked for again. */

@@ -17,6 +17,12 @@ export const FrameKind = {
   receipt: 13,
   ping: 14,
   close: 15,
+  authStart: 16,
+  authChallenge: 17,
+  authProof: 18,
+  laneRequest: 20,
+  laneOffer: 21,
+  framesTaken: 22,
 } as const;
 export type FrameKind = typeof FrameKind[keyof typeof FrameKind];
 
@@ -194,6 +200,57 @@ export interface Close {
   text: string;
 }
 
+/** How the dialer means to prove itself; first on control inside TLS. */
+export interface AuthStart {
+  kind: "authStart";
+  method: "ticket" | "ssh";
+  /** `ssh`: `authNonceBytes` random bytes. `ticket`: empty. */
+  nonce: Uint8Array;
+  /** `ssh`: the dialer's key as OpenSSH encodes it, at most `authKeyBytesMax`. `ticket`: empty. */
+  publicKey: Uint8Array;
+}
+
+/** What the dialer must sign; listener to dialer, for `ssh`. */
+export interface AuthChallenge {
+  kind: "authChallenge";
+  /** `authNonceBytes` random bytes. */
+  nonce: Uint8Array;
+}
+
+/** The dialer's proof; its hello follows. */
+export interface AuthProof {
+  kind: "authProof";
+  /** `ticket`: `authSecretBytes`. `ssh`: empty. */
+  secret: Uint8Array;
+  /** `ssh`: at most `authSignatureBytesMax`. `ticket`: empty. */
+  signature: Uint8Array;
+}
+
+/** More data connections are wanted; dialer to listener. */
+export interface LaneRequest {
+  kind: "laneRequest";
+  /** 1 to `streamsMax`. */
+  count: number;
+}
+
+/** A data connection that the dialer may open; listener to dialer, at most one for each that was asked for. */
+export interface LaneOffer {
+  kind: "laneOffer";
+  lane: number;
+  /** Where: a port of the listener's own machine, or 0 for the port of control, which takes this lane in any case. */
+  port: number;
+  /** `tokenBytes`. */
+  token: Uint8Array;
+}
+
+/** How many frames of a data connection have been read and are settled or under way; receiver to sender. */
+export interface FramesTaken {
+  kind: "framesTaken";
+  lane: number;
+  /** Since the connection was opened; never smaller than before. */
+  frames: number;
+}
+
 export type Message =
   | Hello
   | Join
@@ -209,4 +266,10 @@ export type Message =
   | HeldSettled
   | Receipt
   | Ping
-  | Close;
+  | Close
+  | AuthStart
+  | AuthChallenge
+  | AuthProof
+  | LaneRequest
+  | LaneOffer
+  | FramesTaken;

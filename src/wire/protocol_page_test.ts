@@ -61,7 +61,7 @@ Deno.test("PROTOCOL.md repeats the limits of limits.ts", () => {
     "link text": `${limits.linkTargetBytesMax} bytes`,
     "text": `${limits.textBytesMax} bytes`,
     "credit": `${kib(limits.creditBytesMin)} to ${kib(limits.creditBytesMax)}`,
-    "data connections": `${limits.streamsMax}`,
+    "data connections": `${limits.streamsMax} at a time, ${limits.lanesMax} in all`,
     "`Resend` of one extent": `${limits.resendsMax}`,
     "from accept to a valid first frame": `${limits.handshakeMs / 1000} s`,
   };

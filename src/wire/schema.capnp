@@ -126,3 +126,38 @@ struct Close {
   code @0 :UInt16;
   text @1 :Text;
 }
+
+enum AuthMethod {
+  ticket @0;
+  ssh @1;
+}
+
+struct AuthStart {
+  method @0 :AuthMethod;
+  nonce @1 :Data;
+  publicKey @2 :Data;
+}
+
+struct AuthChallenge {
+  nonce @0 :Data;
+}
+
+struct AuthProof {
+  secret @0 :Data;
+  signature @1 :Data;
+}
+
+struct LaneRequest {
+  count @0 :UInt32;
+}
+
+struct LaneOffer {
+  lane @0 :UInt32;
+  port @1 :UInt16;
+  token @2 :Data;
+}
+
+struct FramesTaken {
+  lane @0 :UInt32;
+  frames @1 :UInt64;
+}

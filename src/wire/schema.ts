@@ -932,3 +932,200 @@ export class Close extends $.Struct {
     }
     override toString(): string { return "Close_" + super.toString(); }
 }
+export const AuthMethod = {
+    TICKET: 0,
+    SSH: 1
+} as const;
+export type AuthMethod = (typeof AuthMethod)[keyof typeof AuthMethod];
+export class AuthStart extends $.Struct {
+    static override readonly _capnp = {
+        displayName: "AuthStart",
+        id: "d196368f410664ab",
+        size: new $.ObjectSize(8, 2),
+    };
+    get method(): AuthMethod {
+        return $.utils.getUint16(0, this) as AuthMethod;
+    }
+    set method(value: AuthMethod) {
+        $.utils.setUint16(0, value, this);
+    }
+    _adoptNonce(value: $.Orphan<$.Data>): void {
+        $.utils.adopt(value, $.utils.getPointer(0, this));
+    }
+    _disownNonce(): $.Orphan<$.Data> {
+        return $.utils.disown(this.nonce);
+    }
+    get nonce(): $.Data {
+        return $.utils.getData(0, this);
+    }
+    _hasNonce(): boolean {
+        return !$.utils.isNull($.utils.getPointer(0, this));
+    }
+    _initNonce(length: number): $.Data {
+        return $.utils.initData(0, length, this);
+    }
+    set nonce(value: $.Data) {
+        $.utils.copyFrom(value, $.utils.getPointer(0, this));
+    }
+    _adoptPublicKey(value: $.Orphan<$.Data>): void {
+        $.utils.adopt(value, $.utils.getPointer(1, this));
+    }
+    _disownPublicKey(): $.Orphan<$.Data> {
+        return $.utils.disown(this.publicKey);
+    }
+    get publicKey(): $.Data {
+        return $.utils.getData(1, this);
+    }
+    _hasPublicKey(): boolean {
+        return !$.utils.isNull($.utils.getPointer(1, this));
+    }
+    _initPublicKey(length: number): $.Data {
+        return $.utils.initData(1, length, this);
+    }
+    set publicKey(value: $.Data) {
+        $.utils.copyFrom(value, $.utils.getPointer(1, this));
+    }
+    override toString(): string { return "AuthStart_" + super.toString(); }
+}
+export class AuthChallenge extends $.Struct {
+    static override readonly _capnp = {
+        displayName: "AuthChallenge",
+        id: "e4226a95fc9d3fd3",
+        size: new $.ObjectSize(0, 1),
+    };
+    _adoptNonce(value: $.Orphan<$.Data>): void {
+        $.utils.adopt(value, $.utils.getPointer(0, this));
+    }
+    _disownNonce(): $.Orphan<$.Data> {
+        return $.utils.disown(this.nonce);
+    }
+    get nonce(): $.Data {
+        return $.utils.getData(0, this);
+    }
+    _hasNonce(): boolean {
+        return !$.utils.isNull($.utils.getPointer(0, this));
+    }
+    _initNonce(length: number): $.Data {
+        return $.utils.initData(0, length, this);
+    }
+    set nonce(value: $.Data) {
+        $.utils.copyFrom(value, $.utils.getPointer(0, this));
+    }
+    override toString(): string { return "AuthChallenge_" + super.toString(); }
+}
+export class AuthProof extends $.Struct {
+    static override readonly _capnp = {
+        displayName: "AuthProof",
+        id: "f5f733f8ed2f3f91",
+        size: new $.ObjectSize(0, 2),
+    };
+    _adoptSecret(value: $.Orphan<$.Data>): void {
+        $.utils.adopt(value, $.utils.getPointer(0, this));
+    }
+    _disownSecret(): $.Orphan<$.Data> {
+        return $.utils.disown(this.secret);
+    }
+    get secret(): $.Data {
+        return $.utils.getData(0, this);
+    }
+    _hasSecret(): boolean {
+        return !$.utils.isNull($.utils.getPointer(0, this));
+    }
+    _initSecret(length: number): $.Data {
+        return $.utils.initData(0, length, this);
+    }
+    set secret(value: $.Data) {
+        $.utils.copyFrom(value, $.utils.getPointer(0, this));
+    }
+    _adoptSignature(value: $.Orphan<$.Data>): void {
+        $.utils.adopt(value, $.utils.getPointer(1, this));
+    }
+    _disownSignature(): $.Orphan<$.Data> {
+        return $.utils.disown(this.signature);
+    }
+    get signature(): $.Data {
+        return $.utils.getData(1, this);
+    }
+    _hasSignature(): boolean {
+        return !$.utils.isNull($.utils.getPointer(1, this));
+    }
+    _initSignature(length: number): $.Data {
+        return $.utils.initData(1, length, this);
+    }
+    set signature(value: $.Data) {
+        $.utils.copyFrom(value, $.utils.getPointer(1, this));
+    }
+    override toString(): string { return "AuthProof_" + super.toString(); }
+}
+export class LaneRequest extends $.Struct {
+    static override readonly _capnp = {
+        displayName: "LaneRequest",
+        id: "f55c37051c42d08f",
+        size: new $.ObjectSize(8, 0),
+    };
+    get count(): number {
+        return $.utils.getUint32(0, this);
+    }
+    set count(value: number) {
+        $.utils.setUint32(0, value, this);
+    }
+    override toString(): string { return "LaneRequest_" + super.toString(); }
+}
+export class LaneOffer extends $.Struct {
+    static override readonly _capnp = {
+        displayName: "LaneOffer",
+        id: "be2250498e0c3aae",
+        size: new $.ObjectSize(8, 1),
+    };
+    get lane(): number {
+        return $.utils.getUint32(0, this);
+    }
+    set lane(value: number) {
+        $.utils.setUint32(0, value, this);
+    }
+    get port(): number {
+        return $.utils.getUint16(4, this);
+    }
+    set port(value: number) {
+        $.utils.setUint16(4, value, this);
+    }
+    _adoptToken(value: $.Orphan<$.Data>): void {
+        $.utils.adopt(value, $.utils.getPointer(0, this));
+    }
+    _disownToken(): $.Orphan<$.Data> {
+        return $.utils.disown(this.token);
+    }
+    get token(): $.Data {
+        return $.utils.getData(0, this);
+    }
+    _hasToken(): boolean {
+        return !$.utils.isNull($.utils.getPointer(0, this));
+    }
+    _initToken(length: number): $.Data {
+        return $.utils.initData(0, length, this);
+    }
+    set token(value: $.Data) {
+        $.utils.copyFrom(value, $.utils.getPointer(0, this));
+    }
+    override toString(): string { return "LaneOffer_" + super.toString(); }
+}
+export class FramesTaken extends $.Struct {
+    static override readonly _capnp = {
+        displayName: "FramesTaken",
+        id: "df9a7492df91c824",
+        size: new $.ObjectSize(16, 0),
+    };
+    get lane(): number {
+        return $.utils.getUint32(0, this);
+    }
+    set lane(value: number) {
+        $.utils.setUint32(0, value, this);
+    }
+    get frames(): bigint {
+        return $.utils.getUint64(8, this);
+    }
+    set frames(value: bigint) {
+        $.utils.setUint64(8, value, this);
+    }
+    override toString(): string { return "FramesTaken_" + super.toString(); }
+}

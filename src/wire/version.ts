@@ -55,10 +55,15 @@ export function negotiate(low: number, high: number): number {
   );
 }
 
+/** Whether these bytes are how a TLS server answers what is not TLS. */
+export function isTlsAlert(bytes: Uint8Array): boolean {
+  return bytes.length >= 2 && bytes[0] === 0x15 && bytes[1] === 0x03;
+}
+
 /** What common strangers look like, from their first bytes. */
 export function describeStranger(bytes: Uint8Array): string | undefined {
   if (bytes.length === 0) return "somebody who said nothing";
-  if (bytes[0] === 0x16 && bytes[1] === 0x03) return "a TLS client";
+  if (bytes[0] === 0x16 && bytes[1] === 0x03) return "a TLS client, as rcopy is one without --insecure";
   const text = new TextDecoder("latin1").decode(bytes);
   if (/^(GET|HEAD|POST|PUT|OPTIONS|CONNECT|PRI) /.test(text)) return "an HTTP client";
   if (text.startsWith("SSH-")) return "an SSH client";

@@ -65,7 +65,11 @@ Deno.test("negotiate() names both ranges, and the end to update, where there is 
 const strangers: [string, Uint8Array, string | undefined][] = [
   ["an HTTP request", ascii("GET / HTTP/1.1\r\n"), "an HTTP client"],
   ["an HTTP/2 preface", ascii("PRI * HTTP/2.0\r\n"), "an HTTP client"],
-  ["a TLS ClientHello", Uint8Array.of(0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3, 0, 0, 0, 0, 0), "a TLS client"],
+  [
+    "a TLS ClientHello",
+    Uint8Array.of(0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3, 0, 0, 0, 0, 0),
+    "a TLS client, as rcopy is one without --insecure",
+  ],
   ["an SSH banner", ascii("SSH-2.0-OpenSSH_"), "an SSH client"],
   ["nothing", new Uint8Array(0), "somebody who said nothing"],
   ["noise", ascii("0123456789abcdef"), undefined],

@@ -61,6 +61,8 @@ const cases: [string, Message, string][] = [
     },
     "(batches = [1, 2], entries = [3, 4], failed = [0, 1])",
   ],
+  ["LaneRequest", { kind: "laneRequest", count: 3 }, "(count = 3)"],
+  ["FramesTaken", { kind: "framesTaken", lane: 1, frames: 99 }, "(lane = 1, frames = 99)"],
   ["Resend", { kind: "resend", batch: 1, entry: 2, extent: 3 }, "(batch = 1, entry = 2, extent = 3)"],
 ];
 

@@ -80,15 +80,51 @@ const hello = fc.record({
   laneTokens: fc.nat(4).chain((lanes) => fc.uint8Array({ minLength: 16 * lanes, maxLength: 16 * lanes })),
 });
 
+const nothing = fc.constant(new Uint8Array(0));
+const nonce = fc.uint8Array({ minLength: limits.authNonceBytes, maxLength: limits.authNonceBytes });
+
+const authMessage: fc.Arbitrary<Message> = fc.oneof(
+  fc.record({
+    kind: fc.constant("authStart" as const),
+    method: fc.constant("ticket" as const),
+    nonce: nothing,
+    publicKey: nothing,
+  }),
+  fc.record({
+    kind: fc.constant("authStart" as const),
+    method: fc.constant("ssh" as const),
+    nonce,
+    publicKey: fc.uint8Array({ minLength: 1, maxLength: limits.authKeyBytesMax }),
+  }),
+  fc.record({ kind: fc.constant("authChallenge" as const), nonce }),
+  fc.record({ kind: fc.constant("authProof" as const), secret: hash, signature: nothing }),
+  fc.record({
+    kind: fc.constant("authProof" as const),
+    secret: nothing,
+    signature: fc.uint8Array({ minLength: 1, maxLength: limits.authSignatureBytesMax }),
+  }),
+);
+
 /** Every kind of message, on control or at the opening. */
 export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
   hello,
   fc.record({
     kind: fc.constant("join" as const),
     session: hash,
-    lane: fc.nat(limits.streamsMax - 1),
+    lane: fc.nat(limits.lanesMax - 1),
     token: hash,
   }),
+  fc.record({
+    kind: fc.constant("laneRequest" as const),
+    count: fc.integer({ min: 1, max: limits.streamsMax }),
+  }),
+  fc.record({
+    kind: fc.constant("laneOffer" as const),
+    lane: fc.nat(limits.lanesMax - 1),
+    port: u16,
+    token: hash,
+  }),
+  fc.record({ kind: fc.constant("framesTaken" as const), lane: fc.nat(limits.lanesMax - 1), frames: count }),
   manifest,
   fc.record({
     kind: fc.constant("manifestEnd" as const),
@@ -155,6 +191,7 @@ export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
   }),
   fc.record({ kind: fc.constant("ping" as const) }),
   fc.record({ kind: fc.constant("close" as const), code: u16, text }),
+  authMessage,
 );
 
 /** Messages of data connections, with the bytes of their payload. */

@@ -4,6 +4,9 @@ const projectRoot = new URL("../../", import.meta.url).pathname;
 /** Nothing that a test waits for takes this long; reaching it is a failure. */
 const deadlineMs = 90_000;
 
+/** A machine may tell Deno to trust further certificates, with which no receiver relies on a ticket. */
+export const withoutExtraTrust = { NODE_EXTRA_CA_CERTS: "" };
+
 /** How to start the program. */
 export interface RcopyOptions {
   /** Flags of `deno run`; everything by default. */
@@ -11,6 +14,8 @@ export interface RcopyOptions {
   /** Added to the environment. */
   env?: Record<string, string>;
   cwd?: string;
+  /** What it reads on standard input; nothing by default. */
+  stdin?: string;
   /** Shell text that runs before the program does, in its process: `ulimit -n 64`. */
   before?: string;
   /** A program that starts it, with its arguments: `ip netns exec NAME`. */
@@ -42,13 +47,14 @@ export class RcopyProcess implements AsyncDisposable {
     this.#shown = `rcopy ${args.join(" ")}`;
     this.#child = new Deno.Command(program!, {
       args: rest,
-      env: { NO_COLOR: "1", ...options.env },
+      env: { NO_COLOR: "1", ...withoutExtraTrust, ...options.env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      stdin: "null",
+      stdin: options.stdin === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",
     }).spawn();
     this.pid = this.#child.pid;
+    if (options.stdin !== undefined) void this.#type(options.stdin);
     this.#stdout = new Output(this.#child.stdout);
     this.#stderr = new Output(this.#child.stderr);
     this.#deadline = setTimeout(() => {
@@ -92,6 +98,12 @@ export class RcopyProcess implements AsyncDisposable {
     this.kill("SIGKILL");
     await Promise.all([this.#child.status, this.#stdout.end, this.#stderr.end]);
     clearTimeout(this.#deadline);
+  }
+
+  async #type(text: string): Promise<void> {
+    const writer = this.#child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(text)).catch(() => {});
+    await writer.close().catch(() => {});
   }
 
   async #match(output: Output, pattern: RegExp): Promise<RegExpExecArray> {

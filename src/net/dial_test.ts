@@ -1,0 +1,154 @@
+/** Dialling: who wins a race, and what is said when nobody does. Certificates are openssl's. */
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { RcopyError } from "../base/errors.ts";
+import { makeChain } from "../../tests/helpers/openssl.ts";
+import type { TcpChannel } from "./channel.ts";
+import { dialPeer } from "./dial.ts";
+import { listenForPeers, type PeerListener } from "./listen.ts";
+import { type DialTransport, plainTransport } from "./transport.ts";
+
+const local = { port: 0, local: true };
+const never = new AbortController().signal;
+
+/** Echoes one read of each connection. */
+async function echo(listener: PeerListener): Promise<string[]> {
+  const failures: string[] = [];
+  const running: Promise<void>[] = [];
+  const serve = async (channel: TcpChannel) => {
+    try {
+      const buffer = new Uint8Array(100);
+      const count = await channel.read(buffer);
+      if (count > 0) await channel.write(buffer.slice(0, count));
+    } catch (error) {
+      failures.push((error as Error).message);
+    } finally {
+      channel.close();
+    }
+  };
+  for (let one = await listener.accept(); one; one = await listener.accept()) running.push(serve(one));
+  await Promise.all(running);
+  return failures;
+}
+
+async function refusal(port: number, transport: DialTransport): Promise<RcopyError> {
+  const error = await assertRejects(
+    () => dialPeer([{ host: "127.0.0.1", port }], transport, never),
+    RcopyError,
+  );
+  assertEquals(error.code, "refused", error.message);
+  assertEquals(error.exitStatus, 3);
+  return error;
+}
+
+async function exchange(channel: TcpChannel): Promise<void> {
+  const bytes = crypto.getRandomValues(new Uint8Array(40));
+  await channel.write(bytes.slice());
+  const back = new Uint8Array(100);
+  assertEquals(back.subarray(0, await channel.read(back)), bytes);
+  channel.close();
+}
+
+Deno.test("a TLS peer that holds the anchor is reached, at whichever address it answers", async () => {
+  const { chainPem, keyPem, anchorPem, serverName } = await makeChain({});
+  const listener = listenForPeers(local, { kind: "tls", chainPem, keyPem });
+  const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const served = echo(listener);
+  const transport = { kind: "tls", anchorPem, serverName } as const;
+  const addresses = [
+    { host: "127.0.0.1", port: silent.addr.port }, // accepts and says nothing
+    { host: "127.0.0.1", port: 1 },
+    { host: "127.0.0.1", port: listener.port },
+  ];
+  const channel = await dialPeer(addresses, transport, never);
+  assertEquals(channel.remote.port, listener.port);
+  assert(channel.isLoopback);
+  await exchange(channel);
+  listener[Symbol.dispose]();
+  silent.close();
+  assertEquals(await served, []);
+});
+
+Deno.test("another anchor, another name, an expired and a future leaf are refused, and cost one connection each", async () => {
+  const mine = await makeChain({});
+  const other = await makeChain({});
+  const listener = listenForPeers(local, { ...mine, kind: "tls" });
+  const served = echo(listener);
+  const { anchorPem, serverName } = mine;
+  const wrongAnchor = { kind: "tls", anchorPem: other.anchorPem, serverName } as const;
+  assertMatch((await refusal(listener.port, wrongAnchor)).message, /is not the peer that was meant/);
+  const wrongName = { kind: "tls", anchorPem, serverName: "other.rcopy.invalid" } as const;
+  assertMatch((await refusal(listener.port, wrongName)).message, /is not the peer that was meant/);
+  await exchange(
+    await dialPeer(
+      [{ host: "127.0.0.1", port: listener.port }],
+      { kind: "tls", anchorPem, serverName },
+      never,
+    ),
+  );
+  listener[Symbol.dispose]();
+  assertEquals((await served).length, 2);
+
+  for (
+    const [notBefore, notAfter] of [["20200101000000Z", "20200102000000Z"], [
+      "20900101000000Z",
+      "20910101000000Z",
+    ]]
+  ) {
+    const late = await makeChain({ notBefore: notBefore!, notAfter: notAfter! });
+    const lateListener = listenForPeers(local, { ...late, kind: "tls" });
+    const lateServed = echo(lateListener);
+    assertMatch(
+      (await refusal(lateListener.port, { ...late, kind: "tls" })).message,
+      /the clocks of the two machines differ/,
+    );
+    lateListener[Symbol.dispose]();
+    await lateServed;
+  }
+});
+
+Deno.test("a peer without TLS is named with the remedy, and so is one that answers with something else", async () => {
+  const { anchorPem, serverName } = await makeChain({});
+  for (const answer of ["", "SSH-2.0-OpenSSH_9.2\r\n"]) {
+    const plain = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const served = (async () => {
+      using connection = await plain.accept();
+      await connection.read(new Uint8Array(2000));
+      if (answer) await connection.write(new TextEncoder().encode(answer));
+    })();
+    const error = await refusal(plain.addr.port, { kind: "tls", anchorPem, serverName });
+    assertMatch(error.message, /--insecure at both ends/);
+    await served;
+    plain.close();
+  }
+});
+
+Deno.test("nobody there is unreachable, and an abort ends a race", async () => {
+  const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const stop = new AbortController();
+  const { anchorPem, serverName } = await makeChain({});
+  const dialling = dialPeer(
+    [{ host: "127.0.0.1", port: silent.addr.port }],
+    { kind: "tls", anchorPem, serverName },
+    stop.signal,
+  );
+  const accepted = await silent.accept();
+  stop.abort(new RcopyError("interrupted", "enough"));
+  assertEquals((await assertRejects(() => dialling, RcopyError)).code, "interrupted");
+  accepted.close();
+  silent.close();
+  const error = await assertRejects(
+    () => dialPeer([{ host: "127.0.0.1", port: 1 }, { host: "127.0.0.1", port: 2 }], plainTransport, never),
+    RcopyError,
+  );
+  assertEquals(error.code, "unreachable");
+  assertMatch(error.message, /127\.0\.0\.1:1: nothing listens there; 127\.0\.0\.1:2: nothing/);
+});
+
+Deno.test("descriptions of transports can be posted to another thread", async () => {
+  const { chainPem, keyPem, anchorPem, serverName } = await makeChain({});
+  for (
+    const one of [plainTransport, { kind: "tls", chainPem, keyPem }, { kind: "tls", anchorPem, serverName }]
+  ) {
+    assertEquals(structuredClone(one), one);
+  }
+});

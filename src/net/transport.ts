@@ -1,0 +1,112 @@
+/**
+ * What carries a channel: TCP as it is, or TLS pinned to one anchor. Descriptions are plain data, so that they can be
+ * posted to a Worker, and so that what a test or a thread needs is spelled in full.
+ */
+import { RcopyError } from "../base/errors.ts";
+
+/** How a dialer speaks to its peer. */
+export type DialTransport =
+  | { readonly kind: "plain" }
+  | {
+    readonly kind: "tls";
+    /** The one certificate that the peer's chain must lead to. */
+    readonly anchorPem: string;
+    /** What the peer's leaf must be made out to: a name that no public authority certifies. */
+    readonly serverName: string;
+  };
+
+/** How a listener speaks to its peers. */
+export type ListenTransport =
+  | { readonly kind: "plain" }
+  | {
+    readonly kind: "tls";
+    /** Leaf, then anchor. */
+    readonly chainPem: string;
+    /** Private key of the leaf. */
+    readonly keyPem: string;
+  };
+
+/** Without authentication or encryption: `--insecure` on both ends. */
+export const plainTransport = { kind: "plain" } as const satisfies DialTransport & ListenTransport;
+
+/**
+ * Speaks TLS over a connection that was dialled, and returns once the peer has proved that it holds the anchor.
+ * Owns `connection` from the call on. An abort ends the handshake.
+ * @throws {RcopyError} `refused` where the peer is another one or speaks no TLS; `peer-lost`; the reason of `signal`
+ */
+export async function startTls(
+  connection: Deno.TcpConn,
+  transport: DialTransport & { kind: "tls" },
+  options: { peer: string; signal: AbortSignal },
+): Promise<Deno.TlsConn> {
+  const { peer, signal } = options;
+  let tls: Deno.TlsConn;
+  try {
+    tls = await Deno.startTls(connection, {
+      hostname: transport.serverName,
+      caCerts: [transport.anchorPem],
+    });
+  } catch (cause) {
+    close(connection);
+    throw new RcopyError("refused", `cannot use the certificate of ${peer}: ${reasonOf(cause)}`, { cause });
+  }
+  const stop = () => close(tls);
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    if (signal.aborted) throw signal.reason;
+    await tls.handshake();
+    return tls;
+  } catch (cause) {
+    close(tls);
+    if (signal.aborted) throw signal.reason;
+    throw handshakeError(peer, cause);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+/** What became of a handshake. Deno tells reasons of certificates by text alone. */
+function handshakeError(peer: string, cause: unknown): RcopyError {
+  const reason = reasonOf(cause);
+  if (!(cause instanceof Deno.errors.InvalidData)) {
+    return new RcopyError(
+      "refused",
+      `${peer} ended the connection instead of proving who it is (${reason}): it may have been started with ` +
+        "--insecure; start it without, or say --insecure at both ends",
+      { cause },
+    );
+  }
+  if (/expired|not valid (yet|before|after)/i.test(reason)) {
+    return new RcopyError(
+      "refused",
+      `the certificate of ${peer} is not valid at this time (${reason}): the clocks of the two machines differ; ` +
+        "set them right",
+      { cause },
+    );
+  }
+  if (/corrupt message|InvalidContentType/i.test(reason)) {
+    return new RcopyError(
+      "refused",
+      `${peer} does not speak TLS; it may have been started with --insecure: start it without, or say ` +
+        "--insecure at both ends",
+      { cause },
+    );
+  }
+  return new RcopyError(
+    "refused",
+    `${peer} is not the peer that was meant: it does not hold the key that its certificate must lead to (${reason})`,
+    { cause },
+  );
+}
+
+function reasonOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message.split("\n")[0]! : String(thrown);
+}
+
+function close(connection: Deno.Conn): void {
+  try {
+    connection.close();
+  } catch {
+    // Closed already, or taken over.
+  }
+}

@@ -1,0 +1,208 @@
+/** Proofs of a dialer: which are accepted, and what becomes of those that are not. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { asRcopyError, RcopyError } from "../base/errors.ts";
+import { memoryChannels } from "../../tests/helpers/memory_channel.ts";
+import type { Channel } from "../net/channel.ts";
+import { wireCodeOf } from "../wire/codes.ts";
+import type { Close, Hello } from "../wire/messages.ts";
+import {
+  answerOpening,
+  type DialerProof,
+  greet,
+  type ListenerChecks,
+  type Opening,
+  readOpening,
+  type SignedClaim,
+} from "./authenticate.ts";
+
+const none = new Uint8Array(0);
+const hello: Hello = {
+  kind: "hello",
+  role: "receiver",
+  features: 0n,
+  software: "test",
+  streams: 1,
+  timeoutMs: 1000,
+  mtimeResolutionNs: 1,
+  creditBytes: 65536,
+  batchEntries: 10,
+  wantsAll: true,
+  destinationNonce: none,
+  destinationHash: none,
+  session: none,
+  laneTokens: none,
+};
+const answer: Hello = {
+  ...hello,
+  role: "sender",
+  session: new Uint8Array(16),
+  laneTokens: new Uint8Array(16),
+};
+const secret = () => crypto.getRandomValues(new Uint8Array(16));
+
+/** Greets over memory, the listener answering whatever it let in. */
+async function meet(proof: DialerProof | undefined, checks: ListenerChecks | undefined) {
+  const [dialer, listener] = memoryChannels();
+  const listen = async (channel: Channel): Promise<Opening> => {
+    try {
+      const opening = await readOpening(channel, checks);
+      if (opening.of === "control") await answerOpening(channel, answer, opening);
+      return opening;
+    } catch (error) {
+      channel.close();
+      throw error;
+    }
+  };
+  const dial = async () => {
+    try {
+      return await greet(dialer, proof, hello);
+    } catch (error) {
+      dialer.close();
+      throw error;
+    }
+  };
+  const [dialled, listened] = await Promise.allSettled([dial(), listen(listener)]);
+  dialer.close();
+  listener.close();
+  return {
+    answered: dialled.status === "fulfilled" ? dialled.value : undefined,
+    opening: listened.status === "fulfilled" ? listened.value : undefined,
+    error: listened.status === "rejected" ? asRcopyError(listened.reason) : undefined,
+  };
+}
+
+async function assertRefused(
+  proof: DialerProof | undefined,
+  checks: ListenerChecks | undefined,
+  code: "refused" | "protocol",
+): Promise<void> {
+  const { answered, error } = await meet(proof, checks);
+  assertEquals(error?.code, code, error?.message);
+  if (code !== "refused") return;
+  assertEquals(answered?.kind, "close");
+  assertEquals((answered as Close).code, wireCodeOf.refused);
+}
+
+/** A key pair whose signatures cover everything of the claim. */
+async function signer(): Promise<{ proof: DialerProof & { method: "ssh" }; checks: ListenerChecks }> {
+  const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]) as CryptoKeyPair;
+  const publicKey = new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey));
+  const bytesOf = (claim: SignedClaim) =>
+    Uint8Array.from([...claim.dialerNonce, ...claim.listenerNonce, ...claim.publicKey]);
+  const proof = {
+    method: "ssh" as const,
+    publicKey,
+    sign: async (claim: SignedClaim) =>
+      new Uint8Array(await crypto.subtle.sign("Ed25519", pair.privateKey, bytesOf(claim))),
+  };
+  const verify = async (claim: SignedClaim, signature: Uint8Array) => {
+    const holds = await crypto.subtle.verify(
+      "Ed25519",
+      pair.publicKey,
+      Uint8Array.from(signature),
+      bytesOf(claim),
+    );
+    if (!holds) throw new RcopyError("refused", "the signature does not hold");
+  };
+  return { proof, checks: { verify } };
+}
+
+Deno.test("the right secret opens the door, and the hello is behind it", async () => {
+  const it = secret();
+  const { answered, opening } = await meet({ method: "ticket", secret: it }, { secret: it.slice() });
+  assertEquals(answered, answer);
+  assertEquals(opening, { of: "control", hello, greeted: false });
+});
+
+Deno.test("a signature over both nonces opens the door, and says whose it is", async () => {
+  const { proof, checks } = await signer();
+  const { answered, opening } = await meet(proof, checks);
+  assertEquals(answered, answer);
+  assertEquals(opening, { of: "control", hello, greeted: true, publicKey: proof.publicKey });
+});
+
+Deno.test("without TLS there is no proof, and one that comes all the same is a violation", async () => {
+  const { answered, opening } = await meet(undefined, undefined);
+  assertEquals(answered, answer);
+  assertEquals(opening, { of: "control", hello, greeted: false });
+  await assertRefused({ method: "ticket", secret: secret() }, undefined, "protocol");
+});
+
+Deno.test("every wrong secret is refused, one that differs in a single bit too", async () => {
+  const it = secret();
+  for (let bit = 0; bit < 128; bit += 5) {
+    const wrong = it.slice();
+    wrong[bit >> 3]! ^= 1 << (bit & 7);
+    await assertRefused({ method: "ticket", secret: wrong }, { secret: it }, "refused");
+  }
+});
+
+Deno.test("a method that this end does not accept is refused, the other one does not stand in for it", async () => {
+  const { proof, checks } = await signer();
+  await assertRefused(proof, { secret: secret() }, "refused");
+  await assertRefused({ method: "ticket", secret: secret() }, checks, "refused");
+  await assertRefused({ ...proof, sign: () => Promise.resolve(none) }, checks, "protocol");
+});
+
+Deno.test("a key that would not be trusted is refused before it signs", async () => {
+  const { proof, checks } = await signer();
+  let signatures = 0;
+  const counting: DialerProof = { ...proof, sign: (claim) => (signatures++, proof.sign(claim)) };
+  const admit = (publicKey: Uint8Array) => {
+    assertEquals(publicKey, proof.publicKey);
+    return Promise.reject(new RcopyError("refused", "not that one"));
+  };
+  await assertRefused(counting, { ...checks, admit }, "refused");
+  await assertRefused(counting, { secret: secret() }, "refused");
+  assertEquals(signatures, 0);
+  assert((await meet(counting, { ...checks, admit: () => Promise.resolve() })).opening);
+  assertEquals(signatures, 1);
+});
+
+Deno.test("both ends sign and verify one claim: version, role and features of the dialer among it", async () => {
+  const { proof } = await signer();
+  const claims: SignedClaim[] = [];
+  const sign = (claim: SignedClaim) => (claims.push(claim), Promise.resolve(new Uint8Array(64)));
+  const verify = (claim: SignedClaim) => (claims.push(claim), Promise.resolve());
+  await meet({ ...proof, sign }, { verify });
+  assertEquals(claims[1], claims[0]);
+  const { version, dialerRole, dialerFeatures, publicKey } = claims[0]!;
+  assertEquals({ version, dialerRole, dialerFeatures, publicKey }, {
+    version: 1,
+    dialerRole: "receiver",
+    dialerFeatures: 0n,
+    publicKey: proof.publicKey,
+  });
+});
+
+Deno.test("a signature of another session, of another key or of nothing is refused", async () => {
+  const { proof, checks } = await signer();
+  const other = await signer();
+  let replayed: Uint8Array | undefined;
+  await meet({ ...proof, sign: async (claim) => replayed = await proof.sign(claim) }, checks);
+  await assertRefused({ ...proof, sign: () => Promise.resolve(replayed!) }, checks, "refused");
+  await assertRefused({ ...proof, sign: other.proof.sign }, checks, "refused");
+  await assertRefused({ ...proof, sign: () => Promise.resolve(new Uint8Array(64)) }, checks, "refused");
+});
+
+Deno.test("a hello without a proof is no greeting inside TLS", async () => {
+  await assertRefused(undefined, { secret: secret() }, "protocol");
+});
+
+Deno.test("an end that is refused by the other hears the reason, and no secret in it", async () => {
+  const [mine, wrong] = [secret(), secret()];
+  const { answered, error } = await meet({ method: "ticket", secret: wrong }, { secret: mine });
+  assert(error && answered);
+  const said = Deno.inspect([error, answered], { depth: 10 });
+  for (const it of [mine, wrong]) {
+    for (const form of [it.toHex(), it.toBase64(), it.join(", "), it.join(",")]) assert(!said.includes(form));
+  }
+});
+
+Deno.test("a peer that hangs up in the middle of a greeting is lost", async () => {
+  const [dialer, listener] = memoryChannels();
+  const reading = readOpening(listener, { secret: secret() });
+  dialer.close();
+  assertEquals((await assertRejects(() => reading, RcopyError)).code, "peer-lost");
+  listener.close();
+});

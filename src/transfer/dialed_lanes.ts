@@ -1,0 +1,143 @@
+/** The dialer's end: asks for data connections as long as they pay, and opens what is offered. */
+import { asRcopyError, RcopyError } from "../base/errors.ts";
+import { dialOne, type PeerAddress } from "../net/dial.ts";
+import type { TcpChannel } from "../net/channel.ts";
+import type { DialTransport } from "../net/transport.ts";
+import type { Join, LaneOffer, LaneRequest } from "../wire/messages.ts";
+import { LaneGrowth, type Streams } from "./lane_growth.ts";
+import type { LaneHost, LaneSupply } from "./lane_host.ts";
+import type { LaneWorkers } from "./lane_workers.ts";
+import { sendJoin } from "./opening.ts";
+
+/** Between two looks at the session. */
+const lookMs = 50;
+/** How long a port may take to answer. */
+const dialMs = 1_000;
+/** Above this part of the time the main thread is busy, and another lane goes to a Worker. */
+const busyFrom = 0.5;
+
+export interface DialedLanesOptions {
+  host: LaneHost;
+  workers: LaneWorkers;
+  /** Where control went. */
+  address: PeerAddress;
+  transport: DialTransport;
+  session: Uint8Array;
+  streams: Streams;
+  roundTripMs: number;
+  signal: AbortSignal;
+  onNote: (message: string) => void;
+}
+
+export class DialedLanes implements LaneSupply {
+  readonly #options: DialedLanesOptions;
+  readonly #growth: LaneGrowth;
+  readonly #timer: ReturnType<typeof setInterval>;
+  /** Asked for, and neither opened nor given up. */
+  #opening = 0;
+  #asked = 0;
+  #before: { now: number; busyMs: number; waitingMs: number };
+  #isBusy = false;
+  #hasEnded = false;
+  #askedAt = 0;
+
+  constructor(options: DialedLanesOptions) {
+    this.#options = options;
+    this.#growth = new LaneGrowth({ ...options.streams, roundTripMs: options.roundTripMs });
+    const { busyMs, waitingMs } = options.host.load;
+    this.#before = { now: performance.now(), busyMs, waitingMs };
+    this.#timer = setInterval(() => this.#look(), lookMs);
+    if (options.streams.isFixed) this.#look();
+  }
+
+  onMessage(message: LaneRequest | LaneOffer): void {
+    if (message.kind !== "laneOffer" || this.#asked === 0) {
+      throw new RcopyError("protocol", `the peer sent ${message.kind}, which nobody asked for`);
+    }
+    this.#asked--;
+    void this.#open(message).finally(() => this.#opening--);
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    const { host } = this.#options;
+    const load = host.load;
+    const now = performance.now();
+    const ms = Math.max(1, now - this.#before.now);
+    const waiting = (load.waitingMs - this.#before.waitingMs) / ms / Math.max(1, load.lanes);
+    this.#isBusy = (load.busyMs - this.#before.busyMs) / ms > busyFrom;
+    this.#before = { now, busyMs: load.busyMs, waitingMs: load.waitingMs };
+    // A listener offers as many as it wants to, and no answer is an answer.
+    if (this.#asked > 0 && now - this.#askedAt > 2 * dialMs) {
+      this.#opening -= this.#asked;
+      this.#asked = 0;
+    }
+    const more = this.#growth.more({
+      now,
+      workDone: load.workDone,
+      workLeft: load.workLeft,
+      growing: load.growing,
+      lanes: load.lanes + this.#opening,
+      opening: this.#opening,
+      waiting,
+    });
+    if (more === 0 || load.hasEnded) return;
+    this.#asked += more;
+    this.#opening += more;
+    this.#askedAt = now;
+    host.send({ kind: "laneRequest", count: more });
+  }
+
+  async #open({ lane, port, token }: LaneOffer): Promise<void> {
+    const { address, session } = this.#options;
+    const join: Join = { kind: "join", session, lane, token };
+    const places = port === 0 ? [address] : [{ host: address.host, port }, address];
+    for (const place of places) {
+      if (this.#hasEnded) return;
+      try {
+        if (await this.#openInWorker(lane, place, join)) return;
+        this.#add(lane, await this.#dial(place, join));
+        this.#options.onNote(`data connection ${lane} runs in the main thread`);
+        return;
+      } catch (thrown) {
+        const { message } = asRcopyError(thrown);
+        this.#options.onNote(`a data connection to port ${place.port} could not be opened: ${message}`);
+      }
+    }
+  }
+
+  /** False where a Worker would not help or cannot be had. */
+  async #openInWorker(lane: number, address: PeerAddress, join: Join): Promise<boolean> {
+    const { host, workers, transport, streams } = this.#options;
+    if (!this.#isBusy && !(streams.isFixed && lane < navigator.hardwareConcurrency)) return false;
+    const thread = await workers.take(host.root);
+    if (!thread) return false;
+    const io = await workers.dial(thread, host.role, { address, transport, join });
+    if (this.#hasEnded) io.close();
+    else host.addRemoteLane(lane, io);
+    this.#options.onNote(`data connection ${lane} runs in a thread of its own`);
+    return true;
+  }
+
+  async #dial(address: PeerAddress, join: Join): Promise<TcpChannel> {
+    const { transport, signal } = this.#options;
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(dialMs)]);
+    const channel = await dialOne(address, transport, limit);
+    try {
+      await sendJoin(channel, join);
+      return channel;
+    } catch (error) {
+      channel.close();
+      throw error;
+    }
+  }
+
+  #add(lane: number, channel: TcpChannel): void {
+    if (this.#hasEnded) channel.close();
+    else this.#options.host.addLane(lane, channel);
+  }
+}

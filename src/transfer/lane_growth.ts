@@ -1,0 +1,96 @@
+/** How many data connections a session should have. Pure: it is told what was seen, and says how many more to ask for. */
+
+/** One look at a session. */
+export interface LaneSample {
+  /** `performance.now()`. */
+  now: number;
+  /** Work done so far and known to be left, in bytes; a file counts as some bytes more than it has. */
+  workDone: number;
+  workLeft: number;
+  /** The scan is not over: there is more than is known. */
+  growing: boolean;
+  /** Connections that work or are being opened. */
+  lanes: number;
+  /** Of those, the ones being opened. */
+  opening: number;
+  /** Part of the time, 0 to 1, in which the lanes waited for the network or the peer. */
+  waiting: number;
+}
+
+/** `--streams`. */
+export interface Streams {
+  /** Most connections, 1 to 32. */
+  limit: number;
+  /** All of them at once, instead of as long as they pay. */
+  isFixed: boolean;
+}
+
+export interface LaneGrowthOptions extends Streams {
+  /** Milliseconds of a round trip. */
+  roundTripMs: number;
+}
+
+/** Rates are measured for so long, and for some round trips, since that is how long a connection takes to get going. */
+const windowMs = 100;
+const windowRoundTrips = 4;
+/** Another connection is worth it when so much time is left. */
+const worthwhileMs = 250;
+/** More connections must have raised the rate so much before still more are asked for. */
+const paysFrom = 1.15;
+/** Above this the lanes do little but wait, and many more may help; below, they work, and one more may. */
+const mostlyWaiting = 0.7;
+/** Between two tries to replace connections that were lost. */
+const replaceMs = 1_000;
+
+export class LaneGrowth {
+  readonly #options: LaneGrowthOptions;
+  readonly #windowMs: number;
+  /** Since when the present number of connections has been measured. */
+  #since: { now: number; workDone: number; lanes: number } | undefined;
+  #rateBefore = 0;
+  #wanted = 1;
+  #isDone = false;
+  #askedAt = -Infinity;
+
+  constructor(options: LaneGrowthOptions) {
+    this.#options = options;
+    this.#windowMs = Math.max(windowMs, windowRoundTrips * options.roundTripMs);
+    if (options.isFixed) this.#wanted = options.limit;
+  }
+
+  /** How many more connections to ask for; 0 for none. */
+  more(sample: LaneSample): number {
+    if (sample.lanes < this.#wanted) return this.#replace(sample);
+    if (this.#options.isFixed || this.#isDone || sample.opening > 0) return 0;
+    if (!this.#since || this.#since.lanes !== sample.lanes) {
+      this.#since = { now: sample.now, workDone: sample.workDone, lanes: sample.lanes };
+      return 0;
+    }
+    const ms = sample.now - this.#since.now;
+    if (ms < this.#windowMs) return 0;
+    const rate = (sample.workDone - this.#since.workDone) / ms;
+    this.#since = undefined;
+    if (rate < this.#rateBefore * paysFrom) {
+      this.#isDone = true;
+      return 0;
+    }
+    // Nothing has arrived yet, or little is left: look again later.
+    if (rate === 0 || (!sample.growing && sample.workLeft < rate * worthwhileMs)) return 0;
+    this.#rateBefore = rate;
+    const factor = sample.waiting > mostlyWaiting ? 4 : 2;
+    return this.#ask(Math.min(sample.lanes * factor, this.#options.limit) - sample.lanes, sample);
+  }
+
+  /** What was asked for and did not come is not asked for for ever. */
+  #replace(sample: LaneSample): number {
+    if (sample.now - this.#askedAt < replaceMs) return 0;
+    return this.#ask(this.#wanted - sample.lanes, sample);
+  }
+
+  #ask(count: number, sample: LaneSample): number {
+    if (count <= 0) return 0;
+    this.#askedAt = sample.now;
+    this.#wanted = sample.lanes + count;
+    return count;
+  }
+}

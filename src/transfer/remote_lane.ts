@@ -1,0 +1,149 @@
+/** The I/O of a data connection that is in a Worker, seen from the main thread. */
+import type { Engine, FileRead, FileWrite, Pending, SourceFile, TargetFile } from "../io/engine.ts";
+import {
+  errorOf,
+  type FailedRow,
+  type LaneCounts,
+  type LaneMethod,
+  type LaneMethods,
+  type RemoteFrame,
+} from "./lane_calls.ts";
+import { lendReads, lendWrites, lentDirectoriesMax } from "./lane_jobs.ts";
+import { type ArrivedFrame, hashBytes, type ReceiveIo, type SendIo, type Turn } from "./lane_io.ts";
+import type { LaneThread } from "./lane_thread.ts";
+import type { StageAccount } from "./stages.ts";
+
+export interface RemoteLaneOptions {
+  thread: LaneThread;
+  /** Its number in the Worker. */
+  lane: number;
+  peer: string;
+  /** Of the main thread: it lends what the Worker's engine uses. */
+  engine: Engine;
+}
+
+/** What sending and receiving have in common. */
+abstract class RemoteIo {
+  readonly peer: string;
+  bytesRead = 0;
+  bytesWritten = 0;
+  protected readonly engine: Engine;
+  /** Of the session; set when the lane joins it. */
+  account: StageAccount | undefined;
+  readonly #thread: LaneThread;
+  readonly #lane: number;
+  #isClosed = false;
+
+  constructor({ thread, lane, peer, engine }: RemoteLaneOptions) {
+    this.#thread = thread;
+    this.#lane = lane;
+    this.peer = peer;
+    this.engine = engine;
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#thread.lanes--;
+    this.#thread.call(this.#lane, "close", undefined).catch(() => {});
+  }
+
+  protected call<Method extends LaneMethod>(
+    method: Method,
+    argument: LaneMethods[Method][0],
+  ): Promise<LaneMethods[Method][1]> {
+    return this.#thread.call(this.#lane, method, argument, this.#onCounts);
+  }
+
+  readonly #onCounts = ({ bytesRead, bytesWritten, stages }: LaneCounts): void => {
+    this.bytesRead = bytesRead;
+    this.bytesWritten = bytesWritten;
+    this.account?.add(stages);
+  };
+}
+
+export class RemoteSendIo extends RemoteIo implements SendIo {
+  readonly directoriesMax = lentDirectoriesMax;
+
+  readFiles(turn: Turn, files: FileRead[]): Pending<Uint8Array> {
+    return started(this.#readFiles(turn, files));
+  }
+
+  readExtent(turn: Turn, file: SourceFile, offset: number, bytes: number): Pending<Uint8Array> {
+    return started(this.call("readExtent", { turn, file: this.engine.lendSource(file), offset, bytes }));
+  }
+
+  write(turn: Turn, head: Uint8Array, payloadBytes: number): Promise<void> {
+    return this.call("write", { turn, head, payloadBytes });
+  }
+
+  async #readFiles(turn: Turn, files: FileRead[]): Promise<Uint8Array> {
+    const lending = lendReads(this.engine, files);
+    try {
+      const { hashes, failed } = await this.call("readFiles", { turn, job: lending.job });
+      setErrors(files, failed);
+      return hashes;
+    } finally {
+      lending.end();
+    }
+  }
+}
+
+export class RemoteReceiveIo extends RemoteIo implements ReceiveIo {
+  next(): Promise<ArrivedFrame | undefined> {
+    return this.call("next", undefined);
+  }
+
+  placeFiles(frame: ArrivedFrame, files: FileWrite[], hashes: Uint8Array): Pending<Uint8Array> {
+    return started(this.#placeFiles((frame as RemoteFrame).frame, files, hashes));
+  }
+
+  writeExtent(frame: ArrivedFrame, file: TargetFile, offset: number): Pending {
+    const { frame: number } = frame as RemoteFrame;
+    return started(this.call("writeExtent", { frame: number, file: this.engine.lendTarget(file), offset }));
+  }
+
+  /** A peer may put files of any number of directories into a bundle: few are lent at a time. */
+  async #placeFiles(frame: number, files: FileWrite[], hashes: Uint8Array): Promise<Uint8Array> {
+    const sound = new Uint8Array(files.length);
+    for (let start = 0; start < files.length;) {
+      const end = endOfRun(files, start);
+      const run = files.slice(start, end);
+      const lending = lendWrites(this.engine, run);
+      try {
+        const part = await this.call("placeFiles", {
+          frame,
+          job: lending.job,
+          hashes: hashes.slice(start * hashBytes, end * hashBytes),
+        });
+        setErrors(run, part.failed);
+        sound.set(part.sound, start);
+      } finally {
+        lending.end();
+      }
+      start = end;
+    }
+    return sound;
+  }
+}
+
+/** Where the files from `start` on begin to need more directories than may be lent. */
+function endOfRun(files: readonly FileWrite[], start: number): number {
+  const directories = new Set<unknown>();
+  let end = start;
+  for (; end < files.length; end++) {
+    directories.add(files[end]!.directory);
+    if (directories.size > lentDirectoriesMax) break;
+  }
+  return end;
+}
+
+function setErrors(files: readonly (FileRead | FileWrite)[], failed: readonly FailedRow[]): void {
+  for (const { row, error } of failed) files[row]!.error = errorOf(error);
+}
+
+/** A call under way, as something to be finished. */
+function started<T>(promise: Promise<T>): Pending<T> {
+  promise.catch(() => {}); // whoever finishes it gets the error
+  return { finish: () => promise };
+}

@@ -1,0 +1,79 @@
+/** A real sshd on the loopback, to ask whom it lets in. */
+import { shell } from "./test_folder.ts";
+
+/** An sshd that reads `authorized_keys` in `folder`; it lets in whoever runs the test. */
+export class RealSshd {
+  readonly #folder: string;
+  readonly #port: number;
+  readonly #child: Deno.ChildProcess;
+
+  private constructor(folder: string, port: number, child: Deno.ChildProcess) {
+    this.#folder = folder;
+    this.#port = port;
+    this.#child = child;
+  }
+
+  /** `folder` must hold a host key in `host`, and the folders above it must be nobody else's to write to. */
+  static async start(folder: string): Promise<RealSshd> {
+    await Deno.mkdir("/run/sshd", { recursive: true, mode: 0o755 });
+    const port = freePort();
+    const lines = [
+      `Port ${port}`,
+      "ListenAddress 127.0.0.1",
+      `HostKey ${folder}/host`,
+      `AuthorizedKeysFile ${folder}/authorized_keys`,
+      `PidFile none`,
+      "PasswordAuthentication no",
+      "KbdInteractiveAuthentication no",
+      "PermitRootLogin yes",
+      "StrictModes no",
+      "UsePAM no",
+    ];
+    await Deno.writeTextFile(`${folder}/config`, `${lines.join("\n")}\n`);
+    const child = new Deno.Command("/usr/sbin/sshd", {
+      args: ["-D", "-e", "-f", `${folder}/config`],
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    const log = child.stderr.getReader();
+    let text = "";
+    while (!text.includes("Server listening")) {
+      const { value, done } = await log.read();
+      if (done) throw new Error(`sshd ended: ${text}`);
+      text += new TextDecoder().decode(value);
+    }
+    // Nobody reads it any more: sshd ignores that.
+    await log.cancel();
+    return new RealSshd(folder, port, child);
+  }
+
+  /** Whether it lets the key in file `identity` in. */
+  async letsIn(identity: string): Promise<boolean> {
+    const ssh =
+      'ssh -F none -T -n -p "$1" -i "$2" -o IdentitiesOnly=yes -o IdentityAgent=none -o BatchMode=yes ' +
+      '-o KexAlgorithms=curve25519-sha256 -o StrictHostKeyChecking=no -o UserKnownHostsFile="$3/hosts" -o LogLevel=ERROR 127.0.0.1 exit 7; echo "$?"';
+    const printed = await shell(ssh, String(this.#port), identity, this.#folder);
+    // Any other status is that of the command, which a line of the file may have chosen.
+    return printed.trim().split("\n").at(-1) !== "255";
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGTERM");
+    await this.#child.status;
+  }
+}
+
+/** A port that the system does not hand out for connections. */
+function freePort(): number {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
+  throw new Error("no free port was found");
+}
