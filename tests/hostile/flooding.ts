@@ -25,7 +25,12 @@ export async function floodWhileCopying(connections: number, megabytes: number):
   let outcome: FloodOutcome | undefined;
   await withFolder(async (folder) => {
     await shell('mkdir "$1/a" && head -c "$2M" /dev/urandom > "$1/a/file"', folder, String(megabytes));
-    const options = { source: `${folder}/a`, target: `${folder}/b`, send: ["--keep"] };
+    const options = {
+      source: `${folder}/a`,
+      target: `${folder}/b`,
+      send: ["--keep"],
+      sender: { deadlineMs: 15 * 60_000 },
+    };
     const { sender, address } = await startSender(options);
     await using _sender = sender;
     const watch = new MemoryWatch(sender.pid);
