@@ -7,6 +7,7 @@ import { denoEngineLeavesOpen } from "../io/deno_engine.ts";
 import { reachableAddresses } from "../net/addresses.ts";
 import { listenForPeers } from "../net/listen.ts";
 import { plainTransport } from "../net/transport.ts";
+import { decodeTicket } from "../security/ticket.ts";
 import { defaultPort } from "../mod.ts";
 import { version } from "../transfer/greeting.ts";
 import type { Console } from "./console.ts";
@@ -17,7 +18,9 @@ import {
   receivePermissions,
   sendPermissions,
   shellLine,
+  type TicketAdvice,
 } from "./permissions.ts";
+import { takeTicket } from "./ticket_argument.ts";
 
 /** All that this version makes use of. */
 const permissionsUsed: readonly Deno.PermissionDescriptor[] = [
@@ -145,9 +148,21 @@ async function adviceFor(args: readonly string[]): Promise<PermissionAdvice> {
     );
   }
   const { command, flags, args: operands } = invocation;
-  if (command === "receive") return receivePermissions(operands[0] ?? ".", flags, lookAt);
+  if (command === "receive") {
+    if (flags.insecure) return receivePermissions(operands[0] ?? ".", flags, { look: lookAt });
+    const { rest, ...ticket } = adviseOnTicket(operands);
+    return receivePermissions(rest[0] ?? ".", flags, { look: lookAt, ticket });
+  }
   if (operands.length === 0) throw new RcopyError("usage", "send needs at least one PATH to serve");
   return sendPermissions(operands, flags, lookAt);
+}
+
+/** Where the ticket of a command line leads to, without waiting for one. @throws {RcopyError} `usage` if it is mistyped */
+function adviseOnTicket(operands: readonly string[]): TicketAdvice & { rest: string[] } {
+  if (operands[0] === "-") return { addresses: undefined, fromEnvironment: false, rest: operands.slice(1) };
+  const { ticket, rest, from } = takeTicket(operands);
+  const addresses = ticket === undefined ? undefined : decodeTicket(ticket).addresses;
+  return { addresses, fromEnvironment: from !== "argument", rest };
 }
 
 /** What a PATH or DEST is; without permission to look, what a person would guess. */

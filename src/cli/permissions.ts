@@ -1,7 +1,9 @@
 /** The narrowest permission flags for a command line. Pure: what PATH and DEST are is looked at by the caller. */
 import { dirname, resolve } from "node:path";
 import type { PeerAddress } from "../mod.ts";
+import { pinVariables } from "../net/pin_guard.ts";
 import type { Flags } from "./parse.ts";
+import { ticketVariable } from "./ticket_argument.ts";
 
 /** Flags for `deno run`, one argument each, and what is lost with them. */
 export interface PermissionAdvice {
@@ -51,15 +53,30 @@ export function sendPermissions(
   };
 }
 
-/** Flags for `rcopy receive`. */
+/** Where a receiver's ticket comes from, and what it says. */
+export interface TicketAdvice {
+  /** Where the ticket leads to; `undefined` where it cannot be known beforehand. */
+  addresses: readonly PeerAddress[] | undefined;
+  fromEnvironment: boolean;
+}
+
+/** Flags for `rcopy receive`; without `ticket` it is an insecure one. */
 export function receivePermissions(
   dest: string,
   flags: Flags,
-  look: (path: string) => LookedAt,
+  { look, ticket }: { look: (path: string) => LookedAt; ticket?: TicketAdvice | undefined },
 ): PermissionAdvice {
-  const addresses = (flags.address as PeerAddress[] | undefined) ?? [];
+  const named = (flags.address as PeerAddress[] | undefined) ?? [];
+  const places = [...named, ...ticket?.addresses ?? []].map(hostAndPort);
+  // The checks of Deno's own trust: a test over loopback, and three variables.
+  const net = ticket ? [...places, "127.0.0.1"] : places;
+  const env = [
+    ...(ticket ? pinVariables : []),
+    ...(ticket?.fromEnvironment ? [ticketVariable] : []),
+  ];
+  const isOpen = ticket !== undefined && ticket.addresses === undefined;
   const ways = bothWays(dest, look(dest).real);
-  const places = outermost(ways);
+  const where = outermost(ways);
   const writes = !flags["dry-run"];
   const isNative = flags.io === "uring";
   const notes = [
@@ -69,14 +86,18 @@ export function receivePermissions(
         "free space is not checked beforehand without --allow-sys=statfs",
       ]
       : []),
+    ...(isOpen
+      ? ["the ticket is not known here, so that every address is allowed; it names at most eight"]
+      : []),
     nativeNote(flags),
     ...commaNotes(ways),
   ];
   return {
     flags: [
-      flagOf("net", addresses.map(hostAndPort)),
-      flagOf("read", places),
-      ...(writes ? [flagOf("write", places)] : []),
+      isOpen ? "--allow-net" : flagOf("net", net),
+      flagOf("read", where),
+      ...(writes ? [flagOf("write", where)] : []),
+      ...(env.length > 0 ? [flagOf("env", env)] : []),
       ...nativeFlags(flags),
     ],
     notes,
