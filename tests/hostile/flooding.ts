@@ -11,6 +11,8 @@ export interface FloodOutcome {
   /** Bytes a second of the same copy without and with the flood. */
   alone: number;
   flooded: number;
+  /** The longest that a receiver took to start and to get through the crowd. */
+  waitedMs: number;
   /** Most memory that the sender took, in bytes. */
   resident: number;
   /** Lines that the sender printed about strangers. */
@@ -34,16 +36,25 @@ export async function floodWhileCopying(connections: number, megabytes: number):
     const { sender, address } = await startSender(options);
     await using _sender = sender;
     const watch = new MemoryWatch(sender.pid);
+    const before: number[] = [];
     const copy = async () => {
       const began = performance.now();
-      await using receiver = startReceiver(options, address);
-      const { status, stderr } = await receiver.end();
+      await using receiver = startReceiver({ ...options, receive: ["--json"] }, address);
+      const { status, stdout, stderr } = await receiver.end();
       assertEquals(status, 0, stderr);
-      const rate = megabytes * 1024 * 1024 / (performance.now() - began) * 1000;
+      const all = performance.now() - began;
+      const done = stdout.trim().split("\n").map((line) => JSON.parse(line)).find(({ type }) =>
+        type === "done"
+      );
+      const { bytes, elapsedMs } = done.summary as { bytes: number; elapsedMs: number };
+      assertEquals(bytes, megabytes * 1024 * 1024);
+      before.push(all - elapsedMs);
+      const rate = bytes / elapsedMs * 1000;
       await shell('cmp "$1/a/file" "$1/b/file" && rm -r "$1/b"', folder);
       return rate;
     };
     const alone = Math.max(await copy(), await copy());
+    before.length = 0;
     const flood = new Deno.Command(Deno.execPath(), {
       args: [
         "run",
@@ -75,6 +86,7 @@ export async function floodWhileCopying(connections: number, megabytes: number):
       report: JSON.parse(new TextDecoder().decode(stdout)) as FloodReport,
       alone,
       flooded: rates.reduce((sum, rate) => sum + rate, 0) / rates.length,
+      waitedMs: Math.round(Math.max(...before)),
       resident: watch.stop(),
       lines: stderr.split("\n").filter((line) => line.includes("closed a connection")).length,
     };
@@ -85,7 +97,7 @@ export async function floodWhileCopying(connections: number, megabytes: number):
 /** Prints what was found and fails if a stranger got an answer, a deadline did not hold or memory grew. */
 export function judgeFlood(
   connections: number,
-  { report, alone, flooded, resident, lines }: FloodOutcome,
+  { report, alone, flooded, waitedMs, resident, lines }: FloodOutcome,
 ): void {
   const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
   console.log(
