@@ -137,7 +137,7 @@ export class SshAgent {
       return await Deno.connect({ transport: "unix", path: this.#socket });
     } catch (cause) {
       const reason = cause instanceof Deno.errors.NotCapable
-        ? `Deno was not allowed to; add --allow-read=${this.#socket} --allow-write=${this.#socket}`
+        ? `Deno was not allowed to; add ${permissionsFor(this.#socket)}`
         : "nobody listens there";
       throw new RcopyError("refused", `cannot reach ssh-agent at ${showText(this.#socket)}: ${reason}`, {
         cause,
@@ -152,6 +152,11 @@ export class SshAgent {
         `it may be waiting for somebody to confirm`,
     );
   }
+}
+
+/** What Deno wants for a socket in the file system. */
+function permissionsFor(socket: string): string {
+  return `--allow-net=unix:${socket} --allow-read=${socket} --allow-write=${socket}`;
 }
 
 /** One request, one answer: its type and its body. @throws {RcopyError} `refused` */

@@ -93,8 +93,8 @@ export interface ProofTranscript {
   /** What the one who dials does; the listener does the other. */
   dialerRole: "sender" | "receiver";
   protocolVersion: number;
+  /** That the dialer offers; the listener's answer is protected by the channel that the anchor opened. */
   dialerFeatures: bigint;
-  listenerFeatures: bigint;
   /** Public key of the anchor that this connection was verified against, as certificates have it. */
   anchorSpki: Uint8Array;
   serverName: string;
@@ -125,7 +125,6 @@ export function encodeTranscript(transcript: ProofTranscript): Uint8Array<ArrayB
     .string(dialerRole === "sender" ? "dialer sends" : "dialer receives")
     .string(u32(transcript.protocolVersion))
     .string(u64(transcript.dialerFeatures))
-    .string(u64(transcript.listenerFeatures))
     .string(transcript.anchorSpki)
     .string(transcript.serverName)
     .string(dialerNonce)

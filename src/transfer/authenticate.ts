@@ -11,8 +11,13 @@ import type { AuthChallenge, AuthProof, AuthStart, Close, Hello, Join, Message }
 import { encodePreamble } from "../wire/version.ts";
 import { readMessage, readPreamble, writeFrames } from "./opening.ts";
 
-/** What a proof by signature is about. Whoever signs and verifies adds what else binds it to this session. */
+/** What a proof by signature is about. Whoever signs and verifies adds the anchor, which they know already. */
 export interface SignedClaim {
+  /** Protocol version of the connection. */
+  version: number;
+  /** What the dialer says of itself in its hello. */
+  dialerRole: Hello["role"];
+  dialerFeatures: bigint;
   /** Random, from each end. */
   dialerNonce: Uint8Array;
   listenerNonce: Uint8Array;
@@ -29,8 +34,10 @@ export type DialerProof =
 export interface ListenerChecks {
   /** Of the ticket. */
   secret?: Uint8Array;
+  /** Throws `refused` for a key that would not be trusted, so that its holder need not sign, and may offer another. */
+  admit?: (publicKey: Uint8Array, channel: Channel) => Promise<void>;
   /** Throws `refused` unless the signature holds and its key is trusted. */
-  verify?: (claim: SignedClaim, signature: Uint8Array) => Promise<void>;
+  verify?: (claim: SignedClaim, signature: Uint8Array, channel: Channel) => Promise<void>;
 }
 
 /** What a listener has read and checked on a connection that was opened to it. */
@@ -50,7 +57,7 @@ export type Opening =
  * @throws {RcopyError} `refused`, `protocol` (also strangers), `version`, `peer-lost`
  */
 export async function readOpening(channel: Channel, checks?: ListenerChecks): Promise<Opening> {
-  const connection = await readPreamble(channel);
+  const { connection, version } = await readPreamble(channel);
   if (connection === "data") {
     return { of: "data", join: expectKind(channel, await readMessage(channel), "join") };
   }
@@ -61,19 +68,13 @@ export async function readOpening(channel: Channel, checks?: ListenerChecks): Pr
   const greeted = start.method === "ssh";
   const listenerNonce = crypto.getRandomValues(new Uint8Array(authNonceBytes));
   if (greeted) {
+    await orRefuse(channel, { greeted: false }, () => admit(checks, start, channel));
     await writeFrames(channel, encodePreamble("control"), { kind: "authChallenge", nonce: listenerNonce });
   }
   const proof = expectKind(channel, await readMessage(channel), "authProof");
   const hello = expectKind(channel, await readMessage(channel), "hello");
-  try {
-    await check(checks, start, { proof, listenerNonce });
-  } catch (thrown) {
-    const error = asRcopyError(thrown);
-    await answerOpening(channel, { kind: "close", code: wireCodeOf[error.code], text: error.message }, {
-      greeted,
-    });
-    throw error;
-  }
+  const given = { proof, hello, version, listenerNonce, channel };
+  await orRefuse(channel, { greeted }, () => check(checks, start, given));
   return greeted
     ? { of: "control", hello, greeted, publicKey: start.publicKey }
     : { of: "control", hello, greeted };
@@ -122,23 +123,53 @@ async function greetBySignature(
     nonce: dialerNonce,
     publicKey,
   });
-  await readControlPreamble(channel);
+  const version = await readControlPreamble(channel);
   const answer = await readMessage(channel);
   if (answer.kind === "close") return answer;
   const { nonce: listenerNonce } = expectKind(channel, answer, "authChallenge");
-  const signature = await proof.sign({ dialerNonce, listenerNonce, publicKey });
+  const { role: dialerRole, features: dialerFeatures } = hello;
+  const signature = await proof.sign({
+    version,
+    dialerRole,
+    dialerFeatures,
+    dialerNonce,
+    listenerNonce,
+    publicKey,
+  });
   await writeFrames(channel, undefined, { kind: "authProof", secret: none, signature }, hello);
   return expectAnswer(channel, await readMessage(channel));
 }
 
 const none = new Uint8Array(0);
 
+/** Runs a check; its failure is told to the dialer too. */
+async function orRefuse(
+  channel: Channel,
+  { greeted }: { greeted: boolean },
+  checking: () => Promise<void>,
+): Promise<void> {
+  try {
+    await checking();
+  } catch (thrown) {
+    const error = asRcopyError(thrown);
+    await answerOpening(channel, { kind: "close", code: wireCodeOf[error.code], text: error.message }, {
+      greeted,
+    });
+    throw error;
+  }
+}
+
+async function admit(checks: ListenerChecks, start: AuthStart, channel: Channel): Promise<void> {
+  if (!checks.verify) throw new RcopyError("refused", "this end accepts no SSH key; use its ticket");
+  await checks.admit?.(start.publicKey, channel);
+}
+
 async function check(
   checks: ListenerChecks,
   start: AuthStart,
-  given: { proof: AuthProof; listenerNonce: Uint8Array },
+  given: { proof: AuthProof; hello: Hello; version: number; listenerNonce: Uint8Array; channel: Channel },
 ): Promise<void> {
-  const { proof, listenerNonce } = given;
+  const { proof, hello, version, listenerNonce, channel } = given;
   if (start.method === "ticket") {
     if (!checks.secret) throw new RcopyError("refused", "this end accepts no ticket; it demands an SSH key");
     if (!equalInConstantTime(checks.secret, proof.secret)) {
@@ -154,11 +185,21 @@ async function check(
   if (proof.signature.length === 0) {
     throw new RcopyError("refused", "a signature was promised and did not come");
   }
-  await checks.verify({ dialerNonce, listenerNonce, publicKey }, proof.signature);
+  const claim = {
+    version,
+    dialerRole: hello.role,
+    dialerFeatures: hello.features,
+    dialerNonce,
+    listenerNonce,
+    publicKey,
+  };
+  await checks.verify(claim, proof.signature, channel);
 }
 
-async function readControlPreamble(channel: Channel): Promise<void> {
-  if (await readPreamble(channel) === "control") return;
+/** The protocol version that both speak. */
+async function readControlPreamble(channel: Channel): Promise<number> {
+  const { connection, version } = await readPreamble(channel);
+  if (connection === "control") return version;
   throw new RcopyError("protocol", `${channel.peer} answered with a data connection`);
 }
 

@@ -141,7 +141,38 @@ Deno.test("a method that this end does not accept is refused, the other one does
   const { proof, checks } = await signer();
   await assertRefused(proof, { secret: secret() }, "refused");
   await assertRefused({ method: "ticket", secret: secret() }, checks, "refused");
-  await assertRefused({ ...proof, sign: () => Promise.resolve(none) }, { secret: secret() }, "protocol");
+  await assertRefused({ ...proof, sign: () => Promise.resolve(none) }, checks, "protocol");
+});
+
+Deno.test("a key that would not be trusted is refused before it signs", async () => {
+  const { proof, checks } = await signer();
+  let signatures = 0;
+  const counting: DialerProof = { ...proof, sign: (claim) => (signatures++, proof.sign(claim)) };
+  const admit = (publicKey: Uint8Array) => {
+    assertEquals(publicKey, proof.publicKey);
+    return Promise.reject(new RcopyError("refused", "not that one"));
+  };
+  await assertRefused(counting, { ...checks, admit }, "refused");
+  await assertRefused(counting, { secret: secret() }, "refused");
+  assertEquals(signatures, 0);
+  assert((await meet(counting, { ...checks, admit: () => Promise.resolve() })).opening);
+  assertEquals(signatures, 1);
+});
+
+Deno.test("both ends sign and verify one claim: version, role and features of the dialer among it", async () => {
+  const { proof } = await signer();
+  const claims: SignedClaim[] = [];
+  const sign = (claim: SignedClaim) => (claims.push(claim), Promise.resolve(new Uint8Array(64)));
+  const verify = (claim: SignedClaim) => (claims.push(claim), Promise.resolve());
+  await meet({ ...proof, sign }, { verify });
+  assertEquals(claims[1], claims[0]);
+  const { version, dialerRole, dialerFeatures, publicKey } = claims[0]!;
+  assertEquals({ version, dialerRole, dialerFeatures, publicKey }, {
+    version: 1,
+    dialerRole: "receiver",
+    dialerFeatures: 0n,
+    publicKey: proof.publicKey,
+  });
 });
 
 Deno.test("a signature of another session, of another key or of nothing is refused", async () => {

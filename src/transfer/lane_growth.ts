@@ -58,7 +58,7 @@ export class LaneGrowth {
     if (options.isFixed) this.#wanted = options.limit;
   }
 
-  /** How many connections to ask for now; 0 for none. */
+  /** How many more connections to ask for; 0 for none. */
   more(sample: LaneSample): number {
     if (sample.lanes < this.#wanted) return this.#replace(sample);
     if (this.#options.isFixed || this.#isDone || sample.opening > 0) return 0;

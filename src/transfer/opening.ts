@@ -39,8 +39,14 @@ export async function writeFrames(
   await channel.write(joined(preamble ? [preamble, ...parts] : parts));
 }
 
+/** What a connection is for, and the protocol version that both ends speak. */
+export interface Begun {
+  connection: "control" | "data";
+  version: number;
+}
+
 /** What the peer's preamble says. @throws {RcopyError} `protocol` (also strangers), `refused`, `version`, `peer-lost` */
-export async function readPreamble(channel: Channel): Promise<"control" | "data"> {
+export async function readPreamble(channel: Channel): Promise<Begun> {
   const bytes = new Uint8Array(preambleBytes);
   await readExactly(channel, bytes, (count) => {
     const begun = bytes.subarray(0, count);
@@ -49,8 +55,7 @@ export async function readPreamble(channel: Channel): Promise<"control" | "data"
   });
   if (isTlsAlert(bytes)) throw wantsTls(channel);
   const { low, high, connection } = parsePreamble(bytes);
-  negotiate(low, high);
-  return connection;
+  return { connection, version: negotiate(low, high) };
 }
 
 /** The next frame of a greeting. @throws {RcopyError} `protocol`, `peer-lost` */

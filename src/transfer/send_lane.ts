@@ -80,21 +80,17 @@ export class SendLane {
     for (let turn: Turn = 0;;) {
       // What stands still here is sent by others, and must not come back.
       while (mayRest() && this.onTheWay.standsStill(standingMs)) await this.onTheWay.moved();
+      // A job is taken only when there is room for it: who stands still keeps no more than is on its way.
+      await this.#sliceFree(turn);
+      await this.onTheWay.room();
       const job = plan.next(io.directoriesMax);
       if (!job) {
-        for (const slice of [0, 1] as const) await this.#sliceFree(slice);
+        await this.#sliceFree(turn === 0 ? 1 : 0);
         const began = performance.now();
         const more = await plan.wait();
         account.book("peer", began);
         if (!more) return;
         continue;
-      }
-      try {
-        await this.#sliceFree(turn);
-        await this.onTheWay.room();
-      } catch (error) {
-        plan.handBack([job]);
-        throw error;
       }
       const reading = this.#start(job, turn);
       const frame = reading && await this.#complete(reading);

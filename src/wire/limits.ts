@@ -41,7 +41,7 @@ export const tokenBytes = 16;
 export const authNonceBytes = 32;
 /** Bytes of a ticket's secret. */
 export const authSecretBytes = 16;
-/** Longest public key and longest signature of an authentication: RSA of 16,384 bits. */
+/** Longest public key and longest signature of an authentication: RSA of 8,192 bits, whose signature holds the key too. */
 export const authKeyBytesMax = 2304;
 export const authSignatureBytesMax = 2304;
 /** Largest size of a file, and end of a range: a safe integer. */

@@ -1,8 +1,10 @@
 /**
  * Whole copies by rcopy and by the tools that people use, in turn: `deno task bench:peers [--work NAME] [--peer NAME]
- * [--runs N] [--quick] [--json FILE] [--svg FILE]`. See `README.md` beside this file for the method.
+ * [--runs N] [--place ram|disk] [--cold] [--quick] [--json FILE] [--svg FILE]`. See `README.md` beside this file for the method.
  */
+import { parseArguments } from "./arguments.ts";
 import { compare, type Figures } from "./comparison.ts";
+import { compareOverDelay } from "./latency.ts";
 import { describeMachine, installed, type Place, withBenchFolder } from "./machine.ts";
 import { Servers } from "./servers.ts";
 import { works } from "./works.ts";
@@ -15,6 +17,8 @@ export interface PeersOptions {
   scale: number;
   /** `ram` where a RAM disk can be had. */
   place?: Place;
+  /** Start each run with empty caches; needs root, and makes sense on a disk. */
+  cold?: boolean;
   log: (line: string) => void;
 }
 
@@ -24,13 +28,18 @@ export async function comparePeers(options: PeersOptions): Promise<{ machine: st
     Deno.mkdirSync(`${folder}/targets`);
     await using servers = await Servers.start(folder, `${folder}/targets`, installed);
     const place = actual === "ram" ? "RAM disk to RAM disk" : "disk to disk";
-    const machine = `${await describeMachine()}, loopback, ${place}`;
+    const state = options.cold ? "caches dropped" : "warm";
+    const machine = `${await describeMachine()}, loopback, ${place}, ${state}`;
     options.log(machine);
     const figures: Figures[] = [];
     for (const work of works) {
       if (options.work !== undefined && work.name !== options.work) continue;
-      const { runs: rounds, scale, peer: only, log } = options;
-      figures.push(...await compare({ work, folder, servers, rounds, scale, only, installed, log }));
+      const { runs: rounds, scale, peer: only, cold = false, log } = options;
+      figures.push(...await compare({ work, folder, servers, rounds, scale, only, cold, installed, log }));
+    }
+    // Slow on purpose, so only where it is asked for.
+    if (options.work === "latency") {
+      figures.push(...await compareOverDelay({ ...options, folder, installed }));
     }
     return { machine, figures };
   });
@@ -52,8 +61,8 @@ export function renderTable(figures: readonly Figures[]): string {
         Math.min(...one.runs).toFixed(2).padStart(7),
         Math.max(...one.runs).toFixed(2).padStart(7),
         one.ratio.toFixed(2).padStart(12),
-        (one.cpuPerGb?.toFixed(2) ?? "").padStart(10),
-        (one.peakMiB === undefined ? "" : String(Math.round(one.peakMiB))).padStart(10),
+        one.cpuPerGb.toFixed(2).padStart(10),
+        one.peaksMiB.map((mebibytes) => Math.round(mebibytes)).join(" + ").padStart(10),
       ];
       lines.push(cells.join(" ").trimEnd());
     }
@@ -62,23 +71,25 @@ export function renderTable(figures: readonly Figures[]): string {
 }
 
 if (import.meta.main) {
-  const value = (name: string) => {
-    const at = Deno.args.indexOf(`--${name}`);
-    return at < 0 ? undefined : Deno.args[at + 1];
-  };
-  const isQuick = Deno.args.includes("--quick");
+  const args = parseArguments(Deno.args, {
+    values: ["work", "peer", "runs", "place", "json", "svg"],
+    switches: ["quick", "cold"],
+  });
+  const isQuick = args.has("quick");
   const { machine, figures } = await comparePeers({
-    work: value("work"),
-    peer: value("peer"),
-    runs: Number(value("runs") ?? (isQuick ? 1 : 5)),
+    work: args.value("work"),
+    peer: args.value("peer"),
+    runs: args.number("runs", isQuick ? 1 : 5),
     scale: isQuick ? 0.02 : 1,
+    place: args.value("place") === "disk" ? "disk" : "ram",
+    cold: args.has("cold"),
     log: (line) => console.error(line),
   });
   console.log(machine);
   console.log(renderTable(figures));
-  const jsonPath = value("json");
+  const jsonPath = args.value("json");
   if (jsonPath) await Deno.writeTextFile(jsonPath, JSON.stringify({ machine, figures }, null, 2));
-  const svgPath = value("svg");
+  const svgPath = args.value("svg");
   if (svgPath) {
     const { drawChart } = await import("./chart.ts");
     await Deno.writeTextFile(svgPath, await drawChart(figures, machine));

@@ -17,6 +17,8 @@ export class DelayedPath implements AsyncDisposable {
   readonly namespaces: Namespaces;
   /** Where the receiver dials. */
   readonly address: string;
+  /** Of the sender and of the proxy. */
+  readonly port = port;
   readonly #proxy: Deno.ChildProcess;
   readonly #printed: ReadableStreamDefaultReader<Uint8Array>;
   #report: DelayReport | undefined;

@@ -58,13 +58,6 @@ const wrongData: Record<string, (peer: HostileSender) => Promise<unknown>> = {
     peer.bundle([0, 4], [ten, latin1("")], { hashes: new Uint8Array(16) }),
   "B8: a bundle with half a hash": (peer) => peer.bundle([0], [ten], { hashes: new Uint8Array(8) }),
   "B8: an extent with no hash": (peer) => peer.extent({ entry: 3, index: 0, hash: new Uint8Array(0) }, whole),
-  "B8: a failure of an entry that was placed already": async (peer) => {
-    await peer.bundle([0], [ten]);
-    // That it asks for an extent again shows that it is through with the bundle before.
-    await peer.extent({ entry: 3, index: 0, hash: new Uint8Array(16) }, whole);
-    await peer.control.until("resend");
-    await peer.control.send("failure", { code: 26, number: 0, entry: 0 });
-  },
   "B8: a failure of an entry that does not exist": (peer) =>
     peer.control.send("failure", { code: 26, number: 0, entry: 5 }),
   "B8: a failure in a batch that does not exist": (peer) =>
@@ -87,6 +80,38 @@ for (const [what, send] of Object.entries(wrongData)) {
     );
   });
 }
+
+testEngines("B8: content that comes again after its file was placed changes nothing", async (io) => {
+  const reception = await attackReceiver(async (peer) => {
+    await peer.greet();
+    await peer.announce([{ name: "small", size: 10 }, { name: "large", size: extentBytes + 5 }, {
+      name: "last",
+    }, { name: "other", size: 2 * extentBytes }]);
+    const sendLarge = async (fill: number) => {
+      await peer.extent({ entry: 1, index: 0 }, new Uint8Array(extentBytes).fill(fill));
+      await peer.extent({ entry: 1, index: 1, fileVerified: true }, new Uint8Array(5).fill(fill));
+    };
+    await peer.bundle([0], [ten]);
+    await sendLarge(0);
+    await peer.bundle([0], [latin1("another 10")]);
+    await sendLarge(1);
+    // What is sent again may fail at its source; by then it is in place.
+    await peer.extent({ entry: 3, index: 0, hash: new Uint8Array(16) }, whole);
+    await peer.control.until("resend"); // it is through with all before
+    await peer.control.send("failure", { code: 26, number: 0, entry: 0 });
+    await peer.control.send("failure", { code: 26, number: 0, entry: 3 });
+    await peer.bundle([2], [latin1("")]);
+    const receipt = await peer.conclude();
+    assertEquals([receipt.files, receipt.bytes, receipt.failed], [3n, BigInt(extentBytes + 15), 1n]);
+  }, {
+    io,
+    after: async (folder) => {
+      assertEquals(await Deno.readTextFile(`${folder}/target/small`), "0123456789");
+      assertEquals(await Deno.readFile(`${folder}/target/large`), new Uint8Array(extentBytes + 5));
+    },
+  });
+  assertEquals(reception.status, 24, reception.stderr);
+});
 
 testEngines(
   "B2: a file of almost 2^53 bytes takes neither disk nor memory, and the run ends without it",

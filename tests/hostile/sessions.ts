@@ -7,7 +7,7 @@ import { type Fetched, fetchTruly, HostileReceiver } from "./hostile_receiver.ts
 import { HostileSender } from "./hostile_sender.ts";
 
 /** More than either program takes for the trees of these tests, and far less than what their peers announce. */
-export const residentMax = 640 * 1024 * 1024;
+export const residentMax = 448 * 1024 * 1024;
 
 /** How the program ended that had to do with a hostile sender. */
 export interface Reception extends Outcome {
