@@ -36,6 +36,7 @@ export class DialedLanes implements LaneSupply {
   /** Asked for, and neither opened nor given up. */
   #opening = 0;
   #asked = 0;
+  #owed = 0;
   #before: { now: number; busyMs: number; waitingMs: number };
   #isBusy = false;
   #hasEnded = false;
@@ -51,10 +52,12 @@ export class DialedLanes implements LaneSupply {
   }
 
   onMessage(message: LaneRequest | LaneOffer): void {
-    if (message.kind !== "laneOffer" || this.#asked === 0) {
+    if (message.kind !== "laneOffer" || this.#owed === 0) {
       throw new RcopyError("protocol", `the peer sent ${message.kind}, which nobody asked for`);
     }
-    this.#asked--;
+    this.#owed--;
+    if (this.#asked > 0) this.#asked--;
+    else this.#opening++; // it was given up, and comes after all
     void this.#open(message).finally(() => this.#opening--);
   }
 
@@ -87,6 +90,7 @@ export class DialedLanes implements LaneSupply {
     });
     if (more === 0 || load.hasEnded) return;
     this.#asked += more;
+    this.#owed += more;
     this.#opening += more;
     this.#askedAt = now;
     host.send({ kind: "laneRequest", count: more });
