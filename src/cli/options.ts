@@ -68,8 +68,8 @@ const logLevel: Option = {
 };
 const common = [auth, insecure, streams, io, timeout, json, quiet, logLevel];
 
-/** Options of `rcopy send`, in the order of its help. */
-export const sendOptions: readonly Option[] = [
+/** Options of an end that listens. */
+const listening: readonly Option[] = [
   {
     name: "port",
     letter: "p",
@@ -89,22 +89,42 @@ export const sendOptions: readonly Option[] = [
     kind: { of: "value", takes: "HOST[:PORT]", parse: parseAdvertised, repeatable: true },
     brief: "An address to put first: a public name, a forwarded port",
   },
+];
+
+/** Where the other end listens, for one that dials. */
+const address: Option = {
+  name: "address",
+  letter: "a",
+  kind: { of: "value", takes: "HOST:PORT", parse: parseAddress, repeatable: true },
+  brief: "Where the other end listens: name, IPv4 or [IPv6]; tried before the ticket's addresses",
+};
+
+/** Options of `rcopy send`, in the order of its help. */
+export const sendOptions: readonly Option[] = [
+  ...listening,
   {
     name: "keep",
     kind: { of: "switch" },
     brief: "Go on serving after a receiver has finished, many at once",
   },
+  {
+    name: "to",
+    kind: { of: "value", takes: "TICKET", parse: String },
+    brief: "Connect to a receiver that listens; - reads the ticket from standard input",
+  },
+  address,
   ...common,
 ];
 
 /** Options of `rcopy receive`. */
 export const receiveOptions: readonly Option[] = [
+  address,
   {
-    name: "address",
-    letter: "a",
-    kind: { of: "value", takes: "HOST:PORT", parse: parseAddress, repeatable: true },
-    brief: "Where the sender listens: name, IPv4 or [IPv6]; tried before the ticket's addresses",
+    name: "listen",
+    kind: { of: "switch" },
+    brief: "Wait for the sender to connect, and print the line to run there",
   },
+  ...listening,
   {
     name: "exists",
     kind: { of: "choice", values: ["changed", "skip", "replace", "fail"] },
