@@ -36,23 +36,19 @@ import { chooseEngine } from "./io/choose_engine.ts";
 import { reachableAddresses } from "./net/addresses.ts";
 import type { PeerAddress } from "./net/dial.ts";
 import { listenForPeers, type PeerListener } from "./net/listen.ts";
-import { requireTightPin } from "./net/pin_guard.ts";
-import { type DialTransport, plainTransport } from "./net/transport.ts";
-import type { DialerProof } from "./transfer/authenticate.ts";
+import { plainTransport } from "./net/transport.ts";
 import { openDestination } from "./transfer/destination.ts";
 import type { EventSink, TransferEvent, TransferSummary } from "./transfer/events.ts";
 import { fetchTree } from "./transfer/fetch.ts";
 import { interruptible } from "./transfer/interrupt.ts";
+import { type AuthMethod, invite } from "./transfer/invite.ts";
+import { LeafRenewal } from "./transfer/leaf_renewal.ts";
 import { requirePermission } from "./transfer/permission.ts";
 import type { ExistsPolicy } from "./transfer/plan.ts";
+import { requireRoute, routeTo } from "./transfer/route.ts";
 import { Server } from "./transfer/serve.ts";
 import { closeSources, openSources } from "./transfer/source_roots.ts";
-import {
-  followTicket,
-  type Invitation,
-  inviteByTicket,
-  type TicketRoute,
-} from "./transfer/ticket_channel.ts";
+import type { Invitation } from "./transfer/ticket_channel.ts";
 
 export { type ErrorCode, exitStatusOfCode, RcopyError, type RcopyErrorOptions } from "./base/errors.ts";
 export type { PeerAddress } from "./net/dial.ts";
@@ -65,6 +61,7 @@ export type {
   TransferSummary,
 } from "./transfer/events.ts";
 export { version } from "./transfer/greeting.ts";
+export type { AuthMethod } from "./transfer/invite.ts";
 export type { ExistsPolicy } from "./transfer/plan.ts";
 
 /** Port that a sender listens on unless told otherwise. */
@@ -78,8 +75,14 @@ const streams = 1;
 export interface CommonOptions {
   /** Plain TCP, without authentication or encryption; both ends must say so. Off by default. */
   insecure?: boolean;
-  /** How the ends prove themselves; `auto`, the default, is by ticket in this version. */
-  auth?: "auto" | "ticket";
+  /** How the ends prove themselves to each other: by the ticket, by SSH keys, or by either, which is the default. */
+  auth?: AuthMethod;
+  /** The one SSH key to use: the path of a key file, or "SHA256:…"; by default those of ssh-agent, then of `~/.ssh`. */
+  identity?: string;
+  /** Public keys of the peer to accept in this run: each "TYPE BASE64", or the path of a file with one on each line. */
+  allow?: readonly string[];
+  /** The command line of this run, quoted for a shell: refusals print it with what would help. */
+  command?: string;
   /** File engine; `auto` (the default) takes io_uring where it can be had. */
   io?: "auto" | "uring" | "deno";
   /** Milliseconds without a byte from the peer after which this end gives up; at least 1,000; 30,000 by default. */
@@ -106,8 +109,10 @@ export interface SendOptions extends CommonOptions {
 
 /** Options of {@linkcode receive}. */
 export interface ReceiveOptions extends CommonOptions {
-  /** What the sender's `listening` event gave; needed unless `insecure`. */
+  /** What the sender's `listening` event gave; without it, SSH keys open the channel. */
   ticket?: string;
+  /** Asks a person whether to trust a key, as the sentence says; without it, a key that is not known is refused. */
+  confirm?: (question: string) => Promise<boolean>;
   /** What happens to files and links that exist already; `changed` by default. */
   exists?: ExistsPolicy;
   /** Everything on stable storage before the sender gets its receipt. */
@@ -132,14 +137,20 @@ export async function send(paths: readonly string[], options: SendOptions = {}):
   emit({ type: "engine", engine: engine.kind, reason });
   // Everything that is wrong with the paths is said now, and not when the first receiver comes.
   closeSources(openSources(engine, paths));
-  const invitation = options.insecure ? undefined : await inviteByTicket();
+  const onNote = noteTo(emit);
+  const { auth = "auto" } = options;
+  const invitation = options.insecure
+    ? undefined
+    : await invite({ ...options, auth, role: "sender", onNote });
   const listener = listenForPeers({
     port: options.port ?? defaultPort,
     bind: options.bind,
     local: options.local,
   }, invitation?.transport ?? plainTransport);
+  for (const note of invitation?.notes ?? []) onNote(note);
   emit(listeningEvent(options, listener, invitation));
   const { signal, release } = interruptible(options.signal);
+  using _renewal = new LeafRenewal(listener, invitation?.renew, onNote);
   try {
     const { keep = false } = options;
     const checks = invitation?.checks;
@@ -161,7 +172,7 @@ export async function receive(
   dest: string,
   options: ReceiveOptions = {},
 ): Promise<TransferSummary> {
-  const sender = await senderOf(addresses, options);
+  requireRoute(addresses, options);
   const { dryRun = false } = options;
   requirePermission("read", dest, "cannot use the destination");
   if (!dryRun) requirePermission("write", dest, "cannot use the destination");
@@ -177,7 +188,7 @@ export async function receive(
     const { exists = "changed", durable = false } = options;
     return await fetchTree({
       engine,
-      ...sender,
+      ...await routeTo(addresses, { ...options, role: "receiver", onNote: noteTo(emit), signal }),
       destination: () => destination ??= openDestination(engine, dest, { create: !dryRun }),
       exists,
       durable,
@@ -193,37 +204,9 @@ export async function receive(
   }
 }
 
-/** Whom to dial, how, and with what proof. */
-async function senderOf(
-  named: readonly PeerAddress[],
-  options: ReceiveOptions,
-): Promise<{ addresses: readonly PeerAddress[]; transport: DialTransport; proof?: DialerProof }> {
-  const { ticket, insecure } = options;
-  if (ticket !== undefined && insecure) {
-    throw new RcopyError("usage", "a ticket opens a secure channel; leave out --insecure, or the ticket");
-  }
-  if (ticket === undefined && !insecure) {
-    throw new RcopyError(
-      "usage",
-      "receive needs the ticket that rcopy send printed; a channel without authentication and encryption takes " +
-        "--insecure at both ends",
-    );
-  }
-  const { transport, proof, addresses }: Partial<TicketRoute> = ticket === undefined
-    ? {}
-    : await followTicket(ticket);
-  const all = [...named, ...addresses ?? []];
-  if (all.length === 0) {
-    const where = ticket === undefined ? "there is no sender to fetch from" : "the ticket names no address";
-    throw new RcopyError("usage", `${where}; name the sender's with -a HOST:PORT`);
-  }
-  if (transport?.kind === "tls") {
-    const { onEvent } = options;
-    await requireTightPin(transport, (message) => onEvent?.({ type: "note", level: "info", message }));
-  }
-  return proof
-    ? { addresses: all, transport: transport!, proof }
-    : { addresses: all, transport: plainTransport };
+/** Notes for whoever receives the events. */
+function noteTo(emit: EventSink): (message: string) => void {
+  return (message) => emit({ type: "note", level: "info", message });
 }
 
 function listeningEvent(
@@ -235,7 +218,9 @@ function listeningEvent(
   const advertised = (options.advertise ?? []).map((one) => ({ host: one.host, port: one.port ?? port }));
   const own = addresses.map((host) => ({ host, port }));
   const ticket = invitation?.ticketFor(port, [...advertised, ...own]);
-  return { type: "listening", port, addresses, advertised, ...(ticket === undefined ? {} : { ticket }) };
+  const event = { type: "listening", port, addresses, advertised } as const;
+  if (ticket !== undefined) return { ...event, ticket };
+  return invitation === undefined ? event : { ...event, keysOnly: true };
 }
 
 function checkedTimeout(timeoutMs = defaultTimeoutMs): number {

@@ -1,6 +1,7 @@
 /** `rcopy receive` */
 import { RcopyError } from "../base/errors.ts";
 import { type ExistsPolicy, type PeerAddress, receive, type ReceiveOptions } from "../mod.ts";
+import { confirmOnTerminal } from "./confirm.ts";
 import type { Flags } from "./parse.ts";
 import { commonOptions, type Job } from "./run.ts";
 import { argumentNote, isMeantAsTicket, takeTicket } from "./ticket_argument.ts";
@@ -8,7 +9,11 @@ import { argumentNote, isMeantAsTicket, takeTicket } from "./ticket_argument.ts"
 /** Fetches into DEST and returns the exit status. */
 export async function runReceive(args: string[], flags: Flags, job: Job): Promise<number> {
   const addresses = (flags.address ?? []) as PeerAddress[];
-  const { ticket, rest, from } = flags.insecure ? insecurely(args, addresses) : takeTicket(args);
+  const { ticket, rest, from } = flags.insecure
+    ? insecurely(args, addresses)
+    : flags.auth === "ssh"
+    ? byKeys(args)
+    : takeTicket(args);
   if (rest.length > 1) {
     const hint = ticket === undefined && !flags.insecure ? ", and none of them is a ticket" : "";
     throw new RcopyError(
@@ -19,10 +24,12 @@ export async function runReceive(args: string[], flags: Flags, job: Job): Promis
   if (from === "argument" && !flags.quiet) {
     job.reporter.onEvent({ type: "note", level: "info", message: argumentNote });
   }
+  const confirm = confirmOnTerminal(job.console, job.signal);
   const summary = await receive(addresses, rest[0] ?? ".", {
     ...commonOptions(flags, job),
     ...receiveOptions(flags),
     ...(ticket === undefined ? {} : { ticket }),
+    ...(confirm === undefined ? {} : { confirm }),
   });
   return summary.exitStatus;
 }
@@ -37,6 +44,14 @@ function insecurely(args: string[], addresses: readonly PeerAddress[]) {
       "usage",
       "receive needs the sender's address: -a HOST:PORT, as rcopy send --insecure prints it",
     );
+  }
+  return { ticket: undefined, rest: args, from: undefined };
+}
+
+/** Whatever the environment holds, no ticket is looked for. */
+function byKeys(args: string[]) {
+  if (args[0] !== undefined && isMeantAsTicket(args[0])) {
+    throw new RcopyError("usage", "--auth ssh takes no ticket; leave out one of the two");
   }
   return { ticket: undefined, rest: args, from: undefined };
 }

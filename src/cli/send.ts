@@ -31,5 +31,7 @@ export function lineForReceiver(event: TransferEvent & { type: "listening" }): s
   if (event.ticket !== undefined) return `rcopy receive ${event.ticket} .`;
   const own = { host: event.addresses[0] ?? "THIS-MACHINE", port: event.port };
   const { host, port } = event.advertised?.[0] ?? own;
-  return `rcopy receive --insecure -a ${host.includes(":") ? `[${host}]` : host}:${port} .`;
+  return `rcopy receive ${event.keysOnly ? "" : "--insecure "}-a ${
+    host.includes(":") ? `[${host}]` : host
+  }:${port} .`;
 }

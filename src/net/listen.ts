@@ -18,7 +18,7 @@ export class PeerListener implements Disposable {
   readonly port: number;
   /** Whether IPv6 peers can connect. */
   readonly dualStack: boolean;
-  readonly #listener: Deno.TcpListener | Deno.TlsListener;
+  #listener: Deno.TcpListener | Deno.TlsListener;
 
   constructor(listener: Deno.TcpListener | Deno.TlsListener, dualStack: boolean) {
     this.#listener = listener;
@@ -32,10 +32,12 @@ export class PeerListener implements Disposable {
    */
   async accept(): Promise<TcpChannel | undefined> {
     for (;;) {
+      const listener = this.#listener;
       let connection: Deno.TcpConn | Deno.TlsConn;
       try {
-        connection = await this.#listener.accept();
+        connection = await listener.accept();
       } catch (error) {
+        if (listener !== this.#listener) continue; // It was opened anew.
         // A closed listener ends the loop; a connection that died while it waited, or a full descriptor table, does not.
         if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
           return undefined;
@@ -48,6 +50,22 @@ export class PeerListener implements Disposable {
       } catch {
         connection.close();
       }
+    }
+  }
+
+  /**
+   * Opens the same port with another leaf; connections that are there stay. Nothing else can come between.
+   * @throws {RcopyError} `address-in-use` and others, as when it was opened; then it is closed
+   */
+  reopen(transport: ListenTransport): void {
+    const { hostname } = this.#listener.addr as Deno.NetAddr;
+    const where = { hostname, port: this.port };
+    const old = this.#listener;
+    old.close();
+    try {
+      this.#listener = openPort(where, transport);
+    } catch (failure) {
+      throw listenError(failure, where, hostname);
     }
   }
 

@@ -23,6 +23,10 @@ export interface FetchOptions {
   transport: DialTransport;
   /** What this end proves itself by; nothing on a plain channel. */
   proof?: DialerProof | undefined;
+  /** What it proves itself by where that is refused, in order. */
+  otherProofs?: readonly DialerProof[] | undefined;
+  /** Called once the sender has let this end in. */
+  onAccepted?: (() => Promise<void>) | undefined;
   /** Gives the destination, once there is a sender; absent only in a dry run. */
   destination: () => Directory | undefined;
   exists: ExistsPolicy;
@@ -37,7 +41,7 @@ export interface FetchOptions {
 /** Connects, greets, and receives. @throws {RcopyError} whatever ended the session without an agreed receipt */
 export async function fetchTree(options: FetchOptions): Promise<TransferSummary> {
   const { engine, timeoutMs, emit, signal } = options;
-  const channel = await dialPeer(options.addresses, options.transport, signal);
+  let channel = await dialPeer(options.addresses, options.transport, signal);
   const onAbort = () => channel.close();
   signal.addEventListener("abort", onAbort, { once: true });
   let destination: Directory | undefined;
@@ -47,7 +51,18 @@ export async function fetchTree(options: FetchOptions): Promise<TransferSummary>
   try {
     destination = options.destination();
     hello = receiverHello(engine, destination, options);
-    answer = await withinHandshake(channel, () => greetSender(channel, options.proof, hello));
+    const proofs = [options.proof, ...options.otherProofs ?? []];
+    for (let i = 0;; i++) {
+      try {
+        answer = await withinHandshake(channel, () => greetSender(channel, proofs[i], hello));
+        break;
+      } catch (error) {
+        if (i + 1 === proofs.length || signal.aborted || !isRefusal(error)) throw refusalOfAll(error, i + 1);
+      }
+      channel.close();
+      channel = await dialPeer(options.addresses, options.transport, signal);
+    }
+    await options.onAccepted?.();
     for (let lane = 0; lane * tokenBytes < answer.laneTokens.length; lane++) {
       lanes.push(await openLane(channel, { answer, lane, transport: options.transport, signal }));
     }
@@ -94,6 +109,18 @@ function receiverHello(
     destinationNonce: nonce,
     destinationHash: new DestinationIdentity(nonce, [readBootId()]).hash(device, inode),
   };
+}
+
+/** Whether another key may do. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof RcopyError && error.code === "refused";
+}
+
+function refusalOfAll(error: unknown, tried: number): unknown {
+  if (tried < 2 || !(error instanceof RcopyError) || error.code !== "refused") return error;
+  return new RcopyError("refused", `none of ${tried} SSH keys was accepted; of the last: ${error.message}`, {
+    cause: error,
+  });
 }
 
 async function greetSender(
