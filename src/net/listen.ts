@@ -13,12 +13,18 @@ export interface ListenOptions {
   local?: boolean | undefined;
 }
 
+/** A port that is opened anew is free again soon, unless somebody takes it in between. */
+const reopenDelayMs = 5;
+const reopenAttemptsMax = 100;
+
 /** An open port. */
 export class PeerListener implements Disposable {
   readonly port: number;
   /** Whether IPv6 peers can connect. */
   readonly dualStack: boolean;
   #listener: Deno.TcpListener | Deno.TlsListener;
+  #reopening: Promise<void> | undefined;
+  #isClosed = false;
 
   constructor(listener: Deno.TcpListener | Deno.TlsListener, dualStack: boolean) {
     this.#listener = listener;
@@ -37,7 +43,8 @@ export class PeerListener implements Disposable {
       try {
         connection = await listener.accept();
       } catch (error) {
-        if (listener !== this.#listener) continue; // It was opened anew.
+        await this.#reopening?.catch(() => {});
+        if (listener !== this.#listener) continue;
         // A closed listener ends the loop; a connection that died while it waited, or a full descriptor table, does not.
         if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
           return undefined;
@@ -54,22 +61,37 @@ export class PeerListener implements Disposable {
   }
 
   /**
-   * Opens the same port with another leaf; connections that are there stay. Nothing else can come between.
-   * @throws {RcopyError} `address-in-use` and others, as when it was opened; then it is closed
+   * Opens the same port with another leaf; connections that are there stay.
+   * @throws {RcopyError} as when it was opened; then it is closed
    */
-  reopen(transport: ListenTransport): void {
+  async reopen(transport: ListenTransport): Promise<void> {
+    this.#reopening = this.#openAnew(transport);
+    try {
+      await this.#reopening;
+    } finally {
+      this.#reopening = undefined;
+    }
+  }
+
+  async #openAnew(transport: ListenTransport): Promise<void> {
     const { hostname } = this.#listener.addr as Deno.NetAddr;
     const where = { hostname, port: this.port };
-    const old = this.#listener;
-    old.close();
-    try {
-      this.#listener = openPort(where, transport);
-    } catch (failure) {
-      throw listenError(failure, where, hostname);
+    this.#listener.close();
+    for (let attempt = 1;; attempt++) {
+      // Deno lets go of the port only after whoever waits in accept() has heard of the end.
+      await new Promise((resolve) => setTimeout(resolve, reopenDelayMs));
+      try {
+        this.#listener = openPort(where, transport);
+        if (this.#isClosed) this.#listener.close();
+        return;
+      } catch (failure) {
+        if (attempt === reopenAttemptsMax) throw listenError(failure, where, hostname);
+      }
     }
   }
 
   [Symbol.dispose](): void {
+    this.#isClosed = true;
     try {
       this.#listener.close();
     } catch {

@@ -18,7 +18,7 @@ export class LeafRenewal implements Disposable {
     this.#timer = setInterval(async () => {
       try {
         const transport = await renew();
-        if (transport !== undefined) listener.reopen(transport);
+        if (transport !== undefined) await listener.reopen(transport);
       } catch (thrown) {
         onNote(`the certificate of this end could not be renewed: ${asRcopyError(thrown).message}`);
       }
