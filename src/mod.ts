@@ -33,22 +33,21 @@
  */
 import { RcopyError } from "./base/errors.ts";
 import { chooseEngine } from "./io/choose_engine.ts";
-import { reachableAddresses } from "./net/addresses.ts";
+import type { Engine } from "./io/engine.ts";
 import type { PeerAddress } from "./net/dial.ts";
-import { listenForPeers, type PeerListener } from "./net/listen.ts";
-import { plainTransport } from "./net/transport.ts";
 import { openDestination } from "./transfer/destination.ts";
-import type { EventSink, TransferEvent, TransferSummary } from "./transfer/events.ts";
-import { fetchTree } from "./transfer/fetch.ts";
+import { dialSession } from "./transfer/dial_session.ts";
+import type { EventSink, TransferSummary } from "./transfer/events.ts";
 import { interruptible } from "./transfer/interrupt.ts";
-import { type AuthMethod, invite } from "./transfer/invite.ts";
-import { LeafRenewal } from "./transfer/leaf_renewal.ts";
+import type { Streams } from "./transfer/lane_growth.ts";
+import type { AuthMethod } from "./transfer/invite.ts";
+import { openDoor, requireWay, type RouteOptions, routeTo } from "./transfer/meeting.ts";
 import { requirePermission } from "./transfer/permission.ts";
 import type { ExistsPolicy } from "./transfer/plan.ts";
-import { requireRoute, routeTo } from "./transfer/route.ts";
 import { Server } from "./transfer/serve.ts";
+import { ReceivingSide, type RunOptions, SendingSide, type Side } from "./transfer/side.ts";
 import { closeSources, openSources } from "./transfer/source_roots.ts";
-import type { Invitation } from "./transfer/ticket_channel.ts";
+import { streamsMax } from "./wire/limits.ts";
 
 export { type ErrorCode, exitStatusOfCode, RcopyError, type RcopyErrorOptions } from "./base/errors.ts";
 export type { PeerAddress } from "./net/dial.ts";
@@ -64,15 +63,25 @@ export { version } from "./transfer/greeting.ts";
 export type { AuthMethod } from "./transfer/invite.ts";
 export type { ExistsPolicy } from "./transfer/plan.ts";
 
-/** Port that a sender listens on unless told otherwise. */
+/** Port that a listener opens unless told otherwise. */
 export const defaultPort = 3120;
 /** Milliseconds without a byte from the peer after which an end gives up, unless told otherwise. */
 export const defaultTimeoutMs = 30_000;
-/** Data connections of a session. */
-const streams = 1;
+
+/** Options of an end that listens; ignored where it dials. */
+export interface ListenOptions {
+  /** Port to listen on, 0 to 65,535; 0 picks a free one; 3120 by default. */
+  port?: number;
+  /** Listen on loopback only. */
+  local?: boolean;
+  /** Address of this machine to listen on; all by default. */
+  bind?: string;
+  /** Addresses to put first in the ticket: a public name, a forwarded port; the port listened on by default. */
+  advertise?: readonly { host: string; port?: number }[];
+}
 
 /** Options of both ends. */
-export interface CommonOptions {
+export interface CommonOptions extends ListenOptions {
   /** Plain TCP, without authentication or encryption; both ends must say so. Off by default. */
   insecure?: boolean;
   /** How the ends prove themselves to each other: by the ticket, by SSH keys, or by either, which is the default. */
@@ -83,6 +92,11 @@ export interface CommonOptions {
   allow?: readonly string[];
   /** The command line of this run, quoted for a shell: refusals print it with what would help. */
   command?: string;
+  /**
+   * Data connections, 1 to 32; the smaller of the two ends' limits wins. `auto` (the default) begins with one and adds more
+   * while they pay.
+   */
+  streams?: number | "auto";
   /** File engine; `auto` (the default) takes io_uring where it can be had. */
   io?: "auto" | "uring" | "deno";
   /** Milliseconds without a byte from the peer after which this end gives up; at least 1,000; 30,000 by default. */
@@ -95,16 +109,12 @@ export interface CommonOptions {
 
 /** Options of {@linkcode send}. */
 export interface SendOptions extends CommonOptions {
-  /** Port to listen on, 0 to 65,535; 0 picks a free one; 3120 by default. */
-  port?: number;
-  /** Listen on loopback only. */
-  local?: boolean;
-  /** Address of this machine to listen on; all by default. */
-  bind?: string;
   /** Go on serving after a receiver has finished, up to 64 at once, until `signal` aborts. */
   keep?: boolean;
-  /** Addresses to put first in the ticket: a public name, a forwarded port; the port listened on by default. */
-  advertise?: readonly { host: string; port?: number }[];
+  /** Dial a receiver that listens, by what its `listening` event gave. */
+  to?: string;
+  /** Dial a receiver that listens there; tried before the addresses of `to`. */
+  addresses?: readonly PeerAddress[];
 }
 
 /** Options of {@linkcode receive}. */
@@ -113,6 +123,8 @@ export interface ReceiveOptions extends CommonOptions {
   ticket?: string;
   /** Asks a person whether to trust a key, as the sentence says; without it, a key that is not known is refused. */
   confirm?: (question: string) => Promise<boolean>;
+  /** Listen for a sender instead of dialling one. */
+  listen?: boolean;
   /** What happens to files and links that exist already; `changed` by default. */
   exists?: ExistsPolicy;
   /** Everything on stable storage before the sender gets its receipt. */
@@ -123,47 +135,27 @@ export interface ReceiveOptions extends CommonOptions {
 
 /**
  * Serves `paths` to a receiver: of one directory the contents, else each path under its name. A path that is a symbolic
- * link is followed.
+ * link is followed. With `to` or `addresses` it dials a receiver that listens.
  * @returns how the session ended, once the receiver has verified and placed everything
  * @throws {RcopyError} with a `code`, and the `exitStatus` that the program would end with
  */
 export async function send(paths: readonly string[], options: SendOptions = {}): Promise<TransferSummary> {
   if (paths.length === 0) throw new RcopyError("usage", "there is nothing to send; name at least one PATH");
   for (const path of paths) requirePermission("read", path, "cannot send");
-  const emit = options.onEvent ?? (() => {});
-  const timeoutMs = checkedTimeout(options.timeoutMs);
-  const { engine, reason } = await chooseEngine(options.io ?? "auto");
-  using _engine = engine;
-  emit({ type: "engine", engine: engine.kind, reason });
-  // Everything that is wrong with the paths is said now, and not when the first receiver comes.
-  closeSources(openSources(engine, paths));
-  const onNote = noteTo(emit);
-  const { auth = "auto" } = options;
-  const invitation = options.insecure
-    ? undefined
-    : await invite({ ...options, auth, role: "sender", onNote });
-  const listener = listenForPeers({
-    port: options.port ?? defaultPort,
-    bind: options.bind,
-    local: options.local,
-  }, invitation?.transport ?? plainTransport);
-  for (const note of invitation?.notes ?? []) onNote(note);
-  emit(listeningEvent(options, listener, invitation));
-  const { signal, release } = interruptible(options.signal);
-  using _renewal = new LeafRenewal(listener, invitation?.renew, onNote);
-  try {
-    const { keep = false } = options;
-    const checks = invitation?.checks;
-    return await new Server({ engine, listener, checks, paths, keep, streams, timeoutMs, emit, signal })
-      .run();
-  } finally {
-    release();
-  }
+  const { to, addresses = [] } = options;
+  const dials = to !== undefined || addresses.length > 0;
+  const way: Way | undefined = dials ? { addresses, ticket: to, peer: "receiver" } : undefined;
+  if (way) requireWay({ ...options, ...way });
+  return await withEngine(options, async (run) => {
+    // Everything that is wrong with the paths is said now, and not when the first receiver comes.
+    closeSources(openSources(run.engine, paths));
+    return await meet(new SendingSide(paths), { way, run, options });
+  });
 }
 
 /**
  * Fetches what a sender serves, at the first of `addresses` and those of the ticket that answers, into the directory
- * `dest`, made if it is missing.
+ * `dest`, made if it is missing. With `listen` it waits for a sender that dials.
  * @returns how the session ended, once both ends agree on what was copied
  * @throws {RcopyError} with a `code`, and the `exitStatus` that the program would end with
  */
@@ -172,64 +164,86 @@ export async function receive(
   dest: string,
   options: ReceiveOptions = {},
 ): Promise<TransferSummary> {
-  requireRoute(addresses, options);
-  const { dryRun = false } = options;
+  const { dryRun = false, exists = "changed", durable = false, ticket, listen = false } = options;
+  if (listen && (ticket !== undefined || addresses.length > 0)) {
+    throw new RcopyError(
+      "usage",
+      "a receiver that listens is dialled; leave out the ticket and the addresses",
+    );
+  }
+  const way: Way | undefined = listen ? undefined : { addresses, ticket, peer: "sender" };
+  if (way) requireWay({ ...options, ...way });
   requirePermission("read", dest, "cannot use the destination");
   if (!dryRun) requirePermission("write", dest, "cannot use the destination");
+  return await withEngine(options, async (run) => {
+    const { engine } = run;
+    // What is wrong with DEST is said now, but it is made only once there is a sender.
+    let opened = openDestination(engine, dest, { create: false });
+    try {
+      const destination = () => opened ??= openDestination(engine, dest, { create: !dryRun });
+      const side = new ReceivingSide({ destination, exists, durable, dryRun });
+      return await meet(side, { way, run, options });
+    } finally {
+      if (opened) engine.closeDirectory(opened);
+    }
+  });
+}
+
+/** Runs a transfer with an engine, and with everything else that both ends have in common. */
+async function withEngine(
+  options: CommonOptions,
+  body: (run: RunOptions & { engine: Engine }) => Promise<TransferSummary>,
+): Promise<TransferSummary> {
   const emit = options.onEvent ?? (() => {});
   const timeoutMs = checkedTimeout(options.timeoutMs);
+  const streams = checkedStreams(options.streams);
   const { engine, reason } = await chooseEngine(options.io ?? "auto");
   using _engine = engine;
   emit({ type: "engine", engine: engine.kind, reason });
-  // What is wrong with DEST is said now, but it is made only once there is a sender.
-  let destination = openDestination(engine, dest, { create: false });
   const { signal, release } = interruptible(options.signal);
   try {
-    const { exists = "changed", durable = false } = options;
-    return await fetchTree({
-      engine,
-      ...await routeTo(addresses, { ...options, role: "receiver", onNote: noteTo(emit), signal }),
-      destination: () => destination ??= openDestination(engine, dest, { create: !dryRun }),
-      exists,
-      durable,
-      dryRun,
-      streams,
-      timeoutMs,
-      emit,
-      signal,
-    });
+    return await body({ engine, streams, timeoutMs, emit, signal });
   } finally {
     release();
-    if (destination) engine.closeDirectory(destination);
   }
 }
 
-/** Notes for whoever receives the events. */
-function noteTo(emit: EventSink): (message: string) => void {
-  return (message) => emit({ type: "note", level: "info", message });
+/** Whom to dial. */
+type Way = Pick<RouteOptions, "addresses" | "ticket" | "peer">;
+
+/** Dials whoever is named, or without that listens. */
+async function meet(
+  side: Side,
+  { way, run, options }: { way: Way | undefined; run: RunOptions; options: SendOptions & ReceiveOptions },
+): Promise<TransferSummary> {
+  const { signal } = run;
+  const { insecure = false, auth = "auto", identity, allow, command } = options;
+  const onNote = (message: string) => run.emit({ type: "note", level: "info", message });
+  const how = { auth, identity, allow, command, onNote };
+  if (way) {
+    const { confirm } = options;
+    return await dialSession(side, await routeTo({ ...way, ...how, insecure, confirm, signal }), run);
+  }
+  const { port = defaultPort, bind, local = false, advertise = [], keep = false } = options;
+  const invite = { ...how, role: side.role };
+  const { event, renewal, ...door } = await openDoor({ port, bind, local, advertise, insecure, invite });
+  using _renewal = renewal;
+  run.emit(event);
+  return await new Server({ ...run, ...door, side, keep }).run();
 }
 
-function listeningEvent(
-  options: SendOptions,
-  { port, dualStack }: PeerListener,
-  invitation: Invitation | undefined,
-): TransferEvent & { type: "listening" } {
-  const addresses = addressesOf(options, dualStack);
-  const advertised = (options.advertise ?? []).map((one) => ({ host: one.host, port: one.port ?? port }));
-  const own = addresses.map((host) => ({ host, port }));
-  const ticket = invitation?.ticketFor(port, [...advertised, ...own]);
-  const event = { type: "listening", port, addresses, advertised } as const;
-  if (ticket !== undefined) return { ...event, ticket };
-  return invitation === undefined ? event : { ...event, keysOnly: true };
+function checkedStreams(streams: number | "auto" = "auto"): Streams {
+  if (streams === "auto") return { limit: streamsMax, isFixed: false };
+  if (Number.isInteger(streams) && streams >= 1 && streams <= streamsMax) {
+    return { limit: streams, isFixed: true };
+  }
+  throw new RcopyError(
+    "usage",
+    `${streams} data connections are out of range; --streams takes 1 to ${streamsMax}, or auto`,
+  );
 }
 
 function checkedTimeout(timeoutMs = defaultTimeoutMs): number {
   if (timeoutMs >= 1000 && timeoutMs <= 86_400_000) return timeoutMs;
   throw new RcopyError("usage", `a timeout of ${timeoutMs} ms is out of range; --timeout takes 1s to 24h`);
-}
-
-function addressesOf(options: SendOptions, dualStack: boolean): string[] {
-  if (options.local) return ["127.0.0.1"];
-  if (options.bind !== undefined && !/^(0\.0\.0\.0|::)$/.test(options.bind)) return [options.bind];
-  return reachableAddresses({ dualStack });
 }

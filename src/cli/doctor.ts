@@ -7,17 +7,21 @@ import { denoEngineLeavesOpen } from "../io/deno_engine.ts";
 import { reachableAddresses } from "../net/addresses.ts";
 import { listenForPeers } from "../net/listen.ts";
 import { plainTransport } from "../net/transport.ts";
+import { decodeTicket } from "../security/ticket.ts";
 import { defaultPort } from "../mod.ts";
 import { version } from "../transfer/greeting.ts";
 import type { Console } from "./console.ts";
-import { parseCommandLine } from "./parse.ts";
+import { type Flags, parseCommandLine } from "./parse.ts";
 import {
   type LookedAt,
+  type MeetingAdvice,
   type PermissionAdvice,
   receivePermissions,
   sendPermissions,
   shellLine,
+  type TicketAdvice,
 } from "./permissions.ts";
+import { takeTicket } from "./ticket_argument.ts";
 
 /** All that this version makes use of. */
 const permissionsUsed: readonly Deno.PermissionDescriptor[] = [
@@ -145,9 +149,31 @@ async function adviceFor(args: readonly string[]): Promise<PermissionAdvice> {
     );
   }
   const { command, flags, args: operands } = invocation;
-  if (command === "receive") return receivePermissions(operands[0] ?? ".", flags, lookAt);
-  if (operands.length === 0) throw new RcopyError("usage", "send needs at least one PATH to serve");
-  return sendPermissions(operands, flags, lookAt);
+  if (command === "send") {
+    if (operands.length === 0) throw new RcopyError("usage", "send needs at least one PATH to serve");
+    return sendPermissions(operands, flags, { look: lookAt, meeting: meetingOfSend(flags) });
+  }
+  const isPlain = flags.listen || flags.insecure;
+  const { rest, ...ticket } = isPlain ? { rest: operands, ticket: undefined } : adviseOnTicket(operands);
+  const meeting: MeetingAdvice = flags.listen
+    ? { of: "listen" }
+    : { of: "dial", ticket: "addresses" in ticket ? ticket : undefined };
+  return receivePermissions(rest[0] ?? ".", flags, { look: lookAt, meeting });
+}
+
+function meetingOfSend(flags: Flags): MeetingAdvice {
+  const to = flags.to as string | undefined;
+  if (to === undefined) return { of: flags.address === undefined ? "listen" : "dial" };
+  const addresses = to === "-" ? undefined : decodeTicket(to).addresses;
+  return { of: "dial", ticket: { addresses, fromEnvironment: false } };
+}
+
+/** Where the ticket of a command line leads to, without waiting for one. @throws {RcopyError} `usage` if it is mistyped */
+function adviseOnTicket(operands: readonly string[]): TicketAdvice & { rest: string[] } {
+  if (operands[0] === "-") return { addresses: undefined, fromEnvironment: false, rest: operands.slice(1) };
+  const { ticket, rest, from } = takeTicket(operands);
+  const addresses = ticket === undefined ? undefined : decodeTicket(ticket).addresses;
+  return { addresses, fromEnvironment: from !== "argument", rest };
 }
 
 /** What a PATH or DEST is; without permission to look, what a person would guess. */

@@ -1,6 +1,7 @@
 /** The one table of commands and options: parsing, help and completions are made from it. */
 import { RcopyError } from "../base/errors.ts";
 import { parseDuration } from "../base/units.ts";
+import { streamsMax } from "../wire/limits.ts";
 
 /** What an option takes. */
 export type OptionKind =
@@ -47,6 +48,12 @@ const io: Option = {
   brief: "File engine; uring fails with the reason where it cannot be had",
   byDefault: "auto",
 };
+const streams: Option = {
+  name: "streams",
+  kind: { of: "value", takes: "N|auto", parse: parseStreams },
+  brief: "Data connections, 1 to 32; the smaller of both ends' limits wins; auto adds while they pay",
+  byDefault: "auto",
+};
 const timeout: Option = {
   name: "timeout",
   kind: { of: "value", takes: "DURATION", parse: parseTimeout },
@@ -70,10 +77,10 @@ const logLevel: Option = {
   brief: "How much to say on standard error",
   byDefault: "info",
 };
-const common = [auth, identity, allow, insecure, io, timeout, json, quiet, logLevel];
+const common = [auth, identity, allow, insecure, streams, io, timeout, json, quiet, logLevel];
 
-/** Options of `rcopy send`, in the order of its help. */
-export const sendOptions: readonly Option[] = [
+/** Options of an end that listens. */
+const listening: readonly Option[] = [
   {
     name: "port",
     letter: "p",
@@ -93,22 +100,42 @@ export const sendOptions: readonly Option[] = [
     kind: { of: "value", takes: "HOST[:PORT]", parse: parseAdvertised, repeatable: true },
     brief: "An address to put first: a public name, a forwarded port",
   },
+];
+
+/** Where the other end listens, for one that dials. */
+const address: Option = {
+  name: "address",
+  letter: "a",
+  kind: { of: "value", takes: "HOST:PORT", parse: parseAddress, repeatable: true },
+  brief: "Where the other end listens: name, IPv4 or [IPv6]; tried before the ticket's addresses",
+};
+
+/** Options of `rcopy send`, in the order of its help. */
+export const sendOptions: readonly Option[] = [
+  ...listening,
   {
     name: "keep",
     kind: { of: "switch" },
     brief: "Go on serving after a receiver has finished, many at once",
   },
+  {
+    name: "to",
+    kind: { of: "value", takes: "TICKET", parse: String },
+    brief: "Connect to a receiver that listens; - reads the ticket from standard input",
+  },
+  address,
   ...common,
 ];
 
 /** Options of `rcopy receive`. */
 export const receiveOptions: readonly Option[] = [
+  address,
   {
-    name: "address",
-    letter: "a",
-    kind: { of: "value", takes: "HOST:PORT", parse: parseAddress, repeatable: true },
-    brief: "Where the sender listens: name, IPv4 or [IPv6]; tried before the ticket's addresses",
+    name: "listen",
+    kind: { of: "switch" },
+    brief: "Wait for the sender to connect, and print the line to run there",
   },
+  ...listening,
   {
     name: "exists",
     kind: { of: "choice", values: ["changed", "skip", "replace", "fail"] },
@@ -139,7 +166,7 @@ export const commands = {
   receive: {
     brief: "Fetch what a sender serves",
     options: receiveOptions,
-    usage: "[options] [-a HOST:PORT]... [TICKET] [DEST]",
+    usage: "[options] TICKET [DEST]",
   },
   doctor: {
     brief: "What this machine can do and what limits it; for a command line, its permission flags",
@@ -169,6 +196,16 @@ function parsePort(text: string): number {
     throw new RcopyError("usage", `"${text}" is not a port; write a number from 0 to 65535`);
   }
   return port;
+}
+
+function parseStreams(text: string): number | "auto" {
+  if (text === "auto") return text;
+  const count = /^\d{1,2}$/.test(text) ? Number(text) : NaN;
+  if (count >= 1 && count <= streamsMax) return count;
+  throw new RcopyError(
+    "usage",
+    `"${text}" is no number of data connections; take 1 to ${streamsMax}, or auto`,
+  );
 }
 
 function parseTimeout(text: string): number {

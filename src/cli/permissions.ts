@@ -1,7 +1,9 @@
 /** The narrowest permission flags for a command line. Pure: what PATH and DEST are is looked at by the caller. */
 import { dirname, resolve } from "node:path";
 import type { PeerAddress } from "../mod.ts";
+import { pinVariables } from "../net/pin_guard.ts";
 import type { Flags } from "./parse.ts";
+import { ticketVariable } from "./ticket_argument.ts";
 
 /** Flags for `deno run`, one argument each, and what is lost with them. */
 export interface PermissionAdvice {
@@ -20,34 +22,36 @@ const nativeAdded =
   "with --allow-ffi added, io_uring serves the run: every byte of a name, nanosecond times, no path races; native code voids Deno's sandbox";
 const nativeAsked = "--io uring needs --allow-ffi, and native code voids Deno's sandbox";
 
+/** How a command line meets its peer. */
+export type MeetingAdvice = { of: "listen" } | { of: "dial"; ticket?: TicketAdvice | undefined };
+
+/** Where a ticket comes from, and what it says. */
+export interface TicketAdvice {
+  /** Where the ticket leads to; `undefined` where it cannot be known beforehand. */
+  addresses: readonly PeerAddress[] | undefined;
+  fromEnvironment: boolean;
+}
+
+export interface AdviceOptions {
+  look: (path: string) => LookedAt;
+  meeting: MeetingAdvice;
+}
+
 /** Flags for `rcopy send`. */
 export function sendPermissions(
   paths: readonly string[],
   flags: Flags,
-  look: (path: string) => LookedAt,
+  { look, meeting }: AdviceOptions,
 ): PermissionAdvice {
-  const port = (flags.port as number | undefined) ?? 3120;
-  const hosts = flags.local
-    ? ["127.0.0.1"]
-    : flags.bind !== undefined
-    ? [String(flags.bind)]
-    : ["::", "0.0.0.0"];
+  const met = meetingFlags(flags, meeting);
   const read = paths.flatMap((path) => {
     const { isDirectory, real } = look(path);
     // What is sent by name is opened through the directory that holds it.
     return paths.length === 1 && isDirectory ? bothWays(path, real) : [path, dirname(real)];
   });
   return {
-    flags: [
-      flagOf("net", hosts.map((host) => hostAndPort({ host, port }))),
-      flagOf("read", outermost(read)),
-      ...nativeFlags(flags),
-    ],
-    notes: [
-      "without --allow-sys=networkInterfaces the addresses of this machine are not shown",
-      nativeNote(flags),
-      ...commaNotes(read),
-    ],
+    flags: [met.net, flagOf("read", outermost(read)), ...met.env, ...nativeFlags(flags)],
+    notes: [...met.notes, nativeNote(flags), ...commaNotes(read)],
   };
 }
 
@@ -55,11 +59,11 @@ export function sendPermissions(
 export function receivePermissions(
   dest: string,
   flags: Flags,
-  look: (path: string) => LookedAt,
+  { look, meeting }: AdviceOptions,
 ): PermissionAdvice {
-  const addresses = (flags.address as PeerAddress[] | undefined) ?? [];
+  const met = meetingFlags(flags, meeting);
   const ways = bothWays(dest, look(dest).real);
-  const places = outermost(ways);
+  const where = outermost(ways);
   const writes = !flags["dry-run"];
   const isNative = flags.io === "uring";
   const notes = [
@@ -69,18 +73,47 @@ export function receivePermissions(
         "free space is not checked beforehand without --allow-sys=statfs",
       ]
       : []),
+    ...met.notes,
     nativeNote(flags),
     ...commaNotes(ways),
   ];
   return {
     flags: [
-      flagOf("net", addresses.map(hostAndPort)),
-      flagOf("read", places),
-      ...(writes ? [flagOf("write", places)] : []),
+      met.net,
+      flagOf("read", where),
+      ...(writes ? [flagOf("write", where)] : []),
+      ...met.env,
       ...nativeFlags(flags),
     ],
     notes,
   };
+}
+
+function meetingFlags(flags: Flags, meeting: MeetingAdvice): { net: string; env: string[]; notes: string[] } {
+  if (meeting.of === "listen") {
+    const port = (flags.port as number | undefined) ?? 3120;
+    const hosts = flags.local
+      ? ["127.0.0.1"]
+      : flags.bind !== undefined
+      ? [String(flags.bind)]
+      : ["::", "0.0.0.0"];
+    return {
+      net: flagOf("net", hosts.map((host) => hostAndPort({ host, port }))),
+      env: [],
+      notes: ["without --allow-sys=networkInterfaces the addresses of this machine are not shown"],
+    };
+  }
+  const named = ((flags.address as PeerAddress[] | undefined) ?? []).map(hostAndPort);
+  const { ticket } = meeting;
+  if (!ticket) return { net: flagOf("net", named), env: [], notes: [] };
+  // The checks of Deno's own trust: three variables, and a test over loopback.
+  const env = [flagOf("env", [...pinVariables, ...(ticket.fromEnvironment ? [ticketVariable] : [])])];
+  if (!ticket.addresses) {
+    const note = "the ticket is not known here, so that every address is allowed; it names at most eight";
+    return { net: "--allow-net", env, notes: [note] };
+  }
+  const places = ticket.addresses.map(hostAndPort);
+  return { net: flagOf("net", [...named, ...places, "127.0.0.1"]), env, notes: [] };
 }
 
 /** Flags as one line for a shell. */

@@ -15,6 +15,9 @@ const settings: Record<string, (value: string) => boolean> = {
   DENO_TLS_CA_STORE: (value) => value.split(",").some((store) => store.trim() === "system"),
 };
 
+/** Environment variables that are looked at. */
+export const pinVariables: readonly string[] = Object.keys(settings);
+
 /** How long the self-test may take; it never leaves this machine. */
 const selfTestMs = 5_000;
 

@@ -4,7 +4,7 @@ import { dialOne, type PeerAddress } from "../net/dial.ts";
 import type { TcpChannel } from "../net/channel.ts";
 import type { DialTransport } from "../net/transport.ts";
 import type { Join, LaneOffer, LaneRequest } from "../wire/messages.ts";
-import { LaneGrowth } from "./lane_growth.ts";
+import { LaneGrowth, type Streams } from "./lane_growth.ts";
 import type { LaneHost, LaneSupply } from "./lane_host.ts";
 import type { LaneWorkers } from "./lane_workers.ts";
 import { sendJoin } from "./opening.ts";
@@ -23,9 +23,7 @@ export interface DialedLanesOptions {
   address: PeerAddress;
   transport: DialTransport;
   session: Uint8Array;
-  /** Most connections; whether to have them all at once. */
-  limit: number;
-  isFixed: boolean;
+  streams: Streams;
   roundTripMs: number;
   signal: AbortSignal;
   onNote: (message: string) => void;
@@ -38,6 +36,7 @@ export class DialedLanes implements LaneSupply {
   /** Asked for, and neither opened nor given up. */
   #opening = 0;
   #asked = 0;
+  #owed = 0;
   #before: { now: number; busyMs: number; waitingMs: number };
   #isBusy = false;
   #hasEnded = false;
@@ -45,18 +44,20 @@ export class DialedLanes implements LaneSupply {
 
   constructor(options: DialedLanesOptions) {
     this.#options = options;
-    this.#growth = new LaneGrowth(options);
+    this.#growth = new LaneGrowth({ ...options.streams, roundTripMs: options.roundTripMs });
     const { busyMs, waitingMs } = options.host.load;
     this.#before = { now: performance.now(), busyMs, waitingMs };
     this.#timer = setInterval(() => this.#look(), lookMs);
-    if (options.isFixed) this.#look();
+    if (options.streams.isFixed) this.#look();
   }
 
   onMessage(message: LaneRequest | LaneOffer): void {
-    if (message.kind !== "laneOffer" || this.#asked === 0) {
+    if (message.kind !== "laneOffer" || this.#owed === 0) {
       throw new RcopyError("protocol", `the peer sent ${message.kind}, which nobody asked for`);
     }
-    this.#asked--;
+    this.#owed--;
+    if (this.#asked > 0) this.#asked--;
+    else this.#opening++; // it was given up, and comes after all
     void this.#open(message).finally(() => this.#opening--);
   }
 
@@ -89,6 +90,7 @@ export class DialedLanes implements LaneSupply {
     });
     if (more === 0 || load.hasEnded) return;
     this.#asked += more;
+    this.#owed += more;
     this.#opening += more;
     this.#askedAt = now;
     host.send({ kind: "laneRequest", count: more });
@@ -103,6 +105,7 @@ export class DialedLanes implements LaneSupply {
       try {
         if (await this.#openInWorker(lane, place, join)) return;
         this.#add(lane, await this.#dial(place, join));
+        this.#options.onNote(`data connection ${lane} runs in the main thread`);
         return;
       } catch (thrown) {
         const { message } = asRcopyError(thrown);
@@ -113,13 +116,14 @@ export class DialedLanes implements LaneSupply {
 
   /** False where a Worker would not help or cannot be had. */
   async #openInWorker(lane: number, address: PeerAddress, join: Join): Promise<boolean> {
-    const { host, workers, transport, isFixed } = this.#options;
-    if (!this.#isBusy && !(isFixed && lane < navigator.hardwareConcurrency)) return false;
-    const thread = await workers.take();
+    const { host, workers, transport, streams } = this.#options;
+    if (!this.#isBusy && !(streams.isFixed && lane < navigator.hardwareConcurrency)) return false;
+    const thread = await workers.take(host.root);
     if (!thread) return false;
     const io = await workers.dial(thread, host.role, { address, transport, join });
     if (this.#hasEnded) io.close();
     else host.addRemoteLane(lane, io);
+    this.#options.onNote(`data connection ${lane} runs in a thread of its own`);
     return true;
   }
 

@@ -12,6 +12,8 @@ import { withinHandshake } from "./opening.ts";
 /** Connections that have not said a valid hello or join yet: in all, and from one address. */
 const strangersMax = 64;
 const strangersOfOneSourceMax = 32;
+/** What every stranger has for its first words, however many wait at the door: time for a handshake over a long line. */
+const graceMs = 500;
 /** Between two lines about strangers. */
 const noteIntervalMs = 5_000;
 
@@ -26,7 +28,8 @@ export interface GateOptions {
 export class Gate {
   readonly #listener: PeerListener;
   readonly #options: GateOptions;
-  readonly #strangers = new Map<TcpChannel, string>();
+  /** Oldest first, with the time of their coming by `performance.now()`. */
+  readonly #strangers = new Map<TcpChannel, { source: string; since: number }>();
   #notedAt = -Infinity;
   #unnoted = 0;
 
@@ -40,22 +43,45 @@ export class Gate {
     for (;;) {
       const channel = await this.#listener.accept();
       if (!channel) break;
-      if (this.#isFull(channel.source)) {
-        channel.close();
-        this.#note(`closed a connection from ${channel.peer}: too many that have not said who they are`);
-        continue;
-      }
-      this.#strangers.set(channel, channel.source);
+      await this.#makeRoom(channel.source);
+      this.#strangers.set(channel, { source: channel.source, since: performance.now() });
       void this.#admit(channel);
     }
     for (const channel of this.#strangers.keys()) channel.close();
   }
 
-  #isFull(source: string): boolean {
-    if (this.#strangers.size >= strangersMax) return true;
-    let same = 0;
-    for (const other of this.#strangers.values()) if (other === source) same++;
-    return same >= strangersOfOneSourceMax;
+  /**
+   * Closes a stranger where a newcomer would be one too many: the oldest of the newcomer's address, or of the address
+   * that has the most. So whoever floods the door pushes out itself. Nobody is pushed out within the grace: meanwhile
+   * newcomers wait in the system's queue, and who has said hello when its turn comes gets in.
+   */
+  async #makeRoom(newcomer: string): Promise<void> {
+    for (;;) {
+      const oldest = this.#oneTooMany(newcomer);
+      if (!oldest) return;
+      const graceLeftMs = this.#strangers.get(oldest)!.since + graceMs - performance.now();
+      if (graceLeftMs <= 0) {
+        this.#strangers.delete(oldest);
+        oldest.close();
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, graceLeftMs));
+    }
+  }
+
+  /** Who has to go before a newcomer comes in; `undefined` while there is room. */
+  #oneTooMany(newcomer: string): TcpChannel | undefined {
+    const counts = new Map<string, number>();
+    for (const { source } of this.#strangers.values()) counts.set(source, (counts.get(source) ?? 0) + 1);
+    let crowd: string | undefined;
+    if ((counts.get(newcomer) ?? 0) >= strangersOfOneSourceMax) crowd = newcomer;
+    else if (this.#strangers.size >= strangersMax) {
+      for (const [source, count] of counts) {
+        if (crowd === undefined || count > counts.get(crowd)!) crowd = source;
+      }
+    }
+    for (const [channel, { source }] of this.#strangers) if (source === crowd) return channel;
+    return undefined;
   }
 
   async #admit(channel: TcpChannel): Promise<void> {

@@ -2,6 +2,7 @@
 import type { Engine } from "../io/engine.ts";
 import { batchEntriesMax } from "../wire/limits.ts";
 import type { Hello } from "../wire/messages.ts";
+import type { Streams } from "./lane_growth.ts";
 import type { Role } from "./session.ts";
 
 /** Version of the program; the same as in `deno.json`, which a test holds to it. */
@@ -16,7 +17,7 @@ const none = new Uint8Array(0);
 export function localHello(
   role: Role,
   engine: Engine,
-  options: { streams: number; timeoutMs: number },
+  options: { streams: Streams; timeoutMs: number },
 ): Hello {
   const isReceiver = role === "receiver";
   return {
@@ -24,7 +25,7 @@ export function localHello(
     role,
     features: 0n,
     software: `rcopy ${version}`,
-    streams: options.streams,
+    streams: options.streams.limit,
     timeoutMs: options.timeoutMs,
     mtimeResolutionNs: engine.mtimeResolutionNs,
     creditBytes: isReceiver ? creditBytes : 0,

@@ -22,9 +22,6 @@ export interface InviteOptions extends SshOptions {
   onNote: (message: string) => void;
 }
 
-/** How often a leaf under a key that lives on is made anew; it holds for a week. */
-export const leafRenewalMs = 24 * 3600 * 1000;
-
 /**
  * Everything for one run. With `auto`, an SSH key that fits into a ticket certifies the channel, so that it opens to
  * trusted keys and to the ticket; where there is none, only the ticket opens it, and a note says so.

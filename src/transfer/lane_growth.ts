@@ -17,11 +17,15 @@ export interface LaneSample {
   waiting: number;
 }
 
-export interface LaneGrowthOptions {
-  /** Most connections. */
+/** `--streams`. */
+export interface Streams {
+  /** Most connections, 1 to 32. */
   limit: number;
   /** All of them at once, instead of as long as they pay. */
   isFixed: boolean;
+}
+
+export interface LaneGrowthOptions extends Streams {
   /** Milliseconds of a round trip. */
   roundTripMs: number;
 }
@@ -54,7 +58,7 @@ export class LaneGrowth {
     if (options.isFixed) this.#wanted = options.limit;
   }
 
-  /** How many connections to ask for now; 0 for none. */
+  /** How many more connections to ask for; 0 for none. */
   more(sample: LaneSample): number {
     if (sample.lanes < this.#wanted) return this.#replace(sample);
     if (this.#options.isFixed || this.#isDone || sample.opening > 0) return 0;

@@ -1,4 +1,5 @@
 /** What a session is for whoever brings it data connections. */
+import type { Directory } from "../io/engine.ts";
 import type { Channel } from "../net/channel.ts";
 import type { LaneOffer, LaneRequest } from "../wire/messages.ts";
 import type { RemoteReceiveIo, RemoteSendIo } from "./remote_lane.ts";
@@ -26,6 +27,8 @@ export const fileWork = 16 * 1024;
 export interface LaneHost {
   readonly role: Role;
   readonly load: SessionLoad;
+  /** A directory of the tree; absent in a dry run. */
+  readonly root: Directory | undefined;
   /** A connection that the main thread moves; it belongs to the session from now on. */
   addLane(number: number, channel: Channel): void;
   /** One that a Worker moves. */

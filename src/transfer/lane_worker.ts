@@ -251,6 +251,7 @@ class LaneWorker {
     const listener = listenForPeers(options, transport);
     const gate = new Gate(listener, {
       onOpening: async (channel, opening) => {
+        // Who has not proved itself on control knows no token.
         if (opening.of !== "data") throw new RcopyError("protocol", "this port is for data connections");
         const knock = this.#knocks++;
         const answered = Promise.withResolvers<void>();

@@ -16,8 +16,6 @@ const threadBytes = 256 * 1024 * 1024;
 
 export interface LaneWorkersOptions {
   engine: Engine;
-  /** A directory to try descriptors with. */
-  root: Directory;
   onNote: (message: string) => void;
 }
 
@@ -37,14 +35,16 @@ export class LaneWorkers {
     this.#options = options;
   }
 
-  /** The thread for another lane: a new one, or the one with the fewest; `undefined` where there can be none. */
-  async take(): Promise<LaneThread | undefined> {
-    await this.#starting;
-    if (this.#isEnded) return undefined;
+  /**
+   * The thread for another lane: a new one, or the one with the fewest; `undefined` where there can be none. With `root`
+   * it is tried whether descriptors are left.
+   */
+  async take(root: Directory | undefined): Promise<LaneThread | undefined> {
+    while (this.#starting) await this.#starting;
+    if (this.#isEnded || !root) return undefined;
     if (!this.#cannot && this.#threads.length < this.#max) {
-      this.#starting = this.#start();
+      this.#starting = this.#start(root).finally(() => this.#starting = undefined);
       const thread = await this.#starting;
-      this.#starting = undefined;
       if (thread) return thread;
     }
     return this.#threads.filter((thread) => !thread.hasFailed).sort((a, b) => a.lanes - b.lanes)[0];
@@ -87,8 +87,8 @@ export class LaneWorkers {
     return role === "sender" ? new RemoteSendIo(options) : new RemoteReceiveIo(options);
   }
 
-  async #start(): Promise<LaneThread | undefined> {
-    const { engine, root, onNote } = this.#options;
+  async #start(root: Directory): Promise<LaneThread | undefined> {
+    const { engine, onNote } = this.#options;
     const why = this.#whyNot(engine, root);
     if (why) {
       this.#cannot = true;

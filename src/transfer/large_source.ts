@@ -60,6 +60,11 @@ export class LargeSource implements Disposable {
     };
   }
 
+  /** Whether an extent has been read, so that the file can be open; also once it is over. */
+  get hasBegun(): boolean {
+    return this.#hash !== undefined || this.#isDisposed;
+  }
+
   /** Whether nothing of it needs to be sent any more. */
   get isSettled(): boolean {
     return this.#isDisposed;

@@ -1,4 +1,5 @@
 /** The listener's end: offers data connections that are asked for, and knows them again by their tokens. */
+import { equalInConstantTime } from "../base/constant_time.ts";
 import { asRcopyError, RcopyError } from "../base/errors.ts";
 import type { TcpChannel } from "../net/channel.ts";
 import type { ListenTransport } from "../net/transport.ts";
@@ -15,6 +16,8 @@ const tokenMs = 30_000;
 const busyFrom = 0.5;
 
 export interface OfferedLanesOptions {
+  /** The session that gets the lanes. */
+  host: LaneHost;
   workers: LaneWorkers;
   /** Where the Workers listen, as the main port does. */
   bind: string | undefined;
@@ -32,18 +35,12 @@ interface Offer {
 
 export class OfferedLanes implements LaneSupply {
   readonly #options: OfferedLanesOptions;
-  #host: LaneHost | undefined;
   readonly #offers = new Map<number, Offer>();
   #lanes = 0;
   #before = { now: performance.now(), busyMs: 0 };
 
   constructor(options: OfferedLanesOptions) {
     this.#options = options;
-  }
-
-  /** The session that gets the lanes. */
-  set host(host: LaneHost) {
-    this.#host = host;
   }
 
   /** The token of a new lane. It serves once, for a while. */
@@ -59,8 +56,7 @@ export class OfferedLanes implements LaneSupply {
     if (message.kind !== "laneRequest") {
       throw new RcopyError("protocol", `the peer sent ${message.kind}, which a dialer does not`);
     }
-    const host = this.#host!;
-    const { lanes, busyMs } = host.load;
+    const { lanes, busyMs } = this.#options.host.load;
     const room = Math.min(this.#options.limit - lanes - this.#offers.size, lanesMax - this.#lanes);
     const count = Math.max(0, Math.min(message.count, room));
     const now = performance.now();
@@ -73,7 +69,7 @@ export class OfferedLanes implements LaneSupply {
   /** A connection at the main port. @throws {RcopyError} `refused` */
   join(channel: TcpChannel, join: Join): void {
     this.#take(join);
-    this.#host!.addLane(join.lane, channel);
+    this.#options.host.addLane(join.lane, channel);
   }
 
   /** A connection at a Worker's port; one that does not belong here is closed. */
@@ -86,9 +82,9 @@ export class OfferedLanes implements LaneSupply {
       await thread.call(0, "turnAway", { knock: knock.knock });
       return;
     }
-    const io = await workers.admit(thread, this.#host!.role, knock);
-    if (this.#host!.load.hasEnded) io.close();
-    else this.#host!.addRemoteLane(knock.join.lane, io);
+    const io = await workers.admit(thread, this.#options.host.role, knock);
+    if (this.#options.host.load.hasEnded) io.close();
+    else this.#options.host.addRemoteLane(knock.join.lane, io);
   }
 
   end(): void {
@@ -107,24 +103,18 @@ export class OfferedLanes implements LaneSupply {
 
   async #send({ lane, token }: { lane: number; token: Uint8Array }, isBusy: boolean): Promise<void> {
     const port = isBusy ? await this.#portOfWorker() : 0;
-    if (!this.#host!.load.hasEnded) this.#host!.send({ kind: "laneOffer", lane, port, token });
+    if (!this.#options.host.load.hasEnded) this.#options.host.send({ kind: "laneOffer", lane, port, token });
   }
 
   /** A port of a Worker's own, or 0 where there is none. */
   async #portOfWorker(): Promise<number> {
     const { workers, bind, local, transport, onNote } = this.#options;
     try {
-      const thread = await workers.take();
+      const thread = await workers.take(this.#options.host.root);
       return thread ? (await thread.call(0, "listen", { bind, local, transport })).port : 0;
     } catch (thrown) {
       onNote(`data connections stay on the main port: ${asRcopyError(thrown).message}`);
       return 0;
     }
   }
-}
-
-function equalInConstantTime(a: Uint8Array, b: Uint8Array): boolean {
-  let difference = a.length ^ b.length;
-  for (let i = 0; i < a.length; i++) difference |= a[i]! ^ (b[i] ?? 0);
-  return difference === 0;
 }

@@ -87,11 +87,7 @@ export class Plan {
     if (entry !== batch.count) {
       throw new RcopyError("protocol", `batch ${batch.number} has entries without a directory`);
     }
-    for (const number of batch.manifest.closed) {
-      const directory = this.#options.tree.open(number);
-      directory.sealed = true;
-      directory.names = undefined;
-    }
+    for (const number of batch.manifest.closed) this.#options.tree.seal(number);
   }
 
   #planGroup(batch: ReceiveBatch, directory: TargetDirectory, start: number, end: number): void {
@@ -106,14 +102,19 @@ export class Plan {
     }
     const found = directory.origin === "existing" ? this.#lookUp(batch, directory, start, end) : undefined;
     for (let entry = start; entry < end; entry++) {
-      this.#planEntry(batch, directory, entry, found?.[entry - start]);
+      this.#planEntry(batch, directory, entry, found instanceof RcopyError ? found : found?.[entry - start]);
     }
   }
 
+  /** What is there of a group; one error for all of it if the directory cannot be looked into any more. */
   #lookUp(batch: ReceiveBatch, directory: TargetDirectory, start: number, end: number) {
     const names: EntryName[] = [];
     for (let entry = start; entry < end; entry++) names.push(batch.name(entry));
-    return this.#options.engine.lookup(directory.handle!, names);
+    try {
+      return this.#options.engine.lookup(directory.handle!, names);
+    } catch (thrown) {
+      return asEntryError(thrown);
+    }
   }
 
   #planEntry(

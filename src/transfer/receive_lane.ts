@@ -6,6 +6,7 @@
  *  1. settle  sequential  entry by entry, with the account
  * A frame of a batch that is not planned yet stops the reading of this connection, and of no other.
  */
+import type { Breath } from "../base/breath.ts";
 import { RcopyError } from "../base/errors.ts";
 import type { Codec } from "../codec/codec.ts";
 import { EntryKind } from "../fs/metadata.ts";
@@ -30,6 +31,8 @@ export interface ReceiveLaneOptions {
   received: ReceivedTree;
   placement: Placement;
   account: StageAccount;
+  /** Of the thread. */
+  breath: Breath;
   /** Large files under way, by {@linkcode entryKey}. */
   large: Map<number, LargeTarget>;
   /** Small files that were asked for again, and how often, by {@linkcode entryKey}. */
@@ -66,7 +69,7 @@ export class ReceiveLane {
 
   /** Receives until the sender ends the connection between two frames. @throws {RcopyError} `peer-lost`, `protocol`, `no-space` … */
   async run(): Promise<void> {
-    const { io, account, onFrame } = this.#options;
+    const { io, account, breath, onFrame } = this.#options;
     let writing: Writing | undefined;
     try {
       for (;;) {
@@ -80,6 +83,7 @@ export class ReceiveLane {
         if (!frame) break;
         writing = await this.#take(frame);
         onFrame();
+        await breath.ifDue();
       }
     } finally {
       if (writing) await this.#finish(writing);

@@ -6,22 +6,14 @@
  *  2. plan     what is missing of each batch (`plan.ts`)
  *  1. batches  from control into a queue that the credit bounds
  */
+import { Breath } from "../base/breath.ts";
 import { assert, RcopyError } from "../base/errors.ts";
 import { BoundedQueue } from "../base/bounded_queue.ts";
 import { Codec } from "../codec/codec.ts";
 import { kindNames } from "../fs/metadata.ts";
 import type { Directory, Engine } from "../io/engine.ts";
 import type { Channel } from "../net/channel.ts";
-import { errorCodeOf } from "../wire/codes.ts";
-import type {
-  Failure,
-  Hello,
-  LaneOffer,
-  LaneRequest,
-  Manifest,
-  ManifestEnd,
-  Message,
-} from "../wire/messages.ts";
+import type { Hello, LaneOffer, LaneRequest, Manifest, ManifestEnd, Message } from "../wire/messages.ts";
 import type { Control } from "./control.ts";
 import { AwaitedBatches } from "./awaited_batches.ts";
 import { EntryHasher } from "./entry_hash.ts";
@@ -38,23 +30,14 @@ import type { ReceiveIo } from "./lane_io.ts";
 import { RemoteReceiveIo, type RemoteSendIo } from "./remote_lane.ts";
 import { LocalReceiveIo } from "./local_receive_io.ts";
 import { ReceiveLane } from "./receive_lane.ts";
-import { entryKey } from "./entry_key.ts";
 import { ReceivedTree } from "./received_tree.ts";
 import { afterMessage, type SessionState } from "./session.ts";
 import { errorOfClose, SessionTasks } from "./session_tasks.ts";
+import { SourceFailures } from "./source_failures.ts";
 import { SpaceBudget } from "./space_budget.ts";
 import { StageAccount } from "./stages.ts";
 import { TakenFrames } from "./taken_frames.ts";
 import { TargetTree } from "./target_tree.ts";
-import { showPeerText } from "../base/show.ts";
-
-/** States of an entry whose sender may find that it cannot send it a second time, which changes nothing. */
-const mayFailTwice: ReadonlySet<number> = new Set([
-  EntryState.placing,
-  EntryState.placed,
-  EntryState.failed,
-  EntryState.held,
-]);
 
 export interface ReceiverOptions {
   control: Control;
@@ -88,11 +71,13 @@ export class Receiver implements LaneHost {
   readonly #received: ReceivedTree;
   readonly #plan: Plan;
   readonly #account = new StageAccount();
+  readonly #breath = new Breath();
   readonly #tasks: SessionTasks;
   readonly #taken: TakenFrames;
   readonly #arrived: BoundedQueue<ReceiveBatch>;
   readonly #large = new Map<number, LargeTarget>();
   readonly #resends = new Map<number, number>();
+  readonly #failures: SourceFailures;
   readonly #awaited = new AwaitedBatches();
   #state: SessionState = "open";
   #credit: number;
@@ -123,6 +108,13 @@ export class Receiver implements LaneHost {
       onSettled: (directory) => this.#placement.completeFrom(directory, this.#received),
       onCredit: (bytes) => this.#credit += bytes,
       onAllSettled: () => this.#finishIfDone(),
+    });
+    this.#failures = new SourceFailures({
+      outcome: this.#outcome,
+      tree: this.#tree,
+      received: this.#received,
+      prefixes: this.#prefixes,
+      large: this.#large,
     });
     this.#plan = new Plan({
       engine,
@@ -170,6 +162,7 @@ export class Receiver implements LaneHost {
       received: this.#received,
       placement: this.#placement,
       account: this.#account,
+      breath: this.#breath,
       large: this.#large,
       resends: this.#resends,
       plannedBatch: (number) => this.#plannedBatch(number),
@@ -185,6 +178,10 @@ export class Receiver implements LaneHost {
         throw new RcopyError("peer-lost", `the peer at ${io.peer} ended a data connection too early`);
       }
     });
+  }
+
+  get root(): Directory | undefined {
+    return this.#options.destination;
   }
 
   get load(): SessionLoad {
@@ -257,7 +254,7 @@ export class Receiver implements LaneHost {
         this.#onManifestEnd(message);
         return true;
       case "failure":
-        this.#onFailure(message);
+        this.#failures.onFailure(message, this.#batches);
         return true;
       case "laneRequest":
       case "laneOffer":
@@ -304,41 +301,12 @@ export class Receiver implements LaneHost {
     if (!agrees) {
       throw new RcopyError("protocol", "the end of the manifest counts something else than what came");
     }
+    if (!this.#tree.isSealed) {
+      throw new RcopyError("protocol", "the manifest ended before its directories were closed");
+    }
     this.#announcedEnd = message;
     this.#awaited.onManifestEnd(this.#batches);
     this.#arrived.end();
-  }
-
-  /** The sender cannot send something. */
-  #onFailure({ place, code: number, text }: Failure): void {
-    const error = new RcopyError(errorCodeOf(number), showPeerText(text));
-    if (place.of === "name") {
-      const directory = this.#tree.open(place.directory);
-      if (error.code !== "not-sent") this.#outcome.failed++;
-      this.#outcome.report(this.#prefixes.show(directory, place.name), error.code, error.message);
-      return;
-    }
-    const { batch: batchNumber, entry } = place;
-    const target = this.#large.get(entryKey(batchNumber, entry));
-    if (target) {
-      target.abandon(() => {
-        this.#large.delete(entryKey(batchNumber, entry));
-        this.#received.failHeldAtSource(target.held, error);
-      });
-    } else {
-      const batch = this.#received.find(batchNumber);
-      const state = batch?.states[entry];
-      if (batch && entry < batch.count && !batch.isPlanned) {
-        batch.failedEarly.set(entry, error);
-      } else if (batch && state === EntryState.wanted) {
-        this.#received.failAtSource(batch, entry, error);
-      } else if (batch ? state === undefined || !mayFailTwice.has(state) : batchNumber >= this.#batches) {
-        throw new RcopyError(
-          "protocol",
-          `the peer gave up entry ${entry} of batch ${batchNumber}, which was not due`,
-        );
-      }
-    }
   }
 
   // ---- 2. plan
@@ -355,7 +323,7 @@ export class Receiver implements LaneHost {
       this.#account.book("place", began);
       this.#awaited.onPlanned();
       // Let lanes and control have their turn between two batches.
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await this.#breath.take();
     }
     this.#finishIfDone();
   }
@@ -376,13 +344,8 @@ export class Receiver implements LaneHost {
   #finishIfDone(): void {
     const isDone = this.#announcedEnd && this.#awaited.planned === this.#batches && this.#received.isSettled;
     if (!isDone || this.#receiptSent || this.#tasks.hasEnded) return;
-    const { root } = this.#tree;
-    if (!root.sealed) {
-      this.#tasks.fail(new RcopyError("protocol", "the manifest ended before its directories were closed"));
-      return;
-    }
     // Called from within the completion of a directory, the root may still be to come.
-    if (!root.completed) return;
+    if (!this.#tree.root.completed) return;
     this.#receiptSent = true;
     this.#tasks.start(() => this.#sendReceipt());
   }

@@ -7,6 +7,7 @@
  */
 import type { RcopyError } from "../base/errors.ts";
 import type { Engine, FileRead, Pending } from "../io/engine.ts";
+import type { Breath } from "../base/breath.ts";
 import { encodeDataHead } from "../wire/frame.ts";
 import { extentBytes } from "../wire/limits.ts";
 import type { Bundle, Extent } from "../wire/messages.ts";
@@ -29,6 +30,8 @@ export interface SendLaneOptions {
   hasher: EntryHasher;
   prefixes: PathPrefixes;
   account: StageAccount;
+  /** Of the thread. */
+  breath: Breath;
   /** A file that could not be read as the scan saw it. */
   onFailed: (batch: SendBatch, entry: number, error: RcopyError) => void;
   /** Whether there are other lanes. */
@@ -73,31 +76,28 @@ export class SendLane {
   }
 
   async #run(): Promise<void> {
-    const { plan, account, io, mayRest } = this.#options;
+    const { plan, account, breath, io, mayRest } = this.#options;
     for (let turn: Turn = 0;;) {
       // What stands still here is sent by others, and must not come back.
       while (mayRest() && this.onTheWay.standsStill(standingMs)) await this.onTheWay.moved();
+      // A job is taken only when there is room for it: who stands still keeps no more than is on its way.
+      await this.#sliceFree(turn);
+      await this.onTheWay.room();
       const job = plan.next(io.directoriesMax);
       if (!job) {
-        for (const slice of [0, 1] as const) await this.#sliceFree(slice);
+        await this.#sliceFree(turn === 0 ? 1 : 0);
         const began = performance.now();
         const more = await plan.wait();
         account.book("peer", began);
         if (!more) return;
         continue;
       }
-      try {
-        await this.#sliceFree(turn);
-        await this.onTheWay.room();
-      } catch (error) {
-        plan.handBack([job]);
-        throw error;
-      }
       const reading = this.#start(job, turn);
       const frame = reading && await this.#complete(reading);
       if (!frame) continue;
       this.onTheWay.push(job);
       this.#write(turn, frame);
+      await breath.ifDue();
       turn = turn === 0 ? 1 : 0;
     }
   }

@@ -6,23 +6,15 @@
  *  4. settle   what the receiver placed goes into counts and tree hash, what it holds is remembered
  *  5. receipt  compared with what this side counted; the answer is the last message
  */
+import { Breath } from "../base/breath.ts";
 import { assert, RcopyError } from "../base/errors.ts";
 import { showPeerText } from "../base/show.ts";
 import { Codec } from "../codec/codec.ts";
-import type { Engine } from "../io/engine.ts";
+import type { Directory, Engine } from "../io/engine.ts";
 import type { Channel } from "../net/channel.ts";
 import { errorCodeOf, wireCodeOf } from "../wire/codes.ts";
-import type {
-  Failure,
-  Hello,
-  LaneOffer,
-  LaneRequest,
-  Message,
-  Receipt,
-  Resend,
-  Wants,
-} from "../wire/messages.ts";
-import { creditBytesMax, resendsMax } from "../wire/limits.ts";
+import type { Failure, Hello, LaneOffer, LaneRequest, Message, Receipt, Wants } from "../wire/messages.ts";
+import { creditBytesMax } from "../wire/limits.ts";
 import type { Control } from "./control.ts";
 import { EntryHasher } from "./entry_hash.ts";
 import { errorOfClose, type SessionEnd, SessionTasks } from "./session_tasks.ts";
@@ -37,6 +29,7 @@ import { fileWork, type LaneHost, type LaneSupply, type SessionLoad } from "./la
 import type { SendIo } from "./lane_io.ts";
 import { type RemoteReceiveIo, RemoteSendIo } from "./remote_lane.ts";
 import { LocalSendIo } from "./local_send_io.ts";
+import { ResendRequests } from "./resend_requests.ts";
 import { SendPlan } from "./send_plan.ts";
 import { SentTree } from "./sent_tree.ts";
 import { afterMessage, type SessionState } from "./session.ts";
@@ -76,6 +69,7 @@ export class Sender implements LaneHost {
   readonly #hasher: EntryHasher;
   readonly #plan: SendPlan;
   readonly #account = new StageAccount();
+  readonly #breath = new Breath();
   readonly #tasks: SessionTasks;
   readonly #lanes = new Map<number, SendLane>();
   #state: SessionState = "open";
@@ -86,7 +80,7 @@ export class Sender implements LaneHost {
   #bytesListed = 0;
   #bytesWanted = 0;
   #bytesSent = 0;
-  #resends = new Map<string, number>();
+  readonly #resends: ResendRequests;
 
   constructor(options: SenderOptions) {
     this.#options = options;
@@ -96,6 +90,7 @@ export class Sender implements LaneHost {
     this.#tree = new SentTree(this.#outcome);
     this.#hasher = new EntryHasher(this.#codec);
     this.#plan = new SendPlan(options.engine, this.#codec);
+    this.#resends = new ResendRequests(this.#tree, this.#plan);
     this.#tasks = new SessionTasks(options.control, options.signal);
     this.#tasks.onLaneLost = (error) => this.#onLaneLost(error);
   }
@@ -121,12 +116,18 @@ export class Sender implements LaneHost {
       hasher: this.#hasher,
       prefixes: this.#prefixes,
       account: this.#account,
+      breath: this.#breath,
       onFailed: (batch, entry, error) => this.#entryFailed(batch, entry, error),
       mayRest: () => this.#tasks.lanesAlive > 1,
       onSent: (bytes) => this.#bytesSent += bytes,
     });
     this.#lanes.set(number, lane);
     this.#tasks.startLane(io, () => lane.run().finally(() => this.#lanes.delete(number)));
+  }
+
+  get root(): Directory | undefined {
+    const { listed, named } = this.#options.roots;
+    return (listed ?? named[0]?.directory)?.handle;
   }
 
   get load(): SessionLoad {
@@ -319,7 +320,7 @@ export class Sender implements LaneHost {
         this.#onFailure(message);
         return true;
       case "resend":
-        this.#onResend(message);
+        this.#resends.onResend(message);
         return true;
       case "laneRequest":
       case "laneOffer":
@@ -355,31 +356,6 @@ export class Sender implements LaneHost {
     const { batch, entry } = message.place;
     const path = this.#tree.pathOf(batch, entry, this.#prefixes);
     this.#outcome.report(path, errorCodeOf(message.code), showPeerText(message.text));
-  }
-
-  #onResend({ batch: number, entry, extent }: Resend): void {
-    const key = `${number}/${entry}/${extent}`;
-    const times = (this.#resends.get(key) ?? 0) + 1;
-    if (times > resendsMax) {
-      throw new RcopyError("protocol", `the peer asked more than ${resendsMax} times for one extent again`);
-    }
-    this.#resends.set(key, times);
-    const large = this.#tree.large(number, entry);
-    if (large) {
-      if (extent >= large.extents || extent >= large.next) {
-        throw new RcopyError("protocol", `the peer asked again for extent ${extent}, which was not sent`);
-      }
-      this.#plan.addAgain({ of: "extent", source: large, index: extent });
-      return;
-    }
-    const batch = this.#tree.batch(number);
-    if (batch.states[entry] !== SendState.sent || batch.columns.kinds[entry] !== 1) {
-      throw new RcopyError(
-        "protocol",
-        `the peer asked again for entry ${entry} of batch ${number}, which was not sent`,
-      );
-    }
-    this.#plan.addAgain({ of: "bundle", batch, entries: [entry], bytes: batch.columns.sizes[entry]! });
   }
 
   // ---- 5. receipt

@@ -96,8 +96,10 @@ export class SentTree {
     }
     for (let i = 0; i < batch.count; i++) {
       const kind = batch.columns.kinds[i]!;
-      if (isFailed[i]) this.#fail(batch.large.get(i));
-      else if (isHeld[i]) this.#hold(batch, i);
+      if (isFailed[i]) {
+        batch.states[i] = SendState.failed; // the plan, which may not have come to it yet, leaves it out
+        this.#fail(batch.large.get(i));
+      } else if (isHeld[i]) this.#hold(batch, i);
       else if (batch.states[i] === SendState.unwanted) this.#outcome.skipped++;
       else {
         // A directory or link that is not held has been placed already.
@@ -172,7 +174,7 @@ export class SentTree {
     const kind = columns.kinds[entry]!;
     const large = batch.large.get(entry);
     const isSmallFile = kind === EntryKind.file && columns.sizes[entry]! <= extentBytes;
-    if (isSmallFile || (kind === EntryKind.file && !large)) throw neverSent(batch.number, entry);
+    if (isSmallFile || (kind === EntryKind.file && !large?.hasBegun)) throw neverSent(batch.number, entry);
     this.#held.set(entryKey(batch.number, entry), {
       kind,
       size: columns.sizes[entry]!,

@@ -1,57 +1,58 @@
-/** A sender that listens: one session after the other, or with `keep` many side by side. */
-import { equalInConstantTime } from "../base/constant_time.ts";
+/**
+ * An end that listens: one session after the other, or with `keep` many side by side. Which side of the transfer it is plays
+ * no part.
+ */
 import { asRcopyError, type ErrorCode, RcopyError } from "../base/errors.ts";
-import type { Engine } from "../io/engine.ts";
 import type { TcpChannel } from "../net/channel.ts";
 import type { PeerListener } from "../net/listen.ts";
+import type { ListenTransport } from "../net/transport.ts";
 import { wireCodeOf } from "../wire/codes.ts";
-import { streamsMax, tokenBytes } from "../wire/limits.ts";
+import { tokenBytes } from "../wire/limits.ts";
 import type { Hello, Join } from "../wire/messages.ts";
-import { FrameSplitter } from "../wire/frame.ts";
 import { answerOpening, type ListenerChecks, type Opening } from "./authenticate.ts";
-import { Control } from "./control.ts";
-import { DestinationIdentity, readBootId } from "./destination.ts";
-import type { EventSink, TransferSummary } from "./events.ts";
+import type { TransferSummary } from "./events.ts";
 import { Gate } from "./gate.ts";
-import { localHello } from "./greeting.ts";
-import { Sender } from "./sender.ts";
-import { openSources } from "./source_roots.ts";
+import type { LaneKnock } from "./lane_calls.ts";
+import type { LaneThread } from "./lane_thread.ts";
+import { LaneWorkers } from "./lane_workers.ts";
+import { OfferedLanes } from "./offered_lanes.ts";
+import type { RunOptions, Session, Side } from "./side.ts";
 
 /** Sessions at once under `keep`. */
 const sessionsMax = 64;
 
-/** Errors after which a receiver may come back: the session was lost, not refused or broken. */
+/** Errors after which a peer may come back: the session was lost, not refused or broken. */
 const lostCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["peer-lost", "timeout", "unreachable"]);
 
-export interface ServeOptions {
-  engine: Engine;
+export interface ServeOptions extends RunOptions {
+  side: Side;
   listener: PeerListener;
-  /** What receivers must prove; nothing on a plain channel. */
+  /** What dialers must prove; nothing on a plain channel. */
   checks?: ListenerChecks | undefined;
-  paths: readonly string[];
   keep: boolean;
-  streams: number;
-  timeoutMs: number;
-  emit: EventSink;
-  signal: AbortSignal;
+  /** Where the Workers listen, as the main port does. */
+  place: { bind: string | undefined; local: boolean; transport: ListenTransport };
 }
 
-interface Session {
-  sender: Sender;
-  /** Tokens of lanes that have not joined yet. */
-  tokens: Map<number, Uint8Array>;
+/** A session that runs, and the lanes that it was offered. */
+interface Served {
+  session: Session;
+  lanes: OfferedLanes;
 }
 
 export class Server {
   readonly #options: ServeOptions;
-  readonly #sessions = new Map<string, Session>();
+  readonly #sessions = new Map<string, Served>();
   readonly #running = new Set<Promise<void>>();
   readonly #ended = Promise.withResolvers<TransferSummary>();
+  readonly #workers: LaneWorkers;
   #returnTimer: ReturnType<typeof setTimeout> | undefined;
   #hasReceipt = false;
 
   constructor(options: ServeOptions) {
     this.#options = options;
+    this.#workers = new LaneWorkers({ engine: options.engine, onNote: (message) => this.#onNote(message) });
+    this.#workers.onKnock = (thread, knock) => void this.#onKnock(thread, knock);
   }
 
   /** Serves until the first receipt, or with `keep` until interrupted. @throws {RcopyError} what ended the run */
@@ -74,7 +75,12 @@ export class Server {
       listener[Symbol.dispose]();
       await accepting;
       await Promise.all(this.#running);
+      await this.#workers.end();
     }
+  }
+
+  #onNote(message: string): void {
+    this.#options.emit({ type: "note", level: "debug", message });
   }
 
   async #onOpening(channel: TcpChannel, opening: Opening): Promise<void> {
@@ -91,15 +97,13 @@ export class Server {
     }
     // The place is taken before anything is awaited, so that two peers cannot both get it.
     const id = crypto.getRandomValues(new Uint8Array(tokenBytes));
-    const lanes = Math.min(this.#options.streams, hello.streams, streamsMax);
-    const tokens = new Map<number, Uint8Array>();
-    for (let lane = 0; lane < lanes; lane++) {
-      tokens.set(lane, crypto.getRandomValues(new Uint8Array(tokenBytes)));
-    }
     const key = keyOf(id);
-    let session: Session;
+    let served: Served;
+    let answer: Hello;
     try {
-      session = { sender: this.#newSender(channel, hello), tokens };
+      const proposal = this.#options.side.propose(this.#options);
+      served = this.#begin(proposal.begin(channel, hello), hello);
+      answer = { ...proposal.hello, session: id, laneTokens: served.lanes.offer().token };
     } catch (thrown) {
       const error = asRcopyError(thrown);
       const { code, message } = error;
@@ -108,64 +112,66 @@ export class Server {
       throw error;
     }
     clearTimeout(this.#returnTimer);
-    this.#sessions.set(key, session);
+    this.#sessions.set(key, served);
     this.#options.emit({ type: "connected", peer: channel.peer });
-    const answer = {
-      ...localHello("sender", this.#options.engine, { streams: lanes, timeoutMs: this.#options.timeoutMs }),
-      session: id,
-      laneTokens: concatenated([...tokens.values()]),
-    };
-    const running = this.#run(key, session, answerOpening(channel, answer, { greeted }), channel);
+    const running = this.#run(key, served.session, answerOpening(channel, answer, { greeted }), channel);
     this.#running.add(running);
     running.finally(() => this.#running.delete(running));
   }
 
   #whyRefused(hello: Hello): RcopyError | undefined {
-    if (hello.role !== "receiver") {
-      return new RcopyError("refused", "both ends want to send; run rcopy receive on one of them");
+    const { role } = this.#options.side;
+    const [own, other] = role === "sender" ? ["send", "receive"] : ["receive", "send"];
+    if (hello.role === role) {
+      return new RcopyError("refused", `both ends want to ${own}; run rcopy ${other} on one of them`);
     }
     const placesMax = this.#options.keep ? sessionsMax : 1;
     if (this.#hasReceipt || this.#sessions.size >= placesMax) {
-      return new RcopyError("busy", "the sender already serves another receiver; it takes more with --keep");
+      const message = role === "sender"
+        ? "the sender already serves another receiver; it takes more with --keep"
+        : "the receiver already receives from another sender";
+      return new RcopyError("busy", message);
     }
     return undefined;
   }
 
-  #newSender(channel: TcpChannel, peer: Hello): Sender {
-    const { engine, paths, timeoutMs, emit, signal } = this.#options;
-    const { destinationNonce, destinationHash } = peer;
-    const bootIds = channel.isLoopback ? [readBootId(), ""] : [readBootId()].filter((id) => id !== "");
-    const identity = destinationHash.length > 0
-      ? new DestinationIdentity(destinationNonce, bootIds)
-      : undefined;
-    return new Sender({
-      control: new Control(channel, new FrameSplitter()),
-      peer,
-      engine,
-      roots: openSources(engine, paths),
-      timeoutMs,
-      emit,
-      signal,
-      isDestination: (device, inode) => identity?.matches(destinationHash, device, inode) ?? false,
+  /** Gives the session its lanes. */
+  #begin(session: Session, peer: Hello): Served {
+    const { place, streams } = this.#options;
+    const lanes = new OfferedLanes({
+      host: session,
+      workers: this.#workers,
+      ...place,
+      limit: Math.min(streams.limit, peer.streams),
+      onNote: (message) => this.#onNote(message),
     });
+    session.supply = lanes;
+    return { session, lanes };
   }
 
-  /** A data connection finds its session by number and token; a token serves once. */
-  #join(channel: TcpChannel, { session: id, lane, token }: Join): void {
-    const session = this.#sessions.get(keyOf(id));
-    const expected = session?.tokens.get(lane);
-    if (!session || !expected || !equalInConstantTime(expected, token)) {
-      throw new RcopyError("refused", "a data connection did not know its session");
+  /** A data connection at the main port finds its session by number. @throws {RcopyError} `refused` */
+  #join(channel: TcpChannel, join: Join): void {
+    const served = this.#sessions.get(keyOf(join.session));
+    if (!served) throw new RcopyError("refused", "a data connection did not know its session");
+    served.lanes.join(channel, join);
+  }
+
+  /** One at the port of a Worker likewise. */
+  async #onKnock(thread: LaneThread, knock: LaneKnock): Promise<void> {
+    const served = this.#sessions.get(keyOf(knock.join.session));
+    try {
+      if (served) await served.lanes.knock(thread, knock);
+      else await thread.call(0, "turnAway", { knock: knock.knock });
+    } catch (thrown) {
+      this.#onNote(`a data connection from ${knock.peer} was lost: ${asRcopyError(thrown).message}`);
     }
-    session.tokens.delete(lane);
-    session.sender.addLane(lane, channel);
   }
 
   async #run(key: string, session: Session, answered: Promise<void>, channel: TcpChannel): Promise<void> {
     const { keep, emit, timeoutMs } = this.#options;
     try {
       await answered.catch(() => {}); // a peer that is gone already is found lost by the session itself
-      const summary = await session.sender.run();
+      const summary = await session.run();
       this.#hasReceipt = !keep;
       emit({ type: "done", summary });
       if (!keep) this.#ended.resolve(summary);
@@ -187,14 +193,4 @@ export class Server {
 
 function keyOf(id: Uint8Array): string {
   return id.join(",");
-}
-
-function concatenated(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -62,6 +62,8 @@ export class TargetTree {
   readonly root: TargetDirectory;
   readonly #open = new Map<number, TargetDirectory>();
   #nextNumber = 1;
+  /** Directories that the manifest may still name. */
+  #unsealed = 1;
 
   /** Without a handle the destination does not exist and this is a dry run. */
   constructor(handle: Directory | undefined, device: number) {
@@ -88,6 +90,19 @@ export class TargetTree {
     return directory;
   }
 
+  /** The manifest closes a directory. @throws {RcopyError} `protocol` */
+  seal(number: number): void {
+    const directory = this.open(number);
+    directory.sealed = true;
+    directory.names = undefined;
+    this.#unsealed--;
+  }
+
+  /** Whether the manifest has closed every directory that it announced. */
+  get isSealed(): boolean {
+    return this.#unsealed === 0;
+  }
+
   /** Any directory that is not complete, for reports. */
   find(number: number): TargetDirectory | undefined {
     return this.#open.get(number);
@@ -103,6 +118,7 @@ export class TargetTree {
       mtime,
     });
     this.#open.set(directory.number, directory);
+    this.#unsealed++;
     return directory;
   }
 

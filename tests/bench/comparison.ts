@@ -1,7 +1,19 @@
 /** One work, copied by ours and by the peers in turn. */
-import { type Contender, ours, peers, senderOf } from "./contenders.ts";
+import { type Contender, isOurs, ours, peers } from "./contenders.ts";
+import { dropCaches, warm } from "./machine.ts";
+import { cpuSecondsOf, descendantsOf, MemoryPeak, MeteredProcess } from "./metered_process.ts";
+import { ourCopy } from "./our_copy.ts";
 import type { Servers } from "./servers.ts";
 import type { Work } from "./works.ts";
+
+/** What one copy took. */
+export interface Run {
+  seconds: number;
+  /** Of the processor, at both ends. */
+  cpuSeconds: number;
+  /** Largest resident sets: of ours sender and receiver, of others everything together. */
+  peaksMiB: number[];
+}
 
 /** Figures of one program for one work; times in seconds. */
 export interface Figures {
@@ -11,9 +23,10 @@ export interface Figures {
   median: number;
   /** Its median over that of ours with io_uring, both taken in the same rounds. */
   ratio: number;
-  /** Of ours: processor seconds for a GB, and the largest resident set in MiB, of the receiving end. */
-  cpuPerGb?: number;
-  peakMiB?: number;
+  /** Processor seconds for a GB, both ends. */
+  cpuPerGb: number;
+  /** Largest of all runs; see {@linkcode Run}. */
+  peaksMiB: number[];
 }
 
 export interface ComparisonOptions {
@@ -24,12 +37,14 @@ export interface ComparisonOptions {
   scale: number;
   /** Names of peers to run; all that are installed without it. */
   only: string | undefined;
+  /** Start each run with empty page, name and inode caches, except for the programs themselves. */
+  cold: boolean;
   installed: (program: string) => boolean;
   log: (line: string) => void;
 }
 
 /** A copy that takes longer is stopped, and counts as taking this long; its program gets no further round. */
-const secondsMax = 120;
+export const secondsMax = 120;
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
@@ -39,109 +54,124 @@ export function median(values: readonly number[]): number {
 
 /** Copies a work `rounds` times with each program, in turn, into a fresh directory each time, and verifies every copy. */
 export async function compare(options: ComparisonOptions): Promise<Figures[]> {
-  const { work, folder, rounds, scale, log } = options;
+  const { work, folder, scale } = options;
   const source = `${folder}/source`;
   await shell('rm -rf "$1" && mkdir "$1"', source);
   await work.make(source, scale);
   const bytes = Number(await shell('du -sb --apparent-size "$1" | cut -f1', source));
-  const isSingle = work.name === "big";
-  const contenders = [...ours, ...peers].filter((contender) => {
-    if (contender.singleFile && !isSingle) return false;
-    if (options.only !== undefined && !ours.includes(contender) && contender.name !== options.only) {
-      return false;
+  const contenders = contendersOf(options);
+  const runs = await inTurn(contenders, { ...options, title: work.name }, (contender) => {
+    return timed(contender, { ...options, source, bytes });
+  });
+  await shell('rm -rf "$1"', source);
+  return figuresOf(work.title, runs, bytes);
+}
+
+/** Ours, and the peers that can do this work here. */
+function contendersOf(options: ComparisonOptions): Contender[] {
+  const isSingle = options.work.name === "big";
+  return [...ours, ...peers].filter((contender) => {
+    if (!isOurs(contender)) {
+      if (contender.singleFile && !isSingle) return false;
+      if (options.only !== undefined && contender.name !== options.only) return false;
     }
     const missing = contender.needs.filter((program) => !options.installed(program));
-    if (missing.length > 0) log(`${contender.name}: skipped, ${missing.join(" and ")} not installed`);
+    if (missing.length > 0) options.log(`${contender.name}: skipped, ${missing.join(" and ")} not installed`);
     return missing.length === 0;
   });
-  const runs = new Map<Contender, { seconds: number; cpu: number; peakMiB: number }[]>();
+}
+
+/** Runs each of some programs once a round; what was too slow once gets no further turn. */
+export async function inTurn<C extends { name: string }>(
+  contenders: readonly C[],
+  { rounds, title, log }: { rounds: number; title: string; log: (line: string) => void },
+  runOnce: (contender: C) => Promise<Run>,
+): Promise<Map<C, Run[]>> {
+  const runs = new Map<C, Run[]>(contenders.map((contender) => [contender, []]));
   for (let round = 0; round < rounds; round++) {
-    for (const contender of contenders) {
-      if (runs.get(contender)?.some(({ seconds }) => seconds >= secondsMax)) continue;
-      const run = await timed(contender, { ...options, source, bytes });
-      log(`${work.name} ${round + 1}/${rounds} ${contender.name}: ${run.seconds.toFixed(2)} s`);
-      runs.set(contender, [...runs.get(contender) ?? [], run]);
+    for (const [contender, own] of runs) {
+      if (own.some(({ seconds }) => seconds >= secondsMax)) continue;
+      const run = await runOnce(contender);
+      log(`${title} ${round + 1}/${rounds} ${contender.name}: ${run.seconds.toFixed(2)} s`);
+      own.push(run);
     }
   }
-  await shell('rm -rf "$1"', source);
-  const base = median(runs.get(ours[0]!)!.map(({ seconds }) => seconds));
-  return contenders.map((contender) => {
-    const own = runs.get(contender)!;
-    const middle = median(own.map(({ seconds }) => seconds));
-    const figures: Figures = {
-      work: work.title,
-      program: contender.name,
-      runs: own.map(({ seconds }) => seconds),
-      median: middle,
-      ratio: middle / base,
-    };
-    if (!ours.includes(contender)) return figures;
-    return {
-      ...figures,
-      cpuPerGb: median(own.map(({ cpu }) => cpu)) / (bytes / 1e9),
-      peakMiB: Math.max(...own.map(({ peakMiB }) => peakMiB)),
-    };
-  });
+  return runs;
+}
+
+/** Medians, and their ratios to that of the first program. */
+export function figuresOf(work: string, runs: Map<{ name: string }, Run[]>, bytes: number): Figures[] {
+  const medianOf = (own: Run[]) => median(own.map(({ seconds }) => seconds));
+  const base = medianOf([...runs.values()][0]!);
+  return Array.from(runs, ([{ name }, own]) => ({
+    work,
+    program: name,
+    runs: own.map(({ seconds }) => seconds),
+    median: medianOf(own),
+    ratio: medianOf(own) / base,
+    cpuPerGb: median(own.map(({ cpuSeconds }) => cpuSeconds)) / (bytes / 1e9),
+    peaksMiB: own[0]!.peaksMiB.map((_, end) => Math.max(...own.map(({ peaksMiB }) => peaksMiB[end]!))),
+  }));
 }
 
 async function timed(
   contender: Contender,
   options: ComparisonOptions & { source: string; bytes: number },
-): Promise<{ seconds: number; cpu: number; peakMiB: number }> {
+): Promise<Run> {
   const { folder, source, servers, bytes } = options;
   // Memory that this machine has not touched lately is slow: touch as much as is about to be written.
-  await shell('head -c "$2" /dev/zero > "$1/warm"; rm "$1/warm"', folder, String(bytes));
+  await warm(folder, bytes);
+  if (options.cold) {
+    await dropCaches();
+    await warmProgram(contender, folder, servers);
+  }
   const target = await Deno.makeTempDir({ dir: `${folder}/targets`, prefix: "run-" });
-  const isOurs = ours.includes(contender);
-  const sender = isOurs ? await listening(contender, source) : undefined;
-  const script = contender.script(servers.places);
-  const report = `${folder}/time`;
-  const began = performance.now();
-  const child = new Deno.Command("/usr/bin/time", {
-    args: [
-      "-q",
-      "-f",
-      "%U %S %M",
-      "-o",
-      report,
-      "timeout",
-      `${secondsMax}`,
-      "bash",
-      "-c",
-      script,
-      "-",
-      source,
-      target,
-    ],
-    stdout: "null",
-    stderr: "piped",
-  });
-  const { success, code, stderr } = await child.output();
-  const senderStatus = await sender?.status;
-  const seconds = (performance.now() - began) / 1000;
-  await sender?.stdout.cancel();
-  if (code === 124) {
-    await shell('rm -rf "$1"', target);
-    return { seconds: secondsMax, cpu: 0, peakMiB: 0 };
-  }
-  if (!success || senderStatus?.success === false) {
-    throw new Error(`${contender.name} failed: ${new TextDecoder().decode(stderr)}`);
-  }
-  await shell('diff -r --no-dereference "$1" "$2"', source, target);
+  const run = await runContender(contender, { source, target, servers });
+  if (run.seconds < secondsMax) await shell('diff -r --no-dereference "$1" "$2"', source, target);
   await shell('rm -rf "$1"', target);
-  const [user = 0, system = 0, peakKiB = 0] = (await Deno.readTextFile(report)).trim().split(/\s+/).map(
-    Number,
-  );
-  return { seconds, cpu: user + system, peakMiB: peakKiB / 1024 };
+  return run;
 }
 
-/** Starts the sender of ours and waits until it says that it listens. */
-async function listening(contender: Contender, source: string): Promise<Deno.ChildProcess> {
-  const child = senderOf(contender, source).spawn();
-  const reader = child.stdout.getReader();
-  await reader.read();
-  reader.releaseLock();
-  return child;
+/** Copies next to nothing, so that the program itself and all that it loads are in the cache. */
+async function warmProgram(contender: Contender, folder: string, servers: Servers): Promise<void> {
+  const source = `${folder}/tiny`;
+  await shell('mkdir -p "$1" && echo tiny > "$1/big"', source);
+  const target = await Deno.makeTempDir({ dir: `${folder}/targets`, prefix: "tiny-" });
+  await runContender(contender, { source, target, servers });
+  await shell('rm -rf "$1" "$2"', source, target);
+}
+
+async function runContender(
+  contender: Contender,
+  { source, target, servers }: { source: string; target: string; servers: Servers },
+): Promise<Run> {
+  if (isOurs(contender)) {
+    const { seconds, sender, receiver } = await ourCopy({ source, target, io: contender.io, secondsMax });
+    const cpuSeconds = sender.cpuSeconds + receiver.cpuSeconds;
+    return { seconds, cpuSeconds, peaksMiB: [sender.peakMiB, receiver.peakMiB] };
+  }
+  const server = contender.server === undefined ? [] : servers.pidsOf(contender.server);
+  const cpuOfServer = () => server.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
+  const before = cpuOfServer();
+  const serverPeak = new MemoryPeak(server);
+  const script = ["bash", "-c", contender.script(servers.places), "-", source, target];
+  const began = performance.now();
+  const metered = MeteredProcess.start("timeout", [`${secondsMax}`, ...script]);
+  const usage = await metered.end();
+  const seconds = (performance.now() - began) / 1000;
+  await waitForSessions(server);
+  const peakMiB = usage.peakMiB + serverPeak.stop();
+  const cpuSeconds = usage.cpuSeconds + cpuOfServer() - before;
+  if (usage.code === 124) return { seconds: secondsMax, cpuSeconds, peaksMiB: [peakMiB] };
+  if (!usage.success) throw new Error(`${contender.name} failed: ${await metered.complaints}`);
+  return { seconds, cpuSeconds, peaksMiB: [peakMiB] };
+}
+
+/** Waits until a server has no session any more, because only then does it know what they took; not longer than two seconds. */
+async function waitForSessions(server: readonly number[]): Promise<void> {
+  for (let i = 0; i < 100 && server.some((pid) => descendantsOf(pid).length > 0); i++) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 export async function shell(script: string, ...args: string[]): Promise<string> {

@@ -1,17 +1,34 @@
 /** The programs that a comparison runs: each copies the contents of a directory into another, over loopback where it uses a network. */
-import type { PeerServers } from "./servers.ts";
+import type { PeerServers, ServerName } from "./servers.ts";
 
-/** One program and how it copies. */
-export interface Contender {
+/** One program. */
+interface Program {
   name: string;
   /** Programs that it needs. */
   needs: string[];
   /** Whether it moves the data through a connection. */
   isRemote: boolean;
+}
+
+/** Somebody else's, and how it copies. */
+export interface PeerContender extends Program {
   /** A shell script: `$1` is the source directory, `$2` the empty target. Timed from its start to its end. */
   script(servers: PeerServers): string;
   /** Only for works of one file. */
   singleFile?: boolean;
+  /** The server that serves it, whose time and memory count too. */
+  server?: ServerName;
+}
+
+/** Ours: two processes that are started and measured here. */
+export interface OurContender extends Program {
+  io: "uring" | "deno";
+}
+
+export type Contender = PeerContender | OurContender;
+
+export function isOurs(contender: Contender): contender is OurContender {
+  return "io" in contender;
 }
 
 const port = 45_871;
@@ -19,32 +36,15 @@ const port = 45_871;
 /** Waits until somebody listens: the timed part begins with the receiving end. */
 const waitForPort = `until ss -ltn | grep -q ":${port} "; do sleep 0.01; done`;
 
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
-
-function rcopy(io: "uring" | "deno"): Contender {
-  const deno = `"${Deno.execPath()}" run -A "${main}"`;
-  return {
-    name: `rcopy --io ${io}`,
-    needs: [],
-    isRemote: true,
-    script: () => `${deno} receive -q --insecure --io ${io} -a 127.0.0.1:${port} "$2"`,
-  };
-}
-
 /** Ours, in the order of the table. */
-export const ours: readonly Contender[] = [rcopy("uring"), rcopy("deno")];
+export const ours: readonly OurContender[] = (["uring", "deno"] as const).map((io) => ({
+  name: `rcopy --io ${io}`,
+  needs: [],
+  isRemote: true,
+  io,
+}));
 
-/** Starts the sender of ours, and waits until it listens; before the clock starts. */
-export function senderOf(contender: Contender, source: string): Deno.Command {
-  const io = contender.name.split(" ").at(-1)!;
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", main, "send", "-q", "--insecure", "-l", "-p", String(port), "--io", io, source],
-    stdout: "piped",
-    stderr: "null",
-  });
-}
-
-export const peers: readonly Contender[] = [
+export const peers: readonly PeerContender[] = [
   { name: "cp -r", needs: ["cp"], isRemote: false, script: () => `cp -r "$1/." "$2"` },
   {
     name: "nc",
@@ -72,24 +72,28 @@ export const peers: readonly Contender[] = [
   {
     name: "rsync daemon",
     needs: ["rsync"],
+    server: "rsync",
     isRemote: true,
     script: ({ rsyncPort }) => `rsync -a "$1/" "rsync://127.0.0.1:${rsyncPort}/target/$(basename "$2")/"`,
   },
   {
     name: "rsync over ssh",
     needs: ["rsync", "sshd"],
+    server: "sshd",
     isRemote: true,
     script: ({ ssh }) => `rsync -a -e "${ssh}" "$1/" "127.0.0.1:$2/"`,
   },
   {
     name: "scp -r",
     needs: ["scp", "sshd"],
+    server: "sshd",
     isRemote: true,
     script: ({ sshOptions, sshPort }) => `scp -q -r -p ${sshOptions} -P ${sshPort} "$1/." "127.0.0.1:$2"`,
   },
   {
     name: "sftp",
     needs: ["sftp", "sshd"],
+    server: "sshd",
     isRemote: true,
     script: ({ sshOptions, sshPort }) =>
       `echo "put -r $1/. $2" | sftp -q -b - ${sshOptions} -P ${sshPort} 127.0.0.1 > /dev/null`,
@@ -97,8 +101,11 @@ export const peers: readonly Contender[] = [
   {
     name: "rclone sftp",
     needs: ["rclone", "sshd"],
+    server: "sshd",
     isRemote: true,
+    // Without the check it is many times faster: it starts a shell and a program for each file to hash it again.
     script: ({ sshPort, keyFile }) =>
-      `rclone copy -q --links "$1" ":sftp,host=127.0.0.1,port=${sshPort},user=root,key_file=${keyFile}:$2"`,
+      `rclone copy -q --links --sftp-disable-hashcheck "$1" ` +
+      `":sftp,host=127.0.0.1,port=${sshPort},user=root,key_file=${keyFile}:$2"`,
   },
 ];

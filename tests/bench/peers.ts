@@ -1,8 +1,11 @@
 /**
  * Whole copies by rcopy and by the tools that people use, in turn: `deno task bench:peers [--work NAME] [--peer NAME]
- * [--runs N] [--quick] [--json FILE] [--svg FILE]`. See `README.md` beside this file for the method.
+ * [--runs N] [--place ram|disk] [--cold] [--quick] [--json FILE] [--svg FILE]`. See `README.md` beside this file for the method.
  */
-import { compare, type Figures, shell } from "./comparison.ts";
+import { parseArguments } from "./arguments.ts";
+import { compare, type Figures } from "./comparison.ts";
+import { compareOverDelay } from "./latency.ts";
+import { describeMachine, installed, type Place, withBenchFolder } from "./machine.ts";
 import { Servers } from "./servers.ts";
 import { works } from "./works.ts";
 
@@ -12,52 +15,34 @@ export interface PeersOptions {
   runs: number;
   /** Part of the full size of each work. */
   scale: number;
+  /** `ram` where a RAM disk can be had. */
+  place?: Place;
+  /** Start each run with empty caches; needs root, and makes sense on a disk. */
+  cold?: boolean;
   log: (line: string) => void;
 }
 
 /** Runs the comparison and gives its figures; everything is removed at the end. */
 export async function comparePeers(options: PeersOptions): Promise<{ machine: string; figures: Figures[] }> {
-  const folder = await Deno.makeTempDir({ prefix: "rcopy-bench-" });
-  const isRamDisk = await mountRamDisk(folder);
-  try {
+  return await withBenchFolder(options.place ?? "ram", async (folder, actual) => {
     Deno.mkdirSync(`${folder}/targets`);
     await using servers = await Servers.start(folder, `${folder}/targets`, installed);
-    const machine = `${await describeMachine()}, ${isRamDisk ? "RAM disk to RAM disk" : "disk to disk"}`;
+    const place = actual === "ram" ? "RAM disk to RAM disk" : "disk to disk";
+    const state = options.cold ? "caches dropped" : "warm";
+    const machine = `${await describeMachine()}, loopback, ${place}, ${state}`;
     options.log(machine);
     const figures: Figures[] = [];
     for (const work of works) {
       if (options.work !== undefined && work.name !== options.work) continue;
-      const { runs: rounds, scale, peer: only, log } = options;
-      figures.push(...await compare({ work, folder, servers, rounds, scale, only, installed, log }));
+      const { runs: rounds, scale, peer: only, cold = false, log } = options;
+      figures.push(...await compare({ work, folder, servers, rounds, scale, only, cold, installed, log }));
+    }
+    // Slow on purpose, so only where it is asked for.
+    if (options.work === "latency") {
+      figures.push(...await compareOverDelay({ ...options, folder, installed }));
     }
     return { machine, figures };
-  } finally {
-    if (isRamDisk) await shell('umount "$1"', folder);
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-function installed(program: string): boolean {
-  return new Deno.Command("bash", { args: ["-c", 'command -v "$1"', "-", program], stdout: "null" })
-    .outputSync().success;
-}
-
-async function mountRamDisk(folder: string): Promise<boolean> {
-  if (Deno.uid() !== 0) return false;
-  try {
-    await shell('mount -t tmpfs -o size=8g,nr_inodes=0 tmpfs "$1" && chmod 755 "$1"', folder);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function describeMachine(): Promise<string> {
-  const cores = navigator.hardwareConcurrency;
-  const memory = Math.round(Deno.systemMemoryInfo().total / 2 ** 30);
-  const kernel = (await shell("uname -sr")).trim();
-  const date = new Date().toISOString().slice(0, 10);
-  return `${date}: ${cores} cores, ${memory} GiB, ${kernel}, Deno ${Deno.version.deno}, loopback`;
+  });
 }
 
 /** The table for people. */
@@ -76,8 +61,8 @@ export function renderTable(figures: readonly Figures[]): string {
         Math.min(...one.runs).toFixed(2).padStart(7),
         Math.max(...one.runs).toFixed(2).padStart(7),
         one.ratio.toFixed(2).padStart(12),
-        (one.cpuPerGb?.toFixed(2) ?? "").padStart(10),
-        (one.peakMiB === undefined ? "" : String(Math.round(one.peakMiB))).padStart(10),
+        one.cpuPerGb.toFixed(2).padStart(10),
+        one.peaksMiB.map((mebibytes) => Math.round(mebibytes)).join(" + ").padStart(10),
       ];
       lines.push(cells.join(" ").trimEnd());
     }
@@ -86,23 +71,25 @@ export function renderTable(figures: readonly Figures[]): string {
 }
 
 if (import.meta.main) {
-  const value = (name: string) => {
-    const at = Deno.args.indexOf(`--${name}`);
-    return at < 0 ? undefined : Deno.args[at + 1];
-  };
-  const isQuick = Deno.args.includes("--quick");
+  const args = parseArguments(Deno.args, {
+    values: ["work", "peer", "runs", "place", "json", "svg"],
+    switches: ["quick", "cold"],
+  });
+  const isQuick = args.has("quick");
   const { machine, figures } = await comparePeers({
-    work: value("work"),
-    peer: value("peer"),
-    runs: Number(value("runs") ?? (isQuick ? 1 : 5)),
+    work: args.value("work"),
+    peer: args.value("peer"),
+    runs: args.number("runs", isQuick ? 1 : 5),
     scale: isQuick ? 0.02 : 1,
+    place: args.value("place") === "disk" ? "disk" : "ram",
+    cold: args.has("cold"),
     log: (line) => console.error(line),
   });
   console.log(machine);
   console.log(renderTable(figures));
-  const jsonPath = value("json");
+  const jsonPath = args.value("json");
   if (jsonPath) await Deno.writeTextFile(jsonPath, JSON.stringify({ machine, figures }, null, 2));
-  const svgPath = value("svg");
+  const svgPath = args.value("svg");
   if (svgPath) {
     const { drawChart } = await import("./chart.ts");
     await Deno.writeTextFile(svgPath, await drawChart(figures, machine));

@@ -1,11 +1,12 @@
 /** The comparison with peers, with tiny trees: that it runs and that every copy is right, never how long it takes. */
 import { assert, assertEquals } from "@std/assert";
+import { whyNoNamespaces } from "../helpers/namespaces.ts";
 import { testWhere } from "../helpers/test_folder.ts";
 import { comparePeers, renderTable } from "./peers.ts";
 
 const name = "bench:peers copies with ours and with the peers that are installed, and verifies every copy";
 
-testWhere({ programs: ["/usr/bin/time", "diff"] }, name, async () => {
+testWhere({ programs: ["timeout", "diff"] }, name, async () => {
   const lines: string[] = [];
   const { machine, figures } = await comparePeers({
     work: "big",
@@ -16,5 +17,21 @@ testWhere({ programs: ["/usr/bin/time", "diff"] }, name, async () => {
   });
   assert(machine.includes("Linux"), machine);
   assertEquals(figures.map(({ program }) => program), ["rcopy --io uring", "rcopy --io deno", "cp -r"]);
+  assertEquals(figures.map(({ peaksMiB }) => peaksMiB.length), [2, 2, 1]);
+  for (const { program, cpuPerGb } of figures.slice(0, 2)) assert(cpuPerGb > 0, program);
   assert(renderTable(figures).includes("one file of 2 GB"));
+});
+
+const why = whyNoNamespaces();
+const overDelay = "bench:peers --work latency copies over a slow path with ours and with nc";
+
+Deno.test({
+  name: why === undefined ? overDelay : `${overDelay} (skipped: ${why})`,
+  ignore: why !== undefined,
+  fn: async () => {
+    const { figures } = await comparePeers({ work: "latency", runs: 1, scale: 0.002, log: () => {} });
+    const programs = figures.map(({ program }) => program);
+    assert(programs[0]!.startsWith("rcopy"), programs.join());
+    for (const { program, peaksMiB } of figures) assertEquals([program, peaksMiB.length], [program, 2]);
+  },
 });

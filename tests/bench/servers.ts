@@ -11,14 +11,17 @@ export interface PeerServers {
   rsyncPort: number;
 }
 
+/** A server that peers use. */
+export type ServerName = "sshd" | "rsync";
+
 const sshPort = 45_872;
 const rsyncPort = 45_873;
 
 export class Servers implements AsyncDisposable {
   readonly places: PeerServers;
-  readonly #children: Deno.ChildProcess[];
+  readonly #children: ReadonlyMap<ServerName, Deno.ChildProcess>;
 
-  private constructor(places: PeerServers, children: Deno.ChildProcess[]) {
+  private constructor(places: PeerServers, children: ReadonlyMap<ServerName, Deno.ChildProcess>) {
     this.places = places;
     this.#children = children;
   }
@@ -33,7 +36,7 @@ export class Servers implements AsyncDisposable {
     const sshOptions =
       `-i ${keyFile} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR`;
     const ssh = `ssh ${sshOptions} -p ${sshPort}`;
-    const children: Deno.ChildProcess[] = [];
+    const children = new Map<ServerName, Deno.ChildProcess>();
     if (installed("sshd")) {
       for (const name of ["key", "hostkey"]) {
         await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", `${folder}/${name}`]);
@@ -56,7 +59,7 @@ export class Servers implements AsyncDisposable {
       );
       Deno.mkdirSync("/run/sshd", { recursive: true });
       const path = new TextDecoder().decode((await run("bash", ["-c", "command -v sshd"])).stdout).trim();
-      children.push(spawn(path, ["-D", "-f", `${folder}/sshd_config`]));
+      children.set("sshd", spawn(path, ["-D", "-f", `${folder}/sshd_config`]));
     }
     if (installed("rsync")) {
       Deno.writeTextFileSync(
@@ -64,7 +67,8 @@ export class Servers implements AsyncDisposable {
         `use chroot = no\n[target]\npath = ${targets}\nread only = no\nuid = 0\ngid = 0\n`,
       );
       const address = ["--address=127.0.0.1", `--port=${rsyncPort}`];
-      children.push(
+      children.set(
+        "rsync",
         spawn("rsync", ["--daemon", "--no-detach", ...address, `--config=${folder}/rsyncd.conf`]),
       );
     }
@@ -72,8 +76,14 @@ export class Servers implements AsyncDisposable {
     return new Servers({ sshPort, keyFile, sshOptions, ssh, rsyncPort }, children);
   }
 
+  /** The process of a server, if it runs. */
+  pidsOf(name: ServerName): number[] {
+    const child = this.#children.get(name);
+    return child ? [child.pid] : [];
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const child of this.#children) {
+    for (const child of this.#children.values()) {
       child.kill("SIGTERM");
       await child.status;
     }

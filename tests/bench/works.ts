@@ -17,12 +17,24 @@ function noise(bytes: number, random: () => number): Uint8Array {
   return new Uint8Array(words.buffer, 0, bytes);
 }
 
-function writeLarge(path: string, bytes: number, random: () => number): void {
+/** Writes a file of so many bytes, no two pieces of which are the same. */
+export function writeLarge(path: string, bytes: number, random: () => number): void {
   using file = Deno.openSync(path, { write: true, create: true });
   const piece = noise(pieceBytes, random);
   for (let left = bytes; left > 0; left -= pieceBytes) {
-    piece[0] = left; // no two pieces are the same
+    new DataView(piece.buffer).setFloat64(0, left);
     file.writeSync(piece.subarray(0, Math.min(left, pieceBytes)));
+  }
+}
+
+/** Makes files of one size, spread over directories; each begins with its number. */
+export function makeFiles(root: string, tree: { directories: number; files: number; bytes: number }): void {
+  const content = noise(tree.bytes, randomFrom(2));
+  const view = new DataView(content.buffer);
+  for (let d = 0; d < tree.directories; d++) Deno.mkdirSync(`${root}/d${d}`);
+  for (let f = 0; f < tree.files; f++) {
+    view.setUint32(0, f);
+    Deno.writeFileSync(`${root}/d${f % tree.directories}/file-${f}`, content);
   }
 }
 
@@ -39,16 +51,8 @@ export const works: readonly Work[] = [
   {
     name: "small",
     title: "50,000 files of 4 KiB",
-    make: (root, scale) => {
-      const content = noise(4096, randomFrom(2));
-      for (let d = 0; d < 50; d++) {
-        Deno.mkdirSync(`${root}/d${d}`);
-        for (let f = 0; f < 1000 * scale; f++) {
-          content[0] = f;
-          Deno.writeFileSync(`${root}/d${d}/file-${f}`, content);
-        }
-      }
-    },
+    make: (root, scale) =>
+      makeFiles(root, { directories: 50, files: Math.round(50_000 * scale), bytes: 4096 }),
   },
   {
     name: "mixed",

@@ -62,15 +62,17 @@ const copies: {
   },
 ];
 
-for (const { name, send, receive, equal } of copies) {
-  Deno.test(`doctor's flags are enough, and nothing else is asked for: ${name}`, async () => {
+const channels = [{ channel: "a ticket", insecure: [] }, { channel: "--insecure", insecure: ["--insecure"] }];
+const every = copies.flatMap((copy) => channels.map((channel) => ({ ...copy, ...channel })));
+for (const { name, send, receive, equal, channel, insecure } of every) {
+  Deno.test(`doctor's flags are enough, and nothing else is asked for: ${name}, by ${channel}`, async () => {
     await withFolder(async (folder) => {
       await shell(makePlaces, folder);
-      const sending = ["send", "--insecure", "-l", "-p", `${freePort()}`, ...send];
+      const sending = ["send", ...insecure, "-l", "-p", `${freePort()}`, ...send];
       const sendFlags = await flagsFor(sending, folder);
       await using sender = scoped(sending, sendFlags, folder, "audit-send");
-      const [, address] = await sender.stdoutMatch(/-a (127\.0\.0\.1:\d+) \./);
-      const receiving = ["receive", "--insecure", "-a", address!, ...receive];
+      const [, how] = await sender.stdoutMatch(/rcopy receive (.*) \./);
+      const receiving = ["receive", ...how!.split(" "), ...receive];
       const receiveFlags = await flagsFor(receiving, folder);
       await using receiver = scoped(receiving, receiveFlags, folder, "audit-receive");
       assertStatuses({ sent: await sender.end(), received: await receiver.end() }, 0);
@@ -84,14 +86,16 @@ for (const { name, send, receive, equal } of copies) {
 }
 
 Deno.test("doctor counts native code in where io_uring is demanded", async () => {
-  for (const command of [["send", "--io", "uring", "."], ["receive", "-a", "h:1", "--io", "uring"]]) {
+  for (
+    const command of [["send", "--io", "uring", "."], ["receive", "--insecure", "-a", "h:1", "--io", "uring"]]
+  ) {
     assert((await flagsFor(command, Deno.cwd())).includes("--allow-ffi"));
   }
 });
 
 Deno.test("what doctor prints can be pasted into a shell", async () => {
   await withFolder(async (folder) => {
-    const command = ["receive", "-a", "[::1]:3120", `${folder}/it's "$HOME" new`];
+    const command = ["receive", "--insecure", "-a", "[::1]:3120", `${folder}/it's "$HOME" new`];
     await using doctor = new RcopyProcess(["doctor", ...command]);
     const { stdout } = await doctor.end();
     const words = await shell(`printf '%s\\n' ${stdout}`);
@@ -104,7 +108,7 @@ Deno.test("links need unscoped read and write, and come with them", async () => 
     await shell(makePlaces, folder);
     await shell('ln -s file "$1/plain/link" && ln -s /nowhere "$1/plain/sub/dangling"', folder);
     const options = { source: `${folder}/plain`, target: `${folder}/new` };
-    const flags = await flagsFor(["receive", "-a", "127.0.0.1:1", options.target], folder);
+    const flags = await flagsFor(["receive", "--insecure", "-a", "127.0.0.1:1", options.target], folder);
     const read = flags.filter((flag) => !flag.startsWith("--allow-net"));
     const scopedRun = await copyTree({ ...options, receiver: { permissions: ["--allow-net", ...read] } });
     assertStatuses(scopedRun, 23);
@@ -212,8 +216,13 @@ async function assertWithin(flags: string[], folder: string, audit: string): Pro
     const allowed = flags.find((flag) => flag.startsWith(`--allow-${permission}=`))?.split("=")[1]?.split(
       ",",
     );
-    const isWithin = permission === "net" ? allowed?.includes(value) : typeof value === "string" &&
-      allowed?.some((path) => `${resolve(folder, value)}/`.startsWith(`${resolve(folder, path)}/`));
+    const host = String(value).replace(/:\d+$/, "");
+    const isWithin = permission === "net"
+      ? allowed?.includes(value) || allowed?.includes(host)
+      : permission === "env"
+      ? allowed?.includes(value)
+      : typeof value === "string" &&
+        allowed?.some((path) => `${resolve(folder, value)}/`.startsWith(`${resolve(folder, path)}/`));
     assert(isWithin, `${line} is not within ${flags.join(" ")}`);
   }
 }

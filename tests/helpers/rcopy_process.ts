@@ -18,6 +18,8 @@ export interface RcopyOptions {
   stdin?: string;
   /** Shell text that runs before the program does, in its process: `ulimit -n 64`. */
   before?: string;
+  /** A program that starts it, with its arguments: `ip netns exec NAME`. */
+  within?: readonly string[];
   /** Start it as this user, but without what makes root more than a user: modes count again. Needs root. */
   withoutPrivileges?: boolean;
   deadlineMs?: number;
@@ -155,7 +157,7 @@ class Output {
 }
 
 function commandLine(args: readonly string[], options: RcopyOptions): string[] {
-  const { permissions = ["-A"], before, withoutPrivileges = false } = options;
+  const { permissions = ["-A"], before, within = [], withoutPrivileges = false } = options;
   let command = [
     Deno.execPath(),
     "run",
@@ -166,7 +168,7 @@ function commandLine(args: readonly string[], options: RcopyOptions): string[] {
   ];
   if (before !== undefined) command = ["bash", "-c", `${before}; exec "$@"`, "-", ...command];
   if (withoutPrivileges) command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", ...command];
-  return command;
+  return [...within, ...command];
 }
 
 /** Both ends of a copy. */

@@ -48,7 +48,7 @@ export async function runSessionPair(options: SessionPairOptions): Promise<Sessi
   const destination = receiverEngine.openRoot(options.target);
   const lanes = options.lanes ?? [{}];
   const granted = {
-    ...localHello("receiver", receiverEngine, { streams: lanes.length, timeoutMs }),
+    ...localHello("receiver", receiverEngine, { streams: { limit: lanes.length, isFixed: true }, timeoutMs }),
     wantsAll: options.wantsAll ?? isEmptyDirectory(receiverEngine, destination),
   };
   if (options.creditBytes !== undefined) granted.creditBytes = options.creditBytes;
@@ -66,7 +66,7 @@ export async function runSessionPair(options: SessionPairOptions): Promise<Sessi
   });
   const receiver = new Receiver({
     control: new Control(receiverControl, new FrameSplitter()),
-    peer: localHello("sender", senderEngine, { streams: lanes.length, timeoutMs }),
+    peer: localHello("sender", senderEngine, { streams: { limit: lanes.length, isFixed: true }, timeoutMs }),
     granted,
     engine: receiverEngine,
     destination,

@@ -1,0 +1,78 @@
+/** Two network namespaces and a third between them, which routes nothing: what goes from one to the other, a program in the third carries. */
+import { shell } from "./test_folder.ts";
+
+/** Where each end and the middle can be reached. Addresses are private to the namespaces. */
+const addresses = {
+  sender: "10.77.1.1",
+  besideSender: "10.77.1.2",
+  receiver: "10.77.2.1",
+  besideReceiver: "10.77.2.2",
+};
+
+/** Why there can be none here; `undefined` where there can. */
+export function whyNoNamespaces(): string | undefined {
+  if (Deno.build.os !== "linux") return "needs Linux";
+  if (Deno.uid() !== 0) return "needs root";
+  const { success } = new Deno.Command("bash", {
+    args: ["-c", "ip netns list && unshare -n ip link set lo up"],
+    stdout: "null",
+    stderr: "null",
+  }).outputSync();
+  return success ? undefined : "needs ip netns";
+}
+
+let made = 0;
+
+export class Namespaces implements AsyncDisposable {
+  readonly addresses = addresses;
+  readonly #names: Record<"sender" | "middle" | "receiver", string>;
+
+  private constructor(prefix: string) {
+    this.#names = { sender: `${prefix}-s`, middle: `${prefix}-m`, receiver: `${prefix}-r` };
+  }
+
+  /** Makes the three, joined by two pairs of virtual cables. */
+  static async make(): Promise<Namespaces> {
+    const namespaces = new Namespaces(`rcopy-${Deno.pid}-${made++}`);
+    const { sender, middle, receiver } = namespaces.#names;
+    try {
+      for (const name of [sender, middle, receiver]) {
+        await shell('ip netns add "$1" && ip -n "$1" link set lo up', name);
+      }
+      await join([sender, addresses.sender], [middle, addresses.besideSender]);
+      await join([receiver, addresses.receiver], [middle, addresses.besideReceiver]);
+      await shell('ip netns exec "$1" bash -c "echo 0 > /proc/sys/net/ipv4/ip_forward"', middle);
+    } catch (error) {
+      await namespaces[Symbol.asyncDispose]();
+      throw error;
+    }
+    return namespaces;
+  }
+
+  /** The words that start a program in one of them. */
+  within(place: "sender" | "middle" | "receiver"): string[] {
+    return ["ip", "netns", "exec", this.#names[place]];
+  }
+
+  /** Removes them, with the cables. Programs in them must have ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const name of Object.values(this.#names)) await shell('ip netns del "$1" 2>/dev/null || true', name);
+  }
+}
+
+type Plug = [namespace: string, address: string];
+
+/** A cable between two namespaces; each has its own end as `eth-N`, N being the third number of the address. */
+async function join([here, hereAddress]: Plug, [there, thereAddress]: Plug): Promise<void> {
+  const name = `eth-${hereAddress.split(".")[2]}`;
+  await shell(
+    'ip link add "$1" netns "$2" type veth peer name "$1" netns "$3"; ' +
+      'ip -n "$2" addr add "$4/24" dev "$1" && ip -n "$3" addr add "$5/24" dev "$1" && ' +
+      'ip -n "$2" link set "$1" up && ip -n "$3" link set "$1" up',
+    name,
+    here,
+    there,
+    hereAddress,
+    thereAddress,
+  );
+}

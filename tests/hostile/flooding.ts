@@ -1,0 +1,97 @@
+/** A live transfer, alone and beside a flood of connections that stall: what it keeps of its rate. */
+import { assert, assertEquals } from "@std/assert";
+import { startReceiver, startSender } from "../helpers/rcopy_process.ts";
+import { shell, withFolder } from "../helpers/test_folder.ts";
+import type { FloodReport } from "./flood.ts";
+import { MemoryWatch, residentMax } from "./sessions.ts";
+
+/** What a flood did, and did not do. */
+export interface FloodOutcome {
+  report: FloodReport;
+  /** Bytes a second of the same copy without and with the flood. */
+  alone: number;
+  flooded: number;
+  /** Most memory that the sender took, in bytes. */
+  resident: number;
+  /** Lines that the sender printed about strangers. */
+  lines: number;
+}
+
+/**
+ * Serves `megabytes` of content, floods the sender with `connections`, and copies meanwhile: the flood begins first, so that
+ * the receiver has to get through the crowd at the door, and copies go on until the flood is over.
+ */
+export async function floodWhileCopying(connections: number, megabytes: number): Promise<FloodOutcome> {
+  let outcome: FloodOutcome | undefined;
+  await withFolder(async (folder) => {
+    await shell('mkdir "$1/a" && head -c "$2M" /dev/urandom > "$1/a/file"', folder, String(megabytes));
+    const options = { source: `${folder}/a`, target: `${folder}/b`, send: ["--keep"] };
+    const { sender, address } = await startSender(options);
+    await using _sender = sender;
+    const watch = new MemoryWatch(sender.pid);
+    const copy = async () => {
+      const began = performance.now();
+      await using receiver = startReceiver(options, address);
+      const { status, stderr } = await receiver.end();
+      assertEquals(status, 0, stderr);
+      const rate = megabytes * 1024 * 1024 / (performance.now() - began) * 1000;
+      await shell('cmp "$1/a/file" "$1/b/file" && rm -r "$1/b"', folder);
+      return rate;
+    };
+    const alone = Math.max(await copy(), await copy());
+    const flood = new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "-A",
+        "--no-check",
+        new URL("flood.ts", import.meta.url).pathname,
+        address,
+        String(connections),
+      ],
+      stdout: "piped",
+    }).spawn();
+    let isOver = false;
+    const flooding = flood.output().then((output) => {
+      isOver = true;
+      return output;
+    });
+    await sender.stderrMatch(/closed a connection/); // the flood has reached it
+    const rates: number[] = [];
+    while (!isOver || rates.length === 0) rates.push(await copy());
+    const { success, stdout } = await flooding;
+    assert(success, "the flood ended by itself");
+    // Those that are left out are not: the door is open again.
+    await copy();
+    sender.kill("SIGINT");
+    const { stderr, status } = await sender.end();
+    assertEquals(status, 130, stderr);
+    assert(!/internal fault|Uncaught|assertion/.test(stderr), stderr);
+    outcome = {
+      report: JSON.parse(new TextDecoder().decode(stdout)) as FloodReport,
+      alone,
+      flooded: rates.reduce((sum, rate) => sum + rate, 0) / rates.length,
+      resident: watch.stop(),
+      lines: stderr.split("\n").filter((line) => line.includes("closed a connection")).length,
+    };
+  });
+  return outcome!;
+}
+
+/** Prints what was found and fails if a stranger got an answer, a deadline did not hold or memory grew. */
+export function judgeFlood(
+  connections: number,
+  { report, alone, flooded, resident, lines }: FloodOutcome,
+): void {
+  const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
+  console.log(
+    `  ${report.opened} connections in ${report.elapsedMs} ms, the longest open for ${report.longestMs} ms; ` +
+      `${megabytes(alone)}/s alone, ${megabytes(flooded)}/s flooded (${
+        Math.round(flooded / alone * 100)
+      } %); ` +
+      `${megabytes(resident)} resident, ${lines} lines`,
+  );
+  assertEquals([report.opened, report.refused, report.answered], [connections, 0, 0]);
+  assert(resident < residentMax, `${resident} bytes`);
+  // One line every five seconds at most, however many there are.
+  assert(lines <= 2 + report.elapsedMs / 5000, `${lines} lines`);
+}

@@ -1,0 +1,372 @@
+/** A receiver that asks for, settles or counts what it must not: rows C of the table in README.md. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { shell, withFolder } from "../helpers/test_folder.ts";
+import type { Values } from "./capnp.ts";
+import { announcedBy, HostileReceiver } from "./hostile_receiver.ts";
+import { joined } from "./hostile_sender.ts";
+import { frame, type Kind, rawFrame } from "./messages.ts";
+import { Victim } from "./sessions.ts";
+
+/** `big` (9 MiB and a bit), `d` with `two`, `link`, `one`: one batch; and a canary beside it that must never be sent. */
+async function withVictim(
+  body: (victim: Victim, folder: string) => Promise<void>,
+  send: readonly string[] = ["--keep"],
+): Promise<void> {
+  await withFolder(async (folder) => {
+    await shell(
+      `mkdir -p "$1/a/d" "$1/canary" && cd "$1/a" && echo one > one && echo two > d/two && ln -s ../canary link &&
+       echo secret > ../canary/secret && head -c 9500000 /dev/urandom > big`,
+      folder,
+    );
+    await using victim = await Victim.serve(`${folder}/a`, send);
+    await body(victim, folder);
+    await victim.stop();
+  });
+}
+
+/** What the one batch of the manifest has where. */
+interface Places {
+  one: number;
+  two: number;
+  big: number;
+  link: number;
+  d: number;
+  count: number;
+}
+
+async function placesOf(peer: HostileReceiver): Promise<Places> {
+  const { values } = await peer.control.until("manifest");
+  const entries = announcedBy(values, 1);
+  const at = (name: string) => entries.findIndex((entry) => String.fromCharCode(...entry.name) === name);
+  return {
+    one: at("one"),
+    two: at("two"),
+    big: at("big"),
+    link: at("link"),
+    d: at("d"),
+    count: entries.length,
+  };
+}
+
+/** Tells what to send once the manifest has come; data is read and thrown away meanwhile. */
+type Step = (at: Places, peer: HostileReceiver) => Promise<[Kind, Values][]> | [Kind, Values][];
+
+const smallSent = (peer: HostileReceiver, entry: number) =>
+  peer.untilData(({ kind, values }) => kind === "bundle" && (values.entries as number[]).includes(entry));
+
+const violations: Record<string, Step> = {
+  "C1: a failure that names a path": () => [["failure", {
+    code: 24,
+    which: 1,
+    number: 0,
+    component: new TextEncoder().encode("../canary/secret"),
+  }]],
+  "C2: asking again for what was never sent": (at) => [["resend", { entry: at.d }]],
+  "C2: asking again for a link": (at) => [["resend", { entry: at.link }]],
+  "C2: asking again for an entry that does not exist": () => [["resend", { entry: 4095 }]],
+  "C2: asking again for entry 2^32 - 1": () => [["resend", { entry: 0xffff_ffff }]],
+  "C2: asking again in a batch that does not exist": () => [["resend", { batch: 1 }]],
+  "C2: asking for an extent past the end": (at) => [["resend", { entry: at.big, extent: 3 }]],
+  "C2: asking for extent 2^32 - 1": (at) => [["resend", { entry: at.big, extent: 0xffff_ffff }]],
+  "C2: asking a fourth time for a file": async (at, peer) => {
+    await smallSent(peer, at.one);
+    return new Array(4).fill(["resend", { entry: at.one }]);
+  },
+  "C2: asking a hundred thousand times for an extent": async (at, peer) => {
+    await peer.untilData(({ kind, values }) => kind === "extent" && values.index === 2);
+    return new Array(100_000).fill(["resend", { entry: at.big, extent: 1 }]);
+  },
+  "C9: a credit of 0": () => [["credit", { bytes: 0 }]],
+  "C9: a credit of 2^32 - 1": () => [["credit", { bytes: 0xffff_ffff }]],
+  "C9: credits that add up to more than 64 MiB": () => new Array(3).fill(["credit", { bytes: 32 << 20 }]),
+  "wants after wantsAll": () => [["wants", { all: true }]],
+  "settling a batch that does not exist": () => [["batchSettled", { batch: 1 }]],
+  "settling a batch twice": (at) =>
+    new Array(2).fill(["batchSettled", { failed: Array.from({ length: at.count }, (_, i) => i) }]),
+  "settling an entry that does not exist": (at) => [["batchSettled", { failed: [at.count] }]],
+  "settling entry 2^32 - 1": () => [["batchSettled", { held: [0xffff_ffff] }]],
+  "an entry that failed and is held": (at) => [["batchSettled", { failed: [at.d], held: [at.d] }]],
+  "holding a small file": async (at, peer) => {
+    await smallSent(peer, at.one);
+    return [["batchSettled", { failed: [at.big], held: [at.one] }]];
+  },
+  "settling entries in no order": (
+    at,
+  ) => [["batchSettled", { failed: [at.big, at.one].sort((a, b) => b - a) }]],
+  "settling a held entry that is not held": (at) => [["heldSettled", {
+    batches: [0],
+    entries: [at.d],
+    failed: [0],
+  }]],
+  "settling a held entry of another batch": () => [["heldSettled", {
+    batches: [0xffff_ffff],
+    entries: [0],
+    failed: [0],
+  }]],
+  "settling held entries in columns of different lengths": () => [["heldSettled", {
+    batches: [0, 0],
+    entries: [1],
+    failed: [0],
+  }]],
+  "a failure of an entry that does not exist": (at) => [["failure", { code: 30, entry: at.count }]],
+  "a failure in a batch that does not exist": () => [["failure", { code: 30, number: 4 }]],
+  "a failure that is neither by entry nor by name": () => [["failure", { code: 30, which: 2 }]],
+  "a second hello": () => [["hello", HostileReceiver.ownHello]],
+  "a join on control": () => [["join", { session: new Uint8Array(16), token: new Uint8Array(16) }]],
+  "a manifest from the receiver": () => [["manifest", {}]],
+  "the end of a manifest from the receiver": () => [["manifestEnd", {}]],
+  "an extent on control": () => [["extent", { hash: new Uint8Array(16) }]],
+  "a bundle on control": () => [["bundle", { entries: [0], hashes: new Uint8Array(16) }]],
+};
+for (const [what, step] of Object.entries(violations)) {
+  Deno.test(`${what} ends the session, and the next receiver is served`, async () => {
+    await withVictim(async (victim) => {
+      const code = await victim.attack(async (peer) => {
+        const frames = await step(await placesOf(peer), peer);
+        await peer.control.write(joined(frames.map(([kind, values]) => frame(kind, values))));
+      });
+      assertEquals(code, 8);
+      const { files } = await victim.serveTruly();
+      assertEquals([...files.keys()].sort(), ["big", "d/two", "one"]);
+    });
+  });
+}
+
+Deno.test("wants twice, or with a map besides all, ends the session", async () => {
+  await withVictim(async (victim) => {
+    for (
+      const frames of [
+        [{ all: true }, { all: true }],
+        [{ bitmap: Uint8Array.of(1) }, { bitmap: Uint8Array.of(1) }],
+        [{ all: true, bitmap: Uint8Array.of(1) }],
+        [{ batch: 7, all: true }],
+        [{ bitmap: new Uint8Array(513) }],
+      ]
+    ) {
+      const code = await victim.attack(async (peer) => {
+        await placesOf(peer);
+        for (const values of frames) await peer.control.send("wants", values);
+      }, { wantsAll: false });
+      assertEquals(code, 8, JSON.stringify(frames));
+    }
+  });
+});
+
+Deno.test("settling what was never sent ends the session", async () => {
+  await withVictim(async (victim) => {
+    for (const name of ["one", "big"] as const) {
+      const code = await victim.attack(async (peer) => {
+        const at = await placesOf(peer);
+        // Without wants nothing is sent, whichever of the others fail.
+        const failed = [at.one, at.two, at.big].filter((entry) => entry !== at[name]).sort((a, b) => a - b);
+        await peer.control.send("batchSettled", { failed, held: [at[name]] });
+      }, { wantsAll: false });
+      assertEquals(code, 8, name);
+    }
+  });
+});
+
+Deno.test("C1: no kind of frame that the page does not know is taken for anything", async () => {
+  await withVictim(async (victim) => {
+    for (const kind of [0, 24, 255, 256, 0x0103, 65_535]) {
+      const code = await victim.attack(async (peer) => {
+        await placesOf(peer);
+        await peer.control.write(rawFrame(kind, frame("ping").slice(16)));
+      });
+      assertEquals(code, 8, `kind ${kind}`);
+    }
+  });
+});
+
+Deno.test("everything called failed while it is being sent, forty times over: no fault, and nothing left open", async () => {
+  await withVictim(async (victim) => {
+    await victim.serveTruly();
+    const descriptors = victim.descriptors;
+    for (let i = 0; i < 40; i++) {
+      const code = await victim.attack(async (peer) => {
+        const { count, d, link } = await placesOf(peer);
+        const failed = Array.from({ length: count }, (_, i) => i);
+        if (i % 2 === 0) await peer.untilData(({ kind }) => kind === "extent");
+        await peer.control.send("batchSettled", { failed });
+        await peer.control.until("manifestEnd");
+        assert(d >= 0 && link >= 0);
+        await peer.control.send("receipt", { failed: count, treeSum: new Uint8Array(16) });
+      });
+      assertEquals(code, 0, "what the receiver counts is what it said");
+    }
+    await victim.serveTruly();
+    assert(victim.descriptors < descriptors + 8, `${victim.descriptors} open, ${descriptors} before`);
+  });
+});
+
+Deno.test("C6: a receiver that reads nothing is left at the timeout, and its place is free again", async () => {
+  await withVictim(async (victim, folder) => {
+    await shell('head -c 200M /dev/zero > "$1/a/huge"', folder);
+    const before = victim.resident;
+    using peer = new HostileReceiver(victim.address);
+    assert(await peer.greet({ timeoutMs: 0xffff_ffff }));
+    await victim.program.stderrMatch(/sent nothing for 1 s/);
+    const grown = victim.resident - before;
+    assert(grown < 150 << 20, `${grown} bytes more`);
+    peer[Symbol.dispose]();
+    await Deno.remove(`${folder}/a/huge`);
+    await victim.serveTruly();
+  }, ["--keep", "--timeout", "1s"]);
+});
+
+Deno.test("C8: two hundred thousand pings and failures of one entry cost no memory and few lines", async () => {
+  await withVictim(async (victim) => {
+    await victim.serveTruly();
+    const before = victim.resident;
+    using peer = new HostileReceiver(victim.address);
+    await peer.greet();
+    const draining = peer.drain();
+    const { big } = await placesOf(peer);
+    const ping = frame("ping");
+    const failure = frame("failure", { code: 30, entry: big, text: "again" });
+    for (const one of [ping, failure]) {
+      const many = joined(new Array(1000).fill(one));
+      for (let i = 0; i < 100; i++) await peer.control.write(many);
+    }
+    await peer.control.send("resend", { entry: 4095 });
+    assertEquals(await peer.control.closeCode(), 8);
+    peer[Symbol.dispose]();
+    await draining;
+    const grown = victim.resident - before;
+    assert(grown < 100 << 20, `${grown} bytes more`);
+    await victim.serveTruly();
+    const { stderr } = await victim.stop();
+    assert(stderr.split("\n").length < 100, `${stderr.split("\n").length} lines`);
+  });
+});
+
+const badHellos: Record<string, Values> = {
+  "streams 0": { streams: 0 },
+  "streams 33": { streams: 33 },
+  "streams 2^31": { streams: 2 ** 31 },
+  "timeout 0": { timeoutMs: 0 },
+  "time step 0": { mtimeResolutionNs: 0 },
+  "credit 0": { creditBytes: 0 },
+  "credit 16 KiB - 1": { creditBytes: 16_383 },
+  "credit 2^32 - 1": { creditBytes: 0xffff_ffff },
+  "batches of 0 entries": { batchEntries: 0 },
+  "batches of 4097 entries": { batchEntries: 4097 },
+  "role 2": { role: 2 },
+  "half a nonce": { destinationNonce: new Uint8Array(8) },
+  "a long hash": { destinationHash: new Uint8Array(32) },
+  "a name of 513 bytes": { software: "x".repeat(513) },
+  "33 tokens": { laneTokens: new Uint8Array(33 * 16) },
+  "a token and a half": { laneTokens: new Uint8Array(24) },
+};
+Deno.test("C9: a hello out of range gets no answer, and costs its sender the connection", async (t) => {
+  await withVictim(async (victim) => {
+    for (const [what, different] of Object.entries(badHellos)) {
+      await t.step(what, async () => {
+        using peer = new HostileReceiver(victim.address);
+        assertEquals(await peer.greet(different), false);
+      });
+    }
+    await victim.serveTruly();
+  });
+});
+
+Deno.test("C9: a peer's timeout, streams, credit and batch size only narrow what this end does", async () => {
+  await withVictim(async (victim) => {
+    for (
+      const hello of [
+        { streams: 32, creditBytes: 64 << 20, timeoutMs: 0xffff_ffff, features: (1n << 64n) - 1n },
+        { creditBytes: 16 * 1024, batchEntries: 1 },
+      ]
+    ) {
+      const { files } = await victim.serveTruly(hello);
+      assertEquals(files.size, 3);
+    }
+    // One millisecond is what it asks for; only its own session pays for it.
+    using hasty = new HostileReceiver(victim.address);
+    await hasty.greet({ timeoutMs: 1 });
+    assertEquals(await hasty.control.closeCode(), 14);
+    hasty[Symbol.dispose]();
+    await victim.serveTruly();
+  });
+});
+
+Deno.test("C10: joins that know no session, no token or no lane are closed, and the session goes on", async () => {
+  await withVictim(async (victim) => {
+    using peer = new HostileReceiver(victim.address);
+    await peer.greet();
+    const guesses: [number, Values][] = [
+      [0, {}], // used already
+      [0, { token: crypto.getRandomValues(new Uint8Array(16)) }],
+      [0, { session: crypto.getRandomValues(new Uint8Array(16)) }],
+      [0, { session: new Uint8Array(16), token: new Uint8Array(16) }],
+      [0, { lane: 31 }],
+      [0, { lane: 0xffff_ffff }],
+      [0, { token: new Uint8Array(0) }],
+      [0, { session: new Uint8Array(24) }],
+    ];
+    for (let round = 0; round < 40; round++) {
+      for (const [lane, different] of guesses) {
+        const connection = await peer.join(lane, different);
+        assertEquals(await connection.read(1), undefined, JSON.stringify(different));
+        connection[Symbol.dispose]();
+      }
+    }
+    peer[Symbol.dispose]();
+    await victim.serveTruly();
+  });
+});
+
+Deno.test("C11: a file that shrinks or grows after it was listed is reported, and none of its bytes leave", async () => {
+  await withVictim(async (victim, folder) => {
+    using peer = new HostileReceiver(victim.address);
+    await peer.greet({ wantsAll: false });
+    const draining = peer.drain();
+    const at = await placesOf(peer);
+    await shell('cd "$1/a" && truncate -s 1 one && truncate -s 1000 big && echo more >> d/two', folder);
+    await peer.control.send("wants", { all: true });
+    const failed = new Map<unknown, unknown>();
+    while (failed.size < 3) {
+      const { values } = await peer.control.until("failure");
+      failed.set(values.entry, values.code);
+    }
+    assertEquals([failed.get(at.one), failed.get(at.two), failed.get(at.big)], [26, 26, 26]);
+    const sent = peer.data.flatMap(({ values }) => values.entries ?? [values.entry]);
+    for (const entry of [at.one, at.two]) assert(!sent.includes(entry), `entry ${entry} was sent`);
+    assertEquals(peer.data.filter(({ values }) => values.fileVerified), []);
+    peer[Symbol.dispose]();
+    await draining;
+  });
+});
+
+Deno.test("C13: a hundred sessions that ask for everything and hang up leave nothing behind", async () => {
+  await withVictim(async (victim) => {
+    const ask = async () => {
+      using peer = new HostileReceiver(victim.address);
+      await peer.greet();
+      await placesOf(peer);
+    };
+    for (let i = 0; i < 20; i++) await ask();
+    await victim.serveTruly();
+    const [descriptors, resident] = [victim.descriptors, victim.resident];
+    for (let i = 0; i < 100; i++) await ask();
+    await victim.serveTruly();
+    assert(victim.descriptors < descriptors + 8, `${victim.descriptors} open, ${descriptors} before`);
+    const grown = victim.resident - resident;
+    assert(grown < 100 << 20, `${grown} bytes more`);
+  });
+});
+
+Deno.test("a receiver that closes with 0, or with a code that nobody knows, is a lost peer", async () => {
+  for (const code of [0, 200, 65_535]) {
+    await withVictim(async (victim) => {
+      await victim.attack(async (peer) => {
+        await placesOf(peer);
+        await peer.control.send("close", { code, text: "\x1b[2J done" });
+        peer[Symbol.dispose]();
+      });
+      const [line] = await victim.program.stderrMatch(/the peer ended the session: .*/);
+      assertMatch(line, /\\x1b\[2J done/);
+      await victim.serveTruly();
+    });
+  }
+});

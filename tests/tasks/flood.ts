@@ -1,0 +1,6 @@
+/** `deno task soak:flood [CONNECTIONS [MEGABYTES]]`: what a live transfer keeps of its rate while the sender is flooded. */
+import { floodWhileCopying, judgeFlood } from "../hostile/flooding.ts";
+
+const connections = Number(Deno.args[0] ?? 10_000);
+const megabytes = Number(Deno.args[1] ?? 1000);
+judgeFlood(connections, await floodWhileCopying(connections, megabytes));
