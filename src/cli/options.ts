@@ -166,7 +166,7 @@ export const commands = {
   receive: {
     brief: "Fetch what a sender serves",
     options: receiveOptions,
-    usage: "[options] TICKET [DEST]",
+    usage: "[options] [-a HOST:PORT]... [TICKET] [DEST]",
   },
   doctor: {
     brief: "What this machine can do and what limits it; for a command line, its permission flags",

@@ -209,7 +209,7 @@ Deno.test("a receiver without a ticket, and one with too much, is told what to d
         ["receive", "--auth", "ticket", "-a", "127.0.0.1:9", "dest"],
         /needs the ticket that rcopy send printed/,
       ],
-      [["receive", "--auth", "ssh", "dest"], /or the sender's -a HOST:PORT where SSH keys are known/],
+      [["receive", "--auth", "ssh", "dest"], /or -a HOST:PORT where SSH keys are known/],
       [["receive", "--auth", "ssh", ticket], /--auth ssh takes no ticket/],
       [
         ["receive", "--allow", "nothing like it", "-a", "127.0.0.1:9", "dest"],
