@@ -36,11 +36,12 @@ import { chooseEngine } from "./io/choose_engine.ts";
 import type { Engine } from "./io/engine.ts";
 import type { PeerAddress } from "./net/dial.ts";
 import { openDestination } from "./transfer/destination.ts";
-import { dialSession, type Route } from "./transfer/dial_session.ts";
+import { dialSession } from "./transfer/dial_session.ts";
 import type { EventSink, TransferSummary } from "./transfer/events.ts";
 import { interruptible } from "./transfer/interrupt.ts";
 import type { Streams } from "./transfer/lane_growth.ts";
-import { openDoor, routeTo } from "./transfer/meeting.ts";
+import type { AuthMethod } from "./transfer/invite.ts";
+import { openDoor, requireWay, type RouteOptions, routeTo } from "./transfer/meeting.ts";
 import { requirePermission } from "./transfer/permission.ts";
 import type { ExistsPolicy } from "./transfer/plan.ts";
 import { Server } from "./transfer/serve.ts";
@@ -59,6 +60,7 @@ export type {
   TransferSummary,
 } from "./transfer/events.ts";
 export { version } from "./transfer/greeting.ts";
+export type { AuthMethod } from "./transfer/invite.ts";
 export type { ExistsPolicy } from "./transfer/plan.ts";
 
 /** Port that a listener opens unless told otherwise. */
@@ -82,8 +84,14 @@ export interface ListenOptions {
 export interface CommonOptions extends ListenOptions {
   /** Plain TCP, without authentication or encryption; both ends must say so. Off by default. */
   insecure?: boolean;
-  /** How the ends prove themselves; `auto`, the default, is by ticket in this version. */
-  auth?: "auto" | "ticket";
+  /** How the ends prove themselves to each other: by the ticket, by SSH keys, or by either, which is the default. */
+  auth?: AuthMethod;
+  /** The one SSH key to use: the path of a key file, or "SHA256:…"; by default those of ssh-agent, then of `~/.ssh`. */
+  identity?: string;
+  /** Public keys of the peer to accept in this run: each "TYPE BASE64", or the path of a file with one on each line. */
+  allow?: readonly string[];
+  /** The command line of this run, quoted for a shell: refusals print it with what would help. */
+  command?: string;
   /**
    * Data connections, 1 to 32; the smaller of the two ends' limits wins. `auto` (the default) begins with one and adds more
    * while they pay.
@@ -111,8 +119,10 @@ export interface SendOptions extends CommonOptions {
 
 /** Options of {@linkcode receive}. */
 export interface ReceiveOptions extends CommonOptions {
-  /** What the sender's `listening` event gave; needed unless `insecure` or `listen`. */
+  /** What the sender's `listening` event gave; without it, SSH keys open the channel. */
   ticket?: string;
+  /** Asks a person whether to trust a key, as the sentence says; without it, a key that is not known is refused. */
+  confirm?: (question: string) => Promise<boolean>;
   /** Listen for a sender instead of dialling one. */
   listen?: boolean;
   /** What happens to files and links that exist already; `changed` by default. */
@@ -134,11 +144,12 @@ export async function send(paths: readonly string[], options: SendOptions = {}):
   for (const path of paths) requirePermission("read", path, "cannot send");
   const { to, addresses = [] } = options;
   const dials = to !== undefined || addresses.length > 0;
-  const route = dials ? await routeOf(options, { addresses, ticket: to, peer: "receiver" }) : undefined;
+  const way: Way | undefined = dials ? { addresses, ticket: to, peer: "receiver" } : undefined;
+  if (way) requireWay({ ...options, ...way });
   return await withEngine(options, async (run) => {
     // Everything that is wrong with the paths is said now, and not when the first receiver comes.
     closeSources(openSources(run.engine, paths));
-    return await meet(new SendingSide(paths), { route, run, options });
+    return await meet(new SendingSide(paths), { way, run, options });
   });
 }
 
@@ -160,7 +171,8 @@ export async function receive(
       "a receiver that listens is dialled; leave out the ticket and the addresses",
     );
   }
-  const route = listen ? undefined : await routeOf(options, { addresses, ticket, peer: "sender" });
+  const way: Way | undefined = listen ? undefined : { addresses, ticket, peer: "sender" };
+  if (way) requireWay({ ...options, ...way });
   requirePermission("read", dest, "cannot use the destination");
   if (!dryRun) requirePermission("write", dest, "cannot use the destination");
   return await withEngine(options, async (run) => {
@@ -170,7 +182,7 @@ export async function receive(
     try {
       const destination = () => opened ??= openDestination(engine, dest, { create: !dryRun });
       const side = new ReceivingSide({ destination, exists, durable, dryRun });
-      return await meet(side, { route, run, options });
+      return await meet(side, { way, run, options });
     } finally {
       if (opened) engine.closeDirectory(opened);
     }
@@ -196,24 +208,28 @@ async function withEngine(
   }
 }
 
-/** Dials along the route, or without one listens. */
+/** Whom to dial. */
+type Way = Pick<RouteOptions, "addresses" | "ticket" | "peer">;
+
+/** Dials whoever is named, or without that listens. */
 async function meet(
   side: Side,
-  { route, run, options }: { route: Route | undefined; run: RunOptions; options: SendOptions },
+  { way, run, options }: { way: Way | undefined; run: RunOptions; options: SendOptions & ReceiveOptions },
 ): Promise<TransferSummary> {
-  if (route) return await dialSession(side, route, run);
-  const { port = defaultPort, bind, local = false, advertise = [], insecure = false, keep = false } = options;
-  const { event, ...door } = await openDoor({ port, bind, local, advertise, insecure });
+  const { signal } = run;
+  const { insecure = false, auth = "auto", identity, allow, command } = options;
+  const onNote = (message: string) => run.emit({ type: "note", level: "info", message });
+  const how = { auth, identity, allow, command, onNote };
+  if (way) {
+    const { confirm } = options;
+    return await dialSession(side, await routeTo({ ...way, ...how, insecure, confirm, signal }), run);
+  }
+  const { port = defaultPort, bind, local = false, advertise = [], keep = false } = options;
+  const invite = { ...how, role: side.role };
+  const { event, renewal, ...door } = await openDoor({ port, bind, local, advertise, insecure, invite });
+  using _renewal = renewal;
   run.emit(event);
   return await new Server({ ...run, ...door, side, keep }).run();
-}
-
-async function routeOf(
-  { insecure = false, onEvent }: CommonOptions,
-  to: { addresses: readonly PeerAddress[]; ticket: string | undefined; peer: "sender" | "receiver" },
-): Promise<Route> {
-  const onNote = (message: string) => onEvent?.({ type: "note", level: "info", message });
-  return await routeTo({ ...to, insecure, onNote });
 }
 
 function checkedStreams(streams: number | "auto" = "auto"): Streams {

@@ -6,15 +6,20 @@ type Listening = TransferEvent & { type: "listening" };
 /** For whoever receives. */
 export function lineForReceiver(event: Listening): string {
   return event.ticket === undefined
-    ? `rcopy receive --insecure -a ${bestAddress(event)} .`
+    ? `rcopy receive ${unlessKeys(event)}-a ${bestAddress(event)} .`
     : `rcopy receive ${event.ticket} .`;
 }
 
 /** For whoever sends. */
 export function lineForSender(event: Listening): string {
   return event.ticket === undefined
-    ? `rcopy send --insecure -a ${bestAddress(event)} PATH...`
+    ? `rcopy send ${unlessKeys(event)}-a ${bestAddress(event)} PATH...`
     : `rcopy send --to ${event.ticket} PATH...`;
+}
+
+/** Without a ticket the channel is plain, or SSH keys open it. */
+function unlessKeys({ keysOnly }: Listening): string {
+  return keysOnly ? "" : "--insecure ";
 }
 
 function bestAddress(event: Listening): string {

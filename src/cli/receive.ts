@@ -1,6 +1,7 @@
 /** `rcopy receive` */
 import { RcopyError } from "../base/errors.ts";
 import { type ExistsPolicy, type PeerAddress, receive, type ReceiveOptions } from "../mod.ts";
+import { confirmOnTerminal } from "./confirm.ts";
 import type { Flags } from "./parse.ts";
 import { commonOptions, type Job, listenOptions, refuseListenOptions } from "./run.ts";
 import { isMeantAsTicket, noteOnArgument, takeTicket } from "./ticket_argument.ts";
@@ -13,6 +14,8 @@ export async function runReceive(args: string[], flags: Flags, job: Job): Promis
     ? listening(args, addresses)
     : flags.insecure
     ? insecurely(args, addresses)
+    : flags.auth === "ssh"
+    ? byKeys(args)
     : takeTicket(args);
   if (rest.length > 1) {
     const hint = ticket === undefined && !flags.insecure && !flags.listen
@@ -24,11 +27,13 @@ export async function runReceive(args: string[], flags: Flags, job: Job): Promis
     );
   }
   if (from === "argument") noteOnArgument(flags, job.reporter);
+  const confirm = flags.listen ? undefined : confirmOnTerminal(job.console, job.signal);
   const summary = await receive(addresses, rest[0] ?? ".", {
     ...commonOptions(flags, job),
     ...receiveOptions(flags),
     ...(flags.listen ? { ...listenOptions(flags), listen: true } : {}),
     ...(ticket === undefined ? {} : { ticket }),
+    ...(confirm === undefined ? {} : { confirm }),
   });
   return summary.exitStatus;
 }
@@ -54,6 +59,14 @@ function insecurely(args: string[], addresses: readonly PeerAddress[]) {
       "usage",
       "receive needs the sender's address: -a HOST:PORT, as rcopy send --insecure prints it",
     );
+  }
+  return { ticket: undefined, rest: args, from: undefined };
+}
+
+/** Whatever the environment holds, no ticket is looked for. */
+function byKeys(args: string[]) {
+  if (args[0] !== undefined && isMeantAsTicket(args[0])) {
+    throw new RcopyError("usage", "--auth ssh takes no ticket; leave out one of the two");
   }
   return { ticket: undefined, rest: args, from: undefined };
 }

@@ -8,13 +8,17 @@ import { whatIsMissing } from "./degraded.ts";
 import { lineForReceiver, lineForSender } from "./peer_line.ts";
 import { type Flags, type Invocation, parseCommandLine } from "./parse.ts";
 import { type LogLevel, Reporter } from "./reporter.ts";
+import { shellLine } from "./permissions.ts";
 import { Signals } from "./signals.ts";
+import { isMeantAsTicket } from "./ticket_argument.ts";
 
 /** What a command works with. */
 export interface Job {
   console: Console;
   reporter: Reporter;
   signal: AbortSignal;
+  /** The command line, quoted for a shell; without a ticket, which is a secret. */
+  command?: string;
 }
 
 /** Runs a command line; throws nothing. `onSecondSignal` is called when a person insists. */
@@ -49,6 +53,7 @@ export async function runCommandLine(
       console,
       reporter: newReporter(console, flags, logLevel, lineForPeer),
       signal: signals.signal,
+      command: shownCommand(argv),
     });
     if (command === "send") {
       const { runSend } = await import("./send.ts");
@@ -68,6 +73,11 @@ export async function runCommandLine(
   } finally {
     signals[Symbol.dispose]();
   }
+}
+
+/** As it would be typed again. */
+function shownCommand(argv: readonly string[]): string {
+  return shellLine(["rcopy", ...argv.map((word) => isMeantAsTicket(word) ? "TICKET" : word)]);
 }
 
 function newReporter(
@@ -103,6 +113,9 @@ export function commonOptions(flags: Flags, job: Job): CommonOptions {
     onEvent: job.reporter.onEvent,
   };
   if (flags.auth !== undefined) options.auth = flags.auth as NonNullable<CommonOptions["auth"]>;
+  if (flags.identity !== undefined) options.identity = flags.identity as string;
+  if (flags.allow !== undefined) options.allow = flags.allow as string[];
+  if (job.command !== undefined) options.command = job.command;
   if (flags.io !== undefined) options.io = flags.io as NonNullable<CommonOptions["io"]>;
   if (flags.timeout !== undefined) options.timeoutMs = flags.timeout as number;
   if (flags.streams !== undefined) options.streams = flags.streams as number | "auto";

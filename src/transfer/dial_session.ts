@@ -19,13 +19,16 @@ export interface Route {
   transport: DialTransport;
   /** What this end proves itself by; nothing on a plain channel. */
   proof?: DialerProof | undefined;
+  /** What it proves itself by where that is refused, in order. */
+  otherProofs?: readonly DialerProof[] | undefined;
+  /** Called once the listener has let this end in. */
+  onAccepted?: (() => Promise<void>) | undefined;
 }
 
 /** Connects, greets, and transfers. @throws {RcopyError} whatever ended the session without an agreed receipt */
 export async function dialSession(side: Side, route: Route, run: RunOptions): Promise<TransferSummary> {
   const { engine, streams, emit, signal } = run;
-  const channel = await dialPeer(route.addresses, route.transport, signal);
-  const { proposal, answer, roundTripMs, lanes } = await agree(channel, { side, route, run });
+  const { channel, proposal, answer, roundTripMs, lanes } = await agreeByAnyProof(side, route, run);
   emit({ type: "connected", peer: channel.peer });
   const session = proposal.begin(channel, answer);
   for (const [number, lane] of lanes.entries()) session.addLane(number, lane);
@@ -51,11 +54,37 @@ export async function dialSession(side: Side, route: Route, run: RunOptions): Pr
   }
 }
 
+/** What both ends have agreed on, and the connections that they have by then. */
+interface Agreement {
+  channel: TcpChannel;
+  proposal: Proposal;
+  answer: Hello;
+  roundTripMs: number;
+  lanes: TcpChannel[];
+}
+
+/** Comes again with the next proof where one is refused. */
+async function agreeByAnyProof(side: Side, route: Route, run: RunOptions): Promise<Agreement> {
+  const proofs = [route.proof, ...route.otherProofs ?? []];
+  for (let i = 0;; i++) {
+    const channel = await dialPeer(route.addresses, route.transport, run.signal);
+    try {
+      return await agree(channel, { side, route: { ...route, proof: proofs[i] }, run });
+    } catch (error) {
+      const isRefused = error instanceof RcopyError && error.code === "refused";
+      if (!isRefused || proofs.length === 1) throw error;
+      if (i + 1 < proofs.length) continue;
+      const message = `none of ${proofs.length} SSH keys was accepted; of the last: ${error.message}`;
+      throw new RcopyError("refused", message, { cause: error });
+    }
+  }
+}
+
 /** Everything up to the first data connections; what fails closes what it opened. */
 async function agree(
   channel: TcpChannel,
   { side, route, run }: { side: Side; route: Route; run: RunOptions },
-): Promise<{ proposal: Proposal; answer: Hello; roundTripMs: number; lanes: TcpChannel[] }> {
+): Promise<Agreement> {
   const { signal } = run;
   const onAbort = () => channel.close();
   signal.addEventListener("abort", onAbort, { once: true });
@@ -65,10 +94,11 @@ async function agree(
     const greetedAt = performance.now();
     const answer = await withinHandshake(channel, () => greetListener(channel, route, proposal.hello));
     const roundTripMs = performance.now() - greetedAt;
+    await route.onAccepted?.();
     for (let lane = 0; lane * tokenBytes < answer.laneTokens.length; lane++) {
       lanes.push(await openLane(channel, { answer, lane, route, signal }));
     }
-    return { proposal, answer, roundTripMs, lanes };
+    return { channel, proposal, answer, roundTripMs, lanes };
   } catch (error) {
     channel.close();
     for (const lane of lanes) lane.close();
