@@ -46,9 +46,10 @@ export class FramesOnTheWay {
     }
   }
 
-  /** Waits until the receiver has taken a frame. */
-  async moved(): Promise<void> {
+  /** Waits until the receiver has taken a frame; false once all is over. */
+  async moved(): Promise<boolean> {
     if (!this.#isEnded) await new Promise<void>((resolve) => this.#onRoom = resolve);
+    return !this.#isEnded;
   }
 
   /** Nobody waits any more. */

@@ -192,7 +192,7 @@ export class Sender implements LaneHost {
     this.#codec[Symbol.dispose]();
     if (end.error) throw end.error;
     options.emit({ type: "progress", progress: this.#progress() });
-    options.emit({ type: "note", level: "debug", message: this.#account.describe() });
+    options.emit({ type: "stages", stages: this.#account.times });
     return this.#summary();
   }
 
@@ -205,7 +205,9 @@ export class Sender implements LaneHost {
       isDestination,
     });
     for (let entries = firstBatchEntries;; entries = Math.min(entries * 2, laterBatchEntriesMax)) {
+      const asked = performance.now();
       await this.#creditFor(oneEntryBytesMax);
+      this.#account.wait("scan", asked);
       if (this.#tasks.hasEnded) return;
       const began = performance.now();
       const room = {
@@ -214,8 +216,8 @@ export class Sender implements LaneHost {
       };
       const batch = new SendBatch(this.#batches, room);
       const more = scan.fill(batch);
-      if (!batch.isEmpty) this.#announce(batch);
       this.#account.book("scan", began);
+      if (!batch.isEmpty) this.#announce(batch);
       if (!more) break;
       await this.#control.flushed();
     }
@@ -235,9 +237,12 @@ export class Sender implements LaneHost {
   }
 
   #announce(batch: SendBatch): void {
+    const began = performance.now();
     const message = batch.toMessage();
     this.#tree.announce(batch, this.#hasher, this.#prefixes, this.#codec);
+    const encoding = this.#account.book("hash", began);
     this.#credit -= this.#control.send(message);
+    this.#account.book("encode", encoding);
     assert(this.#credit >= 0, "a batch keeps within the credit");
     this.#batches++;
     this.#entries += batch.count;
