@@ -33,28 +33,21 @@
  */
 import { RcopyError } from "./base/errors.ts";
 import { chooseEngine } from "./io/choose_engine.ts";
-import { reachableAddresses } from "./net/addresses.ts";
+import type { Engine } from "./io/engine.ts";
 import type { PeerAddress } from "./net/dial.ts";
-import { listenForPeers, type PeerListener } from "./net/listen.ts";
-import { requireTightPin } from "./net/pin_guard.ts";
-import { type DialTransport, plainTransport } from "./net/transport.ts";
-import type { DialerProof } from "./transfer/authenticate.ts";
 import { openDestination } from "./transfer/destination.ts";
-import type { EventSink, TransferEvent, TransferSummary } from "./transfer/events.ts";
-import { fetchTree } from "./transfer/fetch.ts";
+import { dialSession } from "./transfer/dial_session.ts";
+import type { EventSink, TransferSummary } from "./transfer/events.ts";
 import { interruptible } from "./transfer/interrupt.ts";
+import type { Streams } from "./transfer/lane_growth.ts";
+import type { AuthMethod } from "./transfer/invite.ts";
+import { openDoor, requireWay, type RouteOptions, routeTo } from "./transfer/meeting.ts";
 import { requirePermission } from "./transfer/permission.ts";
 import type { ExistsPolicy } from "./transfer/plan.ts";
 import { Server } from "./transfer/serve.ts";
-import type { Streams } from "./transfer/lane_growth.ts";
-import { streamsMax } from "./wire/limits.ts";
+import { ReceivingSide, type RunOptions, SendingSide, type Side } from "./transfer/side.ts";
 import { closeSources, openSources } from "./transfer/source_roots.ts";
-import {
-  followTicket,
-  type Invitation,
-  inviteByTicket,
-  type TicketRoute,
-} from "./transfer/ticket_channel.ts";
+import { streamsMax } from "./wire/limits.ts";
 
 export { type ErrorCode, exitStatusOfCode, RcopyError, type RcopyErrorOptions } from "./base/errors.ts";
 export type { PeerAddress } from "./net/dial.ts";
@@ -67,18 +60,38 @@ export type {
   TransferSummary,
 } from "./transfer/events.ts";
 export { version } from "./transfer/greeting.ts";
+export type { AuthMethod } from "./transfer/invite.ts";
 export type { ExistsPolicy } from "./transfer/plan.ts";
 
-/** Port that a sender listens on unless told otherwise. */
+/** Port that a listener opens unless told otherwise. */
 export const defaultPort = 3120;
 /** Milliseconds without a byte from the peer after which an end gives up, unless told otherwise. */
 export const defaultTimeoutMs = 30_000;
+
+/** Options of an end that listens; ignored where it dials. */
+export interface ListenOptions {
+  /** Port to listen on, 0 to 65,535; 0 picks a free one; 3120 by default. */
+  port?: number;
+  /** Listen on loopback only. */
+  local?: boolean;
+  /** Address of this machine to listen on; all by default. */
+  bind?: string;
+  /** Addresses to put first in the ticket: a public name, a forwarded port; the port listened on by default. */
+  advertise?: readonly { host: string; port?: number }[];
+}
+
 /** Options of both ends. */
-export interface CommonOptions {
+export interface CommonOptions extends ListenOptions {
   /** Plain TCP, without authentication or encryption; both ends must say so. Off by default. */
   insecure?: boolean;
-  /** How the ends prove themselves; `auto`, the default, is by ticket in this version. */
-  auth?: "auto" | "ticket";
+  /** How the ends prove themselves to each other: by the ticket, by SSH keys, or by either, which is the default. */
+  auth?: AuthMethod;
+  /** The one SSH key to use: the path of a key file, or "SHA256:…"; by default those of ssh-agent, then of `~/.ssh`. */
+  identity?: string;
+  /** Public keys of the peer to accept in this run: each "TYPE BASE64", or the path of a file with one on each line. */
+  allow?: readonly string[];
+  /** The command line of this run, quoted for a shell: refusals print it with what would help. */
+  command?: string;
   /**
    * Data connections, 1 to 32; the smaller of the two ends' limits wins. `auto` (the default) begins with one and adds more
    * while they pay.
@@ -96,22 +109,22 @@ export interface CommonOptions {
 
 /** Options of {@linkcode send}. */
 export interface SendOptions extends CommonOptions {
-  /** Port to listen on, 0 to 65,535; 0 picks a free one; 3120 by default. */
-  port?: number;
-  /** Listen on loopback only. */
-  local?: boolean;
-  /** Address of this machine to listen on; all by default. */
-  bind?: string;
   /** Go on serving after a receiver has finished, up to 64 at once, until `signal` aborts. */
   keep?: boolean;
-  /** Addresses to put first in the ticket: a public name, a forwarded port; the port listened on by default. */
-  advertise?: readonly { host: string; port?: number }[];
+  /** Dial a receiver that listens, by what its `listening` event gave. */
+  to?: string;
+  /** Dial a receiver that listens there; tried before the addresses of `to`. */
+  addresses?: readonly PeerAddress[];
 }
 
 /** Options of {@linkcode receive}. */
 export interface ReceiveOptions extends CommonOptions {
-  /** What the sender's `listening` event gave; needed unless `insecure`. */
+  /** What the sender's `listening` event gave; without it, SSH keys open the channel. */
   ticket?: string;
+  /** Asks a person whether to trust a key, as the sentence says; without it, a key that is not known is refused. */
+  confirm?: (question: string) => Promise<boolean>;
+  /** Listen for a sender instead of dialling one. */
+  listen?: boolean;
   /** What happens to files and links that exist already; `changed` by default. */
   exists?: ExistsPolicy;
   /** Everything on stable storage before the sender gets its receipt. */
@@ -122,58 +135,27 @@ export interface ReceiveOptions extends CommonOptions {
 
 /**
  * Serves `paths` to a receiver: of one directory the contents, else each path under its name. A path that is a symbolic
- * link is followed.
+ * link is followed. With `to` or `addresses` it dials a receiver that listens.
  * @returns how the session ended, once the receiver has verified and placed everything
  * @throws {RcopyError} with a `code`, and the `exitStatus` that the program would end with
  */
 export async function send(paths: readonly string[], options: SendOptions = {}): Promise<TransferSummary> {
   if (paths.length === 0) throw new RcopyError("usage", "there is nothing to send; name at least one PATH");
   for (const path of paths) requirePermission("read", path, "cannot send");
-  const emit = options.onEvent ?? (() => {});
-  const timeoutMs = checkedTimeout(options.timeoutMs);
-  const streams = checkedStreams(options.streams);
-  const { engine, reason } = await chooseEngine(options.io ?? "auto");
-  using _engine = engine;
-  emit({ type: "engine", engine: engine.kind, reason });
-  // Everything that is wrong with the paths is said now, and not when the first receiver comes.
-  closeSources(openSources(engine, paths));
-  const invitation = options.insecure ? undefined : await inviteByTicket();
-  const listener = listenForPeers({
-    port: options.port ?? defaultPort,
-    bind: options.bind,
-    local: options.local,
-  }, invitation?.transport ?? plainTransport);
-  emit(listeningEvent(options, listener, invitation));
-  const { signal, release } = interruptible(options.signal);
-  try {
-    const { keep = false } = options;
-    const place = {
-      bind: options.bind,
-      local: options.local ?? false,
-      transport: invitation?.transport ?? plainTransport,
-    };
-    const checks = invitation?.checks;
-    const server = new Server({
-      engine,
-      listener,
-      checks,
-      paths,
-      keep,
-      streams,
-      place,
-      timeoutMs,
-      emit,
-      signal,
-    });
-    return await server.run();
-  } finally {
-    release();
-  }
+  const { to, addresses = [] } = options;
+  const dials = to !== undefined || addresses.length > 0;
+  const way: Way | undefined = dials ? { addresses, ticket: to, peer: "receiver" } : undefined;
+  if (way) requireWay({ ...options, ...way });
+  return await withEngine(options, async (run) => {
+    // Everything that is wrong with the paths is said now, and not when the first receiver comes.
+    closeSources(openSources(run.engine, paths));
+    return await meet(new SendingSide(paths), { way, run, options });
+  });
 }
 
 /**
  * Fetches what a sender serves, at the first of `addresses` and those of the ticket that answers, into the directory
- * `dest`, made if it is missing.
+ * `dest`, made if it is missing. With `listen` it waits for a sender that dials.
  * @returns how the session ended, once both ends agree on what was copied
  * @throws {RcopyError} with a `code`, and the `exitStatus` that the program would end with
  */
@@ -182,81 +164,72 @@ export async function receive(
   dest: string,
   options: ReceiveOptions = {},
 ): Promise<TransferSummary> {
-  const sender = await senderOf(addresses, options);
-  const { dryRun = false } = options;
+  const { dryRun = false, exists = "changed", durable = false, ticket, listen = false } = options;
+  if (listen && (ticket !== undefined || addresses.length > 0)) {
+    throw new RcopyError(
+      "usage",
+      "a receiver that listens is dialled; leave out the ticket and the addresses",
+    );
+  }
+  const way: Way | undefined = listen ? undefined : { addresses, ticket, peer: "sender" };
+  if (way) requireWay({ ...options, ...way });
   requirePermission("read", dest, "cannot use the destination");
   if (!dryRun) requirePermission("write", dest, "cannot use the destination");
+  return await withEngine(options, async (run) => {
+    const { engine } = run;
+    // What is wrong with DEST is said now, but it is made only once there is a sender.
+    let opened = openDestination(engine, dest, { create: false });
+    try {
+      const destination = () => opened ??= openDestination(engine, dest, { create: !dryRun });
+      const side = new ReceivingSide({ destination, exists, durable, dryRun });
+      return await meet(side, { way, run, options });
+    } finally {
+      if (opened) engine.closeDirectory(opened);
+    }
+  });
+}
+
+/** Runs a transfer with an engine, and with everything else that both ends have in common. */
+async function withEngine(
+  options: CommonOptions,
+  body: (run: RunOptions & { engine: Engine }) => Promise<TransferSummary>,
+): Promise<TransferSummary> {
   const emit = options.onEvent ?? (() => {});
   const timeoutMs = checkedTimeout(options.timeoutMs);
+  const streams = checkedStreams(options.streams);
   const { engine, reason } = await chooseEngine(options.io ?? "auto");
   using _engine = engine;
   emit({ type: "engine", engine: engine.kind, reason });
-  // What is wrong with DEST is said now, but it is made only once there is a sender.
-  let destination = openDestination(engine, dest, { create: false });
   const { signal, release } = interruptible(options.signal);
   try {
-    const { exists = "changed", durable = false } = options;
-    return await fetchTree({
-      engine,
-      ...sender,
-      destination: () => destination ??= openDestination(engine, dest, { create: !dryRun }),
-      exists,
-      durable,
-      dryRun,
-      streams: checkedStreams(options.streams),
-      timeoutMs,
-      emit,
-      signal,
-    });
+    return await body({ engine, streams, timeoutMs, emit, signal });
   } finally {
     release();
-    if (destination) engine.closeDirectory(destination);
   }
 }
 
-/** Whom to dial, how, and with what proof. */
-async function senderOf(
-  named: readonly PeerAddress[],
-  options: ReceiveOptions,
-): Promise<{ addresses: readonly PeerAddress[]; transport: DialTransport; proof?: DialerProof }> {
-  const { ticket, insecure } = options;
-  if (ticket !== undefined && insecure) {
-    throw new RcopyError("usage", "a ticket opens a secure channel; leave out --insecure, or the ticket");
-  }
-  if (ticket === undefined && !insecure) {
-    throw new RcopyError(
-      "usage",
-      "receive needs the ticket that rcopy send printed; a channel without authentication and encryption takes " +
-        "--insecure at both ends",
-    );
-  }
-  const { transport, proof, addresses }: Partial<TicketRoute> = ticket === undefined
-    ? {}
-    : await followTicket(ticket);
-  const all = [...named, ...addresses ?? []];
-  if (all.length === 0) {
-    const where = ticket === undefined ? "there is no sender to fetch from" : "the ticket names no address";
-    throw new RcopyError("usage", `${where}; name the sender's with -a HOST:PORT`);
-  }
-  if (transport?.kind === "tls") {
-    const { onEvent } = options;
-    await requireTightPin(transport, (message) => onEvent?.({ type: "note", level: "info", message }));
-  }
-  return proof
-    ? { addresses: all, transport: transport!, proof }
-    : { addresses: all, transport: plainTransport };
-}
+/** Whom to dial. */
+type Way = Pick<RouteOptions, "addresses" | "ticket" | "peer">;
 
-function listeningEvent(
-  options: SendOptions,
-  { port, dualStack }: PeerListener,
-  invitation: Invitation | undefined,
-): TransferEvent & { type: "listening" } {
-  const addresses = addressesOf(options, dualStack);
-  const advertised = (options.advertise ?? []).map((one) => ({ host: one.host, port: one.port ?? port }));
-  const own = addresses.map((host) => ({ host, port }));
-  const ticket = invitation?.ticketFor(port, [...advertised, ...own]);
-  return { type: "listening", port, addresses, advertised, ...(ticket === undefined ? {} : { ticket }) };
+/** Dials whoever is named, or without that listens. */
+async function meet(
+  side: Side,
+  { way, run, options }: { way: Way | undefined; run: RunOptions; options: SendOptions & ReceiveOptions },
+): Promise<TransferSummary> {
+  const { signal } = run;
+  const { insecure = false, auth = "auto", identity, allow, command } = options;
+  const onNote = (message: string) => run.emit({ type: "note", level: "info", message });
+  const how = { auth, identity, allow, command, onNote };
+  if (way) {
+    const { confirm } = options;
+    return await dialSession(side, await routeTo({ ...way, ...how, insecure, confirm, signal }), run);
+  }
+  const { port = defaultPort, bind, local = false, advertise = [], keep = false } = options;
+  const invite = { ...how, role: side.role };
+  const { event, renewal, ...door } = await openDoor({ port, bind, local, advertise, insecure, invite });
+  using _renewal = renewal;
+  run.emit(event);
+  return await new Server({ ...run, ...door, side, keep }).run();
 }
 
 function checkedStreams(streams: number | "auto" = "auto"): Streams {
@@ -273,10 +246,4 @@ function checkedStreams(streams: number | "auto" = "auto"): Streams {
 function checkedTimeout(timeoutMs = defaultTimeoutMs): number {
   if (timeoutMs >= 1000 && timeoutMs <= 86_400_000) return timeoutMs;
   throw new RcopyError("usage", `a timeout of ${timeoutMs} ms is out of range; --timeout takes 1s to 24h`);
-}
-
-function addressesOf(options: SendOptions, dualStack: boolean): string[] {
-  if (options.local) return ["127.0.0.1"];
-  if (options.bind !== undefined && !/^(0\.0\.0\.0|::)$/.test(options.bind)) return [options.bind];
-  return reachableAddresses({ dualStack });
 }

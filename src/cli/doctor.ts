@@ -11,9 +11,10 @@ import { decodeTicket } from "../security/ticket.ts";
 import { defaultPort } from "../mod.ts";
 import { version } from "../transfer/greeting.ts";
 import type { Console } from "./console.ts";
-import { parseCommandLine } from "./parse.ts";
+import { type Flags, parseCommandLine } from "./parse.ts";
 import {
   type LookedAt,
+  type MeetingAdvice,
   type PermissionAdvice,
   receivePermissions,
   sendPermissions,
@@ -148,13 +149,23 @@ async function adviceFor(args: readonly string[]): Promise<PermissionAdvice> {
     );
   }
   const { command, flags, args: operands } = invocation;
-  if (command === "receive") {
-    if (flags.insecure) return receivePermissions(operands[0] ?? ".", flags, { look: lookAt });
-    const { rest, ...ticket } = adviseOnTicket(operands);
-    return receivePermissions(rest[0] ?? ".", flags, { look: lookAt, ticket });
+  if (command === "send") {
+    if (operands.length === 0) throw new RcopyError("usage", "send needs at least one PATH to serve");
+    return sendPermissions(operands, flags, { look: lookAt, meeting: meetingOfSend(flags) });
   }
-  if (operands.length === 0) throw new RcopyError("usage", "send needs at least one PATH to serve");
-  return sendPermissions(operands, flags, lookAt);
+  const isPlain = flags.listen || flags.insecure;
+  const { rest, ...ticket } = isPlain ? { rest: operands, ticket: undefined } : adviseOnTicket(operands);
+  const meeting: MeetingAdvice = flags.listen
+    ? { of: "listen" }
+    : { of: "dial", ticket: "addresses" in ticket ? ticket : undefined };
+  return receivePermissions(rest[0] ?? ".", flags, { look: lookAt, meeting });
+}
+
+function meetingOfSend(flags: Flags): MeetingAdvice {
+  const to = flags.to as string | undefined;
+  if (to === undefined) return { of: flags.address === undefined ? "listen" : "dial" };
+  const addresses = to === "-" ? undefined : decodeTicket(to).addresses;
+  return { of: "dial", ticket: { addresses, fromEnvironment: false } };
 }
 
 /** Where the ticket of a command line leads to, without waiting for one. @throws {RcopyError} `usage` if it is mistyped */

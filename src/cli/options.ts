@@ -27,9 +27,20 @@ const insecure: Option = {
 };
 const auth: Option = {
   name: "auth",
-  kind: { of: "choice", values: ["auto", "ticket"] },
-  brief: "How the two ends prove themselves",
+  kind: { of: "choice", values: ["auto", "ticket", "ssh"] },
+  brief: "How the two ends prove themselves: by the ticket, by SSH keys, or by either",
   byDefault: "auto",
+};
+const identity: Option = {
+  name: "identity",
+  kind: { of: "value", takes: "FILE|FINGERPRINT", parse: parseIdentity },
+  brief: "The SSH key to use",
+  byDefault: "those of ssh-agent, then of ~/.ssh",
+};
+const allow: Option = {
+  name: "allow",
+  kind: { of: "value", takes: "KEY|FILE", parse: parseAllowed, repeatable: true },
+  brief: "An SSH public key to accept from the other end, in this run",
 };
 const io: Option = {
   name: "io",
@@ -66,10 +77,10 @@ const logLevel: Option = {
   brief: "How much to say on standard error",
   byDefault: "info",
 };
-const common = [auth, insecure, streams, io, timeout, json, quiet, logLevel];
+const common = [auth, identity, allow, insecure, streams, io, timeout, json, quiet, logLevel];
 
-/** Options of `rcopy send`, in the order of its help. */
-export const sendOptions: readonly Option[] = [
+/** Options of an end that listens. */
+const listening: readonly Option[] = [
   {
     name: "port",
     letter: "p",
@@ -89,22 +100,42 @@ export const sendOptions: readonly Option[] = [
     kind: { of: "value", takes: "HOST[:PORT]", parse: parseAdvertised, repeatable: true },
     brief: "An address to put first: a public name, a forwarded port",
   },
+];
+
+/** Where the other end listens, for one that dials. */
+const address: Option = {
+  name: "address",
+  letter: "a",
+  kind: { of: "value", takes: "HOST:PORT", parse: parseAddress, repeatable: true },
+  brief: "Where the other end listens: name, IPv4 or [IPv6]; tried before the ticket's addresses",
+};
+
+/** Options of `rcopy send`, in the order of its help. */
+export const sendOptions: readonly Option[] = [
+  ...listening,
   {
     name: "keep",
     kind: { of: "switch" },
     brief: "Go on serving after a receiver has finished, many at once",
   },
+  {
+    name: "to",
+    kind: { of: "value", takes: "TICKET", parse: String },
+    brief: "Connect to a receiver that listens; - reads the ticket from standard input",
+  },
+  address,
   ...common,
 ];
 
 /** Options of `rcopy receive`. */
 export const receiveOptions: readonly Option[] = [
+  address,
   {
-    name: "address",
-    letter: "a",
-    kind: { of: "value", takes: "HOST:PORT", parse: parseAddress, repeatable: true },
-    brief: "Where the sender listens: name, IPv4 or [IPv6]; tried before the ticket's addresses",
+    name: "listen",
+    kind: { of: "switch" },
+    brief: "Wait for the sender to connect, and print the line to run there",
   },
+  ...listening,
   {
     name: "exists",
     kind: { of: "choice", values: ["changed", "skip", "replace", "fail"] },
@@ -135,7 +166,7 @@ export const commands = {
   receive: {
     brief: "Fetch what a sender serves",
     options: receiveOptions,
-    usage: "[options] TICKET [DEST]",
+    usage: "[options] [-a HOST:PORT]... [TICKET] [DEST]",
   },
   doctor: {
     brief: "What this machine can do and what limits it; for a command line, its permission flags",
@@ -146,6 +177,18 @@ export const commands = {
 } as const satisfies Record<string, { brief: string; options: readonly Option[]; usage: string }>;
 
 export type CommandName = keyof typeof commands;
+
+/** @throws {RcopyError} `usage` */
+function parseIdentity(text: string): string {
+  if (text !== "") return text;
+  throw new RcopyError("usage", "a key file is needed, or a fingerprint as ssh-add -l shows it");
+}
+
+/** Read later, as it may be a file. @throws {RcopyError} `usage` */
+function parseAllowed(text: string): string {
+  if (text !== "") return text;
+  throw new RcopyError("usage", 'a public key is needed ("ssh-ed25519 AAAA..."), or a file of such keys');
+}
 
 function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;

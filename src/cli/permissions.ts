@@ -22,59 +22,46 @@ const nativeAdded =
   "with --allow-ffi added, io_uring serves the run: every byte of a name, nanosecond times, no path races; native code voids Deno's sandbox";
 const nativeAsked = "--io uring needs --allow-ffi, and native code voids Deno's sandbox";
 
-/** Flags for `rcopy send`. */
-export function sendPermissions(
-  paths: readonly string[],
-  flags: Flags,
-  look: (path: string) => LookedAt,
-): PermissionAdvice {
-  const port = (flags.port as number | undefined) ?? 3120;
-  const hosts = flags.local
-    ? ["127.0.0.1"]
-    : flags.bind !== undefined
-    ? [String(flags.bind)]
-    : ["::", "0.0.0.0"];
-  const read = paths.flatMap((path) => {
-    const { isDirectory, real } = look(path);
-    // What is sent by name is opened through the directory that holds it.
-    return paths.length === 1 && isDirectory ? bothWays(path, real) : [path, dirname(real)];
-  });
-  return {
-    flags: [
-      flagOf("net", hosts.map((host) => hostAndPort({ host, port }))),
-      flagOf("read", outermost(read)),
-      ...nativeFlags(flags),
-    ],
-    notes: [
-      "without --allow-sys=networkInterfaces the addresses of this machine are not shown",
-      nativeNote(flags),
-      ...commaNotes(read),
-    ],
-  };
-}
+/** How a command line meets its peer. */
+export type MeetingAdvice = { of: "listen" } | { of: "dial"; ticket?: TicketAdvice | undefined };
 
-/** Where a receiver's ticket comes from, and what it says. */
+/** Where a ticket comes from, and what it says. */
 export interface TicketAdvice {
   /** Where the ticket leads to; `undefined` where it cannot be known beforehand. */
   addresses: readonly PeerAddress[] | undefined;
   fromEnvironment: boolean;
 }
 
-/** Flags for `rcopy receive`; without `ticket` it is an insecure one. */
+export interface AdviceOptions {
+  look: (path: string) => LookedAt;
+  meeting: MeetingAdvice;
+}
+
+/** Flags for `rcopy send`. */
+export function sendPermissions(
+  paths: readonly string[],
+  flags: Flags,
+  { look, meeting }: AdviceOptions,
+): PermissionAdvice {
+  const met = meetingFlags(flags, meeting);
+  const read = paths.flatMap((path) => {
+    const { isDirectory, real } = look(path);
+    // What is sent by name is opened through the directory that holds it.
+    return paths.length === 1 && isDirectory ? bothWays(path, real) : [path, dirname(real)];
+  });
+  return {
+    flags: [met.net, flagOf("read", outermost(read)), ...met.env, ...nativeFlags(flags)],
+    notes: [...met.notes, nativeNote(flags), ...commaNotes(read)],
+  };
+}
+
+/** Flags for `rcopy receive`. */
 export function receivePermissions(
   dest: string,
   flags: Flags,
-  { look, ticket }: { look: (path: string) => LookedAt; ticket?: TicketAdvice | undefined },
+  { look, meeting }: AdviceOptions,
 ): PermissionAdvice {
-  const named = (flags.address as PeerAddress[] | undefined) ?? [];
-  const places = [...named, ...ticket?.addresses ?? []].map(hostAndPort);
-  // The checks of Deno's own trust: a test over loopback, and three variables.
-  const net = ticket ? [...places, "127.0.0.1"] : places;
-  const env = [
-    ...(ticket ? pinVariables : []),
-    ...(ticket?.fromEnvironment ? [ticketVariable] : []),
-  ];
-  const isOpen = ticket !== undefined && ticket.addresses === undefined;
+  const met = meetingFlags(flags, meeting);
   const ways = bothWays(dest, look(dest).real);
   const where = outermost(ways);
   const writes = !flags["dry-run"];
@@ -86,22 +73,47 @@ export function receivePermissions(
         "free space is not checked beforehand without --allow-sys=statfs",
       ]
       : []),
-    ...(isOpen
-      ? ["the ticket is not known here, so that every address is allowed; it names at most eight"]
-      : []),
+    ...met.notes,
     nativeNote(flags),
     ...commaNotes(ways),
   ];
   return {
     flags: [
-      isOpen ? "--allow-net" : flagOf("net", net),
+      met.net,
       flagOf("read", where),
       ...(writes ? [flagOf("write", where)] : []),
-      ...(env.length > 0 ? [flagOf("env", env)] : []),
+      ...met.env,
       ...nativeFlags(flags),
     ],
     notes,
   };
+}
+
+function meetingFlags(flags: Flags, meeting: MeetingAdvice): { net: string; env: string[]; notes: string[] } {
+  if (meeting.of === "listen") {
+    const port = (flags.port as number | undefined) ?? 3120;
+    const hosts = flags.local
+      ? ["127.0.0.1"]
+      : flags.bind !== undefined
+      ? [String(flags.bind)]
+      : ["::", "0.0.0.0"];
+    return {
+      net: flagOf("net", hosts.map((host) => hostAndPort({ host, port }))),
+      env: [],
+      notes: ["without --allow-sys=networkInterfaces the addresses of this machine are not shown"],
+    };
+  }
+  const named = ((flags.address as PeerAddress[] | undefined) ?? []).map(hostAndPort);
+  const { ticket } = meeting;
+  if (!ticket) return { net: flagOf("net", named), env: [], notes: [] };
+  // The checks of Deno's own trust: three variables, and a test over loopback.
+  const env = [flagOf("env", [...pinVariables, ...(ticket.fromEnvironment ? [ticketVariable] : [])])];
+  if (!ticket.addresses) {
+    const note = "the ticket is not known here, so that every address is allowed; it names at most eight";
+    return { net: "--allow-net", env, notes: [note] };
+  }
+  const places = ticket.addresses.map(hostAndPort);
+  return { net: flagOf("net", [...named, ...places, "127.0.0.1"]), env, notes: [] };
 }
 
 /** Flags as one line for a shell. */

@@ -1,30 +1,52 @@
 /** `rcopy receive` */
 import { RcopyError } from "../base/errors.ts";
 import { type ExistsPolicy, type PeerAddress, receive, type ReceiveOptions } from "../mod.ts";
+import { confirmOnTerminal } from "./confirm.ts";
 import type { Flags } from "./parse.ts";
-import { commonOptions, type Job } from "./run.ts";
-import { argumentNote, isMeantAsTicket, takeTicket } from "./ticket_argument.ts";
+import { commonOptions, type Job, listenOptions, refuseListenOptions } from "./run.ts";
+import { isMeantAsTicket, noteOnArgument, takeTicket } from "./ticket_argument.ts";
 
-/** Fetches into DEST and returns the exit status. */
+/** Fetches into DEST, from a sender that listens or one that dials, and returns the exit status. */
 export async function runReceive(args: string[], flags: Flags, job: Job): Promise<number> {
   const addresses = (flags.address ?? []) as PeerAddress[];
-  const { ticket, rest, from } = flags.insecure ? insecurely(args, addresses) : takeTicket(args);
+  if (!flags.listen) refuseListenOptions(flags, "a receiver without --listen");
+  const { ticket, rest, from } = flags.listen
+    ? listening(args, addresses)
+    : flags.insecure
+    ? insecurely(args, addresses)
+    : flags.auth === "ssh"
+    ? byKeys(args)
+    : takeTicket(args);
   if (rest.length > 1) {
-    const hint = ticket === undefined && !flags.insecure ? ", and none of them is a ticket" : "";
+    const hint = ticket === undefined && !flags.insecure && !flags.listen
+      ? ", and none of them is a ticket"
+      : "";
     throw new RcopyError(
       "usage",
       `receive takes one DEST and got ${rest.length}${hint}; see rcopy receive --help`,
     );
   }
-  if (from === "argument" && !flags.quiet) {
-    job.reporter.onEvent({ type: "note", level: "info", message: argumentNote });
-  }
+  if (from === "argument") noteOnArgument(flags, job.reporter);
+  const confirm = flags.listen ? undefined : confirmOnTerminal(job.console, job.signal);
   const summary = await receive(addresses, rest[0] ?? ".", {
     ...commonOptions(flags, job),
     ...receiveOptions(flags),
+    ...(flags.listen ? { ...listenOptions(flags), listen: true } : {}),
     ...(ticket === undefined ? {} : { ticket }),
+    ...(confirm === undefined ? {} : { confirm }),
   });
   return summary.exitStatus;
+}
+
+/** Waiting for a sender, which is told the ticket instead of telling it. */
+function listening(args: string[], addresses: readonly PeerAddress[]) {
+  if (addresses.length > 0 || (args[0] !== undefined && isMeantAsTicket(args[0]))) {
+    throw new RcopyError(
+      "usage",
+      "a receiver with --listen waits for the sender to connect; leave out --listen, or the ticket and -a",
+    );
+  }
+  return { ticket: undefined, rest: args, from: undefined };
 }
 
 /** Without a ticket, which would ask for a secure channel. */
@@ -37,6 +59,14 @@ function insecurely(args: string[], addresses: readonly PeerAddress[]) {
       "usage",
       "receive needs the sender's address: -a HOST:PORT, as rcopy send --insecure prints it",
     );
+  }
+  return { ticket: undefined, rest: args, from: undefined };
+}
+
+/** Whatever the environment holds, no ticket is looked for. */
+function byKeys(args: string[]) {
+  if (args[0] !== undefined && isMeantAsTicket(args[0])) {
+    throw new RcopyError("usage", "--auth ssh takes no ticket; leave out one of the two");
   }
   return { ticket: undefined, rest: args, from: undefined };
 }

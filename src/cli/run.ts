@@ -1,19 +1,24 @@
 /** From a command line to an exit status. */
-import { asRcopyError } from "../base/errors.ts";
+import { asRcopyError, RcopyError } from "../base/errors.ts";
 import { showText } from "../base/show.ts";
 import { version } from "../transfer/greeting.ts";
-import type { CommonOptions, TransferEvent } from "../mod.ts";
+import type { CommonOptions, ListenOptions, TransferEvent } from "../mod.ts";
 import { Console } from "./console.ts";
 import { whatIsMissing } from "./degraded.ts";
+import { lineForReceiver, lineForSender } from "./peer_line.ts";
 import { type Flags, type Invocation, parseCommandLine } from "./parse.ts";
 import { type LogLevel, Reporter } from "./reporter.ts";
+import { shellLine } from "./permissions.ts";
 import { Signals } from "./signals.ts";
+import { isMeantAsTicket } from "./ticket_argument.ts";
 
 /** What a command works with. */
 export interface Job {
   console: Console;
   reporter: Reporter;
   signal: AbortSignal;
+  /** The command line, quoted for a shell; without a ticket, which is a secret. */
+  command?: string;
 }
 
 /** Runs a command line; throws nothing. `onSecondSignal` is called when a person insists. */
@@ -48,16 +53,17 @@ export async function runCommandLine(
       console,
       reporter: newReporter(console, flags, logLevel, lineForPeer),
       signal: signals.signal,
+      command: shownCommand(argv),
     });
     if (command === "send") {
-      const { lineForReceiver, runSend } = await import("./send.ts");
+      const { runSend } = await import("./send.ts");
       return await withReporter(job(lineForReceiver), (it) => {
         noteWhatIsMissing(command, flags, it);
         return runSend(args, flags, it);
       });
     }
     const { runReceive } = await import("./receive.ts");
-    return await withReporter(job(), (it) => {
+    return await withReporter(job(lineForSender), (it) => {
       noteWhatIsMissing(command, flags, it);
       return runReceive(args, flags, it);
     });
@@ -67,6 +73,11 @@ export async function runCommandLine(
   } finally {
     signals[Symbol.dispose]();
   }
+}
+
+/** As it would be typed again. */
+function shownCommand(argv: readonly string[]): string {
+  return shellLine(["rcopy", ...argv.map((word) => isMeantAsTicket(word) ? "TICKET" : word)]);
 }
 
 function newReporter(
@@ -102,10 +113,37 @@ export function commonOptions(flags: Flags, job: Job): CommonOptions {
     onEvent: job.reporter.onEvent,
   };
   if (flags.auth !== undefined) options.auth = flags.auth as NonNullable<CommonOptions["auth"]>;
+  if (flags.identity !== undefined) options.identity = flags.identity as string;
+  if (flags.allow !== undefined) options.allow = flags.allow as string[];
+  if (job.command !== undefined) options.command = job.command;
   if (flags.io !== undefined) options.io = flags.io as NonNullable<CommonOptions["io"]>;
   if (flags.timeout !== undefined) options.timeoutMs = flags.timeout as number;
   if (flags.streams !== undefined) options.streams = flags.streams as number | "auto";
   return options;
+}
+
+/** Where to listen. */
+export function listenOptions(flags: Flags): ListenOptions {
+  const options: ListenOptions = {};
+  if (flags.port !== undefined) options.port = flags.port as number;
+  if (flags.local) options.local = true;
+  if (flags.bind !== undefined) options.bind = flags.bind as string;
+  if (flags.advertise !== undefined) {
+    options.advertise = flags.advertise as NonNullable<ListenOptions["advertise"]>;
+  }
+  return options;
+}
+
+/** @throws {RcopyError} `usage` naming an option that means nothing to an end that dials */
+export function refuseListenOptions(flags: Flags, who: string): void {
+  for (const name of ["port", "local", "bind", "advertise", "keep"]) {
+    if (flags[name] !== undefined) {
+      throw new RcopyError(
+        "usage",
+        `--${name} is for an end that listens, and ${who} does not; leave it out`,
+      );
+    }
+  }
 }
 
 /** Prints an error as `rcopy: …`, with its causes under `--log-level debug`, and returns its exit status. */

@@ -1,6 +1,8 @@
 /** Where a command line has its ticket: as an argument, on standard input, in the environment. */
 import { RcopyError } from "../base/errors.ts";
 import { looksLikeTicket } from "../security/ticket.ts";
+import type { Flags } from "./parse.ts";
+import type { Reporter } from "./reporter.ts";
 
 /** Name of the variable that may hold the ticket. */
 export const ticketVariable = "RCOPY_TICKET";
@@ -8,9 +10,13 @@ export const ticketVariable = "RCOPY_TICKET";
 const lineBytesMax = 8192;
 
 /** Said when the ticket stands where other users of the machine see it. */
-export const argumentNote =
-  "while this runs, the list of processes shows the ticket to every user of this machine; give - as the ticket and it " +
-  `on standard input, or put it into ${ticketVariable}, to keep it to yourself`;
+const argumentNote =
+  "while this runs, the list of processes shows the ticket to every user of this machine; to keep it to yourself, write - " +
+  "in its place and paste it when rcopy runs";
+
+export function noteOnArgument(flags: Flags, reporter: Pick<Reporter, "onEvent">): void {
+  if (!flags.quiet) reporter.onEvent({ type: "note", level: "info", message: argumentNote });
+}
 
 /** What stands in for a ticket, and what is left of the arguments. */
 export interface TicketArgument {
@@ -26,6 +32,11 @@ export function takeTicket(args: readonly string[]): TicketArgument {
   if (first !== undefined && isMeantAsTicket(first)) return { ticket: first, rest, from: "argument" };
   const ticket = fromEnvironment();
   return { ticket, rest: [...args], from: ticket === undefined ? undefined : "environment" };
+}
+
+/** The ticket that an option names: itself, or `-` for standard input. @throws {RcopyError} `usage` */
+export function ticketOf(value: string): { ticket: string; from: "argument" | "input" } {
+  return value === "-" ? { ticket: readLine(), from: "input" } : { ticket: value, from: "argument" };
 }
 
 /** Anything that begins like a ticket and is no path that one would name. */

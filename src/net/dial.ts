@@ -149,7 +149,7 @@ function dialError(failures: readonly Failure[]): RcopyError {
     const { code } = asRcopyError(refusal);
     return new RcopyError(code, `cannot connect to the peer: ${reasons.join("; ")}`, { cause: refusal });
   }
-  const message = `cannot reach the peer at ${reasons.join("; ")}; is rcopy send running there, ` +
+  const message = `cannot reach the peer at ${reasons.join("; ")}; is rcopy running there, ` +
     "and does a firewall let its port through?";
   return new RcopyError("unreachable", message, { cause: failures[0]?.error });
 }

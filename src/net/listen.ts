@@ -13,12 +13,18 @@ export interface ListenOptions {
   local?: boolean | undefined;
 }
 
+/** A port that is opened anew is free again soon, unless somebody takes it in between. */
+const reopenDelayMs = 5;
+const reopenAttemptsMax = 100;
+
 /** An open port. */
 export class PeerListener implements Disposable {
   readonly port: number;
   /** Whether IPv6 peers can connect. */
   readonly dualStack: boolean;
-  readonly #listener: Deno.TcpListener | Deno.TlsListener;
+  #listener: Deno.TcpListener | Deno.TlsListener;
+  #reopening: Promise<void> | undefined;
+  #isClosed = false;
 
   constructor(listener: Deno.TcpListener | Deno.TlsListener, dualStack: boolean) {
     this.#listener = listener;
@@ -32,10 +38,13 @@ export class PeerListener implements Disposable {
    */
   async accept(): Promise<TcpChannel | undefined> {
     for (;;) {
+      const listener = this.#listener;
       let connection: Deno.TcpConn | Deno.TlsConn;
       try {
-        connection = await this.#listener.accept();
+        connection = await listener.accept();
       } catch (error) {
+        await this.#reopening?.catch(() => {});
+        if (listener !== this.#listener) continue;
         // A closed listener ends the loop; a connection that died while it waited, or a full descriptor table, does not.
         if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
           return undefined;
@@ -51,7 +60,38 @@ export class PeerListener implements Disposable {
     }
   }
 
+  /**
+   * Opens the same port with another leaf; connections that are there stay.
+   * @throws {RcopyError} as when it was opened; then it is closed
+   */
+  async reopen(transport: ListenTransport): Promise<void> {
+    this.#reopening = this.#openAnew(transport);
+    try {
+      await this.#reopening;
+    } finally {
+      this.#reopening = undefined;
+    }
+  }
+
+  async #openAnew(transport: ListenTransport): Promise<void> {
+    const { hostname } = this.#listener.addr as Deno.NetAddr;
+    const where = { hostname, port: this.port };
+    this.#listener.close();
+    for (let attempt = 1;; attempt++) {
+      // Deno lets go of the port only after whoever waits in accept() has heard of the end.
+      await new Promise((resolve) => setTimeout(resolve, reopenDelayMs));
+      try {
+        this.#listener = openPort(where, transport);
+        if (this.#isClosed) this.#listener.close();
+        return;
+      } catch (failure) {
+        if (attempt === reopenAttemptsMax) throw listenError(failure, where, hostname);
+      }
+    }
+  }
+
   [Symbol.dispose](): void {
+    this.#isClosed = true;
     try {
       this.#listener.close();
     } catch {

@@ -52,7 +52,7 @@ export async function probeListener(
         "unreachable",
         `cannot reach the peer at ${
           failures.join("; ")
-        }; is rcopy send running there, and does a firewall let its ` +
+        }; is rcopy listening there, and does a firewall let its ` +
           "port through?",
       );
     }

@@ -67,6 +67,8 @@ export type TransferEvent =
     advertised?: PeerAddress[];
     /** What the other end needs to connect; a secret. Absent on an insecure channel. */
     ticket?: string;
+    /** Present where SSH keys open the channel, and no ticket does. */
+    keysOnly?: true;
   }
   | { type: "connected"; peer: string }
   | { type: "progress"; progress: ProgressSnapshot }

@@ -86,8 +86,10 @@ export class LargeSource implements Disposable {
    */
   verified(): boolean {
     if (!this.#hash?.complete) return false;
-    this.#engine.checkUnchanged(this.file());
+    if (!this.#verified) this.#engine.checkUnchanged(this.file());
     this.#verified = true;
+    // Whatever has to be sent again is read from a file that is opened again, and must be the same.
+    this.#close();
     return true;
   }
 

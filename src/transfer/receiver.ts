@@ -180,6 +180,10 @@ export class Receiver implements LaneHost {
     });
   }
 
+  get engine(): Engine {
+    return this.#options.engine;
+  }
+
   get root(): Directory | undefined {
     return this.#options.destination;
   }

@@ -125,6 +125,10 @@ export class Sender implements LaneHost {
     this.#tasks.startLane(io, () => lane.run().finally(() => this.#lanes.delete(number)));
   }
 
+  get engine(): Engine {
+    return this.#options.engine;
+  }
+
   get root(): Directory | undefined {
     const { listed, named } = this.#options.roots;
     return (listed ?? named[0]?.directory)?.handle;

@@ -1,56 +1,48 @@
-/** A sender that listens: one session after the other, or with `keep` many side by side. */
+/**
+ * An end that listens: one session after the other, or with `keep` many side by side. Which side of the transfer it is plays
+ * no part.
+ */
 import { asRcopyError, type ErrorCode, RcopyError } from "../base/errors.ts";
-import type { Engine } from "../io/engine.ts";
 import type { TcpChannel } from "../net/channel.ts";
 import type { PeerListener } from "../net/listen.ts";
 import type { ListenTransport } from "../net/transport.ts";
 import { wireCodeOf } from "../wire/codes.ts";
 import { tokenBytes } from "../wire/limits.ts";
 import type { Hello, Join } from "../wire/messages.ts";
-import { FrameSplitter } from "../wire/frame.ts";
 import { answerOpening, type ListenerChecks, type Opening } from "./authenticate.ts";
-import { Control } from "./control.ts";
-import { DestinationIdentity, readBootId } from "./destination.ts";
-import type { EventSink, TransferSummary } from "./events.ts";
+import type { TransferSummary } from "./events.ts";
 import { Gate } from "./gate.ts";
-import { localHello } from "./greeting.ts";
 import type { LaneKnock } from "./lane_calls.ts";
-import type { Streams } from "./lane_growth.ts";
 import type { LaneThread } from "./lane_thread.ts";
 import { LaneWorkers } from "./lane_workers.ts";
 import { OfferedLanes } from "./offered_lanes.ts";
-import { Sender } from "./sender.ts";
-import { openSources } from "./source_roots.ts";
+import type { RunOptions, Session, Side } from "./side.ts";
 
 /** Sessions at once under `keep`. */
 const sessionsMax = 64;
 
-/** Errors after which a receiver may come back: the session was lost, not refused or broken. */
+/** Errors after which a peer may come back: the session was lost, not refused or broken. */
 const lostCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["peer-lost", "timeout", "unreachable"]);
 
-export interface ServeOptions {
-  engine: Engine;
+export interface ServeOptions extends RunOptions {
+  side: Side;
   listener: PeerListener;
-  /** What receivers must prove; nothing on a plain channel. */
+  /** What dialers must prove; nothing on a plain channel. */
   checks?: ListenerChecks | undefined;
-  paths: readonly string[];
   keep: boolean;
-  streams: Streams;
   /** Where the Workers listen, as the main port does. */
   place: { bind: string | undefined; local: boolean; transport: ListenTransport };
-  timeoutMs: number;
-  emit: EventSink;
-  signal: AbortSignal;
 }
 
-interface Session {
-  sender: Sender;
+/** A session that runs, and the lanes that it was offered. */
+interface Served {
+  session: Session;
   lanes: OfferedLanes;
 }
 
 export class Server {
   readonly #options: ServeOptions;
-  readonly #sessions = new Map<string, Session>();
+  readonly #sessions = new Map<string, Served>();
   readonly #running = new Set<Promise<void>>();
   readonly #ended = Promise.withResolvers<TransferSummary>();
   readonly #workers: LaneWorkers;
@@ -106,9 +98,12 @@ export class Server {
     // The place is taken before anything is awaited, so that two peers cannot both get it.
     const id = crypto.getRandomValues(new Uint8Array(tokenBytes));
     const key = keyOf(id);
-    let session: Session;
+    let served: Served;
+    let answer: Hello;
     try {
-      session = this.#newSession(channel, hello);
+      const proposal = this.#options.side.propose(this.#options);
+      served = this.#begin(proposal.begin(channel, hello), hello);
+      answer = { ...proposal.hello, session: id, laneTokens: served.lanes.offer().token };
     } catch (thrown) {
       const error = asRcopyError(thrown);
       const { code, message } = error;
@@ -117,69 +112,55 @@ export class Server {
       throw error;
     }
     clearTimeout(this.#returnTimer);
-    this.#sessions.set(key, session);
+    this.#sessions.set(key, served);
     this.#options.emit({ type: "connected", peer: channel.peer });
-    const answer = {
-      ...localHello("sender", this.#options.engine, this.#options),
-      session: id,
-      laneTokens: session.lanes.offer().token,
-    };
-    const running = this.#run(key, session, answerOpening(channel, answer, { greeted }), channel);
+    const running = this.#run(key, served.session, answerOpening(channel, answer, { greeted }), channel);
     this.#running.add(running);
     running.finally(() => this.#running.delete(running));
   }
 
   #whyRefused(hello: Hello): RcopyError | undefined {
-    if (hello.role !== "receiver") {
-      return new RcopyError("refused", "both ends want to send; run rcopy receive on one of them");
+    const { role } = this.#options.side;
+    const [own, other] = role === "sender" ? ["send", "receive"] : ["receive", "send"];
+    if (hello.role === role) {
+      return new RcopyError("refused", `both ends want to ${own}; run rcopy ${other} on one of them`);
     }
     const placesMax = this.#options.keep ? sessionsMax : 1;
     if (this.#hasReceipt || this.#sessions.size >= placesMax) {
-      return new RcopyError("busy", "the sender already serves another receiver; it takes more with --keep");
+      const message = role === "sender"
+        ? "the sender already serves another receiver; it takes more with --keep"
+        : "the receiver already receives from another sender";
+      return new RcopyError("busy", message);
     }
     return undefined;
   }
 
-  #newSession(channel: TcpChannel, peer: Hello): Session {
-    const { engine, paths, timeoutMs, emit, signal, place, streams } = this.#options;
-    const { destinationNonce, destinationHash } = peer;
-    const bootIds = channel.isLoopback ? [readBootId(), ""] : [readBootId()].filter((id) => id !== "");
-    const identity = destinationHash.length > 0
-      ? new DestinationIdentity(destinationNonce, bootIds)
-      : undefined;
-    const sender = new Sender({
-      control: new Control(channel, new FrameSplitter()),
-      peer,
-      engine,
-      roots: openSources(engine, paths),
-      timeoutMs,
-      emit,
-      signal,
-      isDestination: (device, inode) => identity?.matches(destinationHash, device, inode) ?? false,
-    });
+  /** Gives the session its lanes. */
+  #begin(session: Session, peer: Hello): Served {
+    const { place, streams } = this.#options;
     const lanes = new OfferedLanes({
-      host: sender,
+      host: session,
       workers: this.#workers,
       ...place,
       limit: Math.min(streams.limit, peer.streams),
       onNote: (message) => this.#onNote(message),
     });
-    sender.supply = lanes;
-    return { sender, lanes };
+    session.supply = lanes;
+    return { session, lanes };
   }
 
   /** A data connection at the main port finds its session by number. @throws {RcopyError} `refused` */
   #join(channel: TcpChannel, join: Join): void {
-    const session = this.#sessions.get(keyOf(join.session));
-    if (!session) throw new RcopyError("refused", "a data connection did not know its session");
-    session.lanes.join(channel, join);
+    const served = this.#sessions.get(keyOf(join.session));
+    if (!served) throw new RcopyError("refused", "a data connection did not know its session");
+    served.lanes.join(channel, join);
   }
 
   /** One at the port of a Worker likewise. */
   async #onKnock(thread: LaneThread, knock: LaneKnock): Promise<void> {
-    const session = this.#sessions.get(keyOf(knock.join.session));
+    const served = this.#sessions.get(keyOf(knock.join.session));
     try {
-      if (session) await session.lanes.knock(thread, knock);
+      if (served) await served.lanes.knock(thread, knock);
       else await thread.call(0, "turnAway", { knock: knock.knock });
     } catch (thrown) {
       this.#onNote(`a data connection from ${knock.peer} was lost: ${asRcopyError(thrown).message}`);
@@ -190,7 +171,7 @@ export class Server {
     const { keep, emit, timeoutMs } = this.#options;
     try {
       await answered.catch(() => {}); // a peer that is gone already is found lost by the session itself
-      const summary = await session.sender.run();
+      const summary = await session.run();
       this.#hasReceipt = !keep;
       emit({ type: "done", summary });
       if (!keep) this.#ended.resolve(summary);

@@ -38,10 +38,10 @@ export async function prepareSsh(
     const picked = await pickIdentity(found, options.identity);
     found = { identities: [picked], notes: [] };
     own.push(picked.key);
-  } else if (found.identities.length === 0 && hostKeyFolder !== undefined) {
-    const hosts = await findIdentities({ hostKeyFolder });
-    found = { identities: hosts.identities, notes: [...found.notes, ...hosts.notes] };
-    own.push(...hosts.identities.map(({ key }) => key));
+  } else if (found.identities.length === 0 && found.notes.length === 0 && hostKeyFolder !== undefined) {
+    // Only where the user has none: one that cannot be used is to be named, not replaced.
+    found = await findIdentities({ hostKeyFolder });
+    own.push(...found.identities.map(({ key }) => key));
   }
   const missing = places.missing.length === 0
     ? []

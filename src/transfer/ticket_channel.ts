@@ -13,8 +13,12 @@ import type { DialerProof, ListenerChecks } from "./authenticate.ts";
 export interface Invitation {
   transport: ListenTransport;
   checks: ListenerChecks;
-  /** The ticket, once the port is known; a secret. */
-  ticketFor(port: number, addresses: readonly PeerAddress[]): string;
+  /** The ticket, once the port is known; a secret. `undefined` where no ticket opens the channel. */
+  ticketFor(port: number, addresses: readonly PeerAddress[]): string | undefined;
+  /** Who may come in, and what they can know this end by. */
+  notes?: readonly string[];
+  /** A new leaf, where the old one expires; `undefined` if none can be had now. */
+  renew?: () => Promise<ListenTransport | undefined>;
 }
 
 /** What a dialer needs for one peer. */
@@ -29,11 +33,16 @@ export interface TicketRoute {
 export async function inviteByTicket(): Promise<Invitation> {
   const anchor = await makeAnchorKey();
   const { chainPem, keyPem } = await certifyLeaf(anchor, unlimitedValidity);
+  return ticketInvitation(anchor.spki, { kind: "tls", chainPem, keyPem });
+}
+
+/** A new secret that opens a channel whose anchor is there already. */
+export function ticketInvitation(anchor: Uint8Array<ArrayBuffer>, transport: ListenTransport): Invitation {
   const secret = crypto.getRandomValues(new Uint8Array(secretBytes));
   return {
-    transport: { kind: "tls", chainPem, keyPem },
+    transport,
     checks: { secret },
-    ticketFor: (port, addresses) => encodeTicket({ anchor: anchor.spki, secret, port, addresses }),
+    ticketFor: (port, addresses) => encodeTicket({ anchor, secret, port, addresses }),
   };
 }
 

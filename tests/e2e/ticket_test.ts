@@ -125,10 +125,10 @@ Deno.test("a ticket is spent by the first transfer, and with --keep by none", as
 
 Deno.test("tickets of two runs on one port are not the same", async () => {
   await withTree(async (folder) => {
-    const first = await startTicketSender([`${folder}/a`]);
+    const first = await startTicketSender(["--auth", "ticket", `${folder}/a`]);
     first.sender.kill("SIGINT");
     await first.sender.end();
-    const second = await startTicketSender([`${folder}/a`]);
+    const second = await startTicketSender(["--auth", "ticket", `${folder}/a`]);
     await using _second = second.sender;
     const old = ticketTo(first.ticket, { host: "127.0.0.1", port: second.port });
     const refused = await run(["receive", old, `${folder}/b`]);
@@ -205,7 +205,16 @@ Deno.test("a receiver without a ticket, and one with too much, is told what to d
     const [args, pattern] of [
       [["receive"], /needs the ticket that rcopy send printed/],
       [["receive", "dest"], /needs the ticket that rcopy send printed/],
-      [["receive", "-a", "127.0.0.1:9", "dest"], /needs the ticket that rcopy send printed/],
+      [
+        ["receive", "--auth", "ticket", "-a", "127.0.0.1:9", "dest"],
+        /needs the ticket that rcopy send printed/,
+      ],
+      [["receive", "--auth", "ssh", "dest"], /or -a HOST:PORT where SSH keys are known/],
+      [["receive", "--auth", "ssh", ticket], /--auth ssh takes no ticket/],
+      [
+        ["receive", "--allow", "nothing like it", "-a", "127.0.0.1:9", "dest"],
+        /neither a public key .* nor a file/,
+      ],
       [["receive", "x", "y"], /none of them is a ticket/],
       [["receive", "--insecure", "-a", "127.0.0.1:9", ticket], /leave out --insecure, or the ticket/],
       [["receive", ticket, "x", "y"], /takes one DEST and got 2/],

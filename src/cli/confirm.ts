@@ -1,0 +1,36 @@
+/** Asking the person at the terminal. Whoever is not there cannot be asked: then nothing is accepted. */
+import type { Console } from "./console.ts";
+
+/** A way to ask, where standard input and standard error are a terminal. */
+export function confirmOnTerminal(
+  console: Console,
+  signal: AbortSignal,
+): ((question: string) => Promise<boolean>) | undefined {
+  if (!Deno.stdin.isTerminal() || !Deno.stderr.isTerminal()) return undefined;
+  return async (question) => {
+    console.error(
+      `rcopy: ${question}\n` +
+        "Compare it with what the other end shows. Trust this key and remember it? Only yes counts: ",
+    );
+    return await interruptibly(readLine(), signal) === "yes";
+  };
+}
+
+/** What is typed up to the end of the line, at most a few hundred bytes. */
+async function readLine(): Promise<string> {
+  const bytes = new Uint8Array(256);
+  const count = await Deno.stdin.read(bytes);
+  return new TextDecoder().decode(bytes.subarray(0, count ?? 0)).trim();
+}
+
+async function interruptibly<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: interrupted, reject } = Promise.withResolvers<never>();
+  const stop = () => reject(signal.reason);
+  if (signal.aborted) stop();
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([promise, interrupted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}

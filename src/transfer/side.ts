@@ -1,0 +1,138 @@
+/**
+ * The two sides of a transfer, for whoever connects them: `serve.ts` where this end listens, `dial_session.ts` where it
+ * dials. Neither of these knows which side it runs.
+ *  SendingSide    has the files
+ *  ReceivingSide  has the destination
+ */
+import type { Directory, Engine } from "../io/engine.ts";
+import type { TcpChannel } from "../net/channel.ts";
+import { FrameSplitter } from "../wire/frame.ts";
+import type { Hello } from "../wire/messages.ts";
+import { Control } from "./control.ts";
+import { DestinationIdentity, isEmptyDirectory, readBootId } from "./destination.ts";
+import type { EventSink, TransferSummary } from "./events.ts";
+import { localHello } from "./greeting.ts";
+import type { Streams } from "./lane_growth.ts";
+import type { LaneHost, LaneSupply } from "./lane_host.ts";
+import type { ExistsPolicy } from "./plan.ts";
+import { Receiver } from "./receiver.ts";
+import { Sender } from "./sender.ts";
+import type { Role } from "./session.ts";
+import { openSources } from "./source_roots.ts";
+
+/** What a session needs of the run that it is a part of. */
+export interface RunOptions {
+  engine: Engine;
+  streams: Streams;
+  timeoutMs: number;
+  emit: EventSink;
+  signal: AbortSignal;
+}
+
+/** A sender or a receiver, ready to run. */
+export interface Session extends LaneHost {
+  supply: LaneSupply | undefined;
+  /** @throws {RcopyError} whatever ended the session without an agreed receipt */
+  run(): Promise<TransferSummary>;
+}
+
+/** One session that is about to be agreed on. */
+export interface Proposal {
+  /** What this end says of itself; session and tokens are the listener's to add. */
+  hello: Hello;
+  /** The session with a peer that has said this of itself. */
+  begin(channel: TcpChannel, peer: Hello): Session;
+}
+
+/** One side of a transfer. */
+export interface Side {
+  readonly role: Role;
+  /** @throws {RcopyError} where files or destination are not to be had */
+  propose(run: RunOptions): Proposal;
+}
+
+/** Sends `paths`: of one directory the contents, else each path under its name. */
+export class SendingSide implements Side {
+  readonly role = "sender";
+  readonly #paths: readonly string[];
+
+  constructor(paths: readonly string[]) {
+    this.#paths = paths;
+  }
+
+  propose(run: RunOptions): Proposal {
+    const { engine, timeoutMs, emit, signal } = run;
+    const begin = (channel: TcpChannel, peer: Hello): Session => {
+      const { destinationNonce, destinationHash } = peer;
+      const bootIds = channel.isLoopback ? [readBootId(), ""] : [readBootId()].filter((id) => id !== "");
+      const identity = destinationHash.length > 0
+        ? new DestinationIdentity(destinationNonce, bootIds)
+        : undefined;
+      return new Sender({
+        control: new Control(channel, new FrameSplitter()),
+        peer,
+        engine,
+        roots: openSources(engine, this.#paths),
+        timeoutMs,
+        emit,
+        signal,
+        isDestination: (device, inode) => identity?.matches(destinationHash, device, inode) ?? false,
+      });
+    };
+    return { hello: localHello("sender", engine, run), begin };
+  }
+}
+
+export interface ReceivingOptions {
+  /** Gives the destination, once there is a sender; absent only in a dry run. */
+  destination: () => Directory | undefined;
+  exists: ExistsPolicy;
+  durable: boolean;
+  dryRun: boolean;
+}
+
+/** Receives into a destination. */
+export class ReceivingSide implements Side {
+  readonly role = "receiver";
+  readonly #options: ReceivingOptions;
+
+  constructor(options: ReceivingOptions) {
+    this.#options = options;
+  }
+
+  propose(run: RunOptions): Proposal {
+    const { exists, durable, dryRun } = this.#options;
+    const { engine, timeoutMs, emit, signal } = run;
+    const destination = this.#options.destination();
+    const hello = this.#hello(run, destination);
+    const begin = (channel: TcpChannel, peer: Hello): Session =>
+      new Receiver({
+        control: new Control(channel, new FrameSplitter()),
+        peer,
+        granted: hello,
+        engine,
+        destination,
+        exists,
+        durable,
+        dryRun,
+        timeoutMs,
+        emit,
+        signal,
+      });
+    return { hello, begin };
+  }
+
+  #hello(run: RunOptions, destination: Directory | undefined): Hello {
+    const { engine } = run;
+    const hello = localHello("receiver", engine, run);
+    if (!destination) return hello;
+    const nonce = crypto.getRandomValues(new Uint8Array(16));
+    const { device, inode } = engine.identityOf(destination);
+    return {
+      ...hello,
+      wantsAll: !this.#options.dryRun && isEmptyDirectory(engine, destination),
+      destinationNonce: nonce,
+      destinationHash: new DestinationIdentity(nonce, [readBootId()]).hash(device, inode),
+    };
+  }
+}
