@@ -58,10 +58,11 @@ export class FramesOnTheWay {
     this.#onRoom?.();
   }
 
-  /** Whether the oldest frame has waited so long, and none was taken meanwhile. */
+  /** Whether the oldest frame has waited so long, and none was taken meanwhile; never once nobody waits any more. */
   standsStill(ms: number): boolean {
     const oldest = this.#frames[0];
-    return oldest !== undefined && performance.now() - Math.max(oldest.since, this.#progressAt) > ms;
+    return !this.#isEnded && oldest !== undefined &&
+      performance.now() - Math.max(oldest.since, this.#progressAt) > ms;
   }
 
   /** What another lane must send, each once; what is too young to worry about stays. */

@@ -70,6 +70,8 @@ export class Sender implements LaneHost {
   readonly #plan: SendPlan;
   readonly #account = new StageAccount();
   readonly #breath = new Breath();
+  /** Held until the end: the scan may be through with it, and Workers may still be given it. */
+  readonly #root: SourceDirectory | undefined;
   readonly #tasks: SessionTasks;
   readonly #lanes = new Map<number, SendLane>();
   #state: SessionState = "open";
@@ -84,6 +86,9 @@ export class Sender implements LaneHost {
 
   constructor(options: SenderOptions) {
     this.#options = options;
+    const { listed, named } = options.roots;
+    this.#root = listed ?? named[0]?.directory;
+    this.#root?.hold();
     this.#control = options.control;
     this.#credit = options.peer.creditBytes;
     this.#outcome = new Outcome(options.emit);
@@ -130,8 +135,7 @@ export class Sender implements LaneHost {
   }
 
   get root(): Directory | undefined {
-    const { listed, named } = this.#options.roots;
-    return (listed ?? named[0]?.directory)?.handle;
+    return this.#tasks.hasEnded ? undefined : this.#root?.handle;
   }
 
   get load(): SessionLoad {
@@ -189,6 +193,7 @@ export class Sender implements LaneHost {
     this.#creditGrew?.();
     await this.#tasks.close(end);
     this.#tree.release();
+    this.#root?.release();
     this.#codec[Symbol.dispose]();
     if (end.error) throw end.error;
     options.emit({ type: "progress", progress: this.#progress() });
