@@ -135,7 +135,10 @@ Deno.test("options that mean nothing to an end that dials, and too many for one 
       [["send", "--insecure", "-a", "127.0.0.1:1", "--keep", "."], /--keep is for an end that listens/],
       [["send", "--to", "rcopy1x", "-p", "1", "."], /--port is for an end that listens/],
       [["send", "--to", "rcopy1aaaaaaaaaaaaaaaaaaaa", "."], /the ticket is mistyped or cut off/],
-      [["send", "--auth", "ticket", "-a", "127.0.0.1:1", "."], /send needs the ticket that rcopy receive --listen/],
+      [
+        ["send", "--auth", "ticket", "-a", "127.0.0.1:1", "."],
+        /send needs the ticket that rcopy receive --listen/,
+      ],
       [
         ["receive", "--insecure", "-a", "127.0.0.1:1", "--bind", "::1", "."],
         /--bind is for an end that listens/,
