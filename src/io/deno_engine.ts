@@ -51,6 +51,8 @@ class DenoEngine implements Engine {
   readonly kind = "deno";
   readonly exactNames = false;
   readonly mtimeResolutionNs = 1_000_000;
+  /** A path holds nothing. */
+  readonly lentDirectoriesMax = 1024;
   /** Counts operations: within one, a directory is checked once. */
   #turn = 0;
 

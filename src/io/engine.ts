@@ -186,6 +186,8 @@ export interface Engine extends Disposable {
   syncFileSystem(directory: Directory): void | Promise<void>;
 
   // ---- other threads
+  /** Directories that may be lent at a time for one job. */
+  readonly lentDirectoriesMax: number;
   /** Lends a directory: it is neither closed nor moved before it has been given back as often as it was lent. */
   lendDirectory(directory: Directory): Lent;
   giveBackDirectory(directory: Directory): void;

@@ -48,6 +48,10 @@ interface LentDirectory extends Lent {
   shownPath: string;
 }
 
+/** Directories lent for one job: at most so many, and at most this part of what the process may have. */
+const lentMax = 16;
+const lentPart = 64;
+
 const done: Pending = { finish() {} };
 
 /** Why this engine cannot be had, for a person; `undefined` where it can. Never asks for a permission. */
@@ -86,6 +90,7 @@ class UringEngine implements Engine {
   readonly kind = "uring";
   readonly exactNames = true;
   readonly mtimeResolutionNs = 1;
+  readonly lentDirectoriesMax: number;
   readonly #calls: Calls;
   readonly #queue: RingQueue;
   readonly #directories: Directories;
@@ -103,6 +108,7 @@ class UringEngine implements Engine {
       throw thrown;
     }
     this.#directories = new Directories(this.#calls);
+    this.lentDirectoriesMax = Math.max(1, Math.min(lentMax, Math.floor(this.#calls.fileLimit / lentPart)));
     this.#listings = new Listings(this.#calls, this.#directories);
     this.#reads = new SmallReads(this.#calls, this.#directories, this.#queue);
     this.#destination = new Destination(this.#calls, this.#directories);

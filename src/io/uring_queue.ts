@@ -15,6 +15,7 @@ export class RingQueue implements Disposable {
   readonly #waiting: (Completing | undefined)[] = [];
   readonly #tags: number[] = [];
   readonly #free: number[] = [];
+  #waitingForRing: Promise<void> | undefined;
 
   /** The ring belongs to the queue from now on. */
   constructor(ring: Ring) {
@@ -45,9 +46,13 @@ export class RingQueue implements Disposable {
     } while (this.ring.prepared > 0);
   }
 
-  /** Lets the event loop run until something is complete, if anything is under way. */
+  /**
+   * Lets the event loop run until something is complete, if anything is under way. Only one thread ever waits for the ring,
+   * whoever asks meanwhile waits with it: the runtime has few threads for that, and each turn of theirs costs 50 µs.
+   */
   async wait(count = 1): Promise<void> {
-    await this.ring.wait(count);
+    this.#waitingForRing ??= this.ring.wait(count).finally(() => this.#waitingForRing = undefined);
+    await this.#waitingForRing;
     this.turn();
   }
 

@@ -5,7 +5,7 @@ import type { TcpChannel } from "../net/channel.ts";
 import type { DialTransport } from "../net/transport.ts";
 import type { Join, LaneOffer, LaneRequest } from "../wire/messages.ts";
 import { LaneGrowth, type Streams } from "./lane_growth.ts";
-import type { LaneHost, LaneSupply } from "./lane_host.ts";
+import { laneDescriptors, type LaneHost, type LaneSupply } from "./lane_host.ts";
 import type { LaneWorkers } from "./lane_workers.ts";
 import { sendJoin } from "./opening.ts";
 
@@ -101,7 +101,7 @@ export class DialedLanes implements LaneSupply {
     const join: Join = { kind: "join", session, lane, token };
     const places = port === 0 ? [address] : [{ host: address.host, port }, address];
     for (const place of places) {
-      if (this.#hasEnded) return;
+      if (this.#hasEnded || !this.#hasDescriptors()) return;
       try {
         if (await this.#openInWorker(lane, place, join)) return;
         this.#add(lane, await this.#dial(place, join));
@@ -112,6 +112,14 @@ export class DialedLanes implements LaneSupply {
         this.#options.onNote(`a data connection to port ${place.port} could not be opened: ${message}`);
       }
     }
+  }
+
+  /** Another connection keeps some descriptors in use, beside the one that it is. */
+  #hasDescriptors(): boolean {
+    const { host, onNote } = this.#options;
+    if (host.root && host.engine.hasDescriptors(host.root, laneDescriptors)) return true;
+    onNote("no further data connection: the limit on open files is low");
+    return false;
   }
 
   /** False where a Worker would not help or cannot be had. */

@@ -1,5 +1,5 @@
 /** What a session is for whoever brings it data connections. */
-import type { Directory } from "../io/engine.ts";
+import type { Directory, Engine } from "../io/engine.ts";
 import type { Channel } from "../net/channel.ts";
 import type { LaneOffer, LaneRequest } from "../wire/messages.ts";
 import type { RemoteReceiveIo, RemoteSendIo } from "./remote_lane.ts";
@@ -23,10 +23,14 @@ export interface SessionLoad {
 /** What a file costs beside its bytes, as bytes that would take as long. */
 export const fileWork = 16 * 1024;
 
+/** Descriptors that must be left before another data connection is opened: for itself, its files and directories. */
+export const laneDescriptors = 48;
+
 /** A sender or a receiver. */
 export interface LaneHost {
   readonly role: Role;
   readonly load: SessionLoad;
+  readonly engine: Engine;
   /** A directory of the tree; absent in a dry run. */
   readonly root: Directory | undefined;
   /** A connection that the main thread moves; it belongs to the session from now on. */

@@ -2,9 +2,6 @@
 import type { EntryName } from "../fs/entry_name.ts";
 import type { Directory, Engine, FileRead, FileWrite, Lent } from "../io/engine.ts";
 
-/** Directories that one job may lend, and so keep open, at a time. */
-export const lentDirectoriesMax = 16;
-
 /** What is the same for files to read and files to create. Row i of every column is file i. */
 interface FileColumns {
   directories: Lent[];

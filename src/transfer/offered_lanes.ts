@@ -6,7 +6,7 @@ import type { ListenTransport } from "../net/transport.ts";
 import { lanesMax, tokenBytes } from "../wire/limits.ts";
 import type { Join, LaneOffer, LaneRequest } from "../wire/messages.ts";
 import type { LaneKnock } from "./lane_calls.ts";
-import type { LaneHost, LaneSupply } from "./lane_host.ts";
+import { laneDescriptors, type LaneHost, type LaneSupply } from "./lane_host.ts";
 import type { LaneThread } from "./lane_thread.ts";
 import type { LaneWorkers } from "./lane_workers.ts";
 
@@ -56,9 +56,13 @@ export class OfferedLanes implements LaneSupply {
     if (message.kind !== "laneRequest") {
       throw new RcopyError("protocol", `the peer sent ${message.kind}, which a dialer does not`);
     }
-    const { lanes, busyMs } = this.#options.host.load;
+    const { host } = this.#options;
+    const { lanes, busyMs } = host.load;
     const room = Math.min(this.#options.limit - lanes - this.#offers.size, lanesMax - this.#lanes);
-    const count = Math.max(0, Math.min(message.count, room));
+    let count = Math.max(0, Math.min(message.count, room));
+    while (count > 0 && !(host.root && host.engine.hasDescriptors(host.root, laneDescriptors + count - 1))) {
+      count--;
+    }
     const now = performance.now();
     const isBusy = (busyMs - this.#before.busyMs) / Math.max(1, now - this.#before.now) > busyFrom;
     this.#before = { now, busyMs };

@@ -8,7 +8,7 @@ import {
   type LaneMethods,
   type RemoteFrame,
 } from "./lane_calls.ts";
-import { lendReads, lendWrites, lentDirectoriesMax } from "./lane_jobs.ts";
+import { lendReads, lendWrites } from "./lane_jobs.ts";
 import { type ArrivedFrame, hashBytes, type ReceiveIo, type SendIo, type Turn } from "./lane_io.ts";
 import type { LaneThread } from "./lane_thread.ts";
 import type { StageAccount } from "./stages.ts";
@@ -63,7 +63,9 @@ abstract class RemoteIo {
 }
 
 export class RemoteSendIo extends RemoteIo implements SendIo {
-  readonly directoriesMax = lentDirectoriesMax;
+  get directoriesMax(): number {
+    return this.engine.lentDirectoriesMax;
+  }
 
   readFiles(turn: Turn, files: FileRead[]): Pending<Uint8Array> {
     return started(this.#readFiles(turn, files));
@@ -107,7 +109,7 @@ export class RemoteReceiveIo extends RemoteIo implements ReceiveIo {
   async #placeFiles(frame: number, files: FileWrite[], hashes: Uint8Array): Promise<Uint8Array> {
     const sound = new Uint8Array(files.length);
     for (let start = 0; start < files.length;) {
-      const end = endOfRun(files, start);
+      const end = endOfRun(files, start, this.engine.lentDirectoriesMax);
       const run = files.slice(start, end);
       const lending = lendWrites(this.engine, run);
       try {
@@ -128,12 +130,12 @@ export class RemoteReceiveIo extends RemoteIo implements ReceiveIo {
 }
 
 /** Where the files from `start` on begin to need more directories than may be lent. */
-function endOfRun(files: readonly FileWrite[], start: number): number {
+function endOfRun(files: readonly FileWrite[], start: number, directoriesMax: number): number {
   const directories = new Set<unknown>();
   let end = start;
   for (; end < files.length; end++) {
     directories.add(files[end]!.directory);
-    if (directories.size > lentDirectoriesMax) break;
+    if (directories.size > directoriesMax) break;
   }
   return end;
 }

@@ -109,7 +109,7 @@ static pid_t receiving_child(int *connection, void (*take)(int, const char *, si
   if (child == 0) {
     int fd = accept(listener, NULL, NULL);
     if (fd < 0) err(1, "cannot accept");
-    /* The block is shared with the parent until one of them writes to it: that is paid before the clock starts. */
+    /* The block is shared with the parent until one of them writes to it: paid before the clock starts. */
     memset(child_block, 1, block_bytes);
     write_all(ready[1], "r", 1);
     take(fd, path, block_bytes);
@@ -207,12 +207,19 @@ static double stage_place(const char *folder, size_t files, size_t threads) {
 int main(int argc, char **argv) {
   const char *stage = argc > 1 ? argv[1] : "";
   double seconds;
-  if (!strcmp(stage, "read") && argc == 4) seconds = stage_read(argv[2], number(argv[3]));
-  else if (!strcmp(stage, "write") && argc == 5) seconds = stage_write(argv[2], number(argv[3]), number(argv[4]));
-  else if (!strcmp(stage, "socket") && argc == 4) seconds = stage_socket(number(argv[2]), number(argv[3]));
-  else if (!strcmp(stage, "chain") && argc == 5) seconds = stage_chain(argv[2], argv[3], number(argv[4]));
-  else if (!strcmp(stage, "place") && argc == 5) seconds = stage_place(argv[2], number(argv[3]), number(argv[4]));
-  else errx(2, "usage: ceiling read|write|socket|chain|place ...; see the top of ceiling.c");
+  if (!strcmp(stage, "read") && argc == 4) {
+    seconds = stage_read(argv[2], number(argv[3]));
+  } else if (!strcmp(stage, "write") && argc == 5) {
+    seconds = stage_write(argv[2], number(argv[3]), number(argv[4]));
+  } else if (!strcmp(stage, "socket") && argc == 4) {
+    seconds = stage_socket(number(argv[2]), number(argv[3]));
+  } else if (!strcmp(stage, "chain") && argc == 5) {
+    seconds = stage_chain(argv[2], argv[3], number(argv[4]));
+  } else if (!strcmp(stage, "place") && argc == 5) {
+    seconds = stage_place(argv[2], number(argv[3]), number(argv[4]));
+  } else {
+    errx(2, "usage: ceiling read|write|socket|chain|place ...; see the top of ceiling.c");
+  }
   printf("%.6f\n", seconds);
   return 0;
 }

@@ -52,7 +52,10 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** Copies a work `rounds` times with each program, in turn, into a fresh directory each time, and verifies every copy. */
+/**
+ * Copies a work `rounds` times with each program, in turn, into a fresh directory each time, and verifies
+ * every copy.
+ */
 export async function compare(options: ComparisonOptions): Promise<Figures[]> {
   const { work, folder, scale } = options;
   const source = `${folder}/source`;
@@ -167,7 +170,10 @@ async function runContender(
   return { seconds, cpuSeconds, peaksMiB: [peakMiB] };
 }
 
-/** Waits until a server has no session any more, because only then does it know what they took; not longer than two seconds. */
+/**
+ * Waits until a server has no session any more, because only then does it know what they took; not longer
+ * than two seconds.
+ */
 async function waitForSessions(server: readonly number[]): Promise<void> {
   for (let i = 0; i < 100 && server.some((pid) => descendantsOf(pid).length > 0); i++) {
     await new Promise((resolve) => setTimeout(resolve, 20));

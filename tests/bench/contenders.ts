@@ -1,4 +1,7 @@
-/** The programs that a comparison runs: each copies the contents of a directory into another, over loopback where it uses a network. */
+/**
+ * The programs that a comparison runs: each copies the contents of a directory into another, over loopback
+ * where it uses a network.
+ */
 import type { PeerServers, ServerName } from "./servers.ts";
 
 /** One program. */
@@ -103,7 +106,8 @@ export const peers: readonly PeerContender[] = [
     needs: ["rclone", "sshd"],
     server: "sshd",
     isRemote: true,
-    // Without the check it is many times faster: it starts a shell and a program for each file to hash it again.
+    // Without the check it is many times faster: it starts a shell and a program for each file to hash it
+    // again.
     script: ({ sshPort, keyFile }) =>
       `rclone copy -q --links --sftp-disable-hashcheck "$1" ` +
       `":sftp,host=127.0.0.1,port=${sshPort},user=root,key_file=${keyFile}:$2"`,

@@ -1,6 +1,6 @@
 /**
- * Many small files by each engine: read in one batch, created in one batch, in a folder of their own. A function that
- * only returns a promise is not awaited by `Deno.bench`, so each of these says `async`.
+ * Many small files by each engine: read in one batch, created in one batch, in a folder of their own. A
+ * function that only returns a promise is not awaited by `Deno.bench`, so each of these says `async`.
  */
 import { whyNoUring } from "../../ffi/mod.ts";
 import { assert } from "../../src/base/errors.ts";

@@ -1,4 +1,7 @@
-/** Frames alone: encode and decode, of the sizes that sessions send; and manifest batches as the largest of them. */
+/**
+ * Frames alone: encode and decode, of the sizes that sessions send; and manifest batches as the largest of
+ * them.
+ */
 import { EntryColumns } from "../../src/fs/entry_columns.ts";
 import { EntryKind } from "../../src/fs/metadata.ts";
 import { decodeMessage, encodeDataHead, encodeFrame, parseHeader } from "../../src/wire/frame.ts";

@@ -1,7 +1,7 @@
 /**
  * What a copy costs as it grows: one file of 1, 2, 4, 8 GB, and 1,000 to 1,000,000 files of 1 KiB:
- * `deno task bench:growth [--sizes GB,…] [--counts N,…] [--runs N] [--io uring|deno] [--place ram|disk] [--json FILE]
- * [--svg FILE]`. A list of `none` leaves that part out.
+ * `deno task bench:growth [--sizes GB,…] [--counts N,…] [--runs N] [--io uring|deno] [--place ram|disk]
+ * [--json FILE] [--svg FILE]`. A list of `none` leaves that part out.
  */
 import { parseArguments } from "./arguments.ts";
 import { median, shell } from "./comparison.ts";

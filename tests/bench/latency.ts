@@ -1,4 +1,7 @@
-/** The work `latency`: 1 GB over a slow path between two network namespaces, by ours and by one stream of `nc`. */
+/**
+ * The work `latency`: 1 GB over a slow path between two network namespaces, by ours and by one stream of
+ * `nc`.
+ */
 import { whyNoUring } from "../../ffi/mod.ts";
 import { DelayedPath } from "../helpers/delayed_path.ts";
 import { whyNoNamespaces } from "../helpers/namespaces.ts";
@@ -9,7 +12,10 @@ import { MeteredProcess } from "./metered_process.ts";
 import { ourCopy } from "./our_copy.ts";
 import { writeLarge } from "./works.ts";
 
-/** The path: each direction waits so long, and each connection has so much under way at most: 42 MB/s a connection. */
+/**
+ * The path: each direction waits so long, and each connection has so much under way at most: 42 MB/s a
+ * connection.
+ */
 export const delayMs = 50;
 export const windowBytes = 4 * 1024 * 1024;
 const fileBytes = 1_000_000_000;
@@ -32,7 +38,10 @@ interface Carrier {
 /** Streams that ours is run with where it can be told: `auto` first, which the ratios are of. */
 const streamCounts = ["auto", "1", "2", "4", "8"];
 
-/** Runs the comparison; every copy is compared, and the path must have carried its bytes. Nothing where there are no namespaces. */
+/**
+ * Runs the comparison; every copy is compared, and the path must have carried its bytes. Nothing where there
+ * are no namespaces.
+ */
 export async function compareOverDelay(options: DelayComparisonOptions): Promise<Figures[]> {
   const why = whyNoNamespaces();
   if (why !== undefined) {

@@ -64,7 +64,9 @@ async function mountRamDisk(folder: string): Promise<boolean> {
   }
 }
 
-/** Writes and removes as many bytes in a folder: memory that a virtual machine has not touched lately is slow. */
+/**
+ * Writes and removes as many bytes in a folder: memory that a virtual machine has not touched lately is slow.
+ */
 export async function warm(folder: string, bytes: number): Promise<void> {
   await shell('head -c "$2" /dev/zero > "$1/warm"; rm "$1/warm"', folder, `${Math.round(bytes)}`);
 }

@@ -1,7 +1,8 @@
 /**
- * A program that is measured while it runs: time, processor seconds and memory, with everything that it starts. Processor
- * seconds are what the shell says at its end, and exact; memory is the sum of the peaks of the processes that are alive
- * together, looked at every few milliseconds: the kernel keeps each one's peak, so that none is missed between two looks.
+ * A program that is measured while it runs: time, processor seconds and memory, with everything that it
+ * starts. Processor seconds are what the shell says at its end, and exact; memory is the sum of the peaks of
+ * the processes that are alive together, looked at every few milliseconds: the kernel keeps each one's peak,
+ * so that none is missed between two looks.
  */
 
 /** What a program took. */

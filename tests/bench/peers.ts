@@ -1,6 +1,7 @@
 /**
- * Whole copies by rcopy and by the tools that people use, in turn: `deno task bench:peers [--work NAME] [--peer NAME]
- * [--runs N] [--place ram|disk] [--cold] [--quick] [--json FILE] [--svg FILE]`. See `README.md` beside this file for the method.
+ * Whole copies by rcopy and by the tools that people use, in turn: `deno task bench:peers [--work NAME]
+ * [--peer NAME] [--runs N] [--place ram|disk] [--cold] [--quick] [--json FILE] [--svg FILE]`. See `README.md`
+ * beside this file for the method.
  */
 import { parseArguments } from "./arguments.ts";
 import { compare, type Figures } from "./comparison.ts";
@@ -24,6 +25,10 @@ export interface PeersOptions {
 
 /** Runs the comparison and gives its figures; everything is removed at the end. */
 export async function comparePeers(options: PeersOptions): Promise<{ machine: string; figures: Figures[] }> {
+  const known = [...works.map(({ name }) => name), "latency"];
+  if (options.work !== undefined && !known.includes(options.work)) {
+    throw new Error(`there is no work "${options.work}"; there are ${known.join(", ")}`);
+  }
   return await withBenchFolder(options.place ?? "ram", async (folder, actual) => {
     Deno.mkdirSync(`${folder}/targets`);
     await using servers = await Servers.start(folder, `${folder}/targets`, installed);

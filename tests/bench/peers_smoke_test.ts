@@ -1,4 +1,7 @@
-/** The comparison with peers, with tiny trees: that it runs and that every copy is right, never how long it takes. */
+/**
+ * The comparison with peers, with tiny trees: that it runs and that every copy is right, never how long it
+ * takes.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { whyNoNamespaces } from "../helpers/namespaces.ts";
 import { testWhere } from "../helpers/test_folder.ts";

@@ -1,4 +1,6 @@
-/** The servers that some peers need: an sshd with keys of its own, and an rsync daemon, for one comparison. */
+/**
+ * The servers that some peers need: an sshd with keys of its own, and an rsync daemon, for one comparison.
+ */
 
 /** Where they are. */
 export interface PeerServers {
@@ -26,7 +28,10 @@ export class Servers implements AsyncDisposable {
     this.#children = children;
   }
 
-  /** Starts those whose programs are installed; configuration and keys are in `folder`, targets of rsync in `targets`. */
+  /**
+   * Starts those whose programs are installed; configuration and keys are in `folder`, targets of rsync in
+   * `targets`.
+   */
   static async start(
     folder: string,
     targets: string,

@@ -1,5 +1,8 @@
-/** Copies over a slow path: a program between two network namespaces delays every byte, and nothing can pass beside it. */
-import { assert, assertEquals } from "@std/assert";
+/**
+ * Copies over a slow path: a program between two network namespaces delays every byte, and nothing can pass
+ * beside it.
+ */
+import { assert } from "@std/assert";
 import { DelayedPath } from "../helpers/delayed_path.ts";
 import { whyNoNamespaces } from "../helpers/namespaces.ts";
 import { assertStatuses } from "../helpers/rcopy_process.ts";
@@ -58,7 +61,13 @@ for (const delayMs of [20, 50, 100]) {
       await assertEqualTrees(source, target);
       const { connections } = await path.close();
       const carried = connections.reduce((sum, { toTarget, toDialer }) => sum + toTarget + toDialer, 0);
-      assertEquals(carried, lastField(outcome.received.stdout, "wireBytes"));
+      const counted = lastField(outcome.received.stdout, "wireBytes");
+      // A data connection that opens when all is done says who it is, and nobody counts it any more.
+      const uncounted = carried - counted;
+      assert(
+        uncounted >= 0 && uncounted <= 256 * (connections.length - 2),
+        `${carried} bytes carried on ${connections.length} connections, and ${counted} counted`,
+      );
       const content = Number(
         await shell("find \"$1\" -type f -printf '%s\\n' | awk '{s+=$1} END {print s}'", source),
       );

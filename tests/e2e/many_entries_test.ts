@@ -7,8 +7,9 @@ import { shell, testEngines, withFolder, withTmpfs } from "../helpers/test_folde
 const tmpfsOptions = "size=2g,nr_inodes=0";
 
 /**
- * Kind, mode, size and time of everything below a directory, by name, as a checksum; and how much there is. Directories'
- * own sizes are the file system's affair, and equal within one tmpfs. Of times, as many digits after the point as asked.
+ * Kind, mode, size and time of everything below a directory, by name, as a checksum; and how much there is.
+ * Directories' own sizes are the file system's affair, and equal within one tmpfs. Of times, as many digits
+ * after the point as asked.
  */
 async function listed(root: string, timeDigits: number): Promise<string> {
   const script = 'find "$1" -mindepth 1 -printf "%P %y %m %s %T@\\n" | ' +

@@ -1,7 +1,7 @@
 /**
- * One direction of a slow path: bytes come out a fixed time after they went in, and no more than a window of them is
- * under way. As with TCP, a byte is under way until its acknowledgement could be back: it fills the window for twice the
- * delay. The buffer is a ring of one window; nothing else is held.
+ * One direction of a slow path: bytes come out a fixed time after they went in, and no more than a window of
+ * them is under way. As with TCP, a byte is under way until its acknowledgement could be back: it fills the
+ * window for twice the delay. The buffer is a ring of one window; nothing else is held.
  */
 
 /** Where bytes come from and go to: a connection, or a test's own. */
@@ -49,7 +49,10 @@ export class DelayLine {
     this.#ring = new Uint8Array(options.windowBytes);
   }
 
-  /** Carries everything from `source` to `sink`, and the end too, until all is acknowledged. Rejects as soon as either fails. */
+  /**
+   * Carries everything from `source` to `sink`, and the end too, until all is acknowledged. Rejects as soon
+   * as either fails.
+   */
   async run(source: ByteSource, sink: ByteSink): Promise<void> {
     await Promise.all([this.#take(source), this.#deliver(sink)]);
   }

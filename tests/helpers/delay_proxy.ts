@@ -1,7 +1,7 @@
 /**
- * A slow path as a program: `delay_proxy.ts --listen HOST:PORT --target HOST:PORT --delay-ms N --window-bytes N`.
- * Every connection to it is carried to the target, each direction through a {@linkcode DelayLine} of its own. Prints
- * `listening HOST:PORT`, and a {@linkcode DelayReport} as one line of JSON when it gets SIGTERM.
+ * A slow path as a program: `delay_proxy.ts --listen HOST:PORT --target HOST:PORT --delay-ms N --window-bytes
+ * N`. Every connection to it is carried to the target, each direction through a {@linkcode DelayLine} of its
+ * own. Prints `listening HOST:PORT`, and a {@linkcode DelayReport} as one line of JSON when it gets SIGTERM.
  */
 import { parseArguments } from "../bench/arguments.ts";
 import { DelayLine } from "./delay_line.ts";
@@ -11,9 +11,9 @@ export interface DelayReport {
   /** One entry a connection, in the order of dialing: bytes that arrived at each end. */
   connections: { toTarget: number; toDialer: number }[];
   /**
-   * Longest chain of messages of which each was sent after the one before had arrived, on whatever connections, counted
-   * in pairs. It never exceeds the time of the run over twice the delay, and it is the number of round trips
-   * of whoever waits for an answer before he goes on.
+   * Longest chain of messages of which each was sent after the one before had arrived, on whatever
+   * connections, counted in pairs. It never exceeds the time of the run over twice the delay, and it is the
+   * number of round trips of whoever waits for an answer before he goes on.
    */
   roundTrips: number;
 }

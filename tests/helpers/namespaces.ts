@@ -1,4 +1,7 @@
-/** Two network namespaces and a third between them, which routes nothing: what goes from one to the other, a program in the third carries. */
+/**
+ * Two network namespaces and a third between them, which routes nothing: what goes from one to the other, a
+ * program in the third carries.
+ */
 import { shell } from "./test_folder.ts";
 
 /** Where each end and the middle can be reached. Addresses are private to the namespaces. */
@@ -62,7 +65,9 @@ export class Namespaces implements AsyncDisposable {
 
 type Plug = [namespace: string, address: string];
 
-/** A cable between two namespaces; each has its own end as `eth-N`, N being the third number of the address. */
+/**
+ * A cable between two namespaces; each has its own end as `eth-N`, N being the third number of the address.
+ */
 async function join([here, hereAddress]: Plug, [there, thereAddress]: Plug): Promise<void> {
   const name = `eth-${hereAddress.split(".")[2]}`;
   await shell(

@@ -81,6 +81,42 @@ for (const [what, send] of Object.entries(wrongData)) {
   });
 }
 
+testEngines(
+  "B5: the same files over every data connection at the same moment are placed once",
+  async (io) => {
+    const files = Array.from({ length: 200 }, (_, i) => ({ name: `f${i}`, size: 10 }));
+    const large = { name: "large", size: 2 * extentBytes };
+    const numbers = [...files.keys()];
+    const reception = await attackReceiver(async (peer) => {
+      await peer.greet({}, 8);
+      await peer.announce([...files, large]);
+      await Promise.all(peer.lanes.map(async (_, lane) => {
+        await peer.bundle(numbers, numbers.map(() => ten), { lane });
+        for (const index of [0, 1]) {
+          await peer.extent({ entry: 200, index, fileVerified: index === 1 }, whole, lane);
+        }
+      }));
+      const receipt = await peer.conclude();
+      assertEquals([receipt.files, receipt.bytes, receipt.treeCount], [
+        201n,
+        BigInt(2000 + 2 * extentBytes),
+        201n,
+      ]);
+    }, {
+      io,
+      after: async (folder) =>
+        assertEquals(
+          await shell(
+            'cd "$1/target" && cat f* | md5sum && cmp -n 8388608 large /dev/zero && ls | wc -l',
+            folder,
+          ),
+          await shell("for i in $(seq 200); do printf 0123456789; done | md5sum && echo 201", folder),
+        ),
+    });
+    assertEquals(reception.status, 0, reception.stderr);
+  },
+);
+
 testEngines("B8: content that comes again after its file was placed changes nothing", async (io) => {
   const reception = await attackReceiver(async (peer) => {
     await peer.greet();

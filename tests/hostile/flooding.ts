@@ -8,9 +8,11 @@ import { MemoryWatch, residentMax } from "./sessions.ts";
 /** What a flood did, and did not do. */
 export interface FloodOutcome {
   report: FloodReport;
-  /** Bytes a second of the same copy without and with the flood. */
+  /** Bytes a second of the same copy without and with the flood, the mean of all copies. */
   alone: number;
   flooded: number;
+  /** The longest that a receiver took to start and to get through the crowd. */
+  waitedMs: number;
   /** Most memory that the sender took, in bytes. */
   resident: number;
   /** Lines that the sender printed about strangers. */
@@ -25,20 +27,34 @@ export async function floodWhileCopying(connections: number, megabytes: number):
   let outcome: FloodOutcome | undefined;
   await withFolder(async (folder) => {
     await shell('mkdir "$1/a" && head -c "$2M" /dev/urandom > "$1/a/file"', folder, String(megabytes));
-    const options = { source: `${folder}/a`, target: `${folder}/b`, send: ["--keep"] };
+    const options = {
+      source: `${folder}/a`,
+      target: `${folder}/b`,
+      send: ["--keep"],
+      sender: { deadlineMs: 15 * 60_000 },
+    };
     const { sender, address } = await startSender(options);
     await using _sender = sender;
     const watch = new MemoryWatch(sender.pid);
+    const before: number[] = [];
     const copy = async () => {
       const began = performance.now();
-      await using receiver = startReceiver(options, address);
-      const { status, stderr } = await receiver.end();
+      await using receiver = startReceiver({ ...options, receive: ["--json"] }, address);
+      const { status, stdout, stderr } = await receiver.end();
       assertEquals(status, 0, stderr);
-      const rate = megabytes * 1024 * 1024 / (performance.now() - began) * 1000;
+      const all = performance.now() - began;
+      const done = stdout.trim().split("\n").map((line) => JSON.parse(line)).find(({ type }) =>
+        type === "done"
+      );
+      const { bytes, elapsedMs } = done.summary as { bytes: number; elapsedMs: number };
+      assertEquals(bytes, megabytes * 1024 * 1024);
+      before.push(all - elapsedMs);
+      const rate = bytes / elapsedMs * 1000;
       await shell('cmp "$1/a/file" "$1/b/file" && rm -r "$1/b"', folder);
       return rate;
     };
-    const alone = Math.max(await copy(), await copy());
+    const quiet = [await copy(), await copy(), await copy(), await copy(), await copy()];
+    before.length = 0;
     const flood = new Deno.Command(Deno.execPath(), {
       args: [
         "run",
@@ -68,8 +84,9 @@ export async function floodWhileCopying(connections: number, megabytes: number):
     assert(!/internal fault|Uncaught|assertion/.test(stderr), stderr);
     outcome = {
       report: JSON.parse(new TextDecoder().decode(stdout)) as FloodReport,
-      alone,
-      flooded: rates.reduce((sum, rate) => sum + rate, 0) / rates.length,
+      alone: mean(quiet),
+      flooded: mean(rates),
+      waitedMs: Math.round(Math.max(...before)),
       resident: watch.stop(),
       lines: stderr.split("\n").filter((line) => line.includes("closed a connection")).length,
     };
@@ -77,17 +94,21 @@ export async function floodWhileCopying(connections: number, megabytes: number):
   return outcome!;
 }
 
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
 /** Prints what was found and fails if a stranger got an answer, a deadline did not hold or memory grew. */
 export function judgeFlood(
   connections: number,
-  { report, alone, flooded, resident, lines }: FloodOutcome,
+  { report, alone, flooded, waitedMs, resident, lines }: FloodOutcome,
 ): void {
   const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
   console.log(
     `  ${report.opened} connections in ${report.elapsedMs} ms, the longest open for ${report.longestMs} ms; ` +
       `${megabytes(alone)}/s alone, ${megabytes(flooded)}/s flooded (${
         Math.round(flooded / alone * 100)
-      } %); ` +
+      } %), at most ${waitedMs} ms until it began; ` +
       `${megabytes(resident)} resident, ${lines} lines`,
   );
   assertEquals([report.opened, report.refused, report.answered], [connections, 0, 0]);
