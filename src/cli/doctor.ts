@@ -21,6 +21,8 @@ import {
   shellLine,
   type TicketAdvice,
 } from "./permissions.ts";
+import { sshWords } from "./remote_end.ts";
+import { remoteDestination, remoteSource } from "./remote_operands.ts";
 import { takeTicket } from "./ticket_argument.ts";
 
 /** All that this version makes use of. */
@@ -150,8 +152,16 @@ async function adviceFor(args: readonly string[]): Promise<PermissionAdvice> {
   }
   const { command, flags, args: operands } = invocation;
   if (command === "send") {
-    if (operands.length === 0) throw new RcopyError("usage", "send needs at least one PATH to serve");
-    return sendPermissions(operands, flags, { look: lookAt, meeting: meetingOfSend(flags) });
+    const { here, remote } = remoteDestination(operands, flags);
+    if (here.length === 0) throw new RcopyError("usage", "send needs at least one PATH to serve");
+    return sendPermissions(here, flags, {
+      look: lookAt,
+      meeting: remote ? meetingBySsh(flags) : meetingOfSend(flags),
+    });
+  }
+  const { here, remote } = remoteSource(operands, flags);
+  if (remote) {
+    return receivePermissions(here[0] ?? ".", flags, { look: lookAt, meeting: meetingBySsh(flags) });
   }
   const isPlain = flags.listen || flags.insecure;
   const { rest, ...ticket } = isPlain ? { rest: operands, ticket: undefined } : adviseOnTicket(operands);
@@ -159,6 +169,10 @@ async function adviceFor(args: readonly string[]): Promise<PermissionAdvice> {
     ? { of: "listen" }
     : { of: "dial", ticket: "addresses" in ticket ? ticket : undefined };
   return receivePermissions(rest[0] ?? ".", flags, { look: lookAt, meeting });
+}
+
+function meetingBySsh(flags: Flags): MeetingAdvice {
+  return { of: "ssh", program: sshWords(flags)[0]! };
 }
 
 function meetingOfSend(flags: Flags): MeetingAdvice {

@@ -23,7 +23,11 @@ const nativeAdded =
 const nativeAsked = "--io uring needs --allow-ffi, and native code voids Deno's sandbox";
 
 /** How a command line meets its peer. */
-export type MeetingAdvice = { of: "listen" } | { of: "dial"; ticket?: TicketAdvice | undefined };
+export type MeetingAdvice =
+  | { of: "listen" }
+  | { of: "dial"; ticket?: TicketAdvice | undefined }
+  /** ssh starts the other end; `program` is what is run as ssh. */
+  | { of: "ssh"; program: string };
 
 /** Where a ticket comes from, and what it says. */
 export interface TicketAdvice {
@@ -50,7 +54,7 @@ export function sendPermissions(
     return paths.length === 1 && isDirectory ? bothWays(path, real) : [path, dirname(real)];
   });
   return {
-    flags: [met.net, flagOf("read", outermost(read)), ...met.env, ...nativeFlags(flags)],
+    flags: [met.net, flagOf("read", outermost(read)), ...met.env, ...met.run, ...nativeFlags(flags)],
     notes: [...met.notes, nativeNote(flags), ...commaNotes(read)],
   };
 }
@@ -83,13 +87,34 @@ export function receivePermissions(
       flagOf("read", where),
       ...(writes ? [flagOf("write", where)] : []),
       ...met.env,
+      ...met.run,
       ...nativeFlags(flags),
     ],
     notes,
   };
 }
 
-function meetingFlags(flags: Flags, meeting: MeetingAdvice): { net: string; env: string[]; notes: string[] } {
+interface MeetingFlags {
+  net: string;
+  env: string[];
+  run: string[];
+  notes: string[];
+}
+
+function meetingFlags(flags: Flags, meeting: MeetingAdvice): MeetingFlags {
+  if (meeting.of === "ssh") {
+    const { program } = meeting;
+    return {
+      net: "--allow-net",
+      env: [flagOf("env", pinVariables)],
+      run: [flagOf("run", [program])],
+      notes: [
+        "the other end names its addresses when it runs, so that every address is allowed",
+        `${program} can be told to run any program, so that --allow-run=${program} voids Deno's sandbox`,
+      ],
+    };
+  }
+  const run: string[] = [];
   if (meeting.of === "listen") {
     const port = (flags.port as number | undefined) ?? 3120;
     const hosts = flags.local
@@ -100,20 +125,21 @@ function meetingFlags(flags: Flags, meeting: MeetingAdvice): { net: string; env:
     return {
       net: flagOf("net", hosts.map((host) => hostAndPort({ host, port }))),
       env: [],
+      run,
       notes: ["without --allow-sys=networkInterfaces the addresses of this machine are not shown"],
     };
   }
   const named = ((flags.address as PeerAddress[] | undefined) ?? []).map(hostAndPort);
   const { ticket } = meeting;
-  if (!ticket) return { net: flagOf("net", named), env: [], notes: [] };
+  if (!ticket) return { net: flagOf("net", named), env: [], run, notes: [] };
   // The checks of Deno's own trust: three variables, and a test over loopback.
   const env = [flagOf("env", [...pinVariables, ...(ticket.fromEnvironment ? [ticketVariable] : [])])];
   if (!ticket.addresses) {
     const note = "the ticket is not known here, so that every address is allowed; it names at most eight";
-    return { net: "--allow-net", env, notes: [note] };
+    return { net: "--allow-net", env, run, notes: [note] };
   }
   const places = ticket.addresses.map(hostAndPort);
-  return { net: flagOf("net", [...named, ...places, "127.0.0.1"]), env, notes: [] };
+  return { net: flagOf("net", [...named, ...places, "127.0.0.1"]), env, run, notes: [] };
 }
 
 /** Flags as one line for a shell. */

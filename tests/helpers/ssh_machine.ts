@@ -14,6 +14,8 @@ export interface SshMachine {
   rsh: string;
   /** For `--remote-rcopy`. */
   remoteRcopy: string;
+  /** Where it starts, as in a home. */
+  home: string;
   /** `--rsh` and `--remote-rcopy` with both. */
   options: string[];
   run: (args: readonly string[], options?: RcopyOptions) => Promise<Outcome>;
@@ -38,7 +40,8 @@ export async function withSshMachine(
     await Deno.copyFile(`${place}/user.pub`, `${place}/authorized_keys`);
     await using sshd = await RealSshd.start(place, { within });
     const remoteRcopy = `${folder}/rcopy`;
-    await writeRcopy(remoteRcopy);
+    await Deno.mkdir(`${folder}/home`);
+    await writeRcopy(remoteRcopy, `${folder}/home`);
     const rsh = [...sshd.sshWords(`${place}/user`), ...ssh].map((word) => `'${word}'`).join(" ");
     const options = ["--rsh", rsh, "--remote-rcopy", remoteRcopy];
     await body({
@@ -46,6 +49,7 @@ export async function withSshMachine(
       sshd,
       rsh,
       remoteRcopy,
+      home: `${folder}/home`,
       options,
       run: async (args, how = {}) => {
         await using process = new RcopyProcess(args, how);
@@ -55,13 +59,15 @@ export async function withSshMachine(
   });
 }
 
-/** Writes a program that is rcopy, and leaves the number of its process beside itself. */
-async function writeRcopy(path: string): Promise<void> {
-  const home = Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`;
+/** Writes a program that is rcopy, at home in the folder `home`; it leaves its process number and arguments beside itself. */
+async function writeRcopy(path: string, home: string): Promise<void> {
+  const denoHome = Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`;
   const lines = [
     "#!/bin/sh",
-    `export DENO_DIR='${home}' NODE_EXTRA_CA_CERTS= NO_COLOR=1`,
+    `export DENO_DIR='${denoHome}' NODE_EXTRA_CA_CERTS= NO_COLOR=1`,
     `echo $$ > '${path}.pid'`,
+    `printf '%s\\n' "$@" > '${path}.arguments'`,
+    `cd '${home}'`,
     `exec '${Deno.execPath()}' run -A --no-prompt '${main}' "$@"`,
   ];
   await Deno.writeTextFile(path, `${lines.join("\n")}\n`, { mode: 0o755 });
