@@ -10,6 +10,7 @@ import { plainTransport } from "../net/transport.ts";
 import { decodeTicket } from "../security/ticket.ts";
 import { defaultPort } from "../mod.ts";
 import { version } from "../transfer/greeting.ts";
+import { findUserPlaces } from "../security/user_places.ts";
 import type { Console } from "./console.ts";
 import { type Flags, parseCommandLine } from "./parse.ts";
 import {
@@ -19,6 +20,7 @@ import {
   receivePermissions,
   sendPermissions,
   shellLine,
+  type SshPlaces,
   type TicketAdvice,
 } from "./permissions.ts";
 import { sshWords } from "./remote_end.ts";
@@ -156,23 +158,32 @@ async function adviceFor(args: readonly string[]): Promise<PermissionAdvice> {
     if (here.length === 0) throw new RcopyError("usage", "send needs at least one PATH to serve");
     return sendPermissions(here, flags, {
       look: lookAt,
-      meeting: remote ? meetingBySsh(flags) : meetingOfSend(flags),
+      meeting: remote ? meetingByRemote(flags) : { ...meetingOfSend(flags), ssh: sshPlacesOf(flags) },
     });
   }
   const { here, remote } = remoteSource(operands, flags);
   if (remote) {
-    return receivePermissions(here[0] ?? ".", flags, { look: lookAt, meeting: meetingBySsh(flags) });
+    return receivePermissions(here[0] ?? ".", flags, { look: lookAt, meeting: meetingByRemote(flags) });
   }
-  const isPlain = flags.listen || flags.insecure;
+  const isPlain = flags.listen || flags.insecure || flags.auth === "ssh";
   const { rest, ...ticket } = isPlain ? { rest: operands, ticket: undefined } : adviseOnTicket(operands);
+  const hasTicket = "addresses" in ticket && ticket.addresses !== undefined || operands[0] === "-";
+  const usesKeys = !hasTicket && flags.address !== undefined;
+  const ssh = sshPlacesOf(flags, usesKeys);
   const meeting: MeetingAdvice = flags.listen
-    ? { of: "listen" }
-    : { of: "dial", ticket: "addresses" in ticket ? ticket : undefined };
+    ? { of: "listen", ssh }
+    : { of: "dial", ticket: ssh === undefined && "addresses" in ticket ? ticket : undefined, ssh };
   return receivePermissions(rest[0] ?? ".", flags, { look: lookAt, meeting });
 }
 
-function meetingBySsh(flags: Flags): MeetingAdvice {
-  return { of: "ssh", program: sshWords(flags)[0]! };
+function meetingByRemote(flags: Flags): MeetingAdvice {
+  return { of: "remote", program: sshWords(flags)[0]! };
+}
+
+/** Where SSH keys are to be looked for, if the command line says that they are used. */
+function sshPlacesOf(flags: Flags, usesKeys = false): SshPlaces | undefined {
+  const isSsh = flags.auth === "ssh" || usesKeys && flags.auth !== "ticket";
+  return isSsh && !flags.insecure ? findUserPlaces() : undefined;
 }
 
 function meetingOfSend(flags: Flags): MeetingAdvice {

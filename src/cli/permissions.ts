@@ -2,6 +2,7 @@
 import { dirname, resolve } from "node:path";
 import type { PeerAddress } from "../mod.ts";
 import { pinVariables } from "../net/pin_guard.ts";
+import type { UserPlaces } from "../security/user_places.ts";
 import type { Flags } from "./parse.ts";
 import { ticketVariable } from "./ticket_argument.ts";
 
@@ -24,10 +25,17 @@ const nativeAsked = "--io uring needs --allow-ffi, and native code voids Deno's 
 
 /** How a command line meets its peer. */
 export type MeetingAdvice =
-  | { of: "listen" }
-  | { of: "dial"; ticket?: TicketAdvice | undefined }
-  /** ssh starts the other end; `program` is what is run as ssh. */
-  | { of: "ssh"; program: string };
+  & (
+    | { of: "listen" }
+    | { of: "dial"; ticket?: TicketAdvice | undefined }
+    /** ssh starts the other end; `program` is what is run as ssh. */
+    | { of: "remote"; program: string }
+  )
+  /** Where SSH keys are, if the command line uses them. */
+  & { ssh?: SshPlaces | undefined };
+
+/** Of the user: the value of HOME and so on. */
+export type SshPlaces = Pick<UserPlaces, "home" | "configHome" | "agentSocket">;
 
 /** Where a ticket comes from, and what it says. */
 export interface TicketAdvice {
@@ -54,7 +62,7 @@ export function sendPermissions(
     return paths.length === 1 && isDirectory ? bothWays(path, real) : [path, dirname(real)];
   });
   return {
-    flags: [met.net, flagOf("read", outermost(read)), ...met.env, ...met.run, ...nativeFlags(flags)],
+    flags: [met.net, flagOf("read", outermost([...read, ...met.read])), ...met.more, ...nativeFlags(flags)],
     notes: [...met.notes, nativeNote(flags), ...commaNotes(read)],
   };
 }
@@ -68,10 +76,10 @@ export function receivePermissions(
   const met = meetingFlags(flags, meeting);
   const ways = bothWays(dest, look(dest).real);
   const where = outermost(ways);
-  const writes = !flags["dry-run"];
+  const writes = [...(flags["dry-run"] ? [] : where), ...met.write];
   const isNative = flags.io === "uring";
   const notes = [
-    ...(writes && !isNative
+    ...(!flags["dry-run"] && !isNative
       ? [
         "symbolic links cannot be made under a scoped --allow-write; with --allow-read --allow-write they can",
         "free space is not checked beforehand without --allow-sys=statfs",
@@ -84,37 +92,35 @@ export function receivePermissions(
   return {
     flags: [
       met.net,
-      flagOf("read", where),
-      ...(writes ? [flagOf("write", where)] : []),
-      ...met.env,
-      ...met.run,
+      flagOf("read", outermost([...ways, ...met.read])),
+      ...(writes.length > 0 ? [flagOf("write", writes)] : []),
+      ...met.more,
       ...nativeFlags(flags),
     ],
     notes,
   };
 }
 
+/** What a way to meet needs: one flag for the network, more paths to read and write, and flags besides. */
 interface MeetingFlags {
   net: string;
-  env: string[];
-  run: string[];
+  read: string[];
+  write: string[];
+  more: string[];
   notes: string[];
 }
 
 function meetingFlags(flags: Flags, meeting: MeetingAdvice): MeetingFlags {
-  if (meeting.of === "ssh") {
-    const { program } = meeting;
-    return {
-      net: "--allow-net",
-      env: [flagOf("env", pinVariables)],
-      run: [flagOf("run", [program])],
-      notes: [
-        "the other end names its addresses when it runs, so that every address is allowed",
-        `${program} can be told to run any program, so that --allow-run=${program} voids Deno's sandbox`,
-      ],
-    };
-  }
-  const run: string[] = [];
+  if (meeting.of === "remote") return remoteFlags(meeting.program);
+  const ssh = sshFlags(meeting);
+  const { read, write } = ssh;
+  const more = (variables: readonly string[]) => {
+    const all = [...variables, ...ssh.variables];
+    return [
+      ...(all.length > 0 ? [flagOf("env", all)] : []),
+      ...(ssh.variables.length > 0 ? ["--allow-sys=uid"] : []),
+    ];
+  };
   if (meeting.of === "listen") {
     const port = (flags.port as number | undefined) ?? 3120;
     const hosts = flags.local
@@ -123,23 +129,81 @@ function meetingFlags(flags: Flags, meeting: MeetingAdvice): MeetingFlags {
       ? [String(flags.bind)]
       : ["::", "0.0.0.0"];
     return {
-      net: flagOf("net", hosts.map((host) => hostAndPort({ host, port }))),
-      env: [],
-      run,
-      notes: ["without --allow-sys=networkInterfaces the addresses of this machine are not shown"],
+      net: flagOf("net", [...hosts.map((host) => hostAndPort({ host, port })), ...ssh.net]),
+      read,
+      write,
+      more: more([]),
+      notes: [
+        "without --allow-sys=networkInterfaces the addresses of this machine are not shown",
+        ...ssh.notes,
+      ],
     };
   }
   const named = ((flags.address as PeerAddress[] | undefined) ?? []).map(hostAndPort);
   const { ticket } = meeting;
-  if (!ticket) return { net: flagOf("net", named), env: [], run, notes: [] };
   // The checks of Deno's own trust: three variables, and a test over loopback.
-  const env = [flagOf("env", [...pinVariables, ...(ticket.fromEnvironment ? [ticketVariable] : [])])];
+  if (!ticket && meeting.ssh) {
+    return {
+      net: flagOf("net", [...named, ...ssh.net, "127.0.0.1"]),
+      read,
+      write,
+      more: more(pinVariables),
+      notes: [],
+    };
+  }
+  if (!ticket) return { net: flagOf("net", named), read, write, more: [], notes: [] };
+  const env = more([...pinVariables, ...(ticket.fromEnvironment ? [ticketVariable] : [])]);
   if (!ticket.addresses) {
     const note = "the ticket is not known here, so that every address is allowed; it names at most eight";
-    return { net: "--allow-net", env, run, notes: [note] };
+    return { net: "--allow-net", read, write, more: env, notes: [note] };
   }
   const places = ticket.addresses.map(hostAndPort);
-  return { net: flagOf("net", [...named, ...places, "127.0.0.1"]), env, run, notes: [] };
+  return { net: flagOf("net", [...named, ...places, "127.0.0.1"]), read, write, more: env, notes: [] };
+}
+
+/** For an end that starts the other one. */
+function remoteFlags(program: string): MeetingFlags {
+  return {
+    net: "--allow-net",
+    read: [],
+    write: [],
+    more: [flagOf("env", pinVariables), flagOf("run", [program])],
+    notes: [
+      "the other end names its addresses when it runs, so that every address is allowed",
+      `${program} can be told to run any program, so that --allow-run=${program} voids Deno's sandbox`,
+    ],
+  };
+}
+
+const sshVariables = ["HOME", "XDG_CONFIG_HOME", "SSH_AUTH_SOCK"];
+
+/** For keys, agent, and what is trusted; a listener needs none of it where its ticket is enough. */
+function sshFlags(
+  { of, ssh }: MeetingAdvice,
+): Omit<MeetingFlags, "net" | "more"> & { net: string[]; variables: string[] } {
+  if (!ssh) {
+    const notes = of === "dial" ? [] : [
+      "without --auth ssh these are the flags for a ticket; those for SSH keys are printed with it",
+    ];
+    return { net: [], read: [], write: [], variables: [], notes };
+  }
+  const { home, configHome, agentSocket } = ssh;
+  const pins = configHome !== undefined
+    ? `${configHome}/rcopy`
+    : home === undefined
+    ? undefined
+    : `${home}/.config/rcopy`;
+  const agents = agentSocket === undefined ? [] : [agentSocket];
+  // sshd's own rules: all folders up to the home are looked at.
+  const places = home === undefined ? [] : [home, "/etc/ssh"];
+  const mayPin = of === "dial" && pins !== undefined;
+  return {
+    net: agents.map((socket) => `unix:${socket}`),
+    read: [...places, ...(mayPin ? [pins] : []), ...agents],
+    write: [...(mayPin ? [pins] : []), ...agents],
+    variables: sshVariables,
+    notes: [],
+  };
 }
 
 /** Flags as one line for a shell. */

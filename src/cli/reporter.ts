@@ -1,6 +1,7 @@
 /** From events to what people and scripts see. */
 import { formatBytes } from "../base/units.ts";
 import type { EntryFailure, ProgressSnapshot, TransferEvent } from "../transfer/events.ts";
+import { describeStages } from "../transfer/stages.ts";
 import type { Console } from "./console.ts";
 import { ProgressHistory, renderProgress } from "./progress.ts";
 import { failuresShownMax, renderFailures, renderSummary } from "./summary.ts";
@@ -106,6 +107,9 @@ export class Reporter {
         return;
       case "note":
         this.log(event.level, event.message);
+        return;
+      case "stages":
+        this.log("debug", describeStages(event.stages));
         return;
       case "session-lost":
         this.log("warn", event.message);

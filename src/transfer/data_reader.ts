@@ -4,6 +4,7 @@ import type { Codec, Slice } from "../codec/codec.ts";
 import type { Channel } from "../net/channel.ts";
 import { decodeMessage, type FrameHeader, parseHeader } from "../wire/frame.ts";
 import { dataMessageBytesMax, extentBytes, headerBytes } from "../wire/limits.ts";
+import type { StageAccount } from "./stages.ts";
 import type { Bundle, Extent } from "../wire/messages.ts";
 
 /** How far a read may go beyond the frame at hand: enough to bring the next head, little enough to copy. */
@@ -23,6 +24,7 @@ export interface DataFrame {
 /** Reads frames into two slices in turn, so that one can be written to disk while the other fills. */
 export class DataReader implements Disposable {
   readonly #channel: Channel;
+  readonly #account: StageAccount;
   readonly #slices: [Slice, Slice];
   #turn = 0;
   /** Valid bytes at the start of the present slice. */
@@ -30,7 +32,8 @@ export class DataReader implements Disposable {
   /** Bytes of the frame that was given out last. */
   #used = 0;
 
-  constructor(channel: Channel, codec: Codec) {
+  constructor(channel: Channel, codec: Codec, account: StageAccount) {
+    this.#account = account;
     this.#channel = channel;
     this.#slices = [codec.arena.take(readerSliceBytes), codec.arena.take(readerSliceBytes)];
   }
@@ -57,7 +60,9 @@ export class DataReader implements Disposable {
   }
 
   #decode(header: FrameHeader, bytes: Uint8Array): Extent | Bundle {
+    const began = performance.now();
     const message = decodeMessage(header, bytes);
+    this.#account.book("decode", began);
     if (message.kind === "extent" || message.kind === "bundle") return message;
     throw new RcopyError("protocol", `the peer sent ${message.kind} on a data connection`);
   }
@@ -76,7 +81,12 @@ export class DataReader implements Disposable {
   async #fill(slice: Slice, bytes: number): Promise<boolean> {
     const end = Math.min(bytes + readAheadBytes, slice.length);
     while (this.#filled < bytes) {
-      const count = await this.#channel.read(slice.bytes.subarray(this.#filled, end));
+      // What has arrived already is copied within the call; the rest is waiting.
+      const began = performance.now();
+      const reading = this.#channel.read(slice.bytes.subarray(this.#filled, end));
+      const called = this.#account.book("network", began);
+      const count = await reading;
+      this.#account.wait("network", called);
       if (count === 0) {
         if (this.#filled === 0) return false;
         throw new RcopyError(

@@ -39,7 +39,7 @@ export class DialedLanes implements LaneSupply {
   #opening = 0;
   #asked = 0;
   #owed = 0;
-  #before: { now: number; busyMs: number; waitingMs: number };
+  #before: { now: number; busyMs: number };
   #isBusy = false;
   #hasEnded = false;
   #askedAt = 0;
@@ -47,8 +47,7 @@ export class DialedLanes implements LaneSupply {
   constructor(options: DialedLanesOptions) {
     this.#options = options;
     this.#growth = new LaneGrowth({ ...options.streams, roundTripMs: options.roundTripMs });
-    const { busyMs, waitingMs } = options.host.load;
-    this.#before = { now: performance.now(), busyMs, waitingMs };
+    this.#before = { now: performance.now(), busyMs: options.host.load.busyMs };
     this.#timer = setInterval(() => this.#look(), lookMs);
     if (options.streams.isFixed) this.#look();
   }
@@ -73,9 +72,8 @@ export class DialedLanes implements LaneSupply {
     const load = host.load;
     const now = performance.now();
     const ms = Math.max(1, now - this.#before.now);
-    const waiting = (load.waitingMs - this.#before.waitingMs) / ms / Math.max(1, load.lanes);
     this.#isBusy = (load.busyMs - this.#before.busyMs) / ms > busyFrom;
-    this.#before = { now, busyMs: load.busyMs, waitingMs: load.waitingMs };
+    this.#before = { now, busyMs: load.busyMs };
     // A listener offers as many as it wants to, and no answer is an answer.
     if (this.#asked > 0 && now - this.#askedAt > 2 * dialMs) {
       this.#opening -= this.#asked;
@@ -88,7 +86,7 @@ export class DialedLanes implements LaneSupply {
       growing: load.growing,
       lanes: load.lanes + this.#opening,
       opening: this.#opening,
-      waiting,
+      waitingMs: load.waitingMs,
     });
     if (more === 0 || load.hasEnded) return;
     this.#asked += more;

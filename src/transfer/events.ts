@@ -5,6 +5,21 @@ import type { PeerAddress } from "../net/dial.ts";
 /** What holds the transfer back at the moment. */
 export type Bottleneck = "scan" | "disk read" | "codec" | "network" | "disk write" | "peer";
 
+/** What a frame and its content go through. `peer`: there was nothing to do until the other end said more. */
+export type StageName =
+  | "scan"
+  | "read"
+  | "hash"
+  | "encode"
+  | "network"
+  | "decode"
+  | "verify"
+  | "place"
+  | "peer";
+
+/** Milliseconds of each stage, summed over all lanes and threads, in which it worked, and in which it was waited for. */
+export type StageTimes = Record<StageName, { busyMs: number; waitingMs: number }>;
+
 /** One moment of a transfer, as numbers. Counts never go backwards. */
 export interface ProgressSnapshot {
   role: "sender" | "receiver";
@@ -79,6 +94,8 @@ export type TransferEvent =
   | { type: "planned"; path: string; kind: "file" | "directory" | "symbolic link"; size: number }
   | { type: "note"; level: "debug" | "info" | "warn"; message: string }
   | { type: "session-lost"; message: string }
+  /** Where the time went, just before `done`. */
+  | { type: "stages"; stages: StageTimes }
   | { type: "done"; summary: TransferSummary };
 
 /** Receives every event; must not throw and should return at once. */

@@ -46,9 +46,10 @@ export class FramesOnTheWay {
     }
   }
 
-  /** Waits until the receiver has taken a frame. */
-  async moved(): Promise<void> {
+  /** Waits until the receiver has taken a frame; false once all is over. */
+  async moved(): Promise<boolean> {
     if (!this.#isEnded) await new Promise<void>((resolve) => this.#onRoom = resolve);
+    return !this.#isEnded;
   }
 
   /** Nobody waits any more. */
@@ -57,10 +58,11 @@ export class FramesOnTheWay {
     this.#onRoom?.();
   }
 
-  /** Whether the oldest frame has waited so long, and none was taken meanwhile. */
+  /** Whether the oldest frame has waited so long, and none was taken meanwhile; never once nobody waits any more. */
   standsStill(ms: number): boolean {
     const oldest = this.#frames[0];
-    return oldest !== undefined && performance.now() - Math.max(oldest.since, this.#progressAt) > ms;
+    return !this.#isEnded && oldest !== undefined &&
+      performance.now() - Math.max(oldest.since, this.#progressAt) > ms;
   }
 
   /** What another lane must send, each once; what is too young to worry about stays. */

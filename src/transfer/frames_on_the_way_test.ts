@@ -54,4 +54,5 @@ Deno.test("FramesOnTheWay makes a lane wait while too much is untold, until some
   const second = frames.room();
   frames.end();
   await second;
+  assertEquals(await frames.moved(), false, "who asks after the end does not wait, and knows it");
 });

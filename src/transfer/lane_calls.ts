@@ -7,7 +7,7 @@ import type { Join } from "../wire/messages.ts";
 import type { ReadJob, WriteJob } from "./lane_jobs.ts";
 import type { ArrivedFrame, Turn } from "./lane_io.ts";
 import type { Role } from "./session.ts";
-import type { StageTimes } from "./stages.ts";
+import type { StageTimes } from "./events.ts";
 
 /** An error of an entry or of a call. */
 export interface PlainError {

@@ -13,8 +13,8 @@ export interface LaneSample {
   lanes: number;
   /** Of those, the ones being opened. */
   opening: number;
-  /** Part of the time, 0 to 1, in which the lanes waited for the network or the peer. */
-  waiting: number;
+  /** Milliseconds so far in which lanes waited for the network or the peer, summed over them. */
+  waitingMs: number;
 }
 
 /** `--streams`. */
@@ -32,7 +32,7 @@ export interface LaneGrowthOptions extends Streams {
 
 /** Rates are measured for so long, and for some round trips, since that is how long a connection takes to get going. */
 const windowMs = 100;
-const windowRoundTrips = 4;
+const windowRoundTrips = 3;
 /** Another connection is worth it when so much time is left. */
 const worthwhileMs = 250;
 /** More connections must have raised the rate so much before still more are asked for. */
@@ -46,7 +46,7 @@ export class LaneGrowth {
   readonly #options: LaneGrowthOptions;
   readonly #windowMs: number;
   /** Since when the present number of connections has been measured. */
-  #since: { now: number; workDone: number; lanes: number } | undefined;
+  #since: LaneSample | undefined;
   #rateBefore = 0;
   #wanted = 1;
   #isDone = false;
@@ -63,12 +63,13 @@ export class LaneGrowth {
     if (sample.lanes < this.#wanted) return this.#replace(sample);
     if (this.#options.isFixed || this.#isDone || sample.opening > 0) return 0;
     if (!this.#since || this.#since.lanes !== sample.lanes) {
-      this.#since = { now: sample.now, workDone: sample.workDone, lanes: sample.lanes };
+      this.#since = sample;
       return 0;
     }
     const ms = sample.now - this.#since.now;
     if (ms < this.#windowMs) return 0;
     const rate = (sample.workDone - this.#since.workDone) / ms;
+    const waiting = (sample.waitingMs - this.#since.waitingMs) / ms / sample.lanes;
     this.#since = undefined;
     if (rate < this.#rateBefore * paysFrom) {
       this.#isDone = true;
@@ -77,7 +78,7 @@ export class LaneGrowth {
     // Nothing has arrived yet, or little is left: look again later.
     if (rate === 0 || (!sample.growing && sample.workLeft < rate * worthwhileMs)) return 0;
     this.#rateBefore = rate;
-    const factor = sample.waiting > mostlyWaiting ? 4 : 2;
+    const factor = waiting > mostlyWaiting ? 8 : 2;
     return this.#ask(Math.min(sample.lanes * factor, this.#options.limit) - sample.lanes, sample);
   }
 

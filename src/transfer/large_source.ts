@@ -5,6 +5,7 @@ import type { Engine, Pending, SourceFile } from "../io/engine.ts";
 import { extentBytes } from "../wire/limits.ts";
 import { FileHash } from "./file_hash.ts";
 import type { SendBatch } from "./manifest.ts";
+import type { SourceDirectory } from "./source_tree.ts";
 
 /** Shared by all lanes that read its extents; stays open until the receiver has settled it, for extents to send again. */
 export class LargeSource implements Disposable {
@@ -19,6 +20,7 @@ export class LargeSource implements Disposable {
   readonly #codec: Codec;
   /** Made with the first extent: a batch may announce more large files than there can be hash streams. */
   #hash: FileHash | undefined;
+  readonly #directory: SourceDirectory;
   #file: SourceFile | undefined;
   /** Reads under way, which may be another thread's: the file stays open for them. */
   #readers = 0;
@@ -27,6 +29,9 @@ export class LargeSource implements Disposable {
 
   constructor(engine: Engine, codec: Codec, batch: SendBatch, entry: number) {
     this.#engine = engine;
+    // Its batch may be settled long before it is, and it may have to be opened again.
+    this.#directory = batch.directoryOf(entry);
+    this.#directory.hold();
     this.batch = batch;
     this.entry = entry;
     this.size = batch.columns.sizes[entry]!;
@@ -37,7 +42,7 @@ export class LargeSource implements Disposable {
   /** The open file. @throws {RcopyError} `vanished`, `changed`, `not-permitted` … */
   file(): SourceFile {
     this.#file ??= this.#engine.openSource(
-      this.batch.directoryOf(this.entry).handle,
+      this.#directory.handle,
       this.batch.nameOnDisk(this.entry),
       this.batch.columns.identity(this.entry),
     );
@@ -54,7 +59,10 @@ export class LargeSource implements Disposable {
           return await pending.finish();
         } finally {
           this.#readers--;
-          if (this.#isDisposed) this.#close();
+          if (this.#isDisposed && this.#readers === 0) {
+            this.#close();
+            this.#directory.release();
+          }
         }
       },
     };
@@ -109,8 +117,10 @@ export class LargeSource implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    if (this.#isDisposed) return;
     this.#isDisposed = true;
     this.#close();
+    if (this.#readers === 0) this.#directory.release();
     this.#hash?.[Symbol.dispose]();
     this.#hash = undefined;
   }

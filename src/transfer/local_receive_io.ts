@@ -24,7 +24,7 @@ export class LocalReceiveIo implements ReceiveIo {
     this.#channel = channel;
     this.#engine = engine;
     this.#account = account;
-    this.#reader = new DataReader(channel, this.#codec);
+    this.#reader = new DataReader(channel, this.#codec, account);
   }
 
   get peer(): string {
@@ -61,18 +61,22 @@ export class LocalReceiveIo implements ReceiveIo {
       files.map((file) => file.offset),
       files.map((file) => file.size),
     );
-    this.#account.book("hash", began);
+    this.#account.book("verify", began);
     const sound = new Uint8Array(files.length);
     for (let i = 0; i < files.length; i++) sound[i] = sameHash(found, hashes, i * hashBytes) ? 1 : 0;
     const writes = sound.includes(0) ? files.filter((_, i) => sound[i] === 1) : files;
+    const placing = performance.now();
     const pending = this.#engine.createFiles(writes, this.#codec.memory);
+    this.#account.book("place", placing);
     return { finish: () => this.#account.finish("place", pending, () => sound) };
   }
 
   writeExtent(frame: ArrivedFrame, file: TargetFile, offset: number): Pending {
     const { payloadOffset, payloadBytes } = frame as LocalFrame;
     const payload = this.#codec.memory.subarray(payloadOffset, payloadOffset + payloadBytes);
+    const began = performance.now();
     const pending = this.#engine.writeRange(file, offset, payload);
+    this.#account.book("place", began);
     return { finish: () => this.#account.finish("place", pending, () => {}) };
   }
 
@@ -80,7 +84,7 @@ export class LocalReceiveIo implements ReceiveIo {
     const began = performance.now();
     const { memory, scratch } = this.#codec;
     this.#codec.hash(payloadOffset, payloadBytes, scratch.offset);
-    this.#account.book("hash", began);
+    this.#account.book("verify", began);
     return memory.slice(scratch.offset, scratch.offset + hashBytes);
   }
 }

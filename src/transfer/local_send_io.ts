@@ -67,7 +67,13 @@ export class LocalSendIo implements SendIo {
     const start = headRoomBytes - head.length;
     bytes.set(head, start);
     const frame = bytes.subarray(start, headRoomBytes + payloadBytes);
-    this.#writing = this.#writing.then(() => this.#channel.write(frame));
+    this.#writing = this.#writing.then(() => {
+      // What the system takes at once is copied within the call.
+      const began = performance.now();
+      const writing = this.#channel.write(frame);
+      this.#account.book("network", began);
+      return writing;
+    });
     return this.#writing;
   }
 

@@ -69,7 +69,7 @@ export class ReceiveLane {
 
   /** Receives until the sender ends the connection between two frames. @throws {RcopyError} `peer-lost`, `protocol`, `no-space` … */
   async run(): Promise<void> {
-    const { io, account, breath, onFrame } = this.#options;
+    const { io, breath, onFrame } = this.#options;
     let writing: Writing | undefined;
     try {
       for (;;) {
@@ -77,9 +77,7 @@ export class ReceiveLane {
         const reading = io.next();
         reading.catch(() => {}); // it is awaited below, unless the write fails first
         if (writing) writing = await this.#finish(writing);
-        const began = performance.now();
         const frame = await reading;
-        account.book("network", began);
         if (!frame) break;
         writing = await this.#take(frame);
         onFrame();
@@ -98,7 +96,7 @@ export class ReceiveLane {
     const { message } = frame;
     const began = performance.now();
     const batch = this.#largeOf(message) ? undefined : await this.#options.plannedBatch(message.batch);
-    const planned = this.#options.account.book("place", began);
+    const planned = this.#options.account.wait("peer", began);
     try {
       if (message.kind === "bundle") return this.#takeBundle(message, batch, frame);
       // Another lane may have begun the file while this one waited for the batch.

@@ -241,7 +241,7 @@ export class Receiver implements LaneHost {
     this.#codec[Symbol.dispose]();
     if (end.error) throw end.error;
     emit({ type: "progress", progress: this.#progress() });
-    emit({ type: "note", level: "debug", message: this.#account.describe() });
+    emit({ type: "stages", stages: this.#account.times });
     return this.#summary();
   }
 

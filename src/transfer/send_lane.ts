@@ -79,7 +79,9 @@ export class SendLane {
     const { plan, account, breath, io, mayRest } = this.#options;
     for (let turn: Turn = 0;;) {
       // What stands still here is sent by others, and must not come back.
-      while (mayRest() && this.onTheWay.standsStill(standingMs)) await this.onTheWay.moved();
+      while (mayRest() && this.onTheWay.standsStill(standingMs)) {
+        if (!await this.onTheWay.moved()) return;
+      }
       // A job is taken only when there is room for it: who stands still keeps no more than is on its way.
       await this.#sliceFree(turn);
       await this.onTheWay.room();
@@ -88,7 +90,7 @@ export class SendLane {
         await this.#sliceFree(turn === 0 ? 1 : 0);
         const began = performance.now();
         const more = await plan.wait();
-        account.book("peer", began);
+        account.wait("peer", began);
         if (!more) return;
         continue;
       }
@@ -106,14 +108,15 @@ export class SendLane {
   async #sliceFree(turn: Turn): Promise<void> {
     const began = performance.now();
     await this.#writes[turn];
-    this.#options.account.book("network", began);
+    this.#options.account.wait("network", began);
   }
 
   #write(turn: Turn, { message, payloadBytes }: Frame): void {
-    const { io, onSent } = this.#options;
-    const write = io.write(turn, encodeDataHead(message, payloadBytes), payloadBytes).then(() =>
-      onSent(payloadBytes)
-    );
+    const { account, io, onSent } = this.#options;
+    const began = performance.now();
+    const head = encodeDataHead(message, payloadBytes);
+    account.book("encode", began);
+    const write = io.write(turn, head, payloadBytes).then(() => onSent(payloadBytes));
     write.catch(() => {}); // it is awaited before the slice is used again
     this.#writes[turn] = write;
   }

@@ -3,6 +3,7 @@ import type { Codec } from "../codec/codec.ts";
 import { EntryKind } from "../fs/metadata.ts";
 import type { Engine } from "../io/engine.ts";
 import { bundleFilesMax, extentBytes } from "../wire/limits.ts";
+import { LargeQueue } from "./large_queue.ts";
 import { LargeSource } from "./large_source.ts";
 import { type SendBatch, SendState } from "./manifest.ts";
 
@@ -33,7 +34,10 @@ export class SendPlan {
   readonly #codec: Codec;
   #batches: SendBatch[] = [];
   #cursor = 0;
-  readonly #large: LargeSource[] = [];
+  readonly #large = new LargeQueue();
+  /** The large file whose extents are being given out. */
+  #begun: LargeSource | undefined;
+  #isTurnOfLarge = false;
   readonly #again: SendJob[] = [];
   readonly #waiting: (() => void)[] = [];
   #ended = false;
@@ -46,7 +50,18 @@ export class SendPlan {
   /** Adds a batch whose wanted entries are marked. */
   add(batch: SendBatch): void {
     this.#batches.push(batch);
+    const { kinds, sizes } = batch.columns;
+    for (let entry = 0; entry < batch.count; entry++) {
+      if (sizes[entry]! <= extentBytes || kinds[entry] !== EntryKind.file) continue;
+      if (batch.states[entry] === SendState.wanted) this.#addLarge(batch, entry);
+    }
     this.#wake();
+  }
+
+  #addLarge(batch: SendBatch, entry: number): void {
+    const source = new LargeSource(this.#engine, this.#codec, batch, entry);
+    batch.large.set(entry, source);
+    this.#large.add(source);
   }
 
   /** Puts a job before all others: what must be sent again, or what a lost lane had taken. */
@@ -63,7 +78,8 @@ export class SendPlan {
 
   /** Whether there is nothing to take at the moment. */
   get isIdle(): boolean {
-    return this.#again.length === 0 && this.#large.length === 0 && this.#batches.length === 0;
+    const hasLarge = this.#begun !== undefined || this.#large.length > 0;
+    return !hasLarge && this.#again.length === 0 && this.#batches.length === 0;
   }
 
   /** Lanes that wait for a job. */
@@ -83,18 +99,29 @@ export class SendPlan {
   next(directoriesMax: number): SendJob | undefined {
     const again = this.#again.shift();
     if (again) return again;
+    // In turn, so that small files flow beside large ones: they keep different things busy.
+    this.#isTurnOfLarge = !this.#isTurnOfLarge;
+    return this.#isTurnOfLarge
+      ? this.#nextExtent() ?? this.#nextBundle(directoriesMax)
+      : this.#nextBundle(directoriesMax) ?? this.#nextExtent();
+  }
+
+  #nextExtent(): ExtentJob | undefined {
     for (;;) {
-      const large = this.#large[0];
-      if (large) {
-        if (large.failure === undefined && large.next < large.extents) {
-          return { of: "extent", source: large, index: large.next++ };
-        }
-        this.#large.shift();
-        continue;
+      const source = this.#begun ??= this.#large.take();
+      if (!source) return undefined;
+      if (source.failure === undefined && source.next < source.extents) {
+        return { of: "extent", source, index: source.next++ };
       }
+      this.#begun = undefined;
+    }
+  }
+
+  #nextBundle(directoriesMax: number): BundleJob | undefined {
+    for (;;) {
       const batch = this.#batches[0];
       if (!batch) return undefined;
-      const job = this.#nextBundle(batch, directoriesMax);
+      const job = this.#bundleOf(batch, directoriesMax);
       if (this.#cursor >= batch.count) {
         this.#batches.shift();
         this.#cursor = 0;
@@ -116,24 +143,17 @@ export class SendPlan {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  /** Gathers small files from the cursor on; large ones that it meets are queued behind the bundle. */
-  #nextBundle(batch: SendBatch, directoriesMax: number): BundleJob | undefined {
+  /** Gathers small files from the cursor on. */
+  #bundleOf(batch: SendBatch, directoriesMax: number): BundleJob | undefined {
     const { kinds, sizes } = batch.columns;
     const entries: number[] = [];
     const directories = new Set<unknown>();
     let bytes = 0;
     for (; this.#cursor < batch.count; this.#cursor++) {
       const entry = this.#cursor;
-      if (kinds[entry] !== EntryKind.file || batch.states[entry] !== SendState.wanted) continue;
       const size = sizes[entry]!;
-      if (size > extentBytes) {
-        const source = new LargeSource(this.#engine, this.#codec, batch, entry);
-        batch.large.set(entry, source);
-        this.#large.push(source);
-        if (entries.length === 0) continue;
-        this.#cursor++;
-        break;
-      }
+      if (kinds[entry] !== EntryKind.file || size > extentBytes) continue;
+      if (batch.states[entry] !== SendState.wanted) continue;
       if (entries.length > 0 && (bytes + size > bundleBytes || entries.length === bundleFilesMax)) break;
       if (directoriesMax < bundleFilesMax) {
         directories.add(batch.directoryOf(entry));

@@ -70,6 +70,8 @@ export class Sender implements LaneHost {
   readonly #plan: SendPlan;
   readonly #account = new StageAccount();
   readonly #breath = new Breath();
+  /** Held until the end: the scan may be through with it, and Workers may still be given it. */
+  readonly #root: SourceDirectory | undefined;
   readonly #tasks: SessionTasks;
   readonly #lanes = new Map<number, SendLane>();
   #state: SessionState = "open";
@@ -84,6 +86,9 @@ export class Sender implements LaneHost {
 
   constructor(options: SenderOptions) {
     this.#options = options;
+    const { listed, named } = options.roots;
+    this.#root = listed ?? named[0]?.directory;
+    this.#root?.hold();
     this.#control = options.control;
     this.#credit = options.peer.creditBytes;
     this.#outcome = new Outcome(options.emit);
@@ -130,8 +135,7 @@ export class Sender implements LaneHost {
   }
 
   get root(): Directory | undefined {
-    const { listed, named } = this.#options.roots;
-    return (listed ?? named[0]?.directory)?.handle;
+    return this.#tasks.hasEnded ? undefined : this.#root?.handle;
   }
 
   get load(): SessionLoad {
@@ -189,10 +193,11 @@ export class Sender implements LaneHost {
     this.#creditGrew?.();
     await this.#tasks.close(end);
     this.#tree.release();
+    this.#root?.release();
     this.#codec[Symbol.dispose]();
     if (end.error) throw end.error;
     options.emit({ type: "progress", progress: this.#progress() });
-    options.emit({ type: "note", level: "debug", message: this.#account.describe() });
+    options.emit({ type: "stages", stages: this.#account.times });
     return this.#summary();
   }
 
@@ -205,7 +210,9 @@ export class Sender implements LaneHost {
       isDestination,
     });
     for (let entries = firstBatchEntries;; entries = Math.min(entries * 2, laterBatchEntriesMax)) {
+      const asked = performance.now();
       await this.#creditFor(oneEntryBytesMax);
+      this.#account.wait("scan", asked);
       if (this.#tasks.hasEnded) return;
       const began = performance.now();
       const room = {
@@ -214,8 +221,8 @@ export class Sender implements LaneHost {
       };
       const batch = new SendBatch(this.#batches, room);
       const more = scan.fill(batch);
-      if (!batch.isEmpty) this.#announce(batch);
       this.#account.book("scan", began);
+      if (!batch.isEmpty) this.#announce(batch);
       if (!more) break;
       await this.#control.flushed();
     }
@@ -235,9 +242,12 @@ export class Sender implements LaneHost {
   }
 
   #announce(batch: SendBatch): void {
+    const began = performance.now();
     const message = batch.toMessage();
     this.#tree.announce(batch, this.#hasher, this.#prefixes, this.#codec);
+    const encoding = this.#account.book("hash", began);
     this.#credit -= this.#control.send(message);
+    this.#account.book("encode", encoding);
     assert(this.#credit >= 0, "a batch keeps within the credit");
     this.#batches++;
     this.#entries += batch.count;

@@ -1,40 +1,53 @@
 /** Where the time of a transfer goes, stage by stage. */
 import type { Pending } from "../io/engine.ts";
-import type { Bottleneck } from "./events.ts";
-
-/** Stages of either end: what the one thread was doing, or waiting for. */
-export type Stage = "scan" | "read" | "hash" | "network" | "place" | "peer";
+import type { Bottleneck, StageName, StageTimes } from "./events.ts";
 
 const bottleneckOfStage = {
   scan: "scan",
   read: "disk read",
   hash: "codec",
+  encode: "codec",
   network: "network",
+  decode: "codec",
+  verify: "codec",
   place: "disk write",
   peer: "peer",
-} as const satisfies Record<Stage, Bottleneck>;
+} as const satisfies Record<StageName, Bottleneck>;
 
-/** Milliseconds per stage. */
-export type StageTimes = Record<Stage, number>;
+const names = Object.keys(bottleneckOfStage) as StageName[];
 
-/** Adds up the time of each stage; a handful of clock readings per frame, none per file. */
+function zero(): StageTimes {
+  const times: Partial<StageTimes> = {};
+  for (const name of names) times[name] = { busyMs: 0, waitingMs: 0 };
+  return times as StageTimes;
+}
+
+/** Adds up the time of each stage over all lanes; a handful of clock readings per frame, none per file. */
 export class StageAccount {
-  readonly total: StageTimes = { scan: 0, read: 0, hash: 0, network: 0, place: 0, peer: 0 };
+  #total = zero();
+  /** Of this thread alone. */
   #busyMs = 0;
   #waitingMs = 0;
-  #before: StageTimes = { ...this.total };
+  #before = new Map<StageName, number>();
 
-  /** Books the time since `since` (from `performance.now()`) and returns the present time. */
-  book(stage: Stage, since: number): number {
+  /** Books the time since `since` (from `performance.now()`) as work, and returns the present time. */
+  book(stage: StageName, since: number): number {
     const now = performance.now();
-    this.total[stage] += now - since;
+    this.#total[stage].busyMs += now - since;
+    this.#busyMs += now - since;
+    return now;
+  }
+
+  /** Books it as time in which a lane waited. */
+  wait(stage: StageName, since: number): number {
+    const now = performance.now();
+    this.#total[stage].waitingMs += now - since;
     if (stage === "network" || stage === "peer") this.#waitingMs += now - since;
-    else this.#busyMs += now - since;
     return now;
   }
 
   /** Finishes what was started, books the wait, and goes on with what follows; at once where it is done already. */
-  finish<T, R>(stage: Stage, pending: Pending<T>, next: (value: T) => R): R | Promise<R> {
+  finish<T, R>(stage: StageName, pending: Pending<T>, next: (value: T) => R): R | Promise<R> {
     const began = performance.now();
     const value = pending.finish();
     if (!(value instanceof Promise)) {
@@ -42,48 +55,63 @@ export class StageAccount {
       return next(value);
     }
     return value.then((late) => {
-      this.book(stage, began);
+      this.wait(stage, began);
       return next(late);
     });
   }
 
   /** All that has been booked since the last take, which is then forgotten. */
   take(): StageTimes {
-    const taken = { ...this.total };
-    for (const stage of Object.keys(taken) as Stage[]) this.total[stage] = 0;
+    const taken = this.#total;
+    this.#total = zero();
     return taken;
   }
 
   /** Adds what another thread has booked. */
   add(times: StageTimes): void {
-    for (const stage of Object.keys(times) as Stage[]) this.total[stage] += times[stage];
+    for (const name of names) {
+      this.#total[name].busyMs += times[name].busyMs;
+      this.#total[name].waitingMs += times[name].waitingMs;
+    }
   }
 
-  /** How long this thread has worked, and its lanes have waited: sums over the lanes. */
+  /** How long this thread has worked, and its lanes have waited for the network or the peer: sums over the lanes. */
   get load(): { busyMs: number; waitingMs: number } {
     return { busyMs: this.#busyMs, waitingMs: this.#waitingMs };
   }
 
-  /** All stages in a line, for logs. */
-  describe(): string {
-    const parts = (Object.keys(this.total) as Stage[]).map((stage) =>
-      `${stage} ${Math.round(this.total[stage])} ms`
-    );
-    return `time by stage: ${parts.join(", ")}`;
+  /** The account so far, in whole milliseconds. */
+  get times(): StageTimes {
+    const times = zero();
+    for (const name of names) {
+      times[name].busyMs = Math.round(this.#total[name].busyMs);
+      times[name].waitingMs = Math.round(this.#total[name].waitingMs);
+    }
+    return times;
   }
 
   /** The stage that took most of the time since the last call, if any took a noticeable part. */
   bottleneck(): Bottleneck | undefined {
-    let most: Stage | undefined;
+    let most: StageName | undefined;
     let mostMs = 5;
-    for (const stage of Object.keys(this.total) as Stage[]) {
-      const spentMs = this.total[stage] - this.#before[stage];
+    for (const name of names) {
+      const { busyMs, waitingMs } = this.#total[name];
+      const spentMs = busyMs + waitingMs - (this.#before.get(name) ?? 0);
+      this.#before.set(name, busyMs + waitingMs);
       if (spentMs > mostMs) {
-        most = stage;
+        most = name;
         mostMs = spentMs;
       }
     }
-    this.#before = { ...this.total };
     return most && bottleneckOfStage[most];
   }
+}
+
+/** A line for people: the stages that took any time. */
+export function describeStages(times: StageTimes): string {
+  const parts = names.filter((name) => times[name].busyMs + times[name].waitingMs > 0).map((name) => {
+    const { busyMs, waitingMs } = times[name];
+    return waitingMs > 0 ? `${name} ${busyMs} + ${waitingMs} ms waiting` : `${name} ${busyMs} ms`;
+  });
+  return `time by stage, over all lanes: ${parts.join(", ")}`;
 }

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { parseSshPublicKeyLine, sshFingerprint } from "../../src/security/ssh_key.ts";
 import { decodeTicket, encodeTicket } from "../../src/security/ticket.ts";
 import type { Outcome, RcopyOptions } from "../helpers/rcopy_process.ts";
+import { freePort } from "../helpers/free_port.ts";
 import { makeSmallTree } from "../helpers/small_tree.ts";
 import { Home, startSshSender } from "../helpers/ssh_homes.ts";
 import { keyKinds, makeSshKey, RealAgent } from "../helpers/ssh_keys.ts";
@@ -352,3 +353,58 @@ class Relay {
     await this.#served;
   }
 }
+
+testPeople("the flags that doctor prints are enough for keys in files and agents", async (people) => {
+  const { folder, alice, bob, tree } = people;
+  alice.trust(bob);
+  bob.trust(alice);
+  await shell('find "$1" -type l -delete', tree); // Links need more than a scoped permission.
+  await using agent = await RealAgent.start(bob.path);
+  await agent.add("-q", bob.keyFile);
+  bob.agentSocket = agent.socket;
+  const flagsFor = async (home: Home, args: string[]) => {
+    await using doctor = home.run(["doctor", ...args], { cwd: folder });
+    const { status, stdout, stderr } = await doctor.end();
+    assertEquals(status, 0, stderr);
+    return stdout.trim().split(" ");
+  };
+  const port = freePort();
+  const sending = ["send", "--auth", "ssh", "-l", "-p", String(port), tree];
+  await using sender = alice.run(sending, { permissions: await flagsFor(alice, sending) });
+  await sender.stderrMatch(/listening on port/);
+  const receiving = ["receive", "-a", at(port), `${folder}/b`];
+  const received = await receive(bob, receiving.slice(1), { permissions: await flagsFor(bob, receiving) });
+  assertStatus(received, 0);
+  assertStatus(await sender.end(), 0);
+  await assertEqualTrees(tree, `${folder}/b`, { mtimeStepNs: 1_000_000 });
+
+  // With less, nothing is guessed and nobody is asked.
+  await using without = alice.run(["send", "-l", "-p", "0", tree], {
+    permissions: ["--allow-net", `--allow-read=${tree}`],
+  });
+  await without.stderrMatch(
+    /only the ticket opens this, no SSH key does: .*--allow-sys=uid .*--allow-env=HOME/,
+  );
+});
+
+testPeople("a receiver that listens: the sender dials, by keys alone or by the ticket", async (people) => {
+  const { folder, alice, bob, tree } = people;
+  alice.trust(bob);
+  bob.trust(alice);
+  await using receiver = bob.run(["receive", "--listen", "--auth", "ssh", "-l", "-p", "0", `${folder}/b`]);
+  const [, port] = await receiver.stdoutMatch(/^rcopy send -a 127\.0\.0\.1:(\d+) PATH\.\.\.$/m);
+  const carol = await Home.withKey(`${folder}/carol`);
+  const send = async (home: Home, args: string[]) => {
+    await using sender = home.run(["send", ...args, tree]);
+    return await sender.end();
+  };
+  const stranger = await send(carol, ["-a", at(Number(port)), "--allow", bob.publicKey]);
+  assertStatus(stranger, 3);
+  assertMatch(stranger.stderr, /your key .* is not trusted here/);
+  const distrustful = await send(carol, ["-a", at(Number(port))]);
+  assertStatus(distrustful, 3);
+  assertMatch(distrustful.stderr, /the receiver's key .* is not trusted here/);
+  assertStatus(await send(alice, ["-a", at(Number(port))]), 0);
+  assertStatus(await receiver.end(), 0);
+  await assertEqualTrees(tree, `${folder}/b`, {});
+});

@@ -1,4 +1,5 @@
 /** A real sshd on the loopback, to ask whom it lets in. */
+import { freePort } from "./free_port.ts";
 import { shell } from "./test_folder.ts";
 
 /** An sshd that reads `authorized_keys` in `folder`; it lets in whoever runs the test. */
@@ -100,18 +101,4 @@ export class RealSshd {
     this.#child.kill("SIGTERM");
     await this.#child.status;
   }
-}
-
-/** A port that the system does not hand out for connections. */
-function freePort(): number {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000);
-    try {
-      Deno.listen({ hostname: "127.0.0.1", port }).close();
-      return port;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    }
-  }
-  throw new Error("no free port was found");
 }

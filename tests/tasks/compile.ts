@@ -29,10 +29,16 @@ export const compileTargets: CompileTarget[] = [
 ];
 
 /** What is loaded only when it is needed, and must be in the binary all the same. */
-const embedded = ["main.ts", "uring_engine.ts", "deno_engine.ts", "codec.wasm"];
+const embedded = ["main.ts", "uring_engine.ts", "deno_engine.ts", "lane_worker.ts", "codec.wasm"];
 
-/** A source-phase import is not followed when a binary is packed; packages of tasks and tests stay out. */
-const options = ["--include", "wasm/codec.wasm", "--exclude-unused-npm"];
+/** What the packing does not follow: a source-phase import, and the module of a Worker. Packages of tasks and tests stay out. */
+const options = [
+  "--include",
+  "wasm/codec.wasm",
+  "--include",
+  "src/transfer/lane_worker.ts",
+  "--exclude-unused-npm",
+];
 
 if (import.meta.main) {
   const outcomes = Deno.args.includes("--check") ? await checkPacking() : await compileAll();
