@@ -67,6 +67,11 @@ export class SshProcess implements AsyncDisposable {
     return await found.promise;
   }
 
+  /** Writes to its standard input, and with that to what runs at the other end. */
+  async say(text: string): Promise<void> {
+    await this.#stdin.write(new TextEncoder().encode(text)).catch(() => {});
+  }
+
   /** Waits for its end and for all that it had to say; false where that takes longer. */
   async hasEnded(withinMs: number): Promise<boolean> {
     const { promise: late, resolve } = Promise.withResolvers<boolean>();
@@ -79,7 +84,7 @@ export class SshProcess implements AsyncDisposable {
     }
   }
 
-  /** Closes its standard input, and with that ends what runs at the other end. */
+  /** Closes its standard input, which ends what runs at the other end. */
   async hangUp(): Promise<void> {
     await this.#stdin.close().catch(() => {});
   }

@@ -5,8 +5,8 @@ import type { PeerAddress } from "../mod.ts";
 import { SshProcess } from "./ssh_process.ts";
 
 const loopback = "127.0.0.1";
-/** ssh says by this that the port is open. */
-const openedLine = "rcopy-forwards";
+/** Comes back from the other machine once the connection stands, and by then the port is open: nothing is probed. */
+const echoedLine = "rcopy-forwards";
 /** Somebody else may take a port between its choice and its use. */
 const portsMax = 3;
 
@@ -31,18 +31,18 @@ export async function openTunnel(rsh: readonly string[], options: TunnelOptions)
     const host = target.host.includes(":") ? `[${target.host}]` : target.host;
     const ssh = new SshProcess([
       ...rsh,
-      "-N",
       "-T",
       ...["-o", "ExitOnForwardFailure=yes"],
       // A connection that is shared with other runs of ssh would keep the port open after this one.
       ...["-o", "ControlMaster=no", "-o", "ControlPath=none"],
-      // Runs here, once the connection stands and the port is open: nothing is probed.
-      ...["-o", "PermitLocalCommand=yes", "-o", `LocalCommand=echo ${openedLine}`],
       ...["-L", `${loopback}:${port}:${host}:${target.port}`],
       "--",
       destination,
+      // With -N instead, ssh would stay for ever where this end is killed; cat ends with its input, and ssh with cat.
+      "cat",
     ], { onLine, signal });
-    if (await ssh.firstLine(new RegExp(`^${openedLine}$`))) {
+    await ssh.say(`${echoedLine}\n`);
+    if (await ssh.firstLine(new RegExp(`^${echoedLine}$`))) {
       return { entrance: { host: loopback, port }, [Symbol.asyncDispose]: () => ssh[Symbol.asyncDispose]() };
     }
     await ssh[Symbol.asyncDispose]();

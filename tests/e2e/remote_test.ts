@@ -1,9 +1,10 @@
 /** One command copies: ssh, the real one, starts the other end. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { RcopyProcess } from "../helpers/rcopy_process.ts";
+import { whyNoNamespaces } from "../helpers/namespaces.ts";
 import { makeSmallTree } from "../helpers/small_tree.ts";
 import { type SshMachine, withSshMachine } from "../helpers/ssh_machine.ts";
-import { shell, testWhere } from "../helpers/test_folder.ts";
+import { shell, testWhere, whyNot } from "../helpers/test_folder.ts";
 import { assertEqualTrees } from "../helpers/tree_record.ts";
 
 const needs = { programs: ["ssh", "ssh-keygen", "/usr/sbin/sshd"] };
@@ -176,11 +177,32 @@ async function assertGone(remoteRcopy: string): Promise<void> {
 
 /** What the test below starts: rcopy with a copy that takes long, connected. */
 async function startLong({ folder, options }: SshMachine): Promise<RcopyProcess> {
-  await shell('truncate -s 40G "$1/a/huge"', folder);
+  await shell('truncate -s 4G "$1/a/huge"', folder);
   const process = new RcopyProcess(["send", "--json", ...options, `${folder}/a`, `127.0.0.1:${folder}/b`]);
   await process.stdoutMatch(/"type":"progress"/);
   return process;
 }
+
+testRemote("an end that lasts as long as its standard input ends with it", async ({ folder, run }) => {
+  for (const args of [["receive", "--listen", `${folder}/b`], ["send", `${folder}/a`]]) {
+    const { status, stderr } = await run([...args, "--end-with-stdin", "-l", "-p", "0"], { stdin: "more\n" });
+    assertEquals(status, 4, stderr);
+    assertMatch(stderr, /standard input has ended/);
+  }
+});
+
+testRemote("an interruption ends the wait for ssh", async ({ folder }) => {
+  const slow = `${folder}/slow`;
+  await Deno.writeTextFile(slow, "#!/bin/sh\necho 'Enter the number:' >&2\nexec sleep 600\n", {
+    mode: 0o755,
+  });
+  await using process = new RcopyProcess(["receive", "--rsh", slow, "h:x", `${folder}/b`]);
+  await process.stderrMatch(/h: Enter the number:/);
+  process.kill("SIGINT");
+  const { status, stderr } = await process.end();
+  assertEquals(status, 130, stderr);
+  assertMatch(stderr, /interrupted/);
+});
 
 const childrenOf = async (pid: number) =>
   (await shell('pgrep -P "$1"', String(pid))).trim().split("\n").map(Number);
@@ -228,3 +250,80 @@ testRemote(
     for (const text of [said, sent.stdout, sent.stderr]) assert(!/rcopy1[a-z2-7]{20}/i.test(text), text);
   },
 );
+
+/**
+ * Where no address of the other machine leads to the other end: it runs in a network of its own, and only ssh gets there.
+ * `host` is refused at once or never answers.
+ */
+const blocked = { programs: [...needs.programs, "ip", "nc"], root: true };
+for (const [what, host] of [["is refused", "127.0.0.1"], ["has no answer", "192.0.2.1"]] as const) {
+  const name =
+    `where the direct connection ${what}, everything goes through a second ssh, and the summary says so`;
+  const why = whyNot(blocked) ?? whyNoNamespaces();
+  Deno.test({
+    name: why === undefined ? name : `${name} (skipped: ${why})`,
+    ignore: why !== undefined,
+    fn: () =>
+      withLonelyNetwork(async (within) => {
+        const ssh = ["-o", `ProxyCommand=${within.join(" ")} nc 127.0.0.1 %p`];
+        await withSshMachine((machine) => copyThroughSsh(machine, host), { within, ssh });
+      }),
+  });
+}
+
+/** A network that has nothing but its own loopback, and the words that start a program in it. */
+async function withLonelyNetwork(body: (within: string[]) => Promise<void>): Promise<void> {
+  const space = `rcopy-${Deno.pid}-ssh`;
+  await shell('ip netns add "$1" && ip -n "$1" link set lo up', space);
+  try {
+    await body(["ip", "netns", "exec", space]);
+  } finally {
+    await shell('ip netns del "$1"', space);
+  }
+}
+
+/** Shell text for those that log in with the key `$1`. */
+const findTunnels = 'found=$(pgrep -f -- "-i $1.* -L 127[.]0");';
+
+async function copyThroughSsh(
+  { folder, options, remoteRcopy, run }: SshMachine,
+  host: string,
+): Promise<void> {
+  await shell(
+    'mkdir "$1/a" && head -c 60000000 /dev/urandom > "$1/a/large"; seq 300 | split -l 1 -a 3 - "$1/a/"',
+    folder,
+  );
+  const sent = await run(["send", ...options, "--streams", "4", `${folder}/a`, `${host}:${folder}/b`]);
+  assertEquals(sent.status, 0, sent.stderr);
+  assertMatch(
+    sent.stderr,
+    new RegExp(`^rcopy: ${host} cannot be reached directly, so that .* through ssh: `, "m"),
+  );
+  assertMatch(sent.stderr, /^rcopy: sent 301 files.* through ssh, as no direct connection could be made/m);
+  await assertEqualTrees(`${folder}/a`, `${folder}/b`, {});
+  const received = await run(["receive", ...options, "--json", `${host}:${folder}/a`, `${folder}/c`]);
+  assertEquals(received.status, 0, received.stderr);
+  const events = received.stdout.trim().split("\n").map((line) => JSON.parse(line));
+  assertEquals(events.at(-1).summary.forwarded, true);
+  await assertEqualTrees(`${folder}/a`, `${folder}/c`, {});
+  await assertGone(remoteRcopy);
+  // Nothing is left behind, however this end ends.
+  await shell('truncate -s 4G "$1/a/huge"', folder);
+  for (const signal of ["SIGKILL", "SIGTERM"] as const) {
+    await using process = new RcopyProcess([
+      "send",
+      "--json",
+      ...options,
+      `${folder}/a`,
+      `${host}:${folder}/d`,
+    ]);
+    await process.stdoutMatch(/"type":"progress"/);
+    await shell(`${findTunnels} test -n "$found"`, `${folder}/sshd/user`);
+    process.kill(signal);
+    await process.end();
+    await assertGone(remoteRcopy);
+  }
+  const noTunnel =
+    `for i in $(seq 100); do ${findTunnels} test -z "$found" && exit 0; sleep 0.1; done; exit 1`;
+  await shell(noTunnel, `${folder}/sshd/user`);
+}

@@ -68,6 +68,7 @@ async function writeRcopy(path: string, home: string): Promise<void> {
     `echo $$ > '${path}.pid'`,
     `printf '%s\\n' "$@" > '${path}.arguments'`,
     `cd '${home}'`,
+    "echo 'Welcome, as login scripts say.'",
     `exec '${Deno.execPath()}' run -A --no-prompt '${main}' "$@"`,
   ];
   await Deno.writeTextFile(path, `${lines.join("\n")}\n`, { mode: 0o755 });
