@@ -26,6 +26,14 @@ const stallMs = 10;
  */
 const cancelAgainMs = 20;
 
+/** A wait that is under way in the kernel. */
+interface Wait {
+  /** Completions of the user's that it waits for, and how many that were in the queue with the ring's own. */
+  readonly due: number;
+  readonly wanted: number;
+  done: Promise<void>;
+}
+
 /** Every open ring: one that is forgotten still must not lose the memory that the kernel writes to. */
 const open = new Set<Ring>();
 
@@ -49,8 +57,8 @@ export class Ring extends SubmissionQueue implements Disposable {
   /** The ring's own operations: claimed, and submitted but not reaped. */
   #internalPrepared = 0;
   #internal = 0;
-  #waiters = 0;
-  #waitedFor = 0;
+  /** Calls that wait in the kernel or are on their way there. */
+  readonly #waits = new Set<Wait>();
   #closed = false;
 
   private constructor(setup: RingSetup) {
@@ -122,6 +130,11 @@ export class Ring extends SubmissionQueue implements Disposable {
     return Math.max(0, this.#queue.ready - this.#internal);
   }
 
+  /** Completions of the ring's own that are under way or stand in the queue. */
+  get wakeups(): number {
+    return this.#internal;
+  }
+
   /**
    * Hands everything that was claimed to the kernel.
    * @returns how many operations that was
@@ -174,7 +187,7 @@ export class Ring extends SubmissionQueue implements Disposable {
       }
     } finally {
       // The room goes back to the kernel with the next call; there is enough until then.
-      if (passed > 0 && this.#waiters > 0 && !this.#closed) this.#releaseWaiters();
+      if (passed > 0 && this.#waits.size > 0 && !this.#closed) this.#releaseWaiters();
     }
     return told;
   }
@@ -189,19 +202,33 @@ export class Ring extends SubmissionQueue implements Disposable {
     this.submit();
     const due = Math.min(count, this.inFlight);
     if (due <= this.ready) return;
-    const wanted = due + this.#internal;
-    this.#waiters += 1;
-    this.#waitedFor = Math.max(this.#waitedFor, wanted);
+    // One that is woken no later will do, and all are about to be once wake-ups stand in the queue. A wait beside them
+    // would count those too, ask for more at the next wake-up, and so on without end.
+    for (const wait of this.#waits) if (wait.due <= due || this.#internal > 0) return await wait.done;
+    if (this.#waits.size === 0) this.#passWakeups();
+    const wait: Wait = { due, wanted: due + this.#internal, done: Promise.resolve() };
+    this.#waits.add(wait);
+    wait.done = this.#wait(wait);
+    await wait.done;
+  }
+
+  async #wait(wait: Wait): Promise<void> {
     try {
       this.#queue.publish();
       const call = this.#library.enter.enterAside;
-      await call(enterSyscall, this.#fd, 0, wanted, enterFlag.getEvents, null, 0n);
+      await call(enterSyscall, this.#fd, 0, wait.wanted, enterFlag.getEvents, null, 0n);
     } finally {
-      this.#waiters -= 1;
-      if (this.#waiters === 0) {
-        this.#waitedFor = 0;
-        if (this.#closed) this.#exit();
-      }
+      this.#waits.delete(wait);
+      if (this.#waits.size === 0 && this.#closed) this.#exit();
+    }
+  }
+
+  /** Takes the ring's own completions that stand first, when nobody is there to be woken by them. */
+  #passWakeups(): void {
+    const queue = this.#queue;
+    while (queue.ready > 0 && queue.words[queue.at + 1] !== 0) {
+      queue.advance();
+      this.#internal -= 1;
     }
   }
 
@@ -241,7 +268,7 @@ export class Ring extends SubmissionQueue implements Disposable {
     this.#closed = true;
     this.detach();
     // A waiter that has not reached the kernel yet must find this very ring under its descriptor.
-    if (this.#waiters === 0) this.#exit();
+    if (this.#waits.size === 0) this.#exit();
   }
 
   get #queue(): CompletionQueue {
@@ -297,7 +324,9 @@ export class Ring extends SubmissionQueue implements Disposable {
    * waits for.
    */
   #releaseWaiters(): void {
-    const missing = this.#waitedFor - this.#queue.ready;
+    let waitedFor = 0;
+    for (const { wanted } of this.#waits) waitedFor = Math.max(waitedFor, wanted);
+    const missing = waitedFor - this.#queue.ready;
     if (missing <= 0) return;
     if (this.prepared > 0) this.#enter(0);
     for (let count = 0; count < missing; count += 1) {

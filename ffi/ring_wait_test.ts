@@ -29,6 +29,15 @@ const canceled = -125;
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
 
+/** How many completions of the ring's own stand in its queue, over time. */
+class Wakeups {
+  most = 0;
+
+  look(ring: Ring): void {
+    this.most = Math.max(this.most, ring.wakeups);
+  }
+}
+
 ringTest("wait() leaves the event loop free and resolves with the completion", async (ring, folder) => {
   const scratch = ring.scratch(4096);
   const fd = await openFifo(ring, scratch, `${folder}/fifo`);
@@ -53,6 +62,32 @@ ringTest("wait() asks for no more completions than there can be", async (ring) =
   await ring.wait(1000);
   assertEquals(ring.ready, 2);
   assertEquals(results(ring), { 1: 0, 2: 0 });
+});
+
+ringTest("waits that overlap without end cost no more wake-ups each time", async (ring, folder) => {
+  const scratch = ring.scratch(4096);
+  const fd = await openFifo(ring, scratch, `${folder}/fifo`);
+  const at = scratch.address + scratch.take(16);
+  ring.read(1, none, fd, at, 1, -1); // under way all the time
+  const counted = new Wakeups();
+  let waiting = [ring.wait()];
+  for (let turn = 0; turn < 200; turn += 1) {
+    // One more begins to wait before the one before has been woken, so that somebody waits all the time.
+    ring.nop(2, none);
+    ring.submitAndWait();
+    ring.reap(() => {});
+    waiting.push(ring.wait());
+    if (turn % 4 === 3) await waiting.shift();
+    counted.look(ring);
+  }
+  ring.write(3, none, fd, at + 8, 1, -1);
+  ring.submitAndWait(2);
+  assertEquals(results(ring), { 1: 1, 3: 1 });
+  await Promise.all(waiting);
+  assert(counted.most <= 8, `${counted.most} wake-ups stood in the queue at a time`);
+  waiting = [];
+  ring.close(4, none, fd);
+  results(ring);
 });
 
 ringTest("Whoever waits is woken when somebody else has reaped in front of him", async (ring, folder) => {

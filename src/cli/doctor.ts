@@ -89,7 +89,7 @@ async function examine(): Promise<Finding[]> {
     examineAddresses(),
     {
       what: "channel",
-      found: "TLS 1.3, opened by a ticket; plain TCP with --insecure at both ends",
+      found: "TLS 1.3, opened by a ticket or by SSH keys; plain TCP with --insecure at both ends",
       limits: false,
     },
   ];

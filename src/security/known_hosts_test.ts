@@ -101,7 +101,9 @@ testWhere(
           await Deno.writeTextFile(file, lines.join(pick(["\n", "\r\n"])) + pick(["\n", ""]));
           if (random() < 0.3) await shell('ssh-keygen -q -H -f "$1" 2>/dev/null || true', file);
           const text = await Deno.readTextFile(file);
-          for (const name of [pick(names), pick(names), "[a]:9012", `[${pick(names)}]:9012`]) {
+          // As ssh does before it looks; ssh-keygen does not, and would hash another name.
+          const asked = [pick(names), pick(names), "[a]:9012", `[${pick(names)}]:9012`];
+          for (const name of asked.map((one) => one.toLowerCase())) {
             const wanted = await keygenFinds(file, name);
             assertEquals(await weFind(text, name), wanted, `${name} in\n${text}`);
             found += wanted.length;

@@ -14,11 +14,10 @@ import type { ListenerChecks } from "./authenticate.ts";
 import type { Route } from "./dial_session.ts";
 import type { TransferEvent } from "./events.ts";
 import type { Role } from "./session.ts";
-import { type AuthMethod, invite, type InviteOptions } from "./invite.ts";
+import type { AuthMethod, InviteOptions } from "./invite.ts";
 import { LeafRenewal } from "./leaf_renewal.ts";
-import { dialBySsh } from "./ssh_dialer.ts";
-import { prepareSsh, type SshOptions } from "./ssh_run.ts";
-import { followTicket } from "./ticket_channel.ts";
+import type { SshOptions } from "./ssh_run.ts";
+import { followTicket, type Invitation } from "./ticket_channel.ts";
 
 /** Where and how to listen. */
 export interface DoorOptions {
@@ -48,7 +47,7 @@ export interface Door {
 export async function openDoor(options: DoorOptions): Promise<Door> {
   const { bind, local } = options;
   const { onNote } = options.invite;
-  const invitation = options.insecure ? undefined : await invite(options.invite);
+  const invitation = options.insecure ? undefined : await letIn(options.invite);
   const transport: ListenTransport = invitation?.transport ?? plainTransport;
   const listener = listenForPeers({ port: options.port, bind, local }, transport);
   const { port, dualStack } = listener;
@@ -72,6 +71,12 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
     event: ticket !== undefined ? { ...event, ticket } : invitation ? { ...event, keysOnly: true } : event,
     renewal,
   };
+}
+
+/** What SSH keys need is loaded only where they may be used: a receiver with a ticket starts sooner. */
+async function letIn(options: InviteOptions): Promise<Invitation> {
+  const { invite } = await import("./invite.ts");
+  return await invite(options);
 }
 
 export interface RouteOptions extends SshOptions {
@@ -142,6 +147,10 @@ export function requireWay(
 async function routeBySsh(options: RouteOptions): Promise<Route> {
   const { addresses, peer, confirm, onNote, signal } = options;
   const role = peer === "sender" ? "receiver" : "sender";
+  const [{ prepareSsh }, { dialBySsh }] = await Promise.all([
+    import("./ssh_run.ts"),
+    import("./ssh_dialer.ts"),
+  ]);
   const run = await prepareSsh({ ...options, role });
   const route = await dialBySsh({ addresses, run, role, confirm, onNote, signal });
   await requireTightPin(route.transport, onNote);

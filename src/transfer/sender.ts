@@ -19,6 +19,7 @@ import type { Control } from "./control.ts";
 import { EntryHasher } from "./entry_hash.ts";
 import { errorOfClose, type SessionEnd, SessionTasks } from "./session_tasks.ts";
 import type { EventSink, ProgressSnapshot, TransferSummary } from "./events.ts";
+import { FailureReports } from "./failure_reports.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { oneEntryBytesMax, SendBatch, SendState } from "./manifest.ts";
 import { Outcome } from "./outcome.ts";
@@ -83,6 +84,7 @@ export class Sender implements LaneHost {
   #bytesWanted = 0;
   #bytesSent = 0;
   readonly #resends: ResendRequests;
+  readonly #failures: FailureReports;
 
   constructor(options: SenderOptions) {
     this.#options = options;
@@ -93,6 +95,7 @@ export class Sender implements LaneHost {
     this.#credit = options.peer.creditBytes;
     this.#outcome = new Outcome(options.emit);
     this.#tree = new SentTree(this.#outcome);
+    this.#failures = new FailureReports(this.#control, this.#outcome, this.#prefixes);
     this.#hasher = new EntryHasher(this.#codec);
     this.#plan = new SendPlan(options.engine, this.#codec);
     this.#resends = new ResendRequests(this.#tree, this.#plan);
@@ -122,7 +125,7 @@ export class Sender implements LaneHost {
       prefixes: this.#prefixes,
       account: this.#account,
       breath: this.#breath,
-      onFailed: (batch, entry, error) => this.#entryFailed(batch, entry, error),
+      onFailed: (batch, entry, error) => this.#failures.entryFailed(batch, entry, error),
       mayRest: () => this.#tasks.lanesAlive > 1,
       onSent: (bytes) => this.#bytesSent += bytes,
     });
@@ -206,7 +209,7 @@ export class Sender implements LaneHost {
   async #scan(): Promise<void> {
     const { engine, roots, isDestination, peer } = this.#options;
     using scan = new Scan(engine, roots, {
-      onSkipped: (directory, name, error) => this.#notListed(directory, name, error),
+      onSkipped: (directory, name, error) => this.#failures.notListed(directory, name, error),
       isDestination,
     });
     for (let entries = firstBatchEntries;; entries = Math.min(entries * 2, laterBatchEntriesMax)) {
@@ -260,17 +263,6 @@ export class Sender implements LaneHost {
     }
   }
 
-  #notListed(directory: SourceDirectory, name: Uint8Array, error: RcopyError): void {
-    if (error.code !== "not-sent") this.#outcome.failed++;
-    this.#outcome.report(this.#prefixes.show(directory, name), error.code, error.message);
-    this.#control.send({
-      kind: "failure",
-      place: { of: "name", directory: directory.number, name: name.slice() },
-      code: wireCodeOf[error.code],
-      text: error.message,
-    });
-  }
-
   // ---- 2. plan
 
   #wanted(batch: SendBatch): void {
@@ -292,23 +284,6 @@ export class Sender implements LaneHost {
       batch.states[i] = wanted ? SendState.wanted : SendState.unwanted;
     }
     this.#wanted(batch);
-  }
-
-  /** An entry of the manifest that cannot be read as it was listed. */
-  #entryFailed(batch: SendBatch, entry: number, error: RcopyError): void {
-    // What was sent before may have arrived: then the receiver places it, and knows better than a second reading.
-    if (batch.states[entry] !== SendState.sent) batch.states[entry] = SendState.failed;
-    this.#outcome.report(
-      this.#prefixes.show(batch.directoryOf(entry), batch.columns.name(entry)),
-      error.code,
-      error.message,
-    );
-    this.#control.send({
-      kind: "failure",
-      place: { of: "entry", batch: batch.number, entry },
-      code: wireCodeOf[error.code],
-      text: error.message,
-    });
   }
 
   // ---- 4. settle

@@ -47,7 +47,7 @@ export interface SshDialOptions {
 export async function dialBySsh(options: SshDialOptions): Promise<SshRoute> {
   const { run } = options;
   const identities = run.identities.filter(fitsOnWire);
-  if (identities.length === 0) throw noIdentity(run, "receiving without a ticket");
+  if (identities.length === 0) throw noIdentity(run, "a connection without a ticket");
   const probed = await probeListener(options.addresses, options.signal);
   const key = parseSpki(probed.anchorSpki);
   const peer = peerName(probed.address.host, probed.address.port);

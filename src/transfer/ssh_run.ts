@@ -61,7 +61,7 @@ export function noIdentity({ notes }: SshRun, what: string): RcopyError {
   return new RcopyError(
     "refused",
     `${what} needs an SSH key of yours, and none can be used: ${why}; make one with ssh-keygen -t ed25519, or use the ` +
-      "ticket that rcopy send prints",
+      "ticket that the listening end prints",
   );
 }
 

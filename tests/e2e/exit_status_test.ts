@@ -19,7 +19,7 @@ async function rcopy(args: string[], options: RcopyOptions = {}): Promise<Outcom
 
 /** Wrong command lines, and what the message must name. */
 const wrongUsage: [string[], RegExp][] = [
-  [["receive", "-a", "127.0.0.1:1", "."], /needs the ticket .*--insecure at both ends/],
+  [["receive", "--auth", "ticket", "-a", "127.0.0.1:1", "."], /needs the ticket .*--insecure at both ends/],
   [["send", "--insecure"], /PATH/],
   [["receive", "--insecure", "."], /-a|address/],
   [["send", "--insecure", "--prot", "1", "."], /--port/],

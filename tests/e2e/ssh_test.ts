@@ -4,6 +4,7 @@ import { parseSshPublicKeyLine, sshFingerprint } from "../../src/security/ssh_ke
 import { decodeTicket, encodeTicket } from "../../src/security/ticket.ts";
 import type { Outcome, RcopyOptions } from "../helpers/rcopy_process.ts";
 import { freePort } from "../helpers/free_port.ts";
+import { Relay } from "../helpers/relay.ts";
 import { makeSmallTree } from "../helpers/small_tree.ts";
 import { Home, startSshSender } from "../helpers/ssh_homes.ts";
 import { keyKinds, makeSshKey, RealAgent } from "../helpers/ssh_keys.ts";
@@ -308,51 +309,6 @@ testPeople("whoever shows the right key to a probe and has another one gets noth
   assertMatch(received.stderr, /is not the peer that was meant/);
   assertEquals(await Deno.stat(`${folder}/b`).then(() => true, () => false), false);
 });
-
-/** Passes each connection on to the next of some ports, the last one again and again. */
-class Relay {
-  readonly port: number;
-  readonly #listener: Deno.TcpListener;
-  readonly #served: Promise<void>;
-  readonly #open = new Set<Deno.Conn>();
-
-  constructor(ports: number[]) {
-    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    this.port = this.#listener.addr.port;
-    this.#served = this.#serve(ports);
-  }
-
-  async #serve(ports: number[]): Promise<void> {
-    const running: Promise<void>[] = [];
-    let number = 0;
-    for await (const from of this.#listener) {
-      const port = ports[Math.min(number++, ports.length - 1)]!;
-      const to = await Deno.connect({ hostname: "127.0.0.1", port });
-      for (const end of [from, to]) this.#open.add(end);
-      running.push(this.#pass(from, to), this.#pass(to, from));
-    }
-    await Promise.all(running);
-  }
-
-  async #pass(from: Deno.Conn, to: Deno.Conn): Promise<void> {
-    const chunk = new Uint8Array(65_536);
-    try {
-      for (let count; (count = await from.read(chunk)) !== null;) {
-        for (let at = 0; at < count;) at += await to.write(chunk.subarray(at, count));
-      }
-    } catch {
-      // One end has hung up, and so will the other.
-    }
-    for (const end of [from, to]) if (this.#open.delete(end)) end.close();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
-    for (const end of this.#open) end.close();
-    this.#open.clear();
-    await this.#served;
-  }
-}
 
 testPeople("the flags that doctor prints are enough for keys in files and agents", async (people) => {
   const { folder, alice, bob, tree } = people;

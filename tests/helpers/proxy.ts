@@ -14,6 +14,9 @@ export interface ProxyOptions {
 const preambleBytes = 16;
 const headerBytes = 16;
 
+/** Addresses of proxies that run. A data connection at the port of a Worker would pass such a one by. */
+export const proxied = new Set<string>();
+
 export class Proxy implements AsyncDisposable {
   readonly address: string;
   /** Everything that went by, in both directions. */
@@ -31,6 +34,7 @@ export class Proxy implements AsyncDisposable {
     this.#options = options;
     this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     this.address = `127.0.0.1:${this.#listener.addr.port}`;
+    proxied.add(this.address);
     this.#running.push(this.#accept());
   }
 
@@ -52,6 +56,7 @@ export class Proxy implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
+    proxied.delete(this.address);
     this.cut();
     await Promise.all(this.#running);
   }

@@ -1,5 +1,7 @@
 /** The real program, as processes: started, watched line by line, stopped at a deadline. */
 
+import { proxied } from "./proxy.ts";
+
 const projectRoot = new URL("../../", import.meta.url).pathname;
 /** Nothing that a test waits for takes this long; reaching it is a failure. */
 const deadlineMs = 90_000;
@@ -201,9 +203,19 @@ export async function startSender(options: CopyOptions): Promise<{ sender: Rcopy
   }
 }
 
-/** Starts `rcopy receive` from an address. The caller disposes of it. */
+/** Starts `rcopy receive` from an address; through a proxy with one data connection. The caller disposes of it. */
 export function startReceiver(options: CopyOptions, address: string): RcopyProcess {
-  const args = ["receive", "--insecure", "-a", address, ...options.receive ?? [], "--", options.target];
+  const streams = proxied.has(address) ? ["--streams", "1"] : [];
+  const args = [
+    "receive",
+    "--insecure",
+    ...streams,
+    "-a",
+    address,
+    ...options.receive ?? [],
+    "--",
+    options.target,
+  ];
   return new RcopyProcess(args, withEnv(options.receiver, options.env));
 }
 
