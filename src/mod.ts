@@ -36,7 +36,7 @@ import { chooseEngine } from "./io/choose_engine.ts";
 import type { Engine } from "./io/engine.ts";
 import type { PeerAddress } from "./net/dial.ts";
 import { openDestination } from "./transfer/destination.ts";
-import { dialSession } from "./transfer/dial_session.ts";
+import { type Detour, dialSession } from "./transfer/dial_session.ts";
 import type { EventSink, TransferSummary } from "./transfer/events.ts";
 import { interruptible } from "./transfer/interrupt.ts";
 import type { Streams } from "./transfer/lane_growth.ts";
@@ -51,6 +51,7 @@ import { streamsMax } from "./wire/limits.ts";
 
 export { type ErrorCode, exitStatusOfCode, RcopyError, type RcopyErrorOptions } from "./base/errors.ts";
 export type { PeerAddress } from "./net/dial.ts";
+export type { Detour } from "./transfer/dial_session.ts";
 export type {
   Bottleneck,
   EntryFailure,
@@ -101,6 +102,8 @@ export interface CommonOptions extends ListenOptions {
   io?: "auto" | "uring" | "deno";
   /** Milliseconds without a byte from the peer after which this end gives up; at least 1,000; 30,000 by default. */
   timeoutMs?: number;
+  /** Another way to a peer that is dialled and listens already, taken where none of its addresses answers. */
+  detour?: Detour;
   /** Ends the run early; what is whole and verified by then stays at the destination. */
   signal?: AbortSignal;
   /** Receives every event, in order; must return at once and not throw. */
@@ -221,8 +224,9 @@ async function meet(
   const onNote = (message: string) => run.emit({ type: "note", level: "info", message });
   const how = { auth, identity, allow, command, onNote };
   if (way) {
-    const { confirm } = options;
-    return await dialSession(side, await routeTo({ ...way, ...how, insecure, confirm, signal }), run);
+    const { confirm, detour } = options;
+    const route = await routeTo({ ...way, ...how, insecure, confirm, signal });
+    return await dialSession(side, { ...route, detour }, run);
   }
   const { port = defaultPort, bind, local = false, advertise = [], keep = false } = options;
   const invite = { ...how, role: side.role };

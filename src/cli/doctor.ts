@@ -23,6 +23,8 @@ import {
   type SshPlaces,
   type TicketAdvice,
 } from "./permissions.ts";
+import { sshWords } from "./remote_end.ts";
+import { remoteDestination, remoteSource } from "./remote_operands.ts";
 import { takeTicket } from "./ticket_argument.ts";
 
 /** All that this version makes use of. */
@@ -152,9 +154,16 @@ async function adviceFor(args: readonly string[]): Promise<PermissionAdvice> {
   }
   const { command, flags, args: operands } = invocation;
   if (command === "send") {
-    if (operands.length === 0) throw new RcopyError("usage", "send needs at least one PATH to serve");
-    const meeting = { ...meetingOfSend(flags), ssh: sshPlacesOf(flags) };
-    return sendPermissions(operands, flags, { look: lookAt, meeting });
+    const { here, remote } = remoteDestination(operands, flags);
+    if (here.length === 0) throw new RcopyError("usage", "send needs at least one PATH to serve");
+    return sendPermissions(here, flags, {
+      look: lookAt,
+      meeting: remote ? meetingByRemote(flags) : { ...meetingOfSend(flags), ssh: sshPlacesOf(flags) },
+    });
+  }
+  const { here, remote } = remoteSource(operands, flags);
+  if (remote) {
+    return receivePermissions(here[0] ?? ".", flags, { look: lookAt, meeting: meetingByRemote(flags) });
   }
   const isPlain = flags.listen || flags.insecure || flags.auth === "ssh";
   const { rest, ...ticket } = isPlain ? { rest: operands, ticket: undefined } : adviseOnTicket(operands);
@@ -165,6 +174,10 @@ async function adviceFor(args: readonly string[]): Promise<PermissionAdvice> {
     ? { of: "listen", ssh }
     : { of: "dial", ticket: ssh === undefined && "addresses" in ticket ? ticket : undefined, ssh };
   return receivePermissions(rest[0] ?? ".", flags, { look: lookAt, meeting });
+}
+
+function meetingByRemote(flags: Flags): MeetingAdvice {
+  return { of: "remote", program: sshWords(flags)[0]! };
 }
 
 /** Where SSH keys are to be looked for, if the command line says that they are used. */

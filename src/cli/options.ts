@@ -2,6 +2,7 @@
 import { RcopyError } from "../base/errors.ts";
 import { parseDuration } from "../base/units.ts";
 import { streamsMax } from "../wire/limits.ts";
+import { commandWords } from "./remote_path.ts";
 
 /** What an option takes. */
 export type OptionKind =
@@ -77,7 +78,32 @@ const logLevel: Option = {
   brief: "How much to say on standard error",
   byDefault: "info",
 };
-const common = [auth, identity, allow, insecure, streams, io, timeout, json, quiet, logLevel];
+const rsh: Option = {
+  name: "rsh",
+  kind: { of: "value", takes: "COMMAND", parse: parseCommand },
+  brief: "How to reach HOST of HOST:PATH: ssh, with options of its own if need be",
+  byDefault: "ssh",
+};
+const remoteRcopy: Option = {
+  name: "remote-rcopy",
+  kind: { of: "value", takes: "PATH", parse: parseCommand },
+  brief: "The rcopy to start on HOST, with arguments of its own if need be",
+  byDefault: "rcopy",
+};
+const common = [
+  rsh,
+  remoteRcopy,
+  auth,
+  identity,
+  allow,
+  insecure,
+  streams,
+  io,
+  timeout,
+  json,
+  quiet,
+  logLevel,
+];
 
 /** Options of an end that listens. */
 const listening: readonly Option[] = [
@@ -99,6 +125,11 @@ const listening: readonly Option[] = [
     name: "advertise",
     kind: { of: "value", takes: "HOST[:PORT]", parse: parseAdvertised, repeatable: true },
     brief: "An address to put first: a public name, a forwarded port",
+  },
+  {
+    name: "end-with-stdin",
+    kind: { of: "switch" },
+    brief: "End when standard input does; rcopy starts the other end through ssh so, to end it with its ssh",
   },
 ];
 
@@ -159,14 +190,14 @@ export const doctorOptions: readonly Option[] = [
 /** Names and one-line descriptions of the commands. */
 export const commands = {
   send: {
-    brief: "Serve files and directories to a receiver",
+    brief: "Serve files and directories to a receiver, or bring them to HOST through ssh",
     options: sendOptions,
-    usage: "[options] PATH...",
+    usage: "[options] PATH... [[USER@]HOST:DEST]",
   },
   receive: {
-    brief: "Fetch what a sender serves",
+    brief: "Fetch what a sender serves, or what HOST has, through ssh",
     options: receiveOptions,
-    usage: "[options] [-a HOST:PORT]... [TICKET] [DEST]",
+    usage: "[options] [-a HOST:PORT]... [TICKET | [USER@]HOST:PATH] [DEST]",
   },
   doctor: {
     brief: "What this machine can do and what limits it; for a command line, its permission flags",
@@ -188,6 +219,12 @@ function parseIdentity(text: string): string {
 function parseAllowed(text: string): string {
   if (text !== "") return text;
   throw new RcopyError("usage", 'a public key is needed ("ssh-ed25519 AAAA..."), or a file of such keys');
+}
+
+/** Cut into words later. @throws {RcopyError} `usage` */
+function parseCommand(text: string): string {
+  commandWords(text);
+  return text;
 }
 
 function parsePort(text: string): number {

@@ -148,15 +148,18 @@ function flagOf(option: Option): unknown {
 
 function positionalName(name: CommandName): string {
   if (name === "send") return "PATH";
-  if (name === "receive") return "TICKET or DEST";
+  if (name === "receive") return "TICKET, HOST:PATH or DEST";
   return name === "doctor" ? "COMMAND" : "SHELL";
 }
 
 function positionalBrief(name: CommandName): string {
-  if (name === "send") return "What to serve: of one directory the contents, else each under its name";
+  if (name === "send") {
+    return "What to serve: of one directory the contents, else each under its name; HOST:DEST at the end names " +
+      "where it lands on another machine, which ssh reaches; ./a:b is a path here";
+  }
   if (name === "receive") {
-    return "The ticket that send printed (- reads it from standard input; RCOPY_TICKET works too), then where it lands " +
-      "(the current directory)";
+    return "The ticket that send printed (- reads it from standard input; RCOPY_TICKET works too), or HOST:PATH on another " +
+      "machine, which ssh reaches; then where it lands (the current directory)";
   }
   return name === "doctor" ? "A command line of rcopy to look at" : "bash, zsh or fish";
 }

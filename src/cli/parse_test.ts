@@ -96,7 +96,10 @@ Deno.test("usage lines are short, and help says what each option takes and its d
   const root = await parseCommandLine([], "1.2.3");
   const send = await parseCommandLine(["help", "send"], "1.2.3");
   if (root.of !== "text" || send.of !== "text") throw new Error("no text");
-  assertMatch(root.text, /^ {2}rcopy receive \[options\] \[-a HOST:PORT\]\.\.\. \[TICKET\] \[DEST\]$/m);
-  assertMatch(send.text, /^ {2}rcopy send \[options\] PATH\.\.\.$/m);
+  assertMatch(
+    root.text,
+    /^ {2}rcopy receive \[options\] \[-a HOST:PORT\]\.\.\. \[TICKET \| \[USER@\]HOST:PATH\] \[DEST\]$/m,
+  );
+  assertMatch(send.text, /^ {2}rcopy send \[options\] PATH\.\.\. \[\[USER@\]HOST:DEST\]$/m);
   assertMatch(send.text, /-p \[--port\] .*\(N; default: 3120\)/);
 });

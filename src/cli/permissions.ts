@@ -25,7 +25,12 @@ const nativeAsked = "--io uring needs --allow-ffi, and native code voids Deno's 
 
 /** How a command line meets its peer. */
 export type MeetingAdvice =
-  & ({ of: "listen" } | { of: "dial"; ticket?: TicketAdvice | undefined })
+  & (
+    | { of: "listen" }
+    | { of: "dial"; ticket?: TicketAdvice | undefined }
+    /** ssh starts the other end; `program` is what is run as ssh. */
+    | { of: "remote"; program: string }
+  )
   /** Where SSH keys are, if the command line uses them. */
   & { ssh?: SshPlaces | undefined };
 
@@ -106,6 +111,7 @@ interface MeetingFlags {
 }
 
 function meetingFlags(flags: Flags, meeting: MeetingAdvice): MeetingFlags {
+  if (meeting.of === "remote") return remoteFlags(meeting.program);
   const ssh = sshFlags(meeting);
   const { read, write } = ssh;
   const more = (variables: readonly string[]) => {
@@ -153,6 +159,20 @@ function meetingFlags(flags: Flags, meeting: MeetingAdvice): MeetingFlags {
   }
   const places = ticket.addresses.map(hostAndPort);
   return { net: flagOf("net", [...named, ...places, "127.0.0.1"]), read, write, more: env, notes: [] };
+}
+
+/** For an end that starts the other one. */
+function remoteFlags(program: string): MeetingFlags {
+  return {
+    net: "--allow-net",
+    read: [],
+    write: [],
+    more: [flagOf("env", pinVariables), flagOf("run", [program])],
+    notes: [
+      "the other end names its addresses when it runs, so that every address is allowed",
+      `${program} can be told to run any program, so that --allow-run=${program} voids Deno's sandbox`,
+    ],
+  };
 }
 
 const sshVariables = ["HOME", "XDG_CONFIG_HOME", "SSH_AUTH_SOCK"];

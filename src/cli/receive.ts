@@ -3,11 +3,22 @@ import { RcopyError } from "../base/errors.ts";
 import { type ExistsPolicy, type PeerAddress, receive, type ReceiveOptions } from "../mod.ts";
 import { confirmOnTerminal } from "./confirm.ts";
 import type { Flags } from "./parse.ts";
+import { remoteSource } from "./remote_operands.ts";
 import { commonOptions, type Job, listenOptions, refuseListenOptions } from "./run.ts";
 import { isMeantAsTicket, noteOnArgument, takeTicket } from "./ticket_argument.ts";
 
 /** Fetches into DEST, from a sender that listens or one that dials, and returns the exit status. */
 export async function runReceive(args: string[], flags: Flags, job: Job): Promise<number> {
+  const { remote, here } = remoteSource(args, flags);
+  if (remote) {
+    const { withRemoteEnd } = await import("./remote_end.ts");
+    const summary = await withRemoteEnd(remote, { command: "send", flags, job }, (meeting) => {
+      const { ticket, addresses, detour, signal } = meeting;
+      const options = { ...commonOptions(flags, { ...job, signal }), ...receiveOptions(flags) };
+      return receive(addresses, here[0] ?? ".", { ...options, ticket, detour });
+    });
+    return summary.exitStatus;
+  }
   const addresses = (flags.address ?? []) as PeerAddress[];
   if (!flags.listen) refuseListenOptions(flags, "a receiver without --listen");
   const { ticket, rest, from } = flags.listen

@@ -10,6 +10,7 @@ import { type Flags, type Invocation, parseCommandLine } from "./parse.ts";
 import { type LogLevel, Reporter } from "./reporter.ts";
 import { shellLine } from "./permissions.ts";
 import { Signals } from "./signals.ts";
+import { whileStdinLasts } from "./stdin_watch.ts";
 import { isMeantAsTicket } from "./ticket_argument.ts";
 
 /** What a command works with. */
@@ -52,7 +53,7 @@ export async function runCommandLine(
     const job = (lineForPeer?: (event: TransferEvent & { type: "listening" }) => string): Job => ({
       console,
       reporter: newReporter(console, flags, logLevel, lineForPeer),
-      signal: signals.signal,
+      signal: flags["end-with-stdin"] ? AbortSignal.any([signals.signal, whileStdinLasts()]) : signals.signal,
       command: shownCommand(argv),
     });
     if (command === "send") {
@@ -136,13 +137,21 @@ export function listenOptions(flags: Flags): ListenOptions {
 
 /** @throws {RcopyError} `usage` naming an option that means nothing to an end that dials */
 export function refuseListenOptions(flags: Flags, who: string): void {
-  for (const name of ["port", "local", "bind", "advertise", "keep"]) {
+  for (const name of ["port", "local", "bind", "advertise", "keep", "end-with-stdin"]) {
     if (flags[name] !== undefined) {
       throw new RcopyError(
         "usage",
         `--${name} is for an end that listens, and ${who} does not; leave it out`,
       );
     }
+  }
+}
+
+/** @throws {RcopyError} `usage` naming an option for which there is no HOST:PATH */
+export function refuseRemoteOptions(flags: Flags): void {
+  for (const name of ["rsh", "remote-rcopy"]) {
+    if (flags[name] === undefined) continue;
+    throw new RcopyError("usage", `--${name} is for a command line with HOST:PATH; leave it out`);
   }
 }
 

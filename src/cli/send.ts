@@ -2,16 +2,26 @@
 import { RcopyError } from "../base/errors.ts";
 import { type PeerAddress, send, type SendOptions } from "../mod.ts";
 import type { Flags } from "./parse.ts";
+import { remoteDestination } from "./remote_operands.ts";
 import { commonOptions, type Job, listenOptions, refuseListenOptions } from "./run.ts";
 import { noteOnArgument, ticketOf } from "./ticket_argument.ts";
 
 /** Serves the PATHs, or brings them to a receiver that listens, and returns the exit status. */
 export async function runSend(paths: string[], flags: Flags, job: Job): Promise<number> {
-  if (paths.length === 0) {
+  const { here, remote } = remoteDestination(paths, flags);
+  if (here.length === 0) {
     throw new RcopyError("usage", "send needs at least one PATH to serve; see rcopy send --help");
   }
+  if (remote) {
+    const { withRemoteEnd } = await import("./remote_end.ts");
+    const summary = await withRemoteEnd(remote, { command: "receive", flags, job }, (meeting) => {
+      const { ticket, addresses, detour, signal } = meeting;
+      return send(here, { ...commonOptions(flags, { ...job, signal }), to: ticket, addresses, detour });
+    });
+    return summary.exitStatus;
+  }
   const options: SendOptions = { ...commonOptions(flags, job), ...meetingOptions(flags, job) };
-  const summary = await send(paths, options);
+  const summary = await send(here, options);
   return summary.exitStatus;
 }
 

@@ -14,7 +14,9 @@ export function renderSummary(summary: TransferSummary): string {
     directories > 0 ? counted(directories, "directory", "directories") : "",
     links > 0 ? counted(links, "link") : "",
     `${formatBytes(bytes)} in ${formatDuration(elapsedMs)} (${formatRate(bytes / elapsedMs * 1000)})`,
-    `${formatBytes(wireBytes)} on the wire`,
+    `${formatBytes(wireBytes)} on the wire${
+      summary.forwarded ? " through ssh, as no direct connection could be made" : ""
+    }`,
     skipped > 0 ? `${formatCount(skipped)} skipped` : "",
     failed > 0 ? `${formatCount(failed)} failed` : "",
     `tree hash ${treeHash}`,

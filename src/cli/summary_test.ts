@@ -40,6 +40,14 @@ Deno.test("renderSummary() is silent about what there was none of", () => {
   assertEquals(/skipped|failed|directory|link/.test(plain), false);
 });
 
+Deno.test("renderSummary() says when ssh carried the connections", () => {
+  const line = renderSummary({ ...summary, forwarded: true });
+  assertStringIncludes(
+    line,
+    "2.50 GB on the wire through ssh, as no direct connection could be made, 3 skipped",
+  );
+});
+
 Deno.test("renderFailures() names at most twenty and counts the rest", () => {
   const failures = Array.from(
     { length: 20 },

@@ -31,16 +31,38 @@ export async function dialPeer(
 ): Promise<TcpChannel> {
   const deadline = performance.now() + startUpMs;
   for (let delayMs = retryDelayMs;; delayMs *= 2) {
-    const { channel, failures } = await new Race(addresses, transport, signal).run();
-    if (signal.aborted) {
-      channel?.close();
-      throw signal.reason;
-    }
+    const { channel, failures } = await race(addresses, transport, signal);
     if (channel) return channel;
     const isStarting = failures.some(({ error }) => error instanceof Deno.errors.ConnectionRefused);
     if (!isStarting || performance.now() + delayMs > deadline) throw dialError(failures);
     await pause(delayMs, signal);
   }
+}
+
+/**
+ * The same for a peer that listens already, so that no address is tried a second time.
+ * @throws {RcopyError} as {@linkcode dialPeer}; the reason of `signal`
+ */
+export async function dialListeningPeer(
+  addresses: readonly PeerAddress[],
+  transport: DialTransport,
+  signal: AbortSignal,
+): Promise<TcpChannel> {
+  const { channel, failures } = await race(addresses, transport, signal);
+  if (channel) return channel;
+  throw dialError(failures);
+}
+
+/** One round over all addresses. @throws the reason of `signal` */
+async function race(
+  addresses: readonly PeerAddress[],
+  transport: DialTransport,
+  signal: AbortSignal,
+): Promise<{ channel: TcpChannel | undefined; failures: readonly Failure[] }> {
+  const outcome = await new Race(addresses, transport, signal).run();
+  if (!signal.aborted) return outcome;
+  outcome.channel?.close();
+  throw signal.reason;
 }
 
 /**

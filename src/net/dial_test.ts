@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { RcopyError } from "../base/errors.ts";
 import { makeChain } from "../../tests/helpers/openssl.ts";
 import type { TcpChannel } from "./channel.ts";
-import { dialPeer } from "./dial.ts";
+import { dialListeningPeer, dialPeer } from "./dial.ts";
 import { listenForPeers, type PeerListener } from "./listen.ts";
 import { type DialTransport, plainTransport } from "./transport.ts";
 
@@ -151,4 +151,30 @@ Deno.test("descriptions of transports can be posted to another thread", async ()
   ) {
     assertEquals(structuredClone(one), one);
   }
+});
+
+Deno.test("dialListeningPeer() takes the address that answers, and names those that refuse", async () => {
+  const listener = listenForPeers(local, plainTransport);
+  const addresses = [{ host: "127.0.0.1", port: 1 }, { host: "127.0.0.1", port: listener.port }];
+  const served = echo(listener);
+  await exchange(await dialListeningPeer(addresses, plainTransport, never));
+  listener[Symbol.dispose]();
+  assertEquals(await served, []);
+  const error = await assertRejects(() => dialListeningPeer(addresses, plainTransport, never), RcopyError);
+  assertEquals(error.code, "unreachable");
+  assertMatch(
+    error.message,
+    /127\.0\.0\.1:1: nothing listens there; 127\.0\.0\.1:\d+: nothing listens there/,
+  );
+});
+
+Deno.test("dialListeningPeer() ends with its signal", async () => {
+  const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { anchorPem, serverName } = await makeChain({});
+  const transport = { kind: "tls", anchorPem, serverName } as const;
+  const late = AbortSignal.timeout(50);
+  const thrown = await dialListeningPeer([{ host: "127.0.0.1", port: silent.addr.port }], transport, late)
+    .catch((reason) => reason);
+  assertEquals(thrown, late.reason);
+  silent.close();
 });

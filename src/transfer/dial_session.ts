@@ -1,7 +1,7 @@
 /** An end that dials: one session with the listener that answers. Which side of the transfer it is plays no part. */
-import { RcopyError } from "../base/errors.ts";
+import { asRcopyError, RcopyError } from "../base/errors.ts";
 import type { TcpChannel } from "../net/channel.ts";
-import { dialOne, dialPeer, type PeerAddress } from "../net/dial.ts";
+import { dialListeningPeer, dialOne, dialPeer, type PeerAddress } from "../net/dial.ts";
 import type { DialTransport } from "../net/transport.ts";
 import { tokenBytes } from "../wire/limits.ts";
 import type { Hello } from "../wire/messages.ts";
@@ -23,12 +23,26 @@ export interface Route {
   otherProofs?: readonly DialerProof[] | undefined;
   /** Called once the listener has let this end in. */
   onAccepted?: (() => Promise<void>) | undefined;
+  /** The way around, to a peer that listens already and cannot be reached at any of the addresses; asked for once. */
+  detour?: Detour | undefined;
 }
+
+/** Opens another way to the peer, told why there is none; gives the one address where it begins. */
+export type Detour = (why: RcopyError) => Promise<PeerAddress>;
+
+/** How long the addresses have to answer where there is a way around. */
+const directMs = 5_000;
 
 /** Connects, greets, and transfers. @throws {RcopyError} whatever ended the session without an agreed receipt */
 export async function dialSession(side: Side, route: Route, run: RunOptions): Promise<TransferSummary> {
   const { engine, streams, emit, signal } = run;
-  const { channel, proposal, answer, roundTripMs, lanes } = await agreeByAnyProof(side, route, run);
+  const reached = await reach(route, run.signal);
+  const { channel, proposal, answer, roundTripMs, lanes } = await agreeByAnyProof(reached, {
+    side,
+    route,
+    run,
+  });
+  const forwarded = reached.forwarded ? { forwarded: true as const } : {};
   emit({ type: "connected", peer: channel.peer });
   const session = proposal.begin(channel, answer);
   for (const [number, lane] of lanes.entries()) session.addLane(number, lane);
@@ -38,6 +52,7 @@ export async function dialSession(side: Side, route: Route, run: RunOptions): Pr
     host: session,
     workers,
     address: channel.remote,
+    onePort: reached.forwarded,
     transport: route.transport,
     session: answer.session,
     streams: { ...streams, limit: Math.min(streams.limit, answer.streams) },
@@ -46,11 +61,37 @@ export async function dialSession(side: Side, route: Route, run: RunOptions): Pr
     onNote,
   });
   try {
-    const summary = await session.run();
+    const summary = { ...await session.run(), ...forwarded };
     emit({ type: "done", summary });
     return summary;
   } finally {
     await workers.end();
+  }
+}
+
+/** A connection, and how to make another. */
+interface Reached {
+  channel: TcpChannel;
+  again: () => Promise<TcpChannel>;
+  /** Whether it goes the way around. */
+  forwarded: boolean;
+}
+
+/** Connects directly, or where that fails the way around. @throws {RcopyError} as {@linkcode dialPeer} and the detour */
+async function reach({ addresses, transport, detour }: Route, signal: AbortSignal): Promise<Reached> {
+  const directly = () => dialPeer(addresses, transport, signal);
+  if (!detour) return { channel: await directly(), again: directly, forwarded: false };
+  const limit = AbortSignal.timeout(directMs);
+  try {
+    const channel = await dialListeningPeer(addresses, transport, AbortSignal.any([signal, limit]));
+    return { channel, again: directly, forwarded: false };
+  } catch (thrown) {
+    if (signal.aborted) throw signal.reason;
+    const isLate = thrown === limit.reason;
+    const late = `none of its addresses answered within ${directMs / 1000} s`;
+    const entrance = await detour(isLate ? new RcopyError("unreachable", late) : asRcopyError(thrown));
+    const around = () => dialPeer([entrance], transport, signal);
+    return { channel: await around(), again: around, forwarded: true };
   }
 }
 
@@ -64,10 +105,13 @@ interface Agreement {
 }
 
 /** Comes again with the next proof where one is refused. */
-async function agreeByAnyProof(side: Side, route: Route, run: RunOptions): Promise<Agreement> {
+async function agreeByAnyProof(
+  reached: Reached,
+  { side, route, run }: { side: Side; route: Route; run: RunOptions },
+): Promise<Agreement> {
   const proofs = [route.proof, ...route.otherProofs ?? []];
   for (let i = 0;; i++) {
-    const channel = await dialPeer(route.addresses, route.transport, run.signal);
+    const channel = i === 0 ? reached.channel : await reached.again();
     try {
       return await agree(channel, { side, route: { ...route, proof: proofs[i] }, run });
     } catch (error) {

@@ -21,6 +21,8 @@ export interface DialedLanesOptions {
   workers: LaneWorkers;
   /** Where control went. */
   address: PeerAddress;
+  /** Whether no other port of the peer can be reached there. */
+  onePort: boolean;
   transport: DialTransport;
   session: Uint8Array;
   streams: Streams;
@@ -95,9 +97,9 @@ export class DialedLanes implements LaneSupply {
   }
 
   async #open({ lane, port, token }: LaneOffer): Promise<void> {
-    const { address, session } = this.#options;
+    const { address, onePort, session } = this.#options;
     const join: Join = { kind: "join", session, lane, token };
-    const places = port === 0 ? [address] : [{ host: address.host, port }, address];
+    const places = port === 0 || onePort ? [address] : [{ host: address.host, port }, address];
     for (const place of places) {
       if (this.#hasEnded || !this.#hasDescriptors()) return;
       try {

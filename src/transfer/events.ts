@@ -68,6 +68,8 @@ export interface TransferSummary {
   treeHash: string;
   /** 0, 23 or 24. */
   exitStatus: number;
+  /** Present where the peer could not be reached directly, and the connections went the way around: through ssh. */
+  forwarded?: true;
 }
 
 /** Events, in the order in which they happen. */

@@ -14,8 +14,11 @@ export class RealSshd {
     this.#child = child;
   }
 
-  /** `folder` must hold a host key in `host`, and the folders above it must be nobody else's to write to. */
-  static async start(folder: string): Promise<RealSshd> {
+  /**
+   * `within` are the words that start a program elsewhere, as in a network namespace. `folder` must hold a host key in `host`, and the folders above it must be nobody else's to write
+   * to.
+   */
+  static async start(folder: string, options: { within?: readonly string[] } = {}): Promise<RealSshd> {
     await Deno.mkdir("/run/sshd", { recursive: true, mode: 0o755 });
     const port = freePort();
     const lines = [
@@ -31,8 +34,16 @@ export class RealSshd {
       "UsePAM no",
     ];
     await Deno.writeTextFile(`${folder}/config`, `${lines.join("\n")}\n`);
-    const child = new Deno.Command("/usr/sbin/sshd", {
-      args: ["-D", "-e", "-f", `${folder}/config`],
+    const [program, ...args] = [
+      ...options.within ?? [],
+      "/usr/sbin/sshd",
+      "-D",
+      "-e",
+      "-f",
+      `${folder}/config`,
+    ];
+    const child = new Deno.Command(program!, {
+      args,
       stdin: "null",
       stdout: "null",
       stderr: "piped",
@@ -47,6 +58,33 @@ export class RealSshd {
     // Nobody reads it any more: sshd ignores that.
     await log.cancel();
     return new RealSshd(folder, port, child);
+  }
+
+  /** The words that make ssh log in here with the key in file `identity`, without a host. */
+  sshWords(identity: string): string[] {
+    const options = [
+      "IdentitiesOnly=yes",
+      "IdentityAgent=none",
+      "BatchMode=yes",
+      "KexAlgorithms=curve25519-sha256",
+      "StrictHostKeyChecking=no",
+      `UserKnownHostsFile=${this.#folder}/hosts`,
+      "LogLevel=ERROR",
+    ];
+    return [
+      "ssh",
+      "-F",
+      "none",
+      "-p",
+      `${this.#port}`,
+      "-i",
+      identity,
+      ...options.flatMap((one) => ["-o", one]),
+    ];
+  }
+
+  get port(): number {
+    return this.#port;
   }
 
   /** Whether it lets the key in file `identity` in. */
