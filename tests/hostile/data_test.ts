@@ -200,7 +200,7 @@ testEngines("B4: a large file without its last extent is never placed, whatever 
     await peer.extent({ entry: 0, index: 0 }, whole);
     await peer.extent({ entry: 0, index: 1, fileVerified: true }, whole);
     await peer.lanes[0]!.endWriting();
-  }, { io, after: assertNothingUnderItsName });
+  }, { io, receive: ["--timeout", "2s"], after: assertNothingUnderItsName });
   assertEquals(reception.status, 4, reception.stderr);
 });
 
@@ -211,7 +211,7 @@ Deno.test("B4: a large file that nobody vouches for as a whole is never placed",
     await peer.extent({ entry: 0, index: 0 }, whole);
     await peer.extent({ entry: 0, index: 1 }, new Uint8Array(5));
     await peer.lanes[0]!.endWriting();
-  }, { after: assertNothingUnderItsName });
+  }, { receive: ["--timeout", "2s"], after: assertNothingUnderItsName });
   assertEquals(reception.status, 4, reception.stderr);
 });
 
@@ -222,7 +222,7 @@ testEngines("B5: an extent that comes twice counts once: the one that never come
     for (let i = 0; i < 3; i++) await peer.extent({ entry: 0, index: 0, fileVerified: true }, whole);
     await peer.extent({ entry: 0, index: 2 }, new Uint8Array(5));
     await peer.lanes[0]!.endWriting();
-  }, { io, after: assertNothingUnderItsName });
+  }, { io, receive: ["--timeout", "2s"], after: assertNothingUnderItsName });
   assertEquals(reception.status, 4, reception.stderr);
 });
 
