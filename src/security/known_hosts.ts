@@ -46,9 +46,12 @@ const markers: Record<string, KnownHostsLine["marker"]> = {
   "@cert-authority": "cert-authority",
 };
 
-/** Marker, hosts, key. A key whose type begins as the numbers of SSH 1 did is none. */
+/**
+ * Marker, hosts, key. A `#` begins a comment only where the line does, not behind a marker. A key whose type begins as the
+ * numbers of SSH 1 did is none.
+ */
 const lineForm =
-  /^[ \t]*(?:(@[^ \t]*)[ \t]+)?([^ \t\r#@][^ \t\r]*)[ \t]+((?!\d+[ \t])[^ \t\r]+[ \t]+[^ \t\r].*)$/s;
+  /^[ \t]*(?!#)(?:(@[^ \t]*)[ \t]+)?([^ \t\r@][^ \t\r]*)[ \t]+((?!\d+[ \t])[^ \t\r]+[ \t]+[^ \t\r].*)$/s;
 
 function parseLine(line: string): Omit<KnownHostsLine, "number"> | undefined {
   const [, markerText, hosts, keyText] = lineForm.exec(line) ?? [];
