@@ -57,6 +57,7 @@ export async function dialSession(side: Side, route: Route, run: RunOptions): Pr
     session: answer.session,
     streams: { ...streams, limit: Math.min(streams.limit, answer.streams) },
     roundTripMs,
+    sharesMachine: channel.isLoopback,
     signal,
     onNote,
   });

@@ -27,6 +27,8 @@ export interface DialedLanesOptions {
   session: Uint8Array;
   streams: Streams;
   roundTripMs: number;
+  /** Both ends are on this machine, and share its processors. */
+  sharesMachine: boolean;
   signal: AbortSignal;
   onNote: (message: string) => void;
 }
@@ -68,7 +70,7 @@ export class DialedLanes implements LaneSupply {
   }
 
   #look(): void {
-    const { host } = this.#options;
+    const { host, workers, sharesMachine } = this.#options;
     const load = host.load;
     const now = performance.now();
     const ms = Math.max(1, now - this.#before.now);
@@ -87,6 +89,7 @@ export class DialedLanes implements LaneSupply {
       lanes: load.lanes + this.#opening,
       opening: this.#opening,
       waitingMs: load.waitingMs,
+      spareThreads: workers.spareBeside(sharesMachine ? 2 : 1),
     });
     if (more === 0 || load.hasEnded) return;
     this.#asked += more;

@@ -15,6 +15,8 @@ export interface LaneSample {
   opening: number;
   /** Milliseconds so far in which lanes waited for the network or the peer, summed over them. */
   waitingMs: number;
+  /** Processors that nothing of this copy keeps busy, each for one thread more. */
+  spareThreads: number;
 }
 
 /** `--streams`. */
@@ -37,7 +39,7 @@ const windowRoundTrips = 3;
 const worthwhileMs = 250;
 /** More connections must have raised the rate so much before still more are asked for. */
 const paysFrom = 1.15;
-/** Above this the lanes do little but wait, and many more may help; below, they work, and one more may. */
+/** Above this the lanes do little but wait, and many more may help; below, they work, and more help only in threads of their own. */
 const mostlyWaiting = 0.7;
 /** Between two tries to replace connections that were lost. */
 const replaceMs = 1_000;
@@ -78,8 +80,8 @@ export class LaneGrowth {
     // Nothing has arrived yet, or little is left: look again later.
     if (rate === 0 || (!sample.growing && sample.workLeft < rate * worthwhileMs)) return 0;
     this.#rateBefore = rate;
-    const factor = waiting > mostlyWaiting ? 8 : 2;
-    return this.#ask(Math.min(sample.lanes * factor, this.#options.limit) - sample.lanes, sample);
+    const more = waiting > mostlyWaiting ? sample.lanes * 7 : Math.min(sample.lanes, sample.spareThreads);
+    return this.#ask(Math.min(more, this.#options.limit - sample.lanes), sample);
   }
 
   /** What was asked for and did not come is not asked for for ever. */

@@ -7,13 +7,15 @@ interface Session {
   growing?: boolean;
   /** Part of the time that each lane waits. */
   waiting?: number;
+  /** Processors beside that of the main thread. */
+  spare?: number;
 }
 
 /** Runs a session whose rate depends on its connections, looked at every 50 ms; returns how many it has after each look. */
 function run(
   options: LaneGrowthOptions,
   rateOf: (lanes: number) => number,
-  { looks = 200, workLeft = 1e12, growing = false, waiting = 0 }: Session = {},
+  { looks = 200, workLeft = 1e12, growing = false, waiting = 0, spare = 31 }: Session = {},
 ): number[] {
   const growth = new LaneGrowth(options);
   let lanes = 1;
@@ -21,7 +23,17 @@ function run(
   let waitingMs = 0;
   const counts: number[] = [];
   for (let look = 0; look < looks; look++) {
-    const sample: LaneSample = { now: look * 50, workDone, workLeft, growing, lanes, opening: 0, waitingMs };
+    const spareThreads = Math.max(0, spare + 1 - lanes);
+    const sample: LaneSample = {
+      now: look * 50,
+      workDone,
+      workLeft,
+      growing,
+      lanes,
+      opening: 0,
+      waitingMs,
+      spareThreads,
+    };
     lanes += growth.more(sample);
     workDone += rateOf(lanes) * 50;
     waitingMs += waiting * lanes * 50;
@@ -64,9 +76,14 @@ Deno.test("LaneGrowth asks for a fixed number at once, and again later for what 
   const fixed = { ...auto, limit: 8, isFixed: true };
   assertEquals(run(fixed, () => 1000)[0], 8);
   const growth = new LaneGrowth(fixed);
-  const sample = { workDone: 0, workLeft: 1, growing: false, opening: 0, waitingMs: 0 };
+  const sample = { workDone: 0, workLeft: 1, growing: false, opening: 0, waitingMs: 0, spareThreads: 8 };
   assertEquals(growth.more({ ...sample, now: 0, lanes: 1 }), 7);
   assertEquals(growth.more({ ...sample, now: 50, lanes: 6 }), 0);
   assertEquals(growth.more({ ...sample, now: 1100, lanes: 6 }), 2);
   assertEquals(growth.more({ ...sample, now: 1150, lanes: 8 }), 0);
+});
+
+Deno.test("LaneGrowth adds lanes that work only where a processor is left for each", () => {
+  const lanes = (spare: number) => run(auto, (count) => count * 1000, { spare }).at(-1);
+  assertEquals([lanes(0), lanes(1), lanes(2), lanes(5)], [1, 2, 3, 6]);
 });

@@ -50,6 +50,15 @@ export class LaneWorkers {
     return this.#threads.filter((thread) => !thread.hasFailed).sort((a, b) => a.lanes - b.lanes)[0];
   }
 
+  /** How many more Workers find a processor, where so many threads have one each already. */
+  spareBeside(mainThreads: number): number {
+    if (this.#cannot) return 0;
+    return Math.max(
+      0,
+      Math.min(navigator.hardwareConcurrency - mainThreads, this.#max) - this.#threads.length,
+    );
+  }
+
   /** A data connection that a Worker opens. @throws {RcopyError} when the port does not answer */
   async dial(
     thread: LaneThread,
