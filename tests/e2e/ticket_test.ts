@@ -125,6 +125,7 @@ Deno.test("a ticket is spent by the first transfer, and with --keep by none", as
 
 Deno.test("tickets of two runs on one port are not the same", async () => {
   await withTree(async (folder) => {
+    // With an SSH key as anchor it would be the secret that differs.
     const first = await startTicketSender(["--auth", "ticket", `${folder}/a`]);
     first.sender.kill("SIGINT");
     await first.sender.end();
