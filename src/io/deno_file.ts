@@ -104,6 +104,7 @@ let filesOpened = 0;
 
 /** A large file being read. */
 export class DenoSource implements SourceFile {
+  readonly isReadAtOnce = true;
   readonly #id = filesOpened++;
   readonly size: number;
   readonly #path: string;

@@ -33,6 +33,8 @@ export interface Directory {
 /** A large file open for reading. */
 export interface SourceFile {
   readonly size: number;
+  /** Reading a range ends within the call: nothing goes on beside it. */
+  readonly isReadAtOnce: boolean;
 }
 
 /** A large file being written under a name that nobody else knows. */

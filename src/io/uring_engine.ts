@@ -33,7 +33,7 @@ import { UringDirectory } from "./uring_directory.ts";
 import { type LentFile, UringSource, UringTarget } from "./uring_file.ts";
 import { Listings, UringListing } from "./uring_listing.ts";
 import { RingQueue } from "./uring_queue.ts";
-import { RangeRead, RangeWrite } from "./uring_range.ts";
+import { RangeRead, RangeWrite, readAtOnce, writeAtOnce } from "./uring_range.ts";
 import { SmallReads } from "./uring_reads.ts";
 import { removeTree } from "./uring_remove.ts";
 
@@ -179,7 +179,9 @@ class UringEngine implements Engine {
   }
 
   readRange(file: SourceFile, offset: number, target: Uint8Array<ArrayBuffer>): Pending {
-    return new RangeRead(this.#queue, file as UringSource, offset, target);
+    const source = file as UringSource;
+    if (source.inMemory) return readAtOnce(this.#calls, source, offset, target);
+    return new RangeRead(this.#queue, source, offset, target);
   }
 
   checkUnchanged(file: SourceFile): void {
@@ -206,7 +208,9 @@ class UringEngine implements Engine {
   }
 
   writeRange(file: TargetFile, offset: number, source: Uint8Array<ArrayBuffer>): Pending {
-    return new RangeWrite(this.#queue, file as UringTarget, offset, source);
+    const target = file as UringTarget;
+    if (target.inMemory) return writeAtOnce(this.#calls, target, offset, source);
+    return new RangeWrite(this.#queue, target, offset, source);
   }
 
   finishTarget(file: TargetFile, mode: number, mtime: Timestamp): void {

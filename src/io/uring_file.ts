@@ -43,6 +43,7 @@ export function createFile(calls: Calls, directoryFd: number, name: EntryName, m
 export interface LentFile extends Lent {
   fd: number;
   shown: string;
+  inMemory: boolean;
   expected: FileIdentity;
 }
 
@@ -59,6 +60,7 @@ const noIdentity: FileIdentity = {
 export class UringSource implements SourceFile {
   readonly size: number;
   readonly shown: string;
+  inMemory = false;
   fd: number;
   readonly #calls: Calls;
   readonly #expected: FileIdentity;
@@ -72,16 +74,21 @@ export class UringSource implements SourceFile {
     this.size = expected.size;
   }
 
+  get isReadAtOnce(): boolean {
+    return this.inMemory;
+  }
+
   /** As plain data; what it says of the descriptor holds until this file is closed. */
   lend(): LentFile {
-    const { fd, shown } = this;
-    return { id: fd, fd, shown, expected: this.#expected };
+    const { fd, shown, inMemory } = this;
+    return { id: fd, fd, shown, inMemory, expected: this.#expected };
   }
 
   /** A file that another thread has open and closes. */
   static borrow(calls: Calls, lent: LentFile): UringSource {
     const source = new UringSource(calls, lent.fd, lent.shown, lent.expected);
     source.#isBorrowed = true;
+    source.inMemory = lent.inMemory;
     return source;
   }
 
@@ -97,6 +104,7 @@ export class UringSource implements SourceFile {
     const fd = calls.open(directories.fd(directory), calls.memory.putName(name), calls.memory.how.read);
     if (fd < 0) throw openError(-fd, shown);
     const source = new UringSource(calls, fd, shown, expected);
+    source.inMemory = isInMemory(calls, fd);
     try {
       source.checkUnchanged();
       return source;
@@ -122,6 +130,7 @@ export class UringSource implements SourceFile {
 export class UringTarget implements TargetFile {
   readonly size: number;
   readonly shown: string;
+  inMemory = false;
   fd: number;
   readonly #calls: Calls;
   #isBorrowed = false;
@@ -135,14 +144,15 @@ export class UringTarget implements TargetFile {
 
   /** As plain data; what it says of the descriptor holds until this file is closed. */
   lend(): LentFile {
-    const { fd, shown, size } = this;
-    return { id: fd, fd, shown, expected: { ...noIdentity, size } };
+    const { fd, shown, size, inMemory } = this;
+    return { id: fd, fd, shown, inMemory, expected: { ...noIdentity, size } };
   }
 
   /** A file that another thread has open and closes. */
-  static borrow(calls: Calls, { fd, shown, expected }: LentFile): UringTarget {
+  static borrow(calls: Calls, { fd, shown, expected, inMemory }: LentFile): UringTarget {
     const target = new UringTarget(calls, fd, shown, expected.size);
     target.#isBorrowed = true;
+    target.inMemory = inMemory;
     return target;
   }
 
@@ -158,8 +168,13 @@ export class UringTarget implements TargetFile {
     const directoryFd = directories.fd(directory);
     const fd = createFile(calls, directoryFd, name, 0o600);
     if (fd < 0) throw errnoError(-fd, `cannot create ${shown}`, "openat");
-    const result = reserve(calls, fd, size);
-    if (result >= 0) return new UringTarget(calls, fd, shown, size);
+    const inMemory = isInMemory(calls, fd);
+    const result = reserve(calls, fd, size, inMemory);
+    if (result >= 0) {
+      const target = new UringTarget(calls, fd, shown, size);
+      target.inMemory = inMemory;
+      return target;
+    }
     calls.libc.close(fd);
     calls.libc.unlinkat(directoryFd, calls.memory.putName(name), 0);
     throw errnoError(-result, `cannot reserve ${size} bytes for ${shown}`, "fallocate");
@@ -184,11 +199,15 @@ export class UringTarget implements TargetFile {
   }
 }
 
+/** Whether a file is nowhere but in memory: then nothing of it is ever waited for. Afterwards the fields tell of its file system. */
+function isInMemory(calls: Calls, fd: number): boolean {
+  return calls.statFileSystem(fd) >= 0 && calls.memory.field(statfs.type) === memoryFileSystem;
+}
+
 /** Reserves room where the file system can: 0, or a negated errno. */
-function reserve(calls: Calls, fd: number, size: number): number {
+function reserve(calls: Calls, fd: number, size: number, inMemory: boolean): number {
   if (size === 0) return 0;
-  const known = calls.statFileSystem(fd) >= 0;
-  if (known && calls.memory.field(statfs.type) === memoryFileSystem) {
+  if (inMemory) {
     // There, reserving costs as much as writing: look whether there is room instead.
     return (calls.freeBytes ?? size) < size ? -errno.nospc : 0;
   }

@@ -2,6 +2,7 @@
 import { addressOf, errno, errnoError, sqeFlag } from "../../ffi/mod.ts";
 import type { RcopyError } from "../base/errors.ts";
 import type { Pending } from "./engine.ts";
+import type { Calls } from "./uring_calls.ts";
 import { changedError, type UringSource, type UringTarget } from "./uring_file.ts";
 import type { Completing, RingQueue } from "./uring_queue.ts";
 
@@ -80,8 +81,7 @@ export class RangeRead extends RangeTransfer {
   }
 
   protected failed(result: number): RcopyError {
-    if (result === 0) return changedError(this.#source.shown);
-    return errnoError(-result, `cannot read ${this.#source.shown}`, "read");
+    return readError(this.#source, result);
   }
 }
 
@@ -101,6 +101,44 @@ export class RangeWrite extends RangeTransfer {
   }
 
   protected failed(result: number): RcopyError {
-    return errnoError(result === 0 ? errno.nospc : -result, `cannot write ${this.#target.shown}`, "write");
+    return writeError(this.#target, result);
   }
+}
+
+/** The same of a file that is in memory, where a ring and its threads would only be a detour. */
+export function readAtOnce(
+  calls: Calls,
+  source: UringSource,
+  offset: number,
+  target: Uint8Array<ArrayBuffer>,
+): Pending {
+  const count = calls.readAll(source.fd, target, offset);
+  return ended(count === target.length ? undefined : readError(source, Math.min(count, 0)));
+}
+
+export function writeAtOnce(
+  calls: Calls,
+  target: UringTarget,
+  offset: number,
+  source: Uint8Array<ArrayBuffer>,
+): Pending {
+  const count = calls.writeAll(target.fd, source, offset);
+  return ended(count < 0 ? writeError(target, count) : undefined);
+}
+
+function ended(error: RcopyError | undefined): Pending {
+  return {
+    finish() {
+      if (error) throw error;
+    },
+  };
+}
+
+/** `result`: 0 at the end of the file, else a negated errno. */
+function readError({ shown }: UringSource, result: number): RcopyError {
+  return result === 0 ? changedError(shown) : errnoError(-result, `cannot read ${shown}`, "read");
+}
+
+function writeError({ shown }: UringTarget, result: number): RcopyError {
+  return errnoError(result === 0 ? errno.nospc : -result, `cannot write ${shown}`, "write");
 }
