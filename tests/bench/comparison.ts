@@ -35,7 +35,7 @@ export interface ComparisonOptions {
   servers: Servers;
   rounds: number;
   scale: number;
-  /** Names of peers to run; all that are installed without it. */
+  /** Names of peers to run, with commas between them; all that are installed without it. */
   only: string | undefined;
   /** Start each run with empty page, name and inode caches, except for the programs themselves. */
   cold: boolean;
@@ -76,7 +76,7 @@ function contendersOf(options: ComparisonOptions): Contender[] {
   return [...ours, ...peers].filter((contender) => {
     if (!isOurs(contender)) {
       if (contender.singleFile && !isSingle) return false;
-      if (options.only !== undefined && contender.name !== options.only) return false;
+      if (options.only !== undefined && !options.only.split(",").includes(contender.name)) return false;
     }
     const missing = contender.needs.filter((program) => !options.installed(program));
     if (missing.length > 0) options.log(`${contender.name}: skipped, ${missing.join(" and ")} not installed`);
