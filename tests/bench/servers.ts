@@ -16,8 +16,14 @@ export interface PeerServers {
 /** A server that peers use. */
 export type ServerName = "sshd" | "rsync";
 
-const sshPort = 45_872;
-const rsyncPort = 45_873;
+const sshPort = freePort();
+const rsyncPort = freePort();
+
+/** One that nobody listens on now. */
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
 
 export class Servers implements AsyncDisposable {
   readonly places: PeerServers;
