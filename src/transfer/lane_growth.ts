@@ -41,6 +41,8 @@ const worthwhileMs = 250;
 const paysFrom = 1.15;
 /** Above this the lanes do little but wait, and many more may help; below, they work, and more help only in threads of their own. */
 const mostlyWaiting = 0.7;
+/** Below this a connection's window holds nothing back, and who waits there waits for the other end's disk or thread. */
+const farFromMs = 20;
 /** Between two tries to replace connections that were lost. */
 const replaceMs = 1_000;
 
@@ -80,7 +82,8 @@ export class LaneGrowth {
     // Nothing has arrived yet, or little is left: look again later.
     if (rate === 0 || (!sample.growing && sample.workLeft < rate * worthwhileMs)) return 0;
     this.#rateBefore = rate;
-    const more = waiting > mostlyWaiting ? sample.lanes * 7 : Math.min(sample.lanes, sample.spareThreads);
+    const isHeldBack = waiting > mostlyWaiting && this.#options.roundTripMs >= farFromMs;
+    const more = isHeldBack ? sample.lanes * 7 : Math.min(sample.lanes, sample.spareThreads);
     return this.#ask(Math.min(more, this.#options.limit - sample.lanes), sample);
   }
 

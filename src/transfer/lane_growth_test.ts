@@ -43,19 +43,20 @@ function run(
 }
 
 const auto = { limit: 32, isFixed: false, roundTripMs: 1 };
+const far = { ...auto, roundTripMs: 30 };
 
 Deno.test("LaneGrowth asks for more connections as long as each step pays, up to the limit", () => {
-  assertEquals(run(auto, (lanes) => lanes * 1000, { waiting: 1 }).at(-1), 32);
-  assertEquals(run({ ...auto, limit: 6 }, (lanes) => lanes * 1000, { waiting: 1 }).at(-1), 6);
+  assertEquals(run(far, (lanes) => lanes * 1000, { waiting: 1 }).at(-1), 32);
+  assertEquals(run({ ...far, limit: 6 }, (lanes) => lanes * 1000, { waiting: 1 }).at(-1), 6);
 });
 
 Deno.test("LaneGrowth stops where a step does not pay", () => {
   assertEquals(run(auto, () => 1000).at(-1), 2);
-  assertEquals(run(auto, (lanes) => Math.min(lanes, 8) * 1000, { waiting: 1 }).at(-1), 32);
+  assertEquals(run(far, (lanes) => Math.min(lanes, 8) * 1000, { waiting: 1 }).at(-1), 32);
 });
 
 Deno.test("LaneGrowth takes small steps where lanes work, and large ones where they only wait", () => {
-  const steps = (waiting: number) => [...new Set(run(auto, (lanes) => lanes * 1000, { waiting }))];
+  const steps = (waiting: number) => [...new Set(run(far, (lanes) => lanes * 1000, { waiting }))];
   assertEquals(steps(0.1), [1, 2, 4, 8, 16, 32]);
   assertEquals(steps(0.9), [1, 8, 32]);
 });
@@ -86,4 +87,8 @@ Deno.test("LaneGrowth asks for a fixed number at once, and again later for what 
 Deno.test("LaneGrowth adds lanes that work only where a processor is left for each", () => {
   const lanes = (spare: number) => run(auto, (count) => count * 1000, { spare }).at(-1);
   assertEquals([lanes(0), lanes(1), lanes(2), lanes(5)], [1, 2, 3, 6]);
+});
+
+Deno.test("LaneGrowth adds none for lanes that wait for a peer nearby, which is what keeps them waiting", () => {
+  assertEquals(run(auto, (count) => count * 1000, { waiting: 1, spare: 0 }).at(-1), 1);
 });
