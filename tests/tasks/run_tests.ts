@@ -3,11 +3,11 @@
  * Arguments go to `deno test`: files, `--filter`.
  *
  * With `RCOPY_REQUIRE_URING=1` a skipped test of io_uring is a failure, with `RCOPY_REQUIRE_ORACLES=1` one that was
- * skipped for want of a program. A run that has not ended after twelve minutes is stopped and has failed.
+ * skipped for want of a program. A run that has not ended after thirteen minutes is stopped and has failed.
  */
 import { parseJUnit, type TestReport, wronglySkipped } from "./test_report.ts";
 
-const deadlineMs = 12 * 60_000;
+const deadlineMs = 13 * 60_000;
 
 if (import.meta.main) {
   const { passed, failed } = await runTests(Deno.args);
