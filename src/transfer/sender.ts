@@ -228,6 +228,8 @@ export class Sender implements LaneHost {
       if (!batch.isEmpty) this.#announce(batch);
       if (!more) break;
       await this.#control.flushed();
+      // Content is to follow at once, not when the credit for a large directory is used up.
+      await this.#breath.ifDue();
     }
     this.#control.send({
       kind: "manifestEnd",
