@@ -5,6 +5,7 @@ import type { Channel } from "../net/channel.ts";
 import { hashFilesInPlace } from "./bundle_hash.ts";
 import { type DataFrame, DataReader, readerSliceBytes } from "./data_reader.ts";
 import { type ArrivedFrame, hashBytes, type ReceiveIo, type Turn } from "./lane_io.ts";
+import { LocalIo } from "./local_io.ts";
 import type { StageAccount } from "./stages.ts";
 
 /** The frame as it lies in the codec's memory. */
@@ -12,35 +13,14 @@ interface LocalFrame extends ArrivedFrame {
   payloadOffset: number;
 }
 
-export class LocalReceiveIo implements ReceiveIo {
-  readonly #channel: Channel;
-  readonly #engine: Engine;
-  readonly #account: StageAccount;
+export class LocalReceiveIo extends LocalIo implements ReceiveIo {
   readonly #codec = Codec.open({ arenaBytes: 2 * readerSliceBytes + 8192 });
   readonly #reader: DataReader;
   #turn: Turn = 1;
 
   constructor(channel: Channel, engine: Engine, account: StageAccount) {
-    this.#channel = channel;
-    this.#engine = engine;
-    this.#account = account;
+    super(channel, engine, account);
     this.#reader = new DataReader(channel, this.#codec, account);
-  }
-
-  get peer(): string {
-    return this.#channel.peer;
-  }
-
-  get bytesRead(): number {
-    return this.#channel.bytesRead;
-  }
-
-  get bytesWritten(): number {
-    return this.#channel.bytesWritten;
-  }
-
-  close(): void {
-    this.#channel.close();
   }
 
   async next(): Promise<LocalFrame | undefined> {
@@ -61,30 +41,30 @@ export class LocalReceiveIo implements ReceiveIo {
       files.map((file) => file.offset),
       files.map((file) => file.size),
     );
-    this.#account.book("verify", began);
+    this.account.book("verify", began);
     const sound = new Uint8Array(files.length);
     for (let i = 0; i < files.length; i++) sound[i] = sameHash(found, hashes, i * hashBytes) ? 1 : 0;
     const writes = sound.includes(0) ? files.filter((_, i) => sound[i] === 1) : files;
     const placing = performance.now();
-    const pending = this.#engine.createFiles(writes, this.#codec.memory);
-    this.#account.book("place", placing);
-    return { finish: () => this.#account.finish("place", pending, () => sound) };
+    const pending = this.engine.createFiles(writes, this.#codec.memory);
+    this.account.book("place", placing);
+    return { finish: () => this.account.finish("place", pending, () => sound) };
   }
 
   writeExtent(frame: ArrivedFrame, file: TargetFile, offset: number): Pending {
     const { payloadOffset, payloadBytes } = frame as LocalFrame;
     const payload = this.#codec.memory.subarray(payloadOffset, payloadOffset + payloadBytes);
     const began = performance.now();
-    const pending = this.#engine.writeRange(file, offset, payload);
-    this.#account.book("place", began);
-    return { finish: () => this.#account.finish("place", pending, () => {}) };
+    const pending = this.engine.writeRange(file, offset, payload);
+    this.account.book("place", began);
+    return { finish: () => this.account.finish("place", pending, () => {}) };
   }
 
   #hashExtent({ payloadOffset, payloadBytes }: DataFrame): Uint8Array {
     const began = performance.now();
     const { memory, scratch } = this.#codec;
     this.#codec.hash(payloadOffset, payloadBytes, scratch.offset);
-    this.#account.book("verify", began);
+    this.account.book("verify", began);
     return memory.slice(scratch.offset, scratch.offset + hashBytes);
   }
 }

@@ -4,64 +4,44 @@ import type { Engine, FileRead, Pending, SourceFile } from "../io/engine.ts";
 import type { Channel } from "../net/channel.ts";
 import { hashFilesInPlace } from "./bundle_hash.ts";
 import { hashBytes, headRoomBytes, type SendIo, sendSliceBytes, type Turn } from "./lane_io.ts";
+import { LocalIo } from "./local_io.ts";
 import type { StageAccount } from "./stages.ts";
 
 /** What fits into the cache of one core. */
 const pieceBytes = 512 * 1024;
 
-export class LocalSendIo implements SendIo {
+export class LocalSendIo extends LocalIo implements SendIo {
   readonly directoriesMax = Infinity;
-  readonly #channel: Channel;
-  readonly #engine: Engine;
-  readonly #account: StageAccount;
   readonly #codec = Codec.open({ arenaBytes: 2 * sendSliceBytes + 8192 });
   readonly #slices: readonly [Slice, Slice];
   /** The last write that was queued. */
   #writing: Promise<void> = Promise.resolve();
 
   constructor(channel: Channel, engine: Engine, account: StageAccount) {
-    this.#channel = channel;
-    this.#engine = engine;
-    this.#account = account;
+    super(channel, engine, account);
     const { arena } = this.#codec;
     this.#slices = [arena.take(sendSliceBytes), arena.take(sendSliceBytes)];
   }
 
-  get peer(): string {
-    return this.#channel.peer;
-  }
-
-  get bytesRead(): number {
-    return this.#channel.bytesRead;
-  }
-
-  get bytesWritten(): number {
-    return this.#channel.bytesWritten;
-  }
-
-  close(): void {
-    this.#channel.close();
-  }
-
   readFiles(turn: Turn, files: FileRead[]): Pending<Uint8Array> {
-    const account = this.#account;
+    const account = this.account;
     const began = performance.now();
     let offset = this.#slices[turn].offset + headRoomBytes;
     for (const file of files) {
       file.offset = offset;
       offset += file.expected.size;
     }
-    const pending = this.#engine.readFiles(files, this.#codec.memory);
+    const pending = this.engine.readFiles(files, this.#codec.memory);
     account.book("read", began);
     return { finish: () => account.finish("read", pending, () => this.#hashFiles(turn, files)) };
   }
 
   readExtent(turn: Turn, file: SourceFile, offset: number, bytes: number): Pending<Uint8Array> {
-    const account = this.#account;
+    const account = this.account;
     const began = performance.now();
     if (file.isReadAtOnce) return this.#readPieces(turn, file, offset, bytes);
     const target = this.#slices[turn].bytes.subarray(headRoomBytes, headRoomBytes + bytes);
-    const pending = this.#engine.readRange(file, offset, target);
+    const pending = this.engine.readRange(file, offset, target);
     account.book("read", began);
     return { finish: () => account.finish("read", pending, () => this.#hashExtent(turn, bytes)) };
   }
@@ -74,8 +54,8 @@ export class LocalSendIo implements SendIo {
     this.#writing = this.#writing.then(() => {
       // What the system takes at once is copied within the call.
       const began = performance.now();
-      const writing = this.#channel.write(frame);
-      this.#account.book("network", began);
+      const writing = this.channel.write(frame);
+      this.account.book("network", began);
       return writing;
     });
     return this.#writing;
@@ -89,7 +69,7 @@ export class LocalSendIo implements SendIo {
       kept.map((file) => file.offset),
       kept.map((file) => file.expected.size),
     );
-    this.#account.book("hash", began);
+    this.account.book("hash", began);
     return hashes;
   }
 
@@ -118,7 +98,7 @@ export class LocalSendIo implements SendIo {
         for (let at = 0; at < bytes; at += pieceBytes) {
           const length = Math.min(pieceBytes, bytes - at);
           const start = headRoomBytes + at;
-          const pending = this.#engine.readRange(
+          const pending = this.engine.readRange(
             file,
             offset + at,
             slice.bytes.subarray(start, start + length),
@@ -128,8 +108,8 @@ export class LocalSendIo implements SendIo {
           stream.updateRange(slice.offset + start, length);
           hashMs += performance.now() - read;
         }
-        this.#account.book("read", began + hashMs);
-        this.#account.book("hash", performance.now() - hashMs);
+        this.account.book("read", began + hashMs);
+        this.account.book("hash", performance.now() - hashMs);
         return stream.digest();
       },
     };
@@ -139,7 +119,7 @@ export class LocalSendIo implements SendIo {
     const began = performance.now();
     const { memory, scratch } = this.#codec;
     this.#codec.hash(this.#slices[turn].offset + headRoomBytes, bytes, scratch.offset);
-    this.#account.book("hash", began);
+    this.account.book("hash", began);
     return memory.slice(scratch.offset, scratch.offset + hashBytes);
   }
 }
