@@ -17,7 +17,6 @@ export class Control {
   readonly channel: Channel;
   readonly #splitter: FrameSplitter;
   #outgoing: Uint8Array<ArrayBuffer>[] = [];
-  #outgoingBytes = 0;
   #pumping: Promise<void> | undefined;
   #failed: unknown;
 
@@ -25,11 +24,6 @@ export class Control {
   constructor(channel: Channel, splitter: FrameSplitter) {
     this.channel = channel;
     this.#splitter = splitter;
-  }
-
-  /** Bytes accepted by `send` and not yet given to the connection. */
-  get queuedBytes(): number {
-    return this.#outgoingBytes;
   }
 
   /** Bytes of the frame that brought the message at hand, header included. */
@@ -44,7 +38,6 @@ export class Control {
   send(message: Message): number {
     const frame = encodeFrame(message);
     this.#outgoing.push(frame);
-    this.#outgoingBytes += frame.length;
     this.#pumping ??= this.#pump();
     return frame.length;
   }
@@ -80,7 +73,6 @@ export class Control {
     } catch (error) {
       this.#failed = error;
       this.#outgoing = [];
-      this.#outgoingBytes = 0;
     } finally {
       this.#pumping = undefined;
     }
@@ -96,7 +88,6 @@ export class Control {
       bytes += this.#outgoing[count++]!.length;
     }
     const frames = this.#outgoing.splice(0, count);
-    this.#outgoingBytes -= bytes;
     if (frames.length === 1) return frames[0]!;
     const joined = new Uint8Array(bytes);
     let at = 0;
