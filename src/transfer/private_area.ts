@@ -6,6 +6,9 @@ import { EntryKind } from "../fs/metadata.ts";
 import type { Directory, Engine, FileLock } from "../io/engine.ts";
 
 const lockName = ownName("lock");
+/** What is being removed is called by this and the rest of its name. */
+const setAsidePrefix = `${reservedPrefix}gone-`;
+const setAsideBytes = new TextEncoder().encode(setAsidePrefix);
 /** A private directory without a lock file is taken for a dead run's once it is this old. */
 const unlockedLeftoverMs = 60_000;
 
@@ -50,11 +53,33 @@ export class PrivateArea {
   /** Removes the area with whatever is left in it. */
   remove(): void {
     if (!this.#directory) return;
+    const gone = setAside(this.#engine, this.within, this.#name);
     this.#lock?.[Symbol.dispose]();
     this.#engine.closeDirectory(this.#directory);
     this.#directory = undefined;
-    this.#engine.removeTree(this.within, this.#name);
+    this.#engine.removeTree(this.within, gone);
   }
+}
+
+/**
+ * Gives a private directory the name of one that nobody needs any more. The lock file goes before the directory does: who is
+ * killed between the two leaves nothing that could be taken for a run that has just begun.
+ * @returns its name now: as before where it cannot be renamed
+ */
+function setAside(engine: Engine, within: Directory, name: EntryName): EntryName {
+  if (isSetAside(name)) return name;
+  const text = new TextDecoder().decode(name);
+  const gone = ownName(setAsidePrefix + text.slice(reservedPrefix.length));
+  try {
+    engine.rename(within, name, within, gone, { replace: false });
+    return gone;
+  } catch {
+    return name;
+  }
+}
+
+function isSetAside(name: EntryName): boolean {
+  return setAsideBytes.every((byte, i) => name[i] === byte);
 }
 
 /** Removes the private directories of runs that died: nobody holds their lock. */
@@ -72,10 +97,17 @@ export function removeLeftovers(engine: Engine, within: Directory): void {
       if (isDead(engine, within, name, ageMs)) leftovers.push(name);
     }
   }
-  for (const name of leftovers) engine.removeTree(within, name);
+  for (const name of leftovers) {
+    try {
+      engine.removeTree(within, setAside(engine, within, name));
+    } catch {
+      // Another user's, or somebody else is removing it: no reason to copy nothing.
+    }
+  }
 }
 
 function isDead(engine: Engine, within: Directory, name: EntryName, ageMs: number): boolean {
+  if (isSetAside(name)) return true;
   let directory: Directory | undefined;
   try {
     directory = engine.openDirectory(within, name);

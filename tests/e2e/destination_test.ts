@@ -124,24 +124,28 @@ testEngines("modes are right whatever the umask, and set-id bits are not carried
   });
 });
 
-testEngines("what a dead run left behind is removed by the next, and not sent on", async (io) => {
-  await withFolder(async (folder) => {
-    await shell(
-      `cd "$1" && mkdir -p a/.rcopy-0123456789abcdef/x b/.rcopy-fedcba9876543210/y && echo 1 > a/file &&
-      touch -d '2 days ago' b/.rcopy-fedcba9876543210`,
-      folder,
-    );
-    const { sent, received } = await copyTree({
-      source: `${folder}/a`,
-      target: `${folder}/b`,
-      send: ["--io", io],
-      receive: ["--io", io],
+testEngines(
+  "what a dead run left behind is removed by the next, at once if it died removing it, and not sent on",
+  async (io) => {
+    await withFolder(async (folder) => {
+      await shell(
+        `cd "$1" && mkdir -p a/.rcopy-0123456789abcdef/x b/.rcopy-fedcba9876543210/y && echo 1 > a/file &&
+      touch -d '2 days ago' b/.rcopy-fedcba9876543210 &&
+      mkdir -p b/.rcopy-gone-0011223344556677/z b/.rcopy-gone-8899aabbccddeeff`,
+        folder,
+      );
+      const { sent, received } = await copyTree({
+        source: `${folder}/a`,
+        target: `${folder}/b`,
+        send: ["--io", io],
+        receive: ["--io", io],
+      });
+      assertStatuses({ sent, received }, 0);
+      assertMatch(sent.stderr, /not copied: \.rcopy-0123456789abcdef: /);
+      assertEquals(await shell('ls -A "$1/b"', folder), "file\n");
     });
-    assertStatuses({ sent, received }, 0);
-    assertMatch(sent.stderr, /not copied: \.rcopy-0123456789abcdef: /);
-    assertEquals(await shell('ls -A "$1/b"', folder), "file\n");
-  });
-});
+  },
+);
 
 testEngines("--durable ends well, with the same result", async (io) => {
   await withFolder(async (folder) => {
