@@ -7,12 +7,21 @@ export interface Channel {
   readonly peer: string;
   readonly bytesRead: number;
   readonly bytesWritten: number;
+  /** Milliseconds that `readAtLeast` has spent in the system's calls, and not in waiting for bytes. */
+  readonly readCallMs: number;
   /**
    * Reads at least one byte into `target`, at most fills it.
    * @returns the count, or 0 at the end of the stream
    * @throws {RcopyError} `peer-lost` when the connection broke or was closed from this side
    */
   read(target: Uint8Array<ArrayBuffer>): Promise<number>;
+  /**
+   * Reads until `target` holds `least` bytes, or the stream ends; what has come beyond that is read too. One call
+   * instead of many: TLS gives at most 16 KiB at a time, and a promise for each costs as much as the bytes.
+   * @returns the count
+   * @throws {RcopyError} `peer-lost`
+   */
+  readAtLeast(target: Uint8Array<ArrayBuffer>, least: number): Promise<number>;
   /**
    * Writes all of `bytes`, which must not be touched before the promise settles.
    * @throws {RcopyError} `peer-lost`
@@ -33,6 +42,7 @@ export class TcpChannel implements Channel {
   readonly peer: string;
   bytesRead = 0;
   bytesWritten = 0;
+  readCallMs = 0;
   readonly #connection: Deno.TcpConn | Deno.TlsConn;
   #closed = false;
 
@@ -64,6 +74,25 @@ export class TcpChannel implements Channel {
       const count = await this.#connection.read(target) ?? 0;
       this.bytesRead += count;
       return count;
+    } catch (cause) {
+      throw this.#lost(cause);
+    }
+  }
+
+  async readAtLeast(target: Uint8Array<ArrayBuffer>, least: number): Promise<number> {
+    try {
+      let filled = 0;
+      while (filled < least) {
+        // What has arrived already is copied, and decrypted, within the call; the rest is waiting.
+        const began = performance.now();
+        const reading = this.#connection.read(target.subarray(filled));
+        this.readCallMs += performance.now() - began;
+        const count = await reading;
+        if (count === null) break;
+        filled += count;
+        this.bytesRead += count;
+      }
+      return filled;
     } catch (cause) {
       throw this.#lost(cause);
     }

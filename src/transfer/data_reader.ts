@@ -80,21 +80,16 @@ export class DataReader implements Disposable {
   /** Reads until the slice has `bytes`; false at the end of the stream, if that is where a frame would begin. */
   async #fill(slice: Slice, bytes: number): Promise<boolean> {
     const end = Math.min(bytes + readAheadBytes, slice.length);
-    while (this.#filled < bytes) {
-      // What has arrived already is copied within the call; the rest is waiting.
-      const began = performance.now();
-      const reading = this.#channel.read(slice.bytes.subarray(this.#filled, end));
-      const called = this.#account.book("network", began);
-      const count = await reading;
-      this.#account.wait("network", called);
-      if (count === 0) {
-        if (this.#filled === 0) return false;
-        throw new RcopyError(
-          "peer-lost",
-          `the peer at ${this.#channel.peer} ended a data connection inside a frame`,
-        );
-      }
-      this.#filled += count;
+    if (this.#filled >= bytes) return true;
+    const channel = this.#channel;
+    const began = performance.now();
+    const calledMs = channel.readCallMs;
+    const rest = slice.bytes.subarray(this.#filled, end);
+    this.#filled += await channel.readAtLeast(rest, bytes - this.#filled);
+    this.#account.split("network", began, channel.readCallMs - calledMs);
+    if (this.#filled === 0) return false;
+    if (this.#filled < bytes) {
+      throw new RcopyError("peer-lost", `the peer at ${channel.peer} ended a data connection inside a frame`);
     }
     return true;
   }

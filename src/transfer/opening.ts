@@ -83,17 +83,13 @@ async function readExactly(
   target: Uint8Array<ArrayBuffer>,
   describe?: (count: number) => string | undefined,
 ): Promise<void> {
-  for (let filled = 0; filled < target.length;) {
-    const count = await channel.read(target.subarray(filled));
-    if (count === 0) {
-      const what = describe?.(filled);
-      throw new RcopyError(
-        "peer-lost",
-        `${channel.peer} hung up during the greeting${what ? ` (${what})` : ""}`,
-      );
-    }
-    filled += count;
-  }
+  const count = await channel.readAtLeast(target, target.length);
+  if (count === target.length) return;
+  const what = describe?.(count);
+  throw new RcopyError(
+    "peer-lost",
+    `${channel.peer} hung up during the greeting${what ? ` (${what})` : ""}`,
+  );
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

@@ -46,6 +46,12 @@ export class StageAccount {
     return now;
   }
 
+  /** Books `busyMs` of the time since `since` as work, and the rest as a wait. */
+  split(stage: StageName, since: number, busyMs: number): void {
+    this.book(stage, performance.now() - busyMs);
+    this.wait(stage, since + busyMs);
+  }
+
   /** Finishes what was started, books the wait, and goes on with what follows; at once where it is done already. */
   finish<T, R>(stage: StageName, pending: Pending<T>, next: (value: T) => R): R | Promise<R> {
     const began = performance.now();

@@ -66,6 +66,7 @@ class MemoryChannel implements Channel {
   readonly peer: string;
   bytesRead = 0;
   bytesWritten = 0;
+  readonly readCallMs = 0;
   readonly #incoming: Pipe;
   readonly #outgoing: Pipe;
   readonly #options: MemoryChannelOptions;
@@ -89,6 +90,16 @@ class MemoryChannel implements Channel {
     const count = await this.#incoming.read(target.subarray(0, this.#options.readBytesMax));
     this.bytesRead += count;
     return count;
+  }
+
+  async readAtLeast(target: Uint8Array<ArrayBuffer>, least: number): Promise<number> {
+    let filled = 0;
+    while (filled < least) {
+      const count = await this.read(target.subarray(filled));
+      if (count === 0) break;
+      filled += count;
+    }
+    return filled;
   }
 
   async write(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
