@@ -38,7 +38,7 @@ import { SmallReads } from "./uring_reads.ts";
 import { removeTree } from "./uring_remove.ts";
 
 /** Operations under way at a time: a full batch of small reads, and ranges of a few large files. */
-const ringEntries = 128;
+const ringEntries = 256;
 
 /** A directory whose descriptor another thread has open. */
 interface LentDirectory extends Lent {

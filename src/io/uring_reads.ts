@@ -21,7 +21,7 @@ import type { Memory } from "./uring_memory.ts";
 import type { Completing, RingQueue } from "./uring_queue.ts";
 
 /** Files under way at a time: at most so many, and at most this part of the process's descriptors. */
-const depthMax = 64;
+const depthMax = 128;
 const partOfLimit = 16;
 const nameBytes = 256;
 
