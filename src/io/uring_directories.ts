@@ -164,7 +164,8 @@ export class Directories {
     this.#latest = directory;
     if (open.size <= this.#max) return;
     for (const oldest of open) {
-      if (oldest.pins > 0) continue;
+      // Where every other one is in use there are more for a while: not more than small files that are read at a time.
+      if (oldest.pins > 0 || oldest === directory) continue;
       this.#closeFd(oldest);
       return;
     }

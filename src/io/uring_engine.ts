@@ -109,7 +109,7 @@ class UringEngine implements Engine {
     }
     this.#directories = new Directories(this.#calls);
     this.lentDirectoriesMax = Math.max(1, Math.min(lentMax, Math.floor(this.#calls.fileLimit / lentPart)));
-    this.#listings = new Listings(this.#calls, this.#directories);
+    this.#listings = new Listings(this.#calls, this.#directories, this.#queue);
     this.#reads = new SmallReads(this.#calls, this.#directories, this.#queue);
     this.#destination = new Destination(this.#calls, this.#directories);
   }

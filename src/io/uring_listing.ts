@@ -9,25 +9,33 @@ import type { Listing } from "./engine.ts";
 import type { Calls } from "./uring_calls.ts";
 import type { Directories } from "./uring_directories.ts";
 import type { UringDirectory } from "./uring_directory.ts";
+import type { RingQueue } from "./uring_queue.ts";
 
 const chunkBytes = 32 * 1024;
 /** Descriptors for listings: at most so many, and at most this part of what the process may have. */
 const openMax = 16;
 const partOfLimit = 32;
+/**
+ * Entries between two looks at the ring. Looking at a name waits for a cold disk, and meanwhile the files that are read
+ * beside must not run out: this thread alone tells the ring of the next ones.
+ */
+const entriesPerTurn = 16;
 const dot = 0x2e;
 
 /** What listings share: their calls, chunks to use again, and how many may have a descriptor. */
 export class Listings {
   readonly calls: Calls;
   readonly directories: Directories;
+  readonly queue: RingQueue;
   readonly #max: number;
   readonly #chunks: Scratch[] = [];
   /** Those with a descriptor, the least lately used first. */
   readonly #open = new Set<UringListing>();
 
-  constructor(calls: Calls, directories: Directories) {
+  constructor(calls: Calls, directories: Directories, queue: RingQueue) {
     this.calls = calls;
     this.directories = directories;
+    this.queue = queue;
     this.#max = Math.max(2, Math.min(openMax, Math.floor(calls.fileLimit / partOfLimit)));
   }
 
@@ -101,7 +109,7 @@ export class UringListing implements Listing {
 
   next(columns: EntryColumns, entriesMax: number): boolean {
     assert(!this.#isDisposed, "a listing is used before it is disposed of");
-    const directoryFd = this.#shared.directories.fd(this.#directory);
+    let directoryFd = this.#shared.directories.fd(this.#directory);
     for (let added = 0; added < entriesMax;) {
       if (this.#at === this.#end && !this.#readChunk()) return false;
       const { bytes, view } = this.#chunk!;
@@ -111,6 +119,9 @@ export class UringListing implements Listing {
       if (isDots(bytes, start)) continue;
       added += 1;
       this.#add(columns, directoryFd, start);
+      if (added % entriesPerTurn !== 0) continue;
+      this.#shared.queue.turn();
+      directoryFd = this.#shared.directories.fd(this.#directory);
     }
     return true;
   }

@@ -96,13 +96,16 @@ export class ReceiveLane {
     const { message } = frame;
     const began = performance.now();
     const batch = this.#largeOf(message) ? undefined : await this.#options.plannedBatch(message.batch);
-    const planned = this.#options.account.wait("peer", began);
+    const { account } = this.#options;
+    const planned = account.wait("peer", began);
+    // An I/O in this thread books its own work.
+    const booked = account.load.busyMs;
     try {
       if (message.kind === "bundle") return this.#takeBundle(message, batch, frame);
       // Another lane may have begun the file while this one waited for the batch.
       return this.#takeExtent(message, this.#largeOf(message) ?? this.#newLarge(message, batch), frame);
     } finally {
-      this.#options.account.book("place", planned);
+      account.book("place", planned + account.load.busyMs - booked);
     }
   }
 

@@ -43,6 +43,8 @@ export interface ComparisonOptions {
   log: (line: string) => void;
 }
 
+/** Trees with so many entries are removed only after the last run; what is larger for having few is removed at once. */
+const manyEntries = 10_000;
 /** A copy that takes longer is stopped, and counts as taking this long; its program gets no further round. */
 export const secondsMax = 120;
 
@@ -62,11 +64,12 @@ export async function compare(options: ComparisonOptions): Promise<Figures[]> {
   await shell('rm -rf "$1" && mkdir "$1"', source);
   await work.make(source, scale);
   const bytes = Number(await shell('du -sb --apparent-size "$1" | cut -f1', source));
+  const entries = Number(await shell('find "$1" | wc -l', source));
   const contenders = contendersOf(options);
   const runs = await inTurn(contenders, { ...options, title: work.name }, (contender) => {
-    return timed(contender, { ...options, source, bytes });
+    return timed(contender, { ...options, source, bytes, entries });
   });
-  await shell('rm -rf "$1"', source);
+  await shell('rm -rf "$1" "$2"/*', source, `${folder}/targets`);
   return figuresOf(work.title, runs, bytes);
 }
 
@@ -119,9 +122,9 @@ export function figuresOf(work: string, runs: Map<{ name: string }, Run[]>, byte
 
 async function timed(
   contender: Contender,
-  options: ComparisonOptions & { source: string; bytes: number },
+  options: ComparisonOptions & { source: string; bytes: number; entries: number },
 ): Promise<Run> {
-  const { folder, source, servers, bytes } = options;
+  const { folder, source, servers, bytes, entries } = options;
   // Memory that this machine has not touched lately is slow: touch as much as is about to be written.
   await warm(folder, bytes);
   if (options.cold) {
@@ -131,7 +134,8 @@ async function timed(
   const target = await Deno.makeTempDir({ dir: `${folder}/targets`, prefix: "run-" });
   const run = await runContender(contender, { source, target, servers });
   if (run.seconds < secondsMax) await shell('diff -r --no-dereference "$1" "$2"', source, target);
-  await shell('rm -rf "$1"', target);
+  // ext4 is slow to create files for minutes after many were removed: those stay until the last run.
+  if (entries < manyEntries) await shell('rm -rf "$1"', target);
   return run;
 }
 
