@@ -177,6 +177,12 @@ export const fileKind = {
   fifo: 0o010000,
 } as const;
 
+/** `SYNC_FILE_RANGE_…` (linux/fs.h). */
+export const syncRangeFlag = { waitBefore: 1, write: 2, waitAfter: 4 } as const;
+
+/** `POSIX_FADV_…` (linux/fadvise.h). */
+export const fileAdvice = { willNeed: 3, dontNeed: 4 } as const;
+
 /** `FALLOC_FL_…` (linux/falloc.h). */
 export const fallocateMode = { keepSize: 0x01, punchHole: 0x02, zeroRange: 0x10 } as const;
 

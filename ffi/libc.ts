@@ -53,6 +53,8 @@ export const libcSymbols = {
   renameat2: { parameters: ["i32", "buffer", "i32", "buffer", "u32"], result: "i32" },
   // int symlinkat(const char *target, int newdirfd, const char *linkpath);
   symlinkat: { parameters: ["buffer", "i32", "buffer"], result: "i32" },
+  // long sysconf(int name);
+  sysconf: { parameters: ["i32"], result: "i64" },
   // int fallocate(int fd, int mode, off_t offset, off_t len);
   fallocate: { parameters: ["i32", "i32", "i64", "i64"], result: "i32" },
   // int flock(int fd, int operation);
@@ -76,6 +78,9 @@ export const timeOmit = 0x3ffffffe;
 export const limitOfFiles = 7;
 /** `SEEK_SET` (unistd.h). */
 const seekSet = 0;
+/** `_SC_PAGESIZE`, `_SC_PHYS_PAGES` (bits/confname.h). */
+const bytesOfPage = 30;
+const pagesOfMemory = 85;
 
 /** `struct statfs` (asm-generic/statfs.h, 64-bit); every field below is 8 bytes. */
 export const statfs = {
@@ -217,6 +222,11 @@ export class Libc implements Disposable {
   }
 
   /** Reserves `length` bytes from the start, and makes the file that long. */
+  /** Bytes of memory that this machine has. */
+  memoryBytes(): number {
+    return Number(this.#symbols.sysconf(pagesOfMemory)) * Number(this.#symbols.sysconf(bytesOfPage));
+  }
+
   fallocate(fd: number, length: number): number {
     return this.#result(this.#symbols.fallocate(fd, 0, 0n, BigInt(length)));
   }

@@ -19,6 +19,7 @@ export type SqeArea = Uint32Array<ArrayBuffer>;
 export const opcode = {
   nop: 0,
   fsync: 3,
+  syncFileRange: 8,
   asyncCancel: 14,
   fallocate: 17,
   openat: 18,
@@ -26,6 +27,7 @@ export const opcode = {
   statx: 21,
   read: 22,
   write: 23,
+  fadvise: 24,
   openat2: 28,
   renameat: 35,
   unlinkat: 36,
@@ -291,6 +293,34 @@ export function encodeFsync(
   fsyncFlags: number,
 ): void {
   encode(sqes, at, token, flags, opcode.fsync, fd, 0, 0, 0, fsyncFlags, 0);
+}
+
+/** sync_file_range; `rangeFlags` is of `SYNC_FILE_RANGE_…`. */
+export function encodeSyncFileRange(
+  sqes: SqeArea,
+  at: number,
+  token: number,
+  flags: number,
+  fd: number,
+  offset: number,
+  length: number,
+  rangeFlags: number,
+): void {
+  encode(sqes, at, token, flags, opcode.syncFileRange, fd, 0, length, offset, rangeFlags, 0);
+}
+
+/** posix_fadvise; `advice` is of `POSIX_FADV_…`. */
+export function encodeFadvise(
+  sqes: SqeArea,
+  at: number,
+  token: number,
+  flags: number,
+  fd: number,
+  offset: number,
+  length: number,
+  advice: number,
+): void {
+  encode(sqes, at, token, flags, opcode.fadvise, fd, 0, length, offset, advice, 0);
 }
 
 /** Cancels what was submitted with the token `target`; completes with 0, -ENOENT or -EALREADY. */

@@ -201,6 +201,28 @@ export class SubmissionQueue {
     sqe.encodeFsync(this.#sqes, this.#claim(), token, flags, fd, fsyncFlags);
   }
 
+  syncFileRange(
+    token: number,
+    flags: number,
+    fd: number,
+    offset: number,
+    length: number,
+    rangeFlags: number,
+  ): void {
+    sqe.encodeSyncFileRange(this.#sqes, this.#claim(), token, flags, fd, offset, length, rangeFlags);
+  }
+
+  fadvise(
+    token: number,
+    flags: number,
+    fd: number,
+    offset: number,
+    length: number,
+    advice: number,
+  ): void {
+    sqe.encodeFadvise(this.#sqes, this.#claim(), token, flags, fd, offset, length, advice);
+  }
+
   cancel(token: number, flags: number, target: number, cancelFlags: number): void {
     sqe.encodeCancel(this.#sqes, this.#claim(), token, flags, target, cancelFlags);
   }

@@ -32,8 +32,9 @@ import { Directories } from "./uring_directories.ts";
 import { UringDirectory } from "./uring_directory.ts";
 import { type LentFile, UringSource, UringTarget } from "./uring_file.ts";
 import { Listings, UringListing } from "./uring_listing.ts";
+import { PageCache } from "./uring_page_cache.ts";
 import { RingQueue } from "./uring_queue.ts";
-import { RangeRead, RangeWrite, readAtOnce, writeAtOnce } from "./uring_range.ts";
+import { RangeRead, type RangeWay, RangeWrite, readAtOnce, writeAtOnce } from "./uring_range.ts";
 import { SmallReads } from "./uring_reads.ts";
 import { removeTree } from "./uring_remove.ts";
 
@@ -66,17 +67,18 @@ export function whyNoUring(): string | undefined {
 }
 
 /**
- * Opens the engine. Never asks for a permission.
+ * Opens the engine. Never asks for a permission. `memoryBytes` is what files are compared with that might fill the page
+ * cache: what the machine has, unless a test says otherwise.
  * @throws {RcopyError} `engine-unavailable` with the reason: "cannot use io_uring: …"
  */
-export function openUringEngine(): Engine {
+export function openUringEngine({ memoryBytes }: { memoryBytes?: number } = {}): Engine {
   if (Deno.build.os !== "linux") {
     throw unavailable(`io_uring is a part of Linux, and this is ${Deno.build.os}`);
   }
   if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {
     throw unavailable("there is no permission to call native code (run with --allow-ffi)");
   }
-  const engine = new UringEngine();
+  const engine = new UringEngine(memoryBytes);
   try {
     engine.probe();
     return engine;
@@ -96,11 +98,13 @@ class UringEngine implements Engine {
   readonly #directories: Directories;
   readonly #listings: Listings;
   readonly #reads: SmallReads;
+  readonly #ranges: RangeWay;
   readonly #destination: Destination;
   #isDisposed = false;
 
-  constructor() {
+  constructor(memoryBytes?: number) {
     this.#calls = openCalls();
+    memoryBytes ??= this.#calls.libc.memoryBytes();
     try {
       this.#queue = new RingQueue(Ring.open({ entries: ringEntries }));
     } catch (thrown) {
@@ -111,6 +115,7 @@ class UringEngine implements Engine {
     this.lentDirectoriesMax = Math.max(1, Math.min(lentMax, Math.floor(this.#calls.fileLimit / lentPart)));
     this.#listings = new Listings(this.#calls, this.#directories, this.#queue);
     this.#reads = new SmallReads(this.#calls, this.#directories, this.#queue);
+    this.#ranges = { queue: this.#queue, pageCache: new PageCache(this.#queue, memoryBytes) };
     this.#destination = new Destination(this.#calls, this.#directories);
   }
 
@@ -181,7 +186,7 @@ class UringEngine implements Engine {
   readRange(file: SourceFile, offset: number, target: Uint8Array<ArrayBuffer>): Pending {
     const source = file as UringSource;
     if (source.inMemory) return readAtOnce(this.#calls, source, offset, target);
-    return new RangeRead(this.#queue, source, offset, target);
+    return new RangeRead(this.#ranges, source, offset, target);
   }
 
   checkUnchanged(file: SourceFile): void {
@@ -189,6 +194,7 @@ class UringEngine implements Engine {
   }
 
   closeSource(file: SourceFile): void {
+    this.#ranges.pageCache.closing((file as UringSource).fd);
     (file as UringSource).close();
   }
 
@@ -210,14 +216,16 @@ class UringEngine implements Engine {
   writeRange(file: TargetFile, offset: number, source: Uint8Array<ArrayBuffer>): Pending {
     const target = file as UringTarget;
     if (target.inMemory) return writeAtOnce(this.#calls, target, offset, source);
-    return new RangeWrite(this.#queue, target, offset, source);
+    return new RangeWrite(this.#ranges, target, offset, source);
   }
 
   finishTarget(file: TargetFile, mode: number, mtime: Timestamp): void {
+    this.#ranges.pageCache.closing((file as UringTarget).fd);
     (file as UringTarget).finish(mode, mtime);
   }
 
   abandonTarget(file: TargetFile): void {
+    this.#ranges.pageCache.closing((file as UringTarget).fd);
     (file as UringTarget).close();
   }
 

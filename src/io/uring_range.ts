@@ -4,6 +4,7 @@ import type { RcopyError } from "../base/errors.ts";
 import type { Pending } from "./engine.ts";
 import type { Calls } from "./uring_calls.ts";
 import { changedError, type UringSource, type UringTarget } from "./uring_file.ts";
+import type { PageCache } from "./uring_page_cache.ts";
 import type { Completing, RingQueue } from "./uring_queue.ts";
 
 /** Reads all of `bytes` from a file, or writes all of it into one. */
@@ -26,6 +27,8 @@ export abstract class RangeTransfer implements Pending, Completing {
   /** Encodes one operation of the ring. */
   protected abstract encode(token: number, address: number, length: number, offset: number): void;
   protected abstract failed(result: number): RcopyError;
+  /** All of it has been read or written. */
+  protected abstract ended(offset: number, length: number): void;
 
   get #isDone(): boolean {
     return this.#error !== undefined || this.#at === this.#bytes.length;
@@ -44,6 +47,7 @@ export abstract class RangeTransfer implements Pending, Completing {
     if (result > 0) this.#at += result;
     else if (result !== -errno.intr && result !== -errno.again) this.#error = this.failed(result);
     this.claim();
+    if (this.#isDone && !this.#error) this.ended(this.#offset, this.#bytes.length);
   }
 
   finish(): void | Promise<void> {
@@ -66,11 +70,20 @@ export abstract class RangeTransfer implements Pending, Completing {
   }
 }
 
+/** The ring, and what is told of each range that went through it. */
+export interface RangeWay {
+  queue: RingQueue;
+  pageCache: PageCache;
+}
+
 export class RangeRead extends RangeTransfer {
   readonly #source: UringSource;
+  readonly #pageCache: PageCache;
 
-  constructor(queue: RingQueue, source: UringSource, offset: number, target: Uint8Array<ArrayBuffer>) {
+  constructor(way: RangeWay, source: UringSource, offset: number, target: Uint8Array<ArrayBuffer>) {
+    const { queue, pageCache } = way;
     super(queue, target, offset);
+    this.#pageCache = pageCache;
     this.#source = source;
     this.claim();
     queue.turn();
@@ -83,13 +96,21 @@ export class RangeRead extends RangeTransfer {
   protected failed(result: number): RcopyError {
     return readError(this.#source, result);
   }
+
+  protected ended(offset: number, length: number): void {
+    const { fd, size } = this.#source;
+    this.#pageCache.read(fd, size, offset, length);
+  }
 }
 
 export class RangeWrite extends RangeTransfer {
   readonly #target: UringTarget;
+  readonly #pageCache: PageCache;
 
-  constructor(queue: RingQueue, target: UringTarget, offset: number, source: Uint8Array<ArrayBuffer>) {
+  constructor(way: RangeWay, target: UringTarget, offset: number, source: Uint8Array<ArrayBuffer>) {
+    const { queue, pageCache } = way;
     super(queue, source, offset);
+    this.#pageCache = pageCache;
     this.#target = target;
     this.claim();
     queue.turn();
@@ -103,6 +124,11 @@ export class RangeWrite extends RangeTransfer {
   protected failed(result: number): RcopyError {
     return writeError(this.#target, result);
   }
+
+  protected ended(offset: number, length: number): void {
+    const { fd, size } = this.#target;
+    this.#pageCache.wrote(fd, size, offset, length);
+  }
 }
 
 /** The same of a file that is in memory, where a ring and its threads would only be a detour. */
@@ -113,7 +139,7 @@ export function readAtOnce(
   target: Uint8Array<ArrayBuffer>,
 ): Pending {
   const count = calls.readAll(source.fd, target, offset);
-  return ended(count === target.length ? undefined : readError(source, Math.min(count, 0)));
+  return atOnce(count === target.length ? undefined : readError(source, Math.min(count, 0)));
 }
 
 export function writeAtOnce(
@@ -123,10 +149,10 @@ export function writeAtOnce(
   source: Uint8Array<ArrayBuffer>,
 ): Pending {
   const count = calls.writeAll(target.fd, source, offset);
-  return ended(count < 0 ? writeError(target, count) : undefined);
+  return atOnce(count < 0 ? writeError(target, count) : undefined);
 }
 
-function ended(error: RcopyError | undefined): Pending {
+function atOnce(error: RcopyError | undefined): Pending {
   return {
     finish() {
       if (error) throw error;

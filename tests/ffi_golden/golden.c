@@ -238,6 +238,17 @@ static void file_constants(void)
 	number("fifo", S_IFIFO);
 	close_object();
 
+	open_object("syncRangeFlag");
+	number("waitBefore", SYNC_FILE_RANGE_WAIT_BEFORE);
+	number("write", SYNC_FILE_RANGE_WRITE);
+	number("waitAfter", SYNC_FILE_RANGE_WAIT_AFTER);
+	close_object();
+
+	open_object("fileAdvice");
+	number("willNeed", POSIX_FADV_WILLNEED);
+	number("dontNeed", POSIX_FADV_DONTNEED);
+	close_object();
+
 	open_object("fallocateMode");
 	number("keepSize", FALLOC_FL_KEEP_SIZE);
 	number("punchHole", FALLOC_FL_PUNCH_HOLE);
@@ -283,6 +294,7 @@ static void ring_constants(void)
 	open_object("opcode");
 	number("nop", IORING_OP_NOP);
 	number("fsync", IORING_OP_FSYNC);
+	number("syncFileRange", IORING_OP_SYNC_FILE_RANGE);
 	number("asyncCancel", IORING_OP_ASYNC_CANCEL);
 	number("fallocate", IORING_OP_FALLOCATE);
 	number("openat", IORING_OP_OPENAT);
@@ -290,6 +302,7 @@ static void ring_constants(void)
 	number("statx", IORING_OP_STATX);
 	number("read", IORING_OP_READ);
 	number("write", IORING_OP_WRITE);
+	number("fadvise", IORING_OP_FADVISE);
 	number("openat2", IORING_OP_OPENAT2);
 	number("renameat", IORING_OP_RENAMEAT);
 	number("unlinkat", IORING_OP_UNLINKAT);
@@ -364,6 +377,8 @@ static void submissions(void)
 	    io_uring_prep_fallocate(sqe, 6, FALLOC_FL_KEEP_SIZE, 0x100000001LL, 0x1000000002LL));
 	SQE("ftruncate", 18, 0, io_uring_prep_rw(OP_FTRUNCATE, sqe, 6, 0, 0, offset));
 	SQE("fsync", 19, 0, io_uring_prep_fsync(sqe, 6, IORING_FSYNC_DATASYNC));
+	SQE("syncFileRange", 22, 0, io_uring_prep_sync_file_range(sqe, 6, 0x400000, offset, SYNC_FILE_RANGE_WRITE));
+	SQE("fadvise", 23, IOSQE_IO_LINK, io_uring_prep_fadvise(sqe, 6, offset, 0x400000, POSIX_FADV_DONTNEED));
 	SQE("cancel", 20, 0, io_uring_prep_cancel64(sqe, 0xfffffffe, IORING_ASYNC_CANCEL_ALL));
 	SQE("cancelAny", 21, 0, io_uring_prep_cancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL));
 	close_object();

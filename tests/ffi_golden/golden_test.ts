@@ -124,6 +124,12 @@ const encoders: Record<string, Encode> = {
   },
   ftruncate: (a, at) => sqe.encodeFtruncate(a, at, 18, 0, 6, offset),
   fsync: (a, at) => sqe.encodeFsync(a, at, 19, 0, 6, sqe.fsyncDataOnly),
+  syncFileRange: (a, at) => {
+    sqe.encodeSyncFileRange(a, at, 22, 0, 6, offset, 0x400000, layout.syncRangeFlag.write);
+  },
+  fadvise: (a, at) => {
+    sqe.encodeFadvise(a, at, 23, link, 6, offset, 0x400000, layout.fileAdvice.dontNeed);
+  },
   cancel: (a, at) => sqe.encodeCancel(a, at, 20, 0, 0xfffffffe, sqe.cancelFlag.all),
   cancelAny: (a, at) => sqe.encodeCancel(a, at, 21, 0, 0, sqe.cancelFlag.any | sqe.cancelFlag.all),
 };
