@@ -1,6 +1,6 @@
 /** One work, copied by ours and by the peers in turn. */
 import { type Contender, isOurs, ours, peers } from "./contenders.ts";
-import { dropCaches, warm } from "./machine.ts";
+import { dropCaches, type Place, warm } from "./machine.ts";
 import { cpuSecondsOf, descendantsOf, MemoryPeak, MeteredProcess } from "./metered_process.ts";
 import { ourCopy } from "./our_copy.ts";
 import type { Servers } from "./servers.ts";
@@ -32,6 +32,8 @@ export interface Figures {
 export interface ComparisonOptions {
   work: Work;
   folder: string;
+  /** Where the folder really is. */
+  place: Place;
   servers: Servers;
   rounds: number;
   scale: number;
@@ -43,7 +45,7 @@ export interface ComparisonOptions {
   log: (line: string) => void;
 }
 
-/** Trees with so many entries are removed only after the last run; what is larger for having few is removed at once. */
+/** Trees with so many entries stay on a disk until the last run; what is larger for having few is removed at once. */
 const manyEntries = 10_000;
 /** A copy that takes longer is stopped, and counts as taking this long; its program gets no further round. */
 export const secondsMax = 120;
@@ -124,7 +126,7 @@ async function timed(
   contender: Contender,
   options: ComparisonOptions & { source: string; bytes: number; entries: number },
 ): Promise<Run> {
-  const { folder, source, servers, bytes, entries } = options;
+  const { folder, place, source, servers, bytes, entries } = options;
   // Memory that this machine has not touched lately is slow: touch as much as is about to be written.
   await warm(folder, bytes);
   if (options.cold) {
@@ -134,8 +136,9 @@ async function timed(
   const target = await Deno.makeTempDir({ dir: `${folder}/targets`, prefix: "run-" });
   const run = await runContender(contender, { source, target, servers });
   if (run.seconds < secondsMax) await shell('diff -r --no-dereference "$1" "$2"', source, target);
-  // ext4 is slow to create files for minutes after many were removed: those stay until the last run.
-  if (entries < manyEntries) await shell('rm -rf "$1"', target);
+  // ext4 is slow to create files for minutes after many were removed: those stay until the last run. A RAM disk
+  // is not, and would run out of memory.
+  if (place === "ram" || entries < manyEntries) await shell('rm -rf "$1"', target);
   return run;
 }
 

@@ -40,7 +40,8 @@ export async function comparePeers(options: PeersOptions): Promise<{ machine: st
     for (const work of works) {
       if (options.work !== undefined && work.name !== options.work) continue;
       const { runs: rounds, scale, peer: only, cold = false, log } = options;
-      figures.push(...await compare({ work, folder, servers, rounds, scale, only, cold, installed, log }));
+      const shared = { folder, place: actual, servers, installed };
+      figures.push(...await compare({ ...shared, work, rounds, scale, only, cold, log }));
     }
     // Slow on purpose, so only where it is asked for.
     if (options.work === "latency") {
