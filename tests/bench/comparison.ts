@@ -21,7 +21,7 @@ export interface Figures {
   program: string;
   runs: number[];
   median: number;
-  /** Its median over that of ours with io_uring, both taken in the same rounds. */
+  /** Its median over that of the first program, both taken in the same rounds. */
   ratio: number;
   /** Processor seconds for a GB, both ends. */
   cpuPerGb: number;
@@ -39,6 +39,8 @@ export interface ComparisonOptions {
   scale: number;
   /** Names of peers to run, with commas between them; all that are installed without it. */
   only: string | undefined;
+  /** Names of ours to run, in the same way; all without it. */
+  onlyOurs: string | undefined;
   /** Start each run with empty page, name and inode caches, except for the programs themselves. */
   cold: boolean;
   installed: (program: string) => boolean;
@@ -79,14 +81,21 @@ export async function compare(options: ComparisonOptions): Promise<Figures[]> {
 function contendersOf(options: ComparisonOptions): Contender[] {
   const isSingle = options.work.name === "big";
   return [...ours, ...peers].filter((contender) => {
-    if (!isOurs(contender)) {
-      if (contender.singleFile && !isSingle) return false;
-      if (options.only !== undefined && !options.only.split(",").includes(contender.name)) return false;
-    }
+    const chosen = isOurs(contender) ? options.onlyOurs : options.only;
+    if (!isChosen(contender.name, chosen)) return false;
+    if (!isOurs(contender) && contender.singleFile && !isSingle) return false;
     const missing = contender.needs.filter((program) => !options.installed(program));
     if (missing.length > 0) options.log(`${contender.name}: skipped, ${missing.join(" and ")} not installed`);
     return missing.length === 0;
   });
+}
+
+/**
+ * Whether a list with commas between its names holds one. A name may have a comma itself (`rcopy, encrypted`):
+ * no other name is a part of one.
+ */
+export function isChosen(name: string, list: string | undefined): boolean {
+  return list === undefined || `,${list},`.includes(`,${name},`);
 }
 
 /** Runs each of some programs once a round; what was too slow once gets no further turn. */
@@ -156,7 +165,8 @@ async function runContender(
   { source, target, servers }: { source: string; target: string; servers: Servers },
 ): Promise<Run> {
   if (isOurs(contender)) {
-    const { seconds, sender, receiver } = await ourCopy({ source, target, io: contender.io, secondsMax });
+    const { io, channel } = contender;
+    const { seconds, sender, receiver } = await ourCopy({ source, target, io, channel, secondsMax });
     const cpuSeconds = sender.cpuSeconds + receiver.cpuSeconds;
     return { seconds, cpuSeconds, peaksMiB: [sender.peakMiB, receiver.peakMiB] };
   }
