@@ -66,9 +66,14 @@ export async function compare(options: ComparisonOptions): Promise<Figures[]> {
   const { work, folder, scale } = options;
   const source = `${folder}/source`;
   await shell('rm -rf "$1" && mkdir "$1"', source);
-  await work.make(source, scale);
+  const why = await work.make(source, scale);
+  if (why !== undefined) {
+    options.log(`${work.name}: skipped, ${why}`);
+    return [];
+  }
   const bytes = Number(await shell('du -sb --apparent-size "$1" | cut -f1', source));
   const entries = Number(await shell('find "$1" | wc -l', source));
+  options.log(`${work.title}: ${entries.toLocaleString("en")} entries, ${Math.round(bytes / 1e6)} MB`);
   const contenders = contendersOf(options);
   const runs = await inTurn(contenders, { ...options, title: work.name }, (contender) => {
     return timed(contender, { ...options, source, bytes, entries });
