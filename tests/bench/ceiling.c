@@ -219,7 +219,7 @@ static struct seen *seen;
 static size_t seen_count, seen_room;
 static atomic_size_t next_seen;
 
-/* Lists a directory; what is neither directory nor file is passed over. Directories are entered if asked for. */
+/* Lists a directory, and enters those in it if asked to; what is neither directory nor file is passed over. */
 static void list(int folder, int enter) {
   DIR *directory = fdopendir(dup(folder));
   if (!directory) err(1, "cannot list a directory");
@@ -227,7 +227,8 @@ static void list(int folder, int enter) {
   while ((entry = readdir(directory))) {
     if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
     struct stat status;
-    if (fstatat(folder, entry->d_name, &status, AT_SYMLINK_NOFOLLOW)) err(1, "cannot look at %s", entry->d_name);
+    if (fstatat(folder, entry->d_name, &status, AT_SYMLINK_NOFOLLOW))
+      err(1, "cannot look at %s", entry->d_name);
     if (S_ISDIR(status.st_mode) && enter) {
       int inner = openat(folder, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
       if (inner < 0) err(1, "cannot open %s", entry->d_name);

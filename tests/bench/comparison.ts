@@ -47,7 +47,7 @@ export interface ComparisonOptions {
   log: (line: string) => void;
 }
 
-/** Trees with so many entries stay on a disk until the last run; what is larger for having few is removed at once. */
+/** Copies of so many entries stay on a disk until the last run; what is only large is removed at once. */
 const manyEntries = 10_000;
 /** A copy that takes longer is stopped, and counts as taking this long; its program gets no further round. */
 export const secondsMax = 120;
@@ -96,8 +96,8 @@ function contendersOf(options: ComparisonOptions): Contender[] {
 }
 
 /**
- * Whether a list with commas between its names holds one. A name may have a comma itself (`rcopy, encrypted`):
- * no other name is a part of one.
+ * Whether a list with commas between its names holds one. A name may have a comma itself (`rcopy,
+ * encrypted`): no other name is a part of one.
  */
 export function isChosen(name: string, list: string | undefined): boolean {
   return list === undefined || `,${list},`.includes(`,${name},`);
@@ -150,8 +150,8 @@ async function timed(
   const target = await Deno.makeTempDir({ dir: `${folder}/targets`, prefix: "run-" });
   const run = await runContender(contender, { source, target, servers });
   if (run.seconds < secondsMax) await shell('diff -r --no-dereference "$1" "$2"', source, target);
-  // ext4 is slow to create files for minutes after many were removed: those stay until the last run. A RAM disk
-  // is not, and would run out of memory.
+  // ext4 is slow to create files for minutes after many were removed: those stay until the last run. A RAM
+  // disk is not, and would run out of memory.
   if (place === "ram" || entries < manyEntries) await shell('rm -rf "$1"', target);
   return run;
 }

@@ -19,7 +19,7 @@ export interface OurCopyOptions {
   /** Programs that start each end: `ip netns exec NAME`. */
   senderWithin?: readonly string[];
   receiverWithin?: readonly string[];
-  /** Where the sender listens, and what the receiver dials without a ticket if it is not what the sender printed. */
+  /** Where the sender listens, and what a plain receiver dials if it is not what the sender printed. */
   listen?: readonly string[];
   address?: string;
   secondsMax?: number;

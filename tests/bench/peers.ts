@@ -1,7 +1,7 @@
 /**
  * Whole copies by rcopy and by the tools that people use, in turn: `deno task bench:peers [--work NAME]
- * [--peer NAME,…] [--ours NAME,…] [--runs N] [--place ram|disk] [--cold] [--quick] [--json FILE] [--svg FILE]`. See `README.md`
- * beside this file for the method.
+ * [--peer NAME,…] [--ours NAME,…] [--runs N] [--place ram|disk] [--cold] [--quick] [--json FILE]
+ * [--svg FILE]`. See `README.md` beside this file for the method.
  */
 import { parseArguments } from "./arguments.ts";
 import { compare, type Figures, isChosen } from "./comparison.ts";

@@ -1,6 +1,6 @@
 /**
- * One end of a stream of `bench:stream`: reads what to do from standard input. The sender listens and prints its
- * port; the receiver dials, asks with one byte, and prints what it took from then on.
+ * One end of a stream of `bench:stream`: reads what to do from standard input. The sender listens and prints
+ * its port; the receiver dials, asks with one byte, and prints what it took from then on.
  */
 import { Codec } from "../../src/codec/codec.ts";
 import { TcpChannel } from "../../src/net/channel.ts";

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { measureStreams, renderStream } from "./stream.ts";
 
-Deno.test("bench:stream moves every byte with ours and with the bare loop, over TLS and over TCP", async () => {
+Deno.test("bench:stream moves every byte by ours and by the bare loop, over TLS and over TCP", async () => {
   // A last frame that is not full.
   const { figures } = await measureStreams({ bytes: 9_000_001, runs: 1, log: () => {} });
   assertEquals(figures.map(({ program, channel }) => `${program}, ${channel}`), [
