@@ -6,14 +6,18 @@
  *   ceiling socket BYTES BLOCK         one loopback connection between two processes
  *   ceiling chain FROM TO BLOCK        read -> socket -> write by two processes
  *   ceiling place FOLDER FILES THREADS create, write 4 KiB, futimens and close, a directory a thread
+ *   ceiling gather FOLDER THREADS      list the directories in FOLDER and lstat what they hold, then open,
+ *                                      read whole and close each file once, by THREADS threads
  *
- * Everything is allocated and touched before the clock starts.
+ * Everything is allocated and touched before the clock starts, except the list that gather makes.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <err.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,6 +208,81 @@ static double stage_place(const char *folder, size_t files, size_t threads) {
   return now() - began;
 }
 
+/* A file that gather has seen. */
+struct seen {
+  int folder;
+  char *name;
+  size_t bytes;
+};
+
+static struct seen *seen;
+static size_t seen_count, seen_room;
+static atomic_size_t next_seen;
+
+/* Lists a directory, and enters those in it if asked to; what is neither directory nor file is passed over. */
+static void list(int folder, int enter) {
+  DIR *directory = fdopendir(dup(folder));
+  if (!directory) err(1, "cannot list a directory");
+  struct dirent *entry;
+  while ((entry = readdir(directory))) {
+    if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
+    struct stat status;
+    if (fstatat(folder, entry->d_name, &status, AT_SYMLINK_NOFOLLOW))
+      err(1, "cannot look at %s", entry->d_name);
+    if (S_ISDIR(status.st_mode) && enter) {
+      int inner = openat(folder, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      if (inner < 0) err(1, "cannot open %s", entry->d_name);
+      list(inner, 0);
+    } else if (S_ISREG(status.st_mode)) {
+      if (seen_count == seen_room) {
+        seen_room = seen_room ? 2 * seen_room : 4096;
+        seen = realloc(seen, seen_room * sizeof *seen);
+      }
+      char *name = strdup(entry->d_name);
+      if (!seen || !name) errx(1, "no memory for %zu files", seen_count);
+      seen[seen_count++] = (struct seen){folder, name, status.st_size};
+    }
+  }
+  closedir(directory);
+}
+
+struct gathering {
+  pthread_t thread;
+  char *block;
+};
+
+static const size_t gather_block_bytes = 256 * 1024;
+
+static void *gather(void *argument) {
+  struct gathering *self = argument;
+  size_t i;
+  while ((i = atomic_fetch_add(&next_seen, 1)) < seen_count) {
+    int fd = openat(seen[i].folder, seen[i].name, O_RDONLY | O_NOFOLLOW);
+    if (fd < 0) err(1, "cannot open %s", seen[i].name);
+    for (size_t left = seen[i].bytes; left > 0;) {
+      ssize_t count = read(fd, self->block, left < gather_block_bytes ? left : gather_block_bytes);
+      if (count < 0) err(1, "cannot read %s", seen[i].name);
+      if (count == 0) errx(1, "%s has become shorter", seen[i].name);
+      left -= count;
+    }
+    if (close(fd)) err(1, "cannot close %s", seen[i].name);
+  }
+  return NULL;
+}
+
+static double stage_gather(const char *folder, size_t threads) {
+  struct gathering *all = calloc(threads, sizeof *all);
+  if (!all) errx(1, "no memory for %zu threads", threads);
+  for (size_t t = 0; t < threads; t++) all[t].block = block_of(gather_block_bytes);
+  double began = now();
+  list(open_or_fail(folder, O_RDONLY | O_DIRECTORY), 1);
+  if (seen_count == 0) errx(1, "there are no files in %s", folder);
+  for (size_t t = 0; t < threads; t++)
+    if (pthread_create(&all[t].thread, NULL, gather, &all[t])) errx(1, "cannot start a thread");
+  for (size_t t = 0; t < threads; t++) pthread_join(all[t].thread, NULL);
+  return now() - began;
+}
+
 int main(int argc, char **argv) {
   const char *stage = argc > 1 ? argv[1] : "";
   double seconds;
@@ -217,8 +296,10 @@ int main(int argc, char **argv) {
     seconds = stage_chain(argv[2], argv[3], number(argv[4]));
   } else if (!strcmp(stage, "place") && argc == 5) {
     seconds = stage_place(argv[2], number(argv[3]), number(argv[4]));
+  } else if (!strcmp(stage, "gather") && argc == 4) {
+    seconds = stage_gather(argv[2], number(argv[3]));
   } else {
-    errx(2, "usage: ceiling read|write|socket|chain|place ...; see the top of ceiling.c");
+    errx(2, "usage: ceiling read|write|socket|chain|place|gather ...; see the top of ceiling.c");
   }
   printf("%.6f\n", seconds);
   return 0;

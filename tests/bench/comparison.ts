@@ -1,6 +1,6 @@
 /** One work, copied by ours and by the peers in turn. */
 import { type Contender, isOurs, ours, peers } from "./contenders.ts";
-import { dropCaches, warm } from "./machine.ts";
+import { dropCaches, type Place, warm } from "./machine.ts";
 import { cpuSecondsOf, descendantsOf, MemoryPeak, MeteredProcess } from "./metered_process.ts";
 import { ourCopy } from "./our_copy.ts";
 import type { Servers } from "./servers.ts";
@@ -21,7 +21,7 @@ export interface Figures {
   program: string;
   runs: number[];
   median: number;
-  /** Its median over that of ours with io_uring, both taken in the same rounds. */
+  /** Its median over that of the first program, both taken in the same rounds. */
   ratio: number;
   /** Processor seconds for a GB, both ends. */
   cpuPerGb: number;
@@ -32,18 +32,22 @@ export interface Figures {
 export interface ComparisonOptions {
   work: Work;
   folder: string;
+  /** Where the folder really is. */
+  place: Place;
   servers: Servers;
   rounds: number;
   scale: number;
   /** Names of peers to run, with commas between them; all that are installed without it. */
   only: string | undefined;
+  /** Names of ours to run, in the same way; all without it. */
+  onlyOurs: string | undefined;
   /** Start each run with empty page, name and inode caches, except for the programs themselves. */
   cold: boolean;
   installed: (program: string) => boolean;
   log: (line: string) => void;
 }
 
-/** Trees with so many entries are removed only after the last run; what is larger for having few is removed at once. */
+/** Copies of so many entries stay on a disk until the last run; what is only large is removed at once. */
 const manyEntries = 10_000;
 /** A copy that takes longer is stopped, and counts as taking this long; its program gets no further round. */
 export const secondsMax = 120;
@@ -62,9 +66,14 @@ export async function compare(options: ComparisonOptions): Promise<Figures[]> {
   const { work, folder, scale } = options;
   const source = `${folder}/source`;
   await shell('rm -rf "$1" && mkdir "$1"', source);
-  await work.make(source, scale);
+  const why = await work.make(source, scale);
+  if (why !== undefined) {
+    options.log(`${work.name}: skipped, ${why}`);
+    return [];
+  }
   const bytes = Number(await shell('du -sb --apparent-size "$1" | cut -f1', source));
   const entries = Number(await shell('find "$1" | wc -l', source));
+  options.log(`${work.title}: ${entries.toLocaleString("en")} entries, ${Math.round(bytes / 1e6)} MB`);
   const contenders = contendersOf(options);
   const runs = await inTurn(contenders, { ...options, title: work.name }, (contender) => {
     return timed(contender, { ...options, source, bytes, entries });
@@ -77,14 +86,21 @@ export async function compare(options: ComparisonOptions): Promise<Figures[]> {
 function contendersOf(options: ComparisonOptions): Contender[] {
   const isSingle = options.work.name === "big";
   return [...ours, ...peers].filter((contender) => {
-    if (!isOurs(contender)) {
-      if (contender.singleFile && !isSingle) return false;
-      if (options.only !== undefined && !options.only.split(",").includes(contender.name)) return false;
-    }
+    const chosen = isOurs(contender) ? options.onlyOurs : options.only;
+    if (!isChosen(contender.name, chosen)) return false;
+    if (!isOurs(contender) && contender.singleFile && !isSingle) return false;
     const missing = contender.needs.filter((program) => !options.installed(program));
     if (missing.length > 0) options.log(`${contender.name}: skipped, ${missing.join(" and ")} not installed`);
     return missing.length === 0;
   });
+}
+
+/**
+ * Whether a list with commas between its names holds one. A name may have a comma itself (`rcopy,
+ * encrypted`): no other name is a part of one.
+ */
+export function isChosen(name: string, list: string | undefined): boolean {
+  return list === undefined || `,${list},`.includes(`,${name},`);
 }
 
 /** Runs each of some programs once a round; what was too slow once gets no further turn. */
@@ -124,7 +140,7 @@ async function timed(
   contender: Contender,
   options: ComparisonOptions & { source: string; bytes: number; entries: number },
 ): Promise<Run> {
-  const { folder, source, servers, bytes, entries } = options;
+  const { folder, place, source, servers, bytes, entries } = options;
   // Memory that this machine has not touched lately is slow: touch as much as is about to be written.
   await warm(folder, bytes);
   if (options.cold) {
@@ -134,8 +150,9 @@ async function timed(
   const target = await Deno.makeTempDir({ dir: `${folder}/targets`, prefix: "run-" });
   const run = await runContender(contender, { source, target, servers });
   if (run.seconds < secondsMax) await shell('diff -r --no-dereference "$1" "$2"', source, target);
-  // ext4 is slow to create files for minutes after many were removed: those stay until the last run.
-  if (entries < manyEntries) await shell('rm -rf "$1"', target);
+  // ext4 is slow to create files for minutes after many were removed: those stay until the last run. A RAM
+  // disk is not, and would run out of memory.
+  if (place === "ram" || entries < manyEntries) await shell('rm -rf "$1"', target);
   return run;
 }
 
@@ -153,7 +170,8 @@ async function runContender(
   { source, target, servers }: { source: string; target: string; servers: Servers },
 ): Promise<Run> {
   if (isOurs(contender)) {
-    const { seconds, sender, receiver } = await ourCopy({ source, target, io: contender.io, secondsMax });
+    const { io, channel } = contender;
+    const { seconds, sender, receiver } = await ourCopy({ source, target, io, channel, secondsMax });
     const cpuSeconds = sender.cpuSeconds + receiver.cpuSeconds;
     return { seconds, cpuSeconds, peaksMiB: [sender.peakMiB, receiver.peakMiB] };
   }

@@ -32,15 +32,15 @@ export class MeteredProcess {
     this.#peak = new MemoryPeak([child.pid]);
   }
 
-  /** Starts a program. */
-  static start(command: string, args: readonly string[]): MeteredProcess {
+  /** Starts a program; `env` is added to the environment. */
+  static start(command: string, args: readonly string[], env: Record<string, string> = {}): MeteredProcess {
     const reportPath = Deno.makeTempFileSync({ prefix: "rcopy-usage-" });
     const child = new Deno.Command("bash", {
       args: ["-c", wrapper, "-", reportPath, command, ...args],
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
-      env: { NO_COLOR: "1", LC_ALL: "C" },
+      env: { NO_COLOR: "1", LC_ALL: "C", ...env },
     }).spawn();
     return new MeteredProcess(child, reportPath);
   }

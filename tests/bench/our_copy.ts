@@ -1,19 +1,25 @@
 /** One copy by two processes of rcopy, measured at both ends. */
+import { withoutExtraTrust } from "../helpers/rcopy_process.ts";
 import { MeteredProcess, type Usage } from "./metered_process.ts";
 
 const main = new URL("../../src/main.ts", import.meta.url).pathname;
+
+/** What carries a copy of ours: bytes as they are (`--insecure`), or the channel that a ticket opens. */
+export type OurChannel = "plain" | "ticket";
 
 /** How to copy; the defaults copy over loopback. */
 export interface OurCopyOptions {
   source: string;
   target: string;
   io: "uring" | "deno";
+  /** `plain` by default. */
+  channel?: OurChannel;
   send?: readonly string[];
   receive?: readonly string[];
   /** Programs that start each end: `ip netns exec NAME`. */
   senderWithin?: readonly string[];
   receiverWithin?: readonly string[];
-  /** Where the sender listens, and what the receiver dials if it is not what the sender printed. */
+  /** Where the sender listens, and what a plain receiver dials if it is not what the sender printed. */
   listen?: readonly string[];
   address?: string;
   secondsMax?: number;
@@ -30,25 +36,22 @@ export interface OurCopy {
 export async function ourCopy(options: OurCopyOptions): Promise<OurCopy> {
   const { source, target, io, send = [], receive = [], listen = ["-l", "-p", "0"], secondsMax = 600 } =
     options;
-  const start = (within: readonly string[] = [], args: readonly string[]) => {
+  const start = (
+    within: readonly string[] = [],
+    args: readonly string[],
+    env: Record<string, string> = {},
+  ) => {
     const command = [...within, Deno.execPath(), "run", "-A", main, ...args];
-    return MeteredProcess.start("timeout", [`${secondsMax}`, ...command]);
+    return MeteredProcess.start("timeout", [`${secondsMax}`, ...command], { ...withoutExtraTrust, ...env });
   };
-  const both = ["-q", "--insecure", "--io", io];
+  const isPlain = (options.channel ?? "plain") === "plain";
+  const both = ["-q", ...(isPlain ? ["--insecure"] : []), "--io", io];
   const sender = start(options.senderWithin, ["send", ...both, ...listen, ...send, "--", source]);
   const line = await sender.firstLine();
-  const address = options.address ?? / -a (\S+)/.exec(line)?.[1];
-  if (!address) throw new Error(`there is no address in "${line}"`);
+  const { args, env } = isPlain ? byAddress(line, options.address) : byTicket(line);
   const began = performance.now();
-  const receiver = start(options.receiverWithin, [
-    "receive",
-    ...both,
-    "-a",
-    address,
-    ...receive,
-    "--",
-    target,
-  ]);
+  const receiving = ["receive", ...both, ...args, ...receive, "--", target];
+  const receiver = start(options.receiverWithin, receiving, env);
   const [sent, received] = await Promise.all([sender.end(), receiver.end()]);
   const seconds = (performance.now() - began) / 1000;
   if (!sent.success || !received.success) {
@@ -56,4 +59,23 @@ export async function ourCopy(options: OurCopyOptions): Promise<OurCopy> {
     throw new Error(`rcopy ended with ${sent.code} and ${received.code}: ${said}`);
   }
   return { seconds, sender: sent, receiver: received };
+}
+
+/** What a receiver needs to reach its sender. */
+interface Route {
+  args: string[];
+  env: Record<string, string>;
+}
+
+function byAddress(line: string, wanted: string | undefined): Route {
+  const address = wanted ?? / -a (\S+)/.exec(line)?.[1];
+  if (!address) throw new Error(`there is no address in "${line}"`);
+  return { args: ["-a", address], env: {} };
+}
+
+/** In the environment, as one would on a machine with other users. */
+function byTicket(line: string): Route {
+  const ticket = / (rcopy1[a-z2-7]+) /.exec(line)?.[1];
+  if (!ticket) throw new Error(`there is no ticket in "${line}"`);
+  return { args: [], env: { RCOPY_TICKET: ticket } };
 }

@@ -1,10 +1,11 @@
 /**
  * Whole copies by rcopy and by the tools that people use, in turn: `deno task bench:peers [--work NAME]
- * [--peer NAME,…] [--runs N] [--place ram|disk] [--cold] [--quick] [--json FILE] [--svg FILE]`. See `README.md`
- * beside this file for the method.
+ * [--peer NAME,…] [--ours NAME,…] [--runs N] [--place ram|disk] [--cold] [--quick] [--json FILE]
+ * [--svg FILE]`. See `README.md` beside this file for the method.
  */
 import { parseArguments } from "./arguments.ts";
-import { compare, type Figures } from "./comparison.ts";
+import { compare, type Figures, isChosen } from "./comparison.ts";
+import { ours } from "./contenders.ts";
 import { compareOverDelay } from "./latency.ts";
 import { describeMachine, installed, type Place, withBenchFolder } from "./machine.ts";
 import { Servers } from "./servers.ts";
@@ -13,6 +14,8 @@ import { works } from "./works.ts";
 export interface PeersOptions {
   work?: string | undefined;
   peer?: string | undefined;
+  /** Which of ours; all without it, and the first one is what ratios are of. */
+  ours?: string | undefined;
   runs: number;
   /** Part of the full size of each work. */
   scale: number;
@@ -29,6 +32,10 @@ export async function comparePeers(options: PeersOptions): Promise<{ machine: st
   if (options.work !== undefined && !known.includes(options.work)) {
     throw new Error(`there is no work "${options.work}"; there are ${known.join(", ")}`);
   }
+  if (!ours.some(({ name }) => isChosen(name, options.ours))) {
+    const names = ours.map(({ name }) => name);
+    throw new Error(`there is no "${options.ours}" of ours; there are ${names.join("; ")}`);
+  }
   return await withBenchFolder(options.place ?? "ram", async (folder, actual) => {
     Deno.mkdirSync(`${folder}/targets`);
     await using servers = await Servers.start(folder, `${folder}/targets`, installed);
@@ -39,8 +46,9 @@ export async function comparePeers(options: PeersOptions): Promise<{ machine: st
     const figures: Figures[] = [];
     for (const work of works) {
       if (options.work !== undefined && work.name !== options.work) continue;
-      const { runs: rounds, scale, peer: only, cold = false, log } = options;
-      figures.push(...await compare({ work, folder, servers, rounds, scale, only, cold, installed, log }));
+      const { runs: rounds, scale, peer: only, ours: onlyOurs, cold = false, log } = options;
+      const shared = { folder, place: actual, servers, installed };
+      figures.push(...await compare({ ...shared, work, rounds, scale, only, onlyOurs, cold, log }));
     }
     // Slow on purpose, so only where it is asked for.
     if (options.work === "latency") {
@@ -77,13 +85,14 @@ export function renderTable(figures: readonly Figures[]): string {
 
 if (import.meta.main) {
   const args = parseArguments(Deno.args, {
-    values: ["work", "peer", "runs", "place", "json", "svg"],
+    values: ["work", "peer", "ours", "runs", "place", "json", "svg"],
     switches: ["quick", "cold"],
   });
   const isQuick = args.has("quick");
   const { machine, figures } = await comparePeers({
     work: args.value("work"),
     peer: args.value("peer"),
+    ours: args.value("ours"),
     runs: args.number("runs", isQuick ? 1 : 5),
     scale: isQuick ? 0.02 : 1,
     place: args.value("place") === "disk" ? "disk" : "ram",

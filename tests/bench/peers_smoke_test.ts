@@ -2,7 +2,7 @@
  * The comparison with peers, with tiny trees: that it runs and that every copy is right, never how long it
  * takes.
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { whyNoNamespaces } from "../helpers/namespaces.ts";
 import { testWhere } from "../helpers/test_folder.ts";
 import { comparePeers, renderTable } from "./peers.ts";
@@ -19,10 +19,22 @@ testWhere({ programs: ["timeout", "diff"] }, name, async () => {
     log: (line) => lines.push(line),
   });
   assert(machine.includes("Linux"), machine);
-  assertEquals(figures.map(({ program }) => program), ["rcopy --io uring", "rcopy --io deno", "cp -r"]);
-  assertEquals(figures.map(({ peaksMiB }) => peaksMiB.length), [2, 2, 1]);
-  for (const { program, cpuPerGb } of figures.slice(0, 2)) assert(cpuPerGb > 0, program);
+  assertEquals(figures.map(({ program }) => program), [
+    "rcopy --io uring",
+    "rcopy --io deno",
+    "rcopy, encrypted",
+    "cp -r",
+  ]);
+  assertEquals(figures.map(({ peaksMiB }) => peaksMiB.length), [2, 2, 2, 1]);
+  for (const { program, cpuPerGb } of figures.slice(0, 3)) assert(cpuPerGb > 0, program);
   assert(renderTable(figures).includes("one file of 2 GB"));
+});
+
+testWhere({ programs: ["timeout", "diff"] }, "bench:peers --ours chooses among ours", async () => {
+  const small = { work: "big", peer: "none", runs: 1, scale: 0.0005, log: () => {} };
+  const { figures } = await comparePeers({ ...small, ours: "rcopy, encrypted" });
+  assertEquals(figures.map(({ program, ratio }) => [program, ratio]), [["rcopy, encrypted", 1]]);
+  await assertRejects(() => comparePeers({ ...small, ours: "rcopy" }), Error, "there are rcopy --io uring");
 });
 
 const why = whyNoNamespaces();

@@ -1,11 +1,13 @@
 /** What is copied in a comparison with peers. */
 import { randomFrom } from "../helpers/random.ts";
+import { installPackages, packages } from "./npm_packages.ts";
 
 /** One kind of work: makes its tree in an empty directory. */
 export interface Work {
   name: string;
   title: string;
-  make(root: string, scale: number): Promise<void> | void;
+  /** @returns why it cannot be made here, if so */
+  make(root: string, scale: number): Promise<string | undefined> | void;
 }
 
 const pieceBytes = 1024 * 1024;
@@ -78,11 +80,7 @@ export const works: readonly Work[] = [
   },
   {
     name: "source",
-    title: "the source tree of Python's library",
-    make: async (root) => {
-      const source = "/usr/lib/python3";
-      const { success } = await new Deno.Command("cp", { args: ["-a", source, `${root}/python3`] }).output();
-      if (!success) throw new Error(`there is no ${source} to copy`);
-    },
+    title: `source tree of ${packages.length} npm packages`,
+    make: (root, scale) => installPackages(root, Math.ceil(packages.length * scale)),
   },
 ];

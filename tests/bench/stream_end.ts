@@ -1,0 +1,138 @@
+/**
+ * One end of a stream of `bench:stream`: reads what to do from standard input. The sender listens and prints
+ * its port; the receiver dials, asks with one byte, and prints what it took from then on.
+ */
+import { Codec } from "../../src/codec/codec.ts";
+import { TcpChannel } from "../../src/net/channel.ts";
+import { listenForPeers } from "../../src/net/listen.ts";
+import { type DialTransport, type ListenTransport, startTls } from "../../src/net/transport.ts";
+import { DataReader, readerSliceBytes } from "../../src/transfer/data_reader.ts";
+import { headRoomBytes, sendSliceBytes } from "../../src/transfer/lane_io.ts";
+import { StageAccount } from "../../src/transfer/stages.ts";
+import { encodeDataHead } from "../../src/wire/frame.ts";
+import { extentBytes } from "../../src/wire/limits.ts";
+import type { Extent } from "../../src/wire/messages.ts";
+
+/** Ours, with frames and everything that reads them, or nothing but reads and writes. */
+export type Program = "rcopy" | "bare";
+
+/** What the sender does. */
+export interface Listening {
+  role: "send";
+  program: Program;
+  /** Of payload. */
+  bytes: number;
+  transport: ListenTransport;
+}
+
+/** What the receiver does. */
+export interface Dialing {
+  role: "receive";
+  program: Program;
+  bytes: number;
+  transport: DialTransport;
+  port: number;
+}
+
+export interface StreamResult {
+  bytes: number;
+  seconds: number;
+}
+
+const hostname = "127.0.0.1";
+/** Slices begin on pages. */
+const codecSlack = 2 * 4096;
+
+/** Says where it listens. */
+function announce(port: number): void {
+  console.log(port);
+}
+
+async function sendOurs({ bytes, transport }: Listening): Promise<void> {
+  using codec = Codec.open({ arenaBytes: 2 * sendSliceBytes + codecSlack });
+  const slices = [codec.arena.take(sendSliceBytes), codec.arena.take(sendSliceBytes)] as const;
+  for (const slice of slices) slice.bytes.fill(7);
+  const hash = new Uint8Array(16).fill(7);
+  using listener = listenForPeers({ port: 0, local: true }, transport);
+  announce(listener.port);
+  const channel = await listener.accept();
+  if (!channel) throw new Error("the port was closed");
+  await channel.read(new Uint8Array(1));
+  for (let index = 0, left = bytes; left > 0; index++) {
+    const payloadBytes = Math.min(left, extentBytes);
+    left -= payloadBytes;
+    const message: Extent = { kind: "extent", batch: 0, entry: 0, index, hash, fileVerified: left === 0 };
+    const head = encodeDataHead(message, payloadBytes);
+    const slice = slices[index % 2 === 0 ? 0 : 1].bytes;
+    slice.set(head, headRoomBytes - head.length);
+    await channel.write(slice.subarray(headRoomBytes - head.length, headRoomBytes + payloadBytes));
+  }
+  await channel.read(new Uint8Array(1));
+  channel.close();
+}
+
+async function receiveOurs({ bytes, transport, port }: Dialing): Promise<StreamResult> {
+  using codec = Codec.open({ arenaBytes: 2 * readerSliceBytes + codecSlack });
+  codec.memory.subarray(codec.scratch.offset).fill(0);
+  const connection = await Deno.connect({ hostname, port });
+  const channel = new TcpChannel(
+    transport.kind === "plain" ? connection : await startTls(connection, transport, {
+      peer: "the sender",
+      signal: new AbortController().signal,
+    }),
+  );
+  using reader = new DataReader(channel, codec, new StageAccount());
+  const began = performance.now();
+  await channel.write(Uint8Array.of(1));
+  let received = 0;
+  while (received < bytes) {
+    const frame = await reader.next();
+    if (!frame) break;
+    received += frame.payloadBytes;
+  }
+  const seconds = (performance.now() - began) / 1000;
+  await channel.write(Uint8Array.of(1));
+  channel.close();
+  return { bytes: received, seconds };
+}
+
+async function sendBare({ bytes, transport }: Listening): Promise<void> {
+  const block = new Uint8Array(extentBytes).fill(7);
+  using listener = transport.kind === "plain"
+    ? Deno.listen({ hostname, port: 0 })
+    : Deno.listenTls({ hostname, port: 0, cert: transport.chainPem, key: transport.keyPem });
+  announce((listener.addr as Deno.NetAddr).port);
+  using connection = await listener.accept();
+  await connection.read(new Uint8Array(1));
+  for (let left = bytes; left > 0;) {
+    left -= await connection.write(block.subarray(0, Math.min(left, extentBytes)));
+  }
+  await connection.read(new Uint8Array(1));
+}
+
+async function receiveBare({ bytes, transport, port }: Dialing): Promise<StreamResult> {
+  const block = new Uint8Array(extentBytes).fill(0);
+  const dialled = await Deno.connect({ hostname, port });
+  using connection = transport.kind === "plain" ? dialled : await Deno.startTls(dialled, {
+    hostname: transport.serverName,
+    caCerts: [transport.anchorPem],
+  });
+  if ("handshake" in connection) await connection.handshake();
+  const began = performance.now();
+  await connection.write(Uint8Array.of(1));
+  let received = 0;
+  while (received < bytes) {
+    const count = await connection.read(block);
+    if (count === null) break;
+    received += count;
+  }
+  const seconds = (performance.now() - began) / 1000;
+  await connection.write(Uint8Array.of(1));
+  return { bytes: received, seconds };
+}
+
+if (import.meta.main) {
+  const task: Listening | Dialing = await new Response(Deno.stdin.readable).json();
+  if (task.role === "send") await (task.program === "rcopy" ? sendOurs(task) : sendBare(task));
+  else console.log(JSON.stringify(await (task.program === "rcopy" ? receiveOurs(task) : receiveBare(task))));
+}
