@@ -95,12 +95,9 @@ function contendersOf(options: ComparisonOptions): Contender[] {
   });
 }
 
-/**
- * Whether a list with commas between its names holds one. A name may have a comma itself (`rcopy,
- * encrypted`): no other name is a part of one.
- */
+/** Whether a list with commas between its names holds one; every name is chosen where there is no list. */
 export function isChosen(name: string, list: string | undefined): boolean {
-  return list === undefined || `,${list},`.includes(`,${name},`);
+  return list === undefined || list.split(",").includes(name);
 }
 
 /** Runs each of some programs once a round; what was too slow once gets no further turn. */

@@ -45,7 +45,7 @@ const waitForPort = `until ss -ltn | grep -q ":${port} "; do sleep 0.01; done`;
 export const ours: readonly OurContender[] = [
   { name: "rcopy --io uring", needs: [], isRemote: true, io: "uring", channel: "plain" },
   { name: "rcopy --io deno", needs: [], isRemote: true, io: "deno", channel: "plain" },
-  { name: "rcopy, encrypted", needs: [], isRemote: true, io: "uring", channel: "ticket" },
+  { name: "rcopy encrypted", needs: [], isRemote: true, io: "uring", channel: "ticket" },
 ];
 
 export const peers: readonly PeerContender[] = [

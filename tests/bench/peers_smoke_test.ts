@@ -22,7 +22,7 @@ testWhere({ programs: ["timeout", "diff"] }, name, async () => {
   assertEquals(figures.map(({ program }) => program), [
     "rcopy --io uring",
     "rcopy --io deno",
-    "rcopy, encrypted",
+    "rcopy encrypted",
     "cp -r",
   ]);
   assertEquals(figures.map(({ peaksMiB }) => peaksMiB.length), [2, 2, 2, 1]);
@@ -32,8 +32,8 @@ testWhere({ programs: ["timeout", "diff"] }, name, async () => {
 
 testWhere({ programs: ["timeout", "diff"] }, "bench:peers --ours chooses among ours", async () => {
   const small = { work: "big", peer: "none", runs: 1, scale: 0.0005, log: () => {} };
-  const { figures } = await comparePeers({ ...small, ours: "rcopy, encrypted" });
-  assertEquals(figures.map(({ program, ratio }) => [program, ratio]), [["rcopy, encrypted", 1]]);
+  const { figures } = await comparePeers({ ...small, ours: "rcopy encrypted" });
+  assertEquals(figures.map(({ program, ratio }) => [program, ratio]), [["rcopy encrypted", 1]]);
   await assertRejects(() => comparePeers({ ...small, ours: "rcopy" }), Error, "there are rcopy --io uring");
 });
 
