@@ -101,9 +101,35 @@ async function dialWith(ticket: string, versions: [number, number], features: bi
   return connection;
 }
 
-/** Kinds of TLS records. */
-const handshakeRecord = 0x16;
-const dataRecord = 0x17;
+/** Finds records of TLS in the chunks of one direction, wherever those begin and end. */
+class Records {
+  #header: number[] = [];
+  #left = 0;
+  /** Encrypted records so far. */
+  encrypted = 0;
+
+  /** Flips a bit in the first byte of each encrypted record that is chosen by its number, from 1 on. */
+  flip(chunk: Uint8Array, isChosen: (number: number) => boolean): number {
+    let flipped = 0;
+    for (let at = 0; at < chunk.length; at++) {
+      if (this.#left > 0) {
+        const [type, , , high, low] = this.#header;
+        const isFirst = this.#left === high! * 256 + low!;
+        if (isFirst && type === encryptedRecord && isChosen(++this.encrypted)) {
+          chunk[at]! ^= 1;
+          flipped++;
+        }
+        if (--this.#left === 0) this.#header = [];
+        continue;
+      }
+      this.#header.push(chunk[at]!);
+      if (this.#header.length === 5) this.#left = this.#header[3]! * 256 + this.#header[4]!;
+    }
+    return flipped;
+  }
+}
+
+const encryptedRecord = 0x17;
 /** Of `AuthMethod` in schema.capnp. */
 const ticketMethod = 0;
 
@@ -140,35 +166,37 @@ Deno.test("what a man in the middle changes of the handshake or of the hello end
     await using _sender = sender;
     /** The extension of a dialer that offers TLS 1.3 and 1.2. */
     const supportedVersions = [0, 43, 0, 5, 4, 3, 4, 3, 3];
-    /** What is done to bytes on their way, which says whether it was done, and what the dialer says of it. */
-    const changes: Record<string, [(direction: string, chunk: Uint8Array) => boolean, RegExp]> = {
-      "TLS 1.2 is all that the dialer offers": [(direction, chunk) => {
-        if (direction !== "to-sender") return false;
+    /** What is done to bytes on their way, which says how often it was done, and what the dialer says of it. */
+    type Change = (
+      chunk: Uint8Array,
+      from: { dialer: boolean; dialers: Records; listeners: Records },
+    ) => number;
+    const changes: Record<string, [Change, RegExp]> = {
+      "TLS 1.2 is all that the dialer offers": [(chunk, { dialer }) => {
         const at = chunk.findIndex((_, i) => supportedVersions.every((byte, j) => chunk[i + j] === byte));
-        if (at >= 0) chunk[at + 6] = 3;
-        return at >= 0;
+        if (!dialer || at < 0) return 0;
+        chunk[at + 6] = 3;
+        return 1;
       }, /is not the peer that was meant: .*Downgrade/],
-      "a bit of the listener's certificate": [(direction, chunk) => {
-        const isFirst = direction === "to-receiver" && chunk[0] === handshakeRecord;
-        if (isFirst) chunk[chunk.length - 40]! ^= 1;
-        return isFirst;
+      "a bit of the listener's certificate": [(chunk, { dialer, listeners }) => {
+        return dialer ? 0 : listeners.flip(chunk, (number) => number === 1);
       }, /is not the peer that was meant/],
-      // The first data of a dialer is the end of its handshake, then its greeting.
-      "a bit of the dialer's greeting": [(direction, chunk) => {
-        const isGreeting = direction === "to-sender" && chunk[0] === dataRecord && chunk.length > 200;
-        if (isGreeting) chunk[chunk.length - 40]! ^= 1;
-        return isGreeting;
+      // The first encrypted record of a dialer is the end of its handshake; then it greets.
+      "a bit of the dialer's greeting": [(chunk, { dialer, dialers }) => {
+        return dialer ? dialers.flip(chunk, (number) => number === 2) : 0;
       }, /was changed on the way; .*take another network/],
-      "a bit of the listener's answer": [(direction, chunk) => {
-        const isAnswer = direction === "to-receiver" && chunk[0] === dataRecord;
-        if (isAnswer) chunk[chunk.length - 40]! ^= 1;
-        return isAnswer;
+      "a bit of the listener's answer": [(chunk, { dialer, dialers, listeners }) => {
+        if (dialer) return dialers.flip(chunk, () => false);
+        return listeners.flip(chunk, () => dialers.encrypted >= 2);
       }, /was changed on the way; .*take another network/],
     };
     for (const [what, [change, said]] of Object.entries(changes)) {
       let count = 0;
+      const [dialers, listeners] = [new Records(), new Records()];
       await using proxy = new Proxy(`127.0.0.1:${port}`, {
-        onChunk: (direction, chunk) => void (change(direction, chunk) && count++),
+        onChunk: (direction, chunk) => {
+          count += change(chunk, { dialer: direction === "to-sender", dialers, listeners });
+        },
       });
       const [host, proxyPort] = proxy.address.split(":");
       const way = ticketTo(ticket, { host: host!, port: Number(proxyPort) });
