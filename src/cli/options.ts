@@ -133,6 +133,25 @@ const listening: readonly Option[] = [
   },
 ];
 
+/** Options of the end that writes. */
+const placing: readonly Option[] = [
+  {
+    name: "exists",
+    kind: { of: "choice", values: ["changed", "skip", "replace", "fail"] },
+    brief: "What happens to files that exist already",
+    byDefault: "changed",
+  },
+  {
+    name: "durable",
+    kind: { of: "switch" },
+    brief: "Everything on stable storage before the sender gets its receipt",
+  },
+  { name: "dry-run", kind: { of: "switch" }, brief: "Show what would be copied, write nothing" },
+];
+
+/** Names of the options that a sender passes on to the receiver that it starts. */
+export const placingNames: readonly string[] = placing.map(({ name }) => name);
+
 /** Where the other end listens, for one that dials. */
 const address: Option = {
   name: "address",
@@ -155,6 +174,7 @@ export const sendOptions: readonly Option[] = [
     brief: "Connect to a receiver that listens; - reads the ticket from standard input",
   },
   address,
+  ...placing.map((option) => ({ ...option, brief: `With HOST:DEST: ${lowered(option.brief)}` })),
   ...common,
 ];
 
@@ -167,18 +187,7 @@ export const receiveOptions: readonly Option[] = [
     brief: "Wait for the sender to connect, and print the line to run there",
   },
   ...listening,
-  {
-    name: "exists",
-    kind: { of: "choice", values: ["changed", "skip", "replace", "fail"] },
-    brief: "What happens to files that exist already",
-    byDefault: "changed",
-  },
-  {
-    name: "durable",
-    kind: { of: "switch" },
-    brief: "Everything on stable storage before the sender gets its receipt",
-  },
-  { name: "dry-run", kind: { of: "switch" }, brief: "Show what would be copied, write nothing" },
+  ...placing,
   ...common,
 ];
 
@@ -208,6 +217,10 @@ export const commands = {
 } as const satisfies Record<string, { brief: string; options: readonly Option[]; usage: string }>;
 
 export type CommandName = keyof typeof commands;
+
+function lowered(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
 
 /** @throws {RcopyError} `usage` */
 function parseIdentity(text: string): string {

@@ -46,6 +46,16 @@ Deno.test("what follows doctor is taken as it is", async () => {
   });
 });
 
+Deno.test("send takes the receiver's options, and says in its help with what", async () => {
+  const { flags } = await parsed("send", "--durable", "--dry-run", "--exists=skip", "a", "h:b");
+  assertEquals(flags, { durable: true, "dry-run": true, exists: "skip" });
+  const help = await parseCommandLine(["help", "send"], "1.2.3");
+  if (help.of !== "text") throw new Error("no text");
+  for (const name of ["exists", "durable", "dry-run"]) {
+    assertMatch(help.text, new RegExp(`--${name}\\b.*With HOST:DEST: `));
+  }
+});
+
 Deno.test("an operand after -- may begin with a dash", async () => {
   assertEquals((await parsed("send", "--", "-rf")).args, ["-rf"]);
 });
@@ -64,6 +74,7 @@ const wrong: [string[], RegExp][] = [
   [["send", "--timeout", "5"], /--timeout: "5" is not a duration; write 500ms, 30s, 5m or 1h/],
   [["send", "--timeout", "10ms"], /--timeout: 10ms is out of range/],
   [["send", "-z"], /no option -z/],
+  [["send", "--exists", "maybe", "x", "h:y"], /--exists: "maybe" is not one of changed, skip, replace, fail/],
 ];
 
 for (const [argv, message] of wrong) {

@@ -9,6 +9,7 @@ import { type ErrorCode, RcopyError } from "../base/errors.ts";
 import { showText } from "../base/show.ts";
 import type { Detour, PeerAddress } from "../mod.ts";
 import { decodeTicket } from "../security/ticket.ts";
+import { placingNames } from "./options.ts";
 import type { Flags } from "./parse.ts";
 import { commandWords, remoteOperand, type RemotePath, remoteShellLine } from "./remote_path.ts";
 import type { Job } from "./run.ts";
@@ -57,7 +58,11 @@ export async function withRemoteEnd<T>(
   const label = showText(destination);
   const onLine = (line: string) => relay(line, label, job);
   const line = remoteShellLine(remoteCommand(command, flags, remoteOperand(path)));
-  await using far = new SshProcess([...rsh, "-T", "--", destination, line], { onLine, signal: job.signal });
+  await using far = new SshProcess([...rsh, "-T", "--", destination, line], {
+    onLine,
+    ...(flags["dry-run"] && command === "receive" ? { onOutput: (row) => listRow(row, job) } : {}),
+    signal: job.signal,
+  });
   const [found, name] = await Promise.all([far.firstLine(ticketLine), nameOf(rsh, { destination, host })]);
   if (!found) {
     const { code } = await far.status;
@@ -141,7 +146,16 @@ function remoteCommand(command: "send" | "receive", flags: Flags, operand: strin
     words.push(`--advertise=${one.port === undefined ? host : `${host}:${one.port}`}`);
   }
   if (flags.timeout !== undefined) words.push(`--timeout=${flags.timeout}ms`);
+  if (command === "receive") words.push(...placingWords(flags));
   return [...words, "--", operand];
+}
+
+/** What a receiver is told of the destination. */
+function placingWords(flags: Flags): string[] {
+  return placingNames.filter((name) => flags[name] !== undefined).map((name) => {
+    const value = flags[name];
+    return value === true ? `--${name}` : `--${name}=${value}`;
+  });
 }
 
 /** Where the other end listens, seen from its own machine. */
@@ -174,6 +188,12 @@ async function nameOf(
 function relay(line: string, label: string, { reporter }: Job): void {
   const text = line.replace(/^rcopy: /, "");
   if (!text.startsWith("not copied: ")) reporter.log("error", `${label}: ${text}`);
+}
+
+/** Shows a row of what a dry run at the other end lists; the names in it were escaped there. */
+function listRow(row: string, { console }: Job): void {
+  if (!/^(file|directory|symbolic link)\t[^\t]*\t/.test(row)) return;
+  console.out(`${row.split("\t").map((column) => showText(column).replaceAll("\\\\", "\\")).join("\t")}\n`);
 }
 
 /** Statuses of rcopy that say the same at both ends. */

@@ -1,6 +1,7 @@
 /** Which operand of a command line is on another machine. Pure. */
 import { RcopyError } from "../base/errors.ts";
 import { showText } from "../base/show.ts";
+import { placingNames } from "./options.ts";
 import type { Flags } from "./parse.ts";
 import { parseRemotePath, type RemotePath } from "./remote_path.ts";
 import { refuseRemoteOptions } from "./run.ts";
@@ -22,9 +23,16 @@ export function remoteDestination(paths: readonly string[], flags: Flags): Opera
   const remote = last === undefined ? undefined : parseRemotePath(last);
   if (!remote) {
     refuseRemoteOptions(flags);
+    refusePlacing(flags);
     return { here: [...paths], remote };
   }
   requireMeant(flags, last!);
+  if (flags.json && flags["dry-run"]) {
+    throw new RcopyError(
+      "usage",
+      `--json does not go with --dry-run and "${showText(last!)}": the list comes from there as text`,
+    );
+  }
   return { here, remote };
 }
 
@@ -42,6 +50,16 @@ export function remoteSource(args: readonly string[], flags: Flags): Operands {
     throw new RcopyError("usage", `receive takes one DEST and got ${here.length}; see rcopy receive --help`);
   }
   return { here, remote };
+}
+
+/** A sender decides nothing about the destination but where it starts the receiver itself. */
+function refusePlacing(flags: Flags): void {
+  const name = placingNames.find((one) => flags[one] !== undefined);
+  if (name === undefined) return;
+  throw new RcopyError(
+    "usage",
+    `--${name} belongs to the receiver: give it to rcopy receive, or send to HOST:DEST, which passes it on`,
+  );
 }
 
 function requireHere(words: readonly string[], rule: string): void {

@@ -11,6 +11,8 @@ const terminateMs = 2_000;
 export interface SshProcessOptions {
   /** Gets every line of its standard error, escaped and cut, from ssh itself or from the other machine. */
   onLine: (line: string) => void;
+  /** Gets what it prints after the line that {@linkcode SshProcess.firstLine} waited for, cut, as it came. */
+  onOutput?: (line: string) => void;
   /** Ends it. */
   signal: AbortSignal;
 }
@@ -116,6 +118,7 @@ export class SshProcess implements AsyncDisposable {
     let isFound = false;
     let count = 0;
     for await (const line of linesOf(this.#child.stdout)) {
+      if (isFound) this.#options.onOutput?.(line);
       if (isFound || count > preambleCharactersMax) continue;
       count += line.length;
       const match = pattern.exec(line);

@@ -30,6 +30,15 @@ export async function requireTightPin(
   transport: DialTransport & { kind: "tls" },
   onNote: (message: string) => void,
 ): Promise<void> {
+  requireNoOtherRoots(onNote);
+  await requireChecks(transport, onNote);
+}
+
+/**
+ * The part of {@linkcode requireTightPin} that needs no peer, for a dialer that has to ask the peer for its key first.
+ * @throws {RcopyError} `refused` naming the variable that must go
+ */
+export function requireNoOtherRoots(onNote: (message: string) => void): void {
   const unseen: string[] = [];
   for (const [variable, weakens] of Object.entries(settings)) {
     if (Deno.permissions.querySync({ name: "env", variable }).state !== "granted") unseen.push(variable);
@@ -37,13 +46,22 @@ export async function requireTightPin(
       throw weakened(`the environment variable ${variable}`, `env -u ${variable} rcopy ...`);
     }
   }
-  if (unseen.length > 0) {
-    onNote(
-      `without --allow-env=${
-        unseen.join(",")
-      } it cannot be seen whether Deno was told to trust certificates of others`,
-    );
-  }
+  if (unseen.length === 0) return;
+  onNote(
+    `without --allow-env=${
+      unseen.join(",")
+    } it cannot be seen whether Deno was told to trust certificates of others`,
+  );
+}
+
+/**
+ * The rest of {@linkcode requireTightPin}: a test on this machine, by the peer's name.
+ * @throws {RcopyError} `refused` where Deno does not check certificates
+ */
+export async function requireChecks(
+  transport: DialTransport & { kind: "tls" },
+  onNote: (message: string) => void,
+): Promise<void> {
   const mayTest = Deno.permissions.querySync({ name: "net", host: "127.0.0.1" }).state === "granted";
   if (!mayTest) {
     onNote("without --allow-net=127.0.0.1 it cannot be tested whether Deno checks certificates");

@@ -1,4 +1,5 @@
 /** Batches of small files as plain columns, on their way to the thread that reads or creates them. */
+import { asRcopyError, type RcopyError } from "../base/errors.ts";
 import type { EntryName } from "../fs/entry_name.ts";
 import type { Directory, Engine, FileRead, FileWrite, Lent } from "../io/engine.ts";
 
@@ -30,6 +31,8 @@ export interface WriteJob extends FileColumns {
 /** A job and the directories that it borrowed. */
 export interface Lending<Job> {
   job: Job;
+  /** Which of the files are in the job, by index; the others have their `error`, as their directory could not be lent. */
+  rows: readonly number[];
   /** Gives the directories back, once the job is over. */
   end(): void;
 }
@@ -39,21 +42,31 @@ class Lender {
   readonly lent: Lent[] = [];
   readonly #engine: Engine;
   readonly #directories: Directory[] = [];
-  readonly #indexOf = new Map<Directory, number>();
+  readonly #indexOf = new Map<Directory, number | RcopyError>();
 
   constructor(engine: Engine) {
     this.#engine = engine;
   }
 
-  /** @throws {RcopyError} when a directory cannot be opened again */
-  indexOf(directory: Directory): number {
+  /** Lends a directory, or tells why it cannot be opened again: it was swapped for another, descriptors ran out. */
+  indexOf(directory: Directory): number | RcopyError {
     let index = this.#indexOf.get(directory);
     if (index === undefined) {
-      this.lent.push(this.#engine.lendDirectory(directory));
-      index = this.#directories.push(directory) - 1;
+      index = this.#lend(directory);
       this.#indexOf.set(directory, index);
     }
     return index;
+  }
+
+  #lend(directory: Directory): number | RcopyError {
+    try {
+      this.lent.push(this.#engine.lendDirectory(directory));
+    } catch (thrown) {
+      const error = asRcopyError(thrown);
+      if (error.code === "internal") throw error;
+      return error;
+    }
+    return this.#directories.push(directory) - 1;
   }
 
   giveBack(): void {
@@ -61,44 +74,55 @@ class Lender {
   }
 }
 
-/** Columns for files to read. @throws {RcopyError} when a directory cannot be opened again */
+/** Columns for files to read. Sets `error` of those whose directory cannot be lent. */
 export function lendReads(engine: Engine, files: readonly FileRead[]): Lending<ReadJob> {
-  const count = files.length;
-  return lend(engine, files, files.map((file) => file.expected), (columns) => ({
+  return lend(engine, files, (file) => file.expected, (columns, kept) => ({
     ...columns,
-    devices: Float64Array.from(files, (file) => file.expected.device),
-    inodes: BigUint64Array.from({ length: count }, (_, i) => files[i]!.expected.inode),
-    ctimesNs: BigInt64Array.from({ length: count }, (_, i) => files[i]!.expected.ctimeNs),
+    devices: Float64Array.from(kept, (file) => file.expected.device),
+    inodes: BigUint64Array.from({ length: kept.length }, (_, i) => kept[i]!.expected.inode),
+    ctimesNs: BigInt64Array.from({ length: kept.length }, (_, i) => kept[i]!.expected.ctimeNs),
   }));
 }
 
-/** Columns for files to create. @throws {RcopyError} when a directory cannot be opened again */
+/** Columns for files to create. Sets `error` of those whose directory cannot be lent. */
 export function lendWrites(engine: Engine, files: readonly FileWrite[]): Lending<WriteJob> {
-  return lend(engine, files, files, (columns) => ({
+  return lend(engine, files, (file) => file, (columns, kept) => ({
     ...columns,
-    modes: Uint16Array.from(files, (file) => file.mode),
-    offsets: Float64Array.from(files, (file) => file.offset),
+    modes: Uint16Array.from(kept, (file) => file.mode),
+    offsets: Float64Array.from(kept, (file) => file.offset),
   }));
 }
 
-function lend<Job>(
+function lend<File extends FileRead | FileWrite, Job>(
   engine: Engine,
-  files: readonly (FileRead | FileWrite)[],
-  facts: readonly { size: number; mtime: { seconds: number; nanos: number } }[],
-  complete: (columns: FileColumns) => Job,
+  files: readonly File[],
+  factsOf: (file: File) => { size: number; mtime: { seconds: number; nanos: number } },
+  complete: (columns: FileColumns, kept: readonly File[]) => Job,
 ): Lending<Job> {
   const lender = new Lender(engine);
   try {
-    const directoryOf = Uint16Array.from(files, (file) => lender.indexOf(file.directory));
+    const rows: number[] = [];
+    const indices: number[] = [];
+    for (const [row, file] of files.entries()) {
+      const index = lender.indexOf(file.directory);
+      if (typeof index !== "number") {
+        file.error = index;
+        continue;
+      }
+      rows.push(row);
+      indices.push(index);
+    }
+    const kept = rows.length === files.length ? files : rows.map((row) => files[row]!);
+    const facts = kept.map(factsOf);
     const job = complete({
       directories: lender.lent,
-      directoryOf,
-      names: joinNames(files),
+      directoryOf: Uint16Array.from(indices),
+      names: joinNames(kept),
       sizes: Float64Array.from(facts, (fact) => fact.size),
       mtimeSeconds: Float64Array.from(facts, (fact) => fact.mtime.seconds),
       mtimeNanos: Uint32Array.from(facts, (fact) => fact.mtime.nanos),
-    });
-    return { job, end: () => lender.giveBack() };
+    }, kept);
+    return { job, rows, end: () => lender.giveBack() };
   } catch (error) {
     lender.giveBack();
     throw error;

@@ -7,7 +7,7 @@ import { RcopyError } from "../base/errors.ts";
 import { reachableAddresses } from "../net/addresses.ts";
 import type { PeerAddress } from "../net/dial.ts";
 import { listenForPeers, type PeerListener } from "../net/listen.ts";
-import { requireTightPin } from "../net/pin_guard.ts";
+import { requireChecks, requireNoOtherRoots, requireTightPin } from "../net/pin_guard.ts";
 import { type ListenTransport, plainTransport } from "../net/transport.ts";
 import { decodeTicket } from "../security/ticket.ts";
 import type { ListenerChecks } from "./authenticate.ts";
@@ -151,9 +151,11 @@ async function routeBySsh(options: RouteOptions): Promise<Route> {
     import("./ssh_run.ts"),
     import("./ssh_dialer.ts"),
   ]);
+  // The look at the peer's key is a connection already.
+  requireNoOtherRoots(onNote);
   const run = await prepareSsh({ ...options, role });
   const route = await dialBySsh({ addresses, run, role, confirm, onNote, signal });
-  await requireTightPin(route.transport, onNote);
+  await requireChecks(route.transport, onNote);
   const [proof, ...otherProofs] = route.proofs;
   return { ...route, proof, otherProofs };
 }

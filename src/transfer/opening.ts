@@ -77,13 +77,33 @@ function wantsTls({ peer }: Channel): RcopyError {
   );
 }
 
+/** Whether TLS found, at either end, that bytes are not those that were sent. Deno tells that by text alone. */
+function isTampering(error: unknown): boolean {
+  return error instanceof RcopyError && /BadRecordMac|cannot decrypt/i.test(error.message);
+}
+
+/** A greeting that was changed may have been meant to make both ends agree on less. */
+function tampered({ peer }: Channel, cause: unknown): RcopyError {
+  return new RcopyError(
+    "refused",
+    `what this end and ${peer} said to each other was changed on the way; somebody or something between them ` +
+      "alters connections: take another network",
+    { cause },
+  );
+}
+
 /** Fills `target`; nothing beyond it is read, so that whoever takes over the channel finds it at a frame's start. */
 async function readExactly(
   channel: Channel,
   target: Uint8Array<ArrayBuffer>,
   describe?: (count: number) => string | undefined,
 ): Promise<void> {
-  const count = await channel.readAtLeast(target, target.length);
+  let count: number;
+  try {
+    count = await channel.readAtLeast(target, target.length);
+  } catch (error) {
+    throw isTampering(error) ? tampered(channel, error) : error;
+  }
   if (count === target.length) return;
   const what = describe?.(count);
   throw new RcopyError(

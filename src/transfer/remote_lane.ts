@@ -82,8 +82,9 @@ export class RemoteSendIo extends RemoteIo implements SendIo {
   async #readFiles(turn: Turn, files: FileRead[]): Promise<Uint8Array> {
     const lending = lendReads(this.engine, files);
     try {
+      if (lending.rows.length === 0) return new Uint8Array(0);
       const { hashes, failed } = await this.call("readFiles", { turn, job: lending.job });
-      setErrors(files, failed);
+      setErrors(files, lending.rows, failed);
       return hashes;
     } finally {
       lending.end();
@@ -110,23 +111,38 @@ export class RemoteReceiveIo extends RemoteIo implements ReceiveIo {
     const sound = new Uint8Array(files.length);
     for (let start = 0; start < files.length;) {
       const end = endOfRun(files, start, this.engine.lentDirectoriesMax);
-      const run = files.slice(start, end);
-      const lending = lendWrites(this.engine, run);
-      try {
-        const part = await this.call("placeFiles", {
-          frame,
-          job: lending.job,
-          hashes: hashes.slice(start * hashBytes, end * hashBytes),
-        });
-        setErrors(run, part.failed);
-        sound.set(part.sound, start);
-      } finally {
-        lending.end();
-      }
+      const expected = hashes.subarray(start * hashBytes, end * hashBytes);
+      sound.set(await this.#placeRun(frame, files.slice(start, end), expected), start);
       start = end;
     }
     return sound;
   }
+
+  async #placeRun(frame: number, files: FileWrite[], hashes: Uint8Array): Promise<Uint8Array> {
+    // What has failed already is not asked for again, as what arrived damaged would be.
+    const sound = new Uint8Array(files.length).fill(1);
+    const lending = lendWrites(this.engine, files);
+    const { job, rows } = lending;
+    try {
+      if (rows.length === 0) return sound;
+      const part = await this.call("placeFiles", { frame, job, hashes: hashesOf(rows, hashes) });
+      setErrors(files, rows, part.failed);
+      for (const [i, row] of rows.entries()) sound[row] = part.sound[i]!;
+      return sound;
+    } finally {
+      lending.end();
+    }
+  }
+}
+
+/** The hashes of these files, as a copy of their own. */
+function hashesOf(rows: readonly number[], hashes: Uint8Array): Uint8Array {
+  if (rows.length * hashBytes === hashes.length) return hashes.slice();
+  const some = new Uint8Array(rows.length * hashBytes);
+  for (const [i, row] of rows.entries()) {
+    some.set(hashes.subarray(row * hashBytes, (row + 1) * hashBytes), i * hashBytes);
+  }
+  return some;
 }
 
 /** Where the files from `start` on begin to need more directories than may be lent. */
@@ -140,8 +156,13 @@ function endOfRun(files: readonly FileWrite[], start: number, directoriesMax: nu
   return end;
 }
 
-function setErrors(files: readonly (FileRead | FileWrite)[], failed: readonly FailedRow[]): void {
-  for (const { row, error } of failed) files[row]!.error = errorOf(error);
+/** `rows` are the files of the job, whose own rows the failures name. */
+function setErrors(
+  files: readonly (FileRead | FileWrite)[],
+  rows: readonly number[],
+  failed: readonly FailedRow[],
+): void {
+  for (const { row, error } of failed) files[rows[row]!]!.error = errorOf(error);
 }
 
 /** A call under way, as something to be finished. */

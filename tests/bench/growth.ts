@@ -52,21 +52,21 @@ export async function measureGrowth(
     options.log(machine);
     const points: GrowthPoint[] = [];
     const leftOut: string[] = [];
-    for (const  of of["bytes", "files"] as const) {
+    for (const kind of ["bytes", "files"] as const) {
       let before: GrowthPoint | undefined;
-      for (const amount of of === "bytes" ? options.sizesBytes : options.counts) {
-        const needed = 2 * amount * (of === "bytes" ? 1 : smallFileMemoryBytes);
+      for (const amount of kind === "bytes" ? options.sizesBytes : options.counts) {
+        const needed = 2 * amount * (kind === "bytes" ? 1 : smallFileMemoryBytes);
         const available = actual === "ram" ? memoryToUse() : await diskBytesFree(folder);
         if (needed > available) {
           leftOut.push(
-            `${showAmount(of, amount)}: left out, it needs ${showBytes(needed)} and there are ${
+            `${showAmount(kind, amount)}: left out, it needs ${showBytes(needed)} and there are ${
               showBytes(available)
             }`,
           );
           options.log(leftOut.at(-1)!);
           continue;
         }
-        const point = await measurePoint(folder, { of, amount, before }, options);
+        const point = await measurePoint(folder, { of: kind, amount, before }, options);
         options.log(renderPoint(point));
         points.push(point);
         before = point;

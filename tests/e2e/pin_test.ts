@@ -2,7 +2,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { makeChain } from "../helpers/openssl.ts";
 import { RcopyProcess } from "../helpers/rcopy_process.ts";
-import { shell, withFolder } from "../helpers/test_folder.ts";
+import { Home } from "../helpers/ssh_homes.ts";
+import { shell, testWhere, withFolder } from "../helpers/test_folder.ts";
 import { startTicketSender } from "../helpers/ticket_copy.ts";
 
 /** What weakens it, how it is set, and what the refusal must name. FILE stands for a certificate. */
@@ -94,3 +95,45 @@ Deno.test("Mozilla's roots weaken nothing, and what cannot be looked at is said 
     assertEquals(told.stderr.match(/without --allow-net=127\.0\.0\.1 it cannot be tested/g)?.length, 1);
   });
 });
+
+for (const { name, env, names } of weakenings) {
+  if (env === undefined) continue;
+  testWhere(
+    { programs: ["ssh-keygen"] },
+    `without a ticket no connection is made, not even to see a key, with a pin that is weakened by ${name}`,
+    () =>
+      withFolder(async (folder) => {
+        const { anchorPem } = await makeChain({});
+        await Deno.writeTextFile(`${folder}/other.pem`, anchorPem);
+        await Deno.writeTextFile(`${folder}/file`, "1");
+        const home = await Home.withKey(`${folder}/home`);
+        const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+        let connections = 0;
+        const counting = (async () => {
+          for await (const connection of listener) {
+            connections++;
+            connection.close();
+          }
+        })();
+        const set = Object.fromEntries(
+          Object.entries(env).map(([key, value]) => [key, value.replace("FILE", `${folder}/other.pem`)]),
+        );
+        const way = ["-a", `127.0.0.1:${listener.addr.port}`];
+        const run = async (args: string[], env: Record<string, string>) => {
+          await using process = home.run(args, { env });
+          return await process.end();
+        };
+        for (const args of [["receive", ...way, `${folder}/b`], ["send", ...way, `${folder}/file`]]) {
+          const { status, stderr } = await run(args, set);
+          assertEquals(status, 3, stderr);
+          assertMatch(stderr, names);
+        }
+        assertEquals(connections, 0, "somebody was connected to");
+        // Without the setting it is.
+        assertEquals((await run(["receive", ...way, `${folder}/b`], {})).status, 4);
+        assert(connections > 0, "this test does not see connections");
+        listener.close();
+        await counting;
+      }),
+  );
+}

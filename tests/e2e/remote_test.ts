@@ -142,6 +142,56 @@ testRemote(
   },
 );
 
+testRemote("a sender passes the receiver's options on to the receiver that it starts", async (machine) => {
+  const { folder, options, remoteRcopy, run } = machine;
+  const send = (...more: string[]) =>
+    run(["send", ...options, ...more, `${folder}/a`, `127.0.0.1:${folder}/b`]);
+  const told = async () => (await Deno.readTextFile(`${remoteRcopy}.arguments`)).split("\n");
+
+  await shell('printf 1 > "$1/a/tab\there"', folder);
+  const dry = await send("--dry-run");
+  assertEquals(dry.status, 0, dry.stderr);
+  assert((await told()).includes("--dry-run"));
+  assert(!await exists(`${folder}/b`), "a dry run made DEST");
+  for (const [kind, letter] of [["file", "f"], ["directory", "d"], ["symbolic link", "l"]]) {
+    const count = await shell('find "$1/a" -mindepth 1 -type "$2" | wc -l', folder, letter!);
+    const listed = dry.stdout.split("\n").filter((row) => row.startsWith(`${kind}\t`));
+    assertEquals(listed.length, Number(count), dry.stdout);
+  }
+  assertMatch(dry.stdout, /^file\t9\.0+ MB\tlarge$/m);
+  assertMatch(dry.stdout, /^file\t1 B\ttab\\there$/m);
+
+  const durable = await send("--durable");
+  assertEquals(durable.status, 0, durable.stderr);
+  assert((await told()).includes("--durable"));
+  assert(!(await told()).some((word) => /^--(dry-run|exists)/.test(word)));
+  await assertEqualTrees(`${folder}/a`, `${folder}/b`, {});
+
+  await shell('echo other > "$1/b/large"', folder);
+  const skipped = await send("--exists", "skip");
+  assertEquals(skipped.status, 0, skipped.stderr);
+  assert((await told()).includes("--exists=skip"));
+  assertEquals(await Deno.readTextFile(`${folder}/b/large`), "other\n");
+  const failed = await send("--exists=fail");
+  assertEquals(failed.status, 23, failed.stderr);
+  assertEquals(await Deno.readTextFile(`${folder}/b/large`), "other\n");
+  const replaced = await send("--exists=changed");
+  assertEquals(replaced.status, 0, replaced.stderr);
+  await assertEqualTrees(`${folder}/a`, `${folder}/b`, {});
+
+  // A receiver on this side keeps them to itself.
+  const received = await run([
+    "receive",
+    ...options,
+    "--durable",
+    "--exists=skip",
+    `127.0.0.1:${folder}/a`,
+    `${folder}/c`,
+  ]);
+  assertEquals(received.status, 0, received.stderr);
+  assert(!(await told()).some((word) => /^--(durable|exists)/.test(word)));
+});
+
 /** Words of wrong command lines, and what is said. */
 const wrong: [string[], RegExp][] = [
   [["send", "h:x"], /needs at least one PATH/],
@@ -152,6 +202,14 @@ const wrong: [string[], RegExp][] = [
   [["send", "--keep", "a", "h:x"], /--keep does not go with "h:x"/],
   [["receive", "--listen", "h:x"], /--listen does not go with "h:x"/],
   [["receive", "--auth", "ssh", "h:x"], /--auth ssh does not go with "h:x"/],
+  [
+    ["send", "--exists", "skip", "a"],
+    /--exists belongs to the receiver: give it to rcopy receive, or send to HOST:DEST/,
+  ],
+  [["send", "--durable", "-a", "h:1", "a"], /--durable belongs to the receiver/],
+  [["send", "--dry-run", "a", "./h:x"], /--dry-run belongs to the receiver/],
+  [["send", "--dry-run", "--json", "a", "h:x"], /--json does not go with --dry-run and "h:x"/],
+  [["doctor", "send", "--durable", "a"], /--durable belongs to the receiver/],
   [["send", "--rsh", "ssh", "a"], /--rsh is for a command line with HOST:PATH/],
   [["receive", "--remote-rcopy", "x", "-a", "h:1", "a"], /--remote-rcopy is for/],
   [["send", "--rsh", "ssh 'x", "a", "h:x"], /--rsh: a quote/],

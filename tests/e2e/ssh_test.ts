@@ -108,6 +108,30 @@ testPeople(
   },
 );
 
+testPeople(
+  "one port: its ticket, whose anchor is the SSH key, needs no key; a trusted key no ticket",
+  async (people) => {
+    const { folder, alice, bob, tree } = people;
+    alice.trust(bob);
+    bob.trust(alice);
+    const keyless = await Home.make(`${folder}/keyless`);
+    const { sender, port, line } = await startSshSender(alice, ["--auth", "auto", "--keep", tree]);
+    await using _sender = sender;
+    const [, ticket = ""] = /^rcopy receive (rcopy1\S+) \.$/.exec(line) ?? [];
+    const { key } = parseSshPublicKeyLine(alice.publicKey);
+    assertEquals(decodeTicket(ticket).anchor.toHex(), key.spki.toHex());
+    assertEquals([...Deno.readDirSync(`${keyless.path}/.ssh`)], []);
+    assertStatus(await receive(keyless, ["--auth", "ticket", ticket, `${folder}/b`]), 0);
+    assertStatus(await receive(keyless, [ticket, `${folder}/c`]), 0);
+    const trusted = await receive(bob, ["-a", at(port), `${folder}/d`]);
+    assertStatus(trusted, 0);
+    assertMatch(trusted.stderr, /is trusted: in .*authorized_keys, line 1/);
+    for (const name of ["b", "c", "d"]) await assertEqualTrees(tree, `${folder}/${name}`, {});
+    const wrong = encodeTicket({ ...decodeTicket(ticket), secret: new Uint8Array(16) });
+    assertStatus(await receive(keyless, [wrong, `${folder}/e`]), 3);
+  },
+);
+
 testPeople("a third key is refused on both sides, which print what would let it in", async (people) => {
   const { folder, alice, bob, tree } = people;
   const carol = await Home.withKey(`${folder}/carol`);

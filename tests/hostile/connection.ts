@@ -1,13 +1,13 @@
-/** One TCP connection of a hostile peer: whole frames in, any bytes out. */
+/** One connection of a hostile peer, inside TLS or not: whole frames in, any bytes out. */
 import type { Values } from "./capnp.ts";
 import { type Arrived, frame, type Kind, parseFrame, preamble, type PreambleFor } from "./messages.ts";
 
 export class Connection implements Disposable {
-  readonly #tcp: Deno.TcpConn;
+  readonly #tcp: Deno.TcpConn | Deno.TlsConn;
 
-  constructor(tcp: Deno.TcpConn) {
+  constructor(tcp: Deno.TcpConn | Deno.TlsConn) {
     this.#tcp = tcp;
-    tcp.setNoDelay(true);
+    if ("setNoDelay" in tcp) tcp.setNoDelay(true);
   }
 
   /** Writes all of it; what the other end has closed is not an error of ours. */

@@ -1,0 +1,140 @@
+/** A data connection in a real Worker, where a directory cannot be lent to it. */
+import { assertEquals } from "@std/assert";
+import { RcopyError } from "../../src/base/errors.ts";
+import { chooseEngine } from "../../src/io/choose_engine.ts";
+import type { Directory, Engine, FileRead, FileWrite } from "../../src/io/engine.ts";
+import { plainTransport } from "../../src/net/transport.ts";
+import type { Role } from "../../src/transfer/session.ts";
+import { LaneThread } from "../../src/transfer/lane_thread.ts";
+import { RemoteReceiveIo, RemoteSendIo } from "../../src/transfer/remote_lane.ts";
+import { encodeDataHead } from "../../src/wire/frame.ts";
+import { contentOf, identityIn, named } from "../contract/contract_case.ts";
+import { type CallCounts, faultEngine } from "../helpers/fault_engine.ts";
+import { testEngines, withFolder } from "../helpers/test_folder.ts";
+import { xxh3 } from "../hostile/xxh3.ts";
+
+const hashBytes = 16;
+const swapped = new RcopyError("type-conflict", "what is in its place is another directory, says the test");
+
+interface Lane {
+  engine: Engine;
+  calls: CallCounts;
+  directories: Directory[];
+  folder: string;
+  options: { thread: LaneThread; lane: number; peer: string; engine: Engine };
+  /** The other end of the connection. */
+  far: Deno.TcpConn;
+}
+
+/** Directories a, b and c, of which these calls of `lendDirectory` fail, and a lane. */
+async function withLane(
+  { io, role, failing }: { io: "uring" | "deno"; role: Role; failing: readonly number[] },
+  body: (lane: Lane) => Promise<void>,
+): Promise<void> {
+  await withFolder(async (folder) => {
+    const { engine: sound } = await chooseEngine(io);
+    const faults = failing.map((call) => ({ method: "lendDirectory", call, error: swapped }) as const);
+    const { engine, calls } = faultEngine(sound, faults);
+    const root = engine.openRoot(folder);
+    const directories = ["a", "b", "c"].map((name) => engine.makeDirectory(root, named(name)));
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const thread = await LaneThread.start(io);
+    const address = { host: "127.0.0.1", port: listener.addr.port };
+    const join = { kind: "join", session: new Uint8Array(16), lane: 0, token: new Uint8Array(16) } as const;
+    const [far, { peer }] = await Promise.all([
+      listener.accept(),
+      thread.call(1, "dial", { role, address, transport: plainTransport, join }),
+    ]);
+    try {
+      await body({ engine, calls, directories, folder, far, options: { thread, lane: 1, peer, engine } });
+      assertEquals(calls.giveBackDirectory ?? 0, (calls.lendDirectory ?? 0) - failing.length, "given back");
+    } finally {
+      far.close();
+      listener.close();
+      await thread.end();
+      engine[Symbol.dispose]();
+    }
+  });
+}
+
+const contents = [0, 1, 2, 3, 4, 5].map((seed) => contentOf(100 + seed, seed));
+/** Which of the files have no error. */
+const soundOf = (files: readonly { error?: RcopyError | undefined }[]) =>
+  files.flatMap(({ error }, i) => error === undefined ? [i] : []);
+
+/** Calls that fail, and the files that are left: file i is in directory i modulo 3. */
+const cases: [failing: number[], left: number[]][] = [
+  [[], [0, 1, 2, 3, 4, 5]],
+  [[1], [1, 2, 4, 5]],
+  [[2], [0, 2, 3, 5]],
+  [[2, 3], [0, 3]],
+  [[1, 2, 3], []],
+];
+for (const [failing, left] of cases) {
+  const which = failing.length === 0 ? "none" : failing.join(" and ");
+  testEngines(`a sender's lane leaves out files of directories that cannot be lent: ${which}`, async (io) => {
+    await withLane(
+      { io, role: "sender", failing },
+      async ({ engine, calls, directories, folder, options }) => {
+        const reads: FileRead[] = [];
+        for (const [i, content] of contents.entries()) {
+          const directory = directories[i % 3]!;
+          await Deno.writeFile(`${folder}/${"abc"[i % 3]}/${i}`, content);
+          const expected = identityIn(engine, directory, `${i}`);
+          reads.push({ directory, name: named(`${i}`), expected, offset: 0 });
+        }
+        const name = left.find((i) => i === 5) ?? left[0];
+        if (name !== undefined) await Deno.remove(`${folder}/${"abc"[name % 3]}/${name}`);
+        const hashes = await new RemoteSendIo(options).readFiles(0, reads).finish();
+        // One more is gone: rows of the job are not rows of the batch.
+        const kept = left.filter((i) => i !== name);
+        assertEquals(soundOf(reads), kept);
+        assertEquals(hashes.toHex(), kept.map((i) => xxh3(contents[i]!).toHex()).join(""));
+        for (const [i, { error }] of reads.entries()) {
+          if (i === name) assertEquals(error?.code, "vanished");
+          else assertEquals(error, left.includes(i) ? undefined : swapped);
+        }
+        assertEquals(calls.lendDirectory, 3, "each directory is tried once");
+      },
+    );
+  });
+
+  testEngines(
+    `a receiver's lane leaves out files of directories that cannot be lent: ${which}`,
+    async (io) => {
+      await withLane({ io, role: "receiver", failing }, async ({ directories, folder, far, options }) => {
+        const hashes = new Uint8Array(contents.flatMap((content) => [...xxh3(content)]));
+        const damaged = left[1];
+        if (damaged !== undefined) hashes[damaged * hashBytes]! ^= 1;
+        const payload = new Uint8Array(contents.flatMap((content) => [...content]));
+        const entries = Uint32Array.from(contents, (_, i) => i);
+        const head = encodeDataHead({ kind: "bundle", batch: 0, entries, hashes }, payload.length);
+        await far.write(new Uint8Array([...head, ...payload]));
+        const lane = new RemoteReceiveIo(options);
+        const frame = (await lane.next())!;
+        let offset = 0;
+        const writes = contents.map(({ length: size }, i): FileWrite => {
+          const mtime = { seconds: 1_700_000_000 + i, nanos: 0 };
+          const write = {
+            directory: directories[i % 3]!,
+            name: named(`${i}`),
+            mode: 0o640,
+            mtime,
+            offset,
+            size,
+          };
+          offset += size;
+          return write;
+        });
+        const sound = await lane.placeFiles(frame, writes, hashes).finish();
+        assertEquals([...sound], contents.map((_, i) => i === damaged ? 0 : 1));
+        assertEquals(soundOf(writes), left);
+        for (const [i, content] of contents.entries()) {
+          const found = await Deno.readFile(`${folder}/${"abc"[i % 3]}/${i}`).catch(() => undefined);
+          assertEquals(found, left.includes(i) && i !== damaged ? content : undefined, `file ${i}`);
+          assertEquals(writes[i]!.error, left.includes(i) ? undefined : swapped);
+        }
+      });
+    },
+  );
+}
