@@ -1,4 +1,5 @@
 /** What the numbers in errno mean: their names, words for a person, and the code of the error they become. */
+import { codeOfErrnoName } from "../src/base/errno.ts";
 import { type ErrorCode, RcopyError } from "../src/base/errors.ts";
 
 /** The numbers that somebody compares with (asm-generic/errno.h; the same on x86-64 and aarch64). */
@@ -41,21 +42,6 @@ const names = (
   "EKEYREVOKED EKEYREJECTED EOWNERDEAD ENOTRECOVERABLE ERFKILL EHWPOISON"
 ).split(" ");
 
-/** As `src/io/engine.ts` says; what is not here is `io`. */
-const codes: Readonly<Record<string, ErrorCode>> = {
-  ENOENT: "not-found",
-  EACCES: "not-permitted",
-  EPERM: "not-permitted",
-  ENOSPC: "no-space",
-  EDQUOT: "no-space",
-  EROFS: "read-only",
-  ENOTDIR: "type-conflict",
-  EISDIR: "type-conflict",
-  ELOOP: "type-conflict",
-  EEXIST: "exists",
-  ENOTEMPTY: "exists",
-};
-
 /** In words, for the errors that people meet. */
 const reasons: Readonly<Record<string, string>> = {
   EPERM: "not permitted",
@@ -91,7 +77,7 @@ export function errnoName(number: number): string {
 
 /** The code that an error number becomes. */
 export function codeOfErrno(number: number): ErrorCode {
-  return codes[errnoName(number)] ?? "io";
+  return codeOfErrnoName(errnoName(number)) ?? "io";
 }
 
 /**

@@ -32,24 +32,6 @@ export class TreeHash {
     }
   }
 
-  /** Takes back the 16 bytes at `at`, which must have been added. */
-  subtract(hash: Uint8Array, at = 0): void {
-    this.#count--;
-    let borrow = 0;
-    for (let i = 0; i < 4; i++) {
-      const difference = this.#sum[i]! - limbOf(hash, at + 12 - 4 * i) - borrow;
-      borrow = difference < 0 ? 1 : 0;
-      this.#sum[i] = borrow ? difference + limb : difference;
-    }
-  }
-
-  /** Adds all that another has counted. */
-  merge(other: TreeHash): void {
-    const count = this.#count + other.#count;
-    this.add(other.sum);
-    this.#count = count;
-  }
-
   /** `<count>-<32 hexadecimal digits>`. */
   toString(): string {
     return `${this.#count}-${Array.from(this.sum, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;

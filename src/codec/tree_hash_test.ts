@@ -38,26 +38,6 @@ Deno.test("a tree hash is the count and the sum modulo 2^128, wherever the hashe
   }));
 });
 
-Deno.test("merged tree hashes are the hash of all", async () => {
-  await checkProperty(fc.property(fc.array(number128), fc.array(number128), (some, others) => {
-    const [hash, other] = [new TreeHash(), new TreeHash()];
-    for (const value of some) hash.add(bytesOf(value));
-    for (const value of others) other.add(bytesOf(value));
-    hash.merge(other);
-    assertEquals(hash.toString(), shown([...some, ...others]));
-    assertEquals(other.toString(), shown(others), "the other stays what it was");
-  }));
-});
-
-Deno.test("what is subtracted might never have been added", async () => {
-  await checkProperty(fc.property(fc.array(number128), fc.array(number128), (kept, undone) => {
-    const hash = new TreeHash();
-    for (const value of [...kept, ...undone]) hash.add(bytesOf(value));
-    for (const value of undone) hash.subtract(bytesOf(value));
-    assertEquals(hash.toString(), shown(kept));
-  }));
-});
-
 Deno.test("the tree hash of nothing is zero", () => {
   assertEquals(new TreeHash().toString(), "0-00000000000000000000000000000000");
 });

@@ -1,19 +1,6 @@
 /** From what Deno throws to rcopy's error codes. */
+import { codeOfErrnoName } from "../base/errno.ts";
 import { asRcopyError, type ErrorCode, RcopyError } from "../base/errors.ts";
-
-const codeOfErrno: Readonly<Record<string, ErrorCode>> = {
-  ENOENT: "not-found",
-  EACCES: "not-permitted",
-  EPERM: "not-permitted",
-  ENOSPC: "no-space",
-  EDQUOT: "no-space",
-  EROFS: "read-only",
-  ENOTDIR: "type-conflict",
-  EISDIR: "type-conflict",
-  ELOOP: "type-conflict",
-  EEXIST: "exists",
-  ENOTEMPTY: "exists",
-};
 
 /** Names of the error classes of Deno, for errors without an errno. */
 const codeOfName: Readonly<Record<string, ErrorCode>> = {
@@ -43,7 +30,7 @@ export function denoError(what: string, thrown: unknown): RcopyError {
     return new RcopyError("not-permitted", `${what}: Deno was not given ${flag} for it`, { cause: thrown });
   }
   const errno = (thrown as { code?: unknown }).code;
-  const known = typeof errno === "string" ? codeOfErrno[errno] : undefined;
+  const known = typeof errno === "string" ? codeOfErrnoName(errno) : undefined;
   const code = known ?? codeOfName[thrown.name] ?? (isFileError(thrown) ? "io" : "internal");
   const reason = reasonOfCode[code] ?? thrown.message.split(/[,:] (?:\w+ )?'/)[0]!;
   return new RcopyError(

@@ -1,8 +1,7 @@
 /** `authorized_keys`: whose keys the user lets in, with the options of each line obeyed or the line refused. */
-import { RcopyError } from "../base/errors.ts";
 import { showText } from "../base/show.ts";
 import { matchesAddressList } from "./host_pattern.ts";
-import { isSameKey, parseSshPublicKeyLine, type SshPublicKey } from "./ssh_key.ts";
+import { isSameKey, publicKeyIn, type SshPublicKey } from "./ssh_key.ts";
 
 /** A line with a key that rcopy can use. */
 export interface AuthorizedKey {
@@ -45,13 +44,13 @@ export function parseAuthorizedKeys(text: string): AuthorizedKey[] {
   for (const [i, rawLine] of text.split("\n").entries()) {
     const line = rawLine.replace(/\r$/, "").trimStart();
     if (line === "" || line.startsWith("#")) continue;
-    const bare = keyOf(line);
+    const bare = publicKeyIn(line);
     if (bare !== undefined) {
       keys.push({ line: i + 1, key: bare });
       continue;
     }
     const optionsEnd = endOfOptions(line);
-    const key = optionsEnd === undefined ? undefined : keyOf(line.slice(optionsEnd));
+    const key = optionsEnd === undefined ? undefined : publicKeyIn(line.slice(optionsEnd));
     if (key !== undefined) keys.push({ line: i + 1, key, ...readOptions(line.slice(0, optionsEnd)) });
   }
   return keys;
@@ -89,15 +88,6 @@ function whyNot(candidate: AuthorizedKey, { address, nowMs }: AuthorizationConte
   return matchesAddressList(address, candidate.from) === true
     ? undefined
     : `from= does not let ${showText(address)} in`;
-}
-
-function keyOf(text: string): SshPublicKey | undefined {
-  try {
-    return parseSshPublicKeyLine(text).key;
-  } catch (error) {
-    if (error instanceof RcopyError) return undefined;
-    throw error;
-  }
 }
 
 /** Where the options end: at the first blank outside quotes. `undefined` if a quote is not closed. */

@@ -2,13 +2,7 @@
 import { RcopyError } from "../base/errors.ts";
 import { showText } from "../base/show.ts";
 import { SshAgent } from "./ssh_agent.ts";
-import {
-  isSameKey,
-  parseSshPublicKeyLine,
-  sshFingerprint,
-  type SshPublicKey,
-  toX509Signature,
-} from "./ssh_key.ts";
+import { isSameKey, publicKeyIn, sshFingerprint, toX509Signature } from "./ssh_key.ts";
 import { keyFileBytesMax, parseSshPrivateKey } from "./ssh_private_key.ts";
 import type { SshSigner } from "./ssh_signature.ts";
 import { readAnyFile } from "./trusted_file.ts";
@@ -122,14 +116,8 @@ async function askAgent(search: IdentitySearch, places: IdentityPlaces): Promise
 async function heldHalf(search: IdentitySearch, path: string): Promise<SshIdentity | undefined> {
   const reading = await readAnyFile(`${path}.pub`, keyFileBytesMax);
   if (reading.state !== "read") return undefined;
-  let key: SshPublicKey;
-  try {
-    key = parseSshPublicKeyLine(reading.text.split("\n", 1)[0]!).key;
-  } catch (error) {
-    if (error instanceof RcopyError) return undefined;
-    throw error;
-  }
-  return search.identities.find((identity) => isSameKey(identity.key, key));
+  const key = publicKeyIn(reading.text.split("\n", 1)[0]!);
+  return key && search.identities.find((identity) => isSameKey(identity.key, key));
 }
 
 /** @throws {RcopyError} `refused` for a file that is there and cannot be used */

@@ -1,6 +1,5 @@
 /** `known_hosts`: which host keys a host has, as OpenSSH reads the file. */
-import { isSshKeyType, parseSshPublicKeyLine, type SshPublicKey } from "./ssh_key.ts";
-import { RcopyError } from "../base/errors.ts";
+import { publicKeyIn, type SshPublicKey } from "./ssh_key.ts";
 import { matchesHostList } from "./host_pattern.ts";
 import { fromBase64 } from "./ssh_wire.ts";
 
@@ -67,7 +66,8 @@ export async function lookUpHost(text: string, names: readonly string[]): Promis
   const wanted = names.map((name) => name.toLowerCase());
   for (const line of knownHostsLines(text)) {
     if (line.marker === "cert-authority" || !await matchesAny(line.hosts, wanted)) continue;
-    const key = readKey(line.keyText);
+    // Keys that rcopy cannot use are no business of ours.
+    const key = publicKeyIn(line.keyText);
     if (key === undefined) continue;
     (line.marker === "revoked" ? found.revoked : found.trusted).push({ key, line: line.number });
   }
@@ -92,16 +92,4 @@ async function matchesHash(field: string, name: string): Promise<boolean> {
   const algorithm = { name: "HMAC", hash: "SHA-1" };
   const key = await crypto.subtle.importKey("raw", salt, algorithm, false, ["verify"]);
   return await crypto.subtle.verify(algorithm, key, hash, new TextEncoder().encode(name));
-}
-
-/** A key that rcopy can use; others on the host's lines are no business of ours. */
-function readKey(keyText: string): SshPublicKey | undefined {
-  const [type = ""] = keyText.split(/[ \t]/, 1);
-  if (!isSshKeyType(type)) return undefined;
-  try {
-    return parseSshPublicKeyLine(keyText).key;
-  } catch (error) {
-    if (error instanceof RcopyError) return undefined;
-    throw error;
-  }
 }

@@ -1,7 +1,7 @@
 /** `known_peers`: the keys that a person accepted, each pinned to the HOST:PORT where it was met. */
 import { RcopyError } from "../base/errors.ts";
 import { showText } from "../base/show.ts";
-import { isSameKey, parseSshPublicKeyLine, showSshKey, type SshPublicKey } from "./ssh_key.ts";
+import { isSameKey, publicKeyIn, showSshKey, type SshPublicKey } from "./ssh_key.ts";
 import { type FileReading, readTrustedFile } from "./trusted_file.ts";
 
 /** A line of the file that is about a peer. */
@@ -33,18 +33,9 @@ export function pinsOf(text: string, peer: string): Pin[] {
   const pins: Pin[] = [];
   for (const [i, line] of text.split("\n").entries()) {
     const [name = "", ...rest] = line.trim().split(/[ \t]+/);
-    if (name.toLowerCase() === peer) pins.push({ line: i + 1, key: keyOf(rest.join(" ")) });
+    if (name.toLowerCase() === peer) pins.push({ line: i + 1, key: publicKeyIn(rest.join(" ")) });
   }
   return pins;
-}
-
-function keyOf(text: string): SshPublicKey | undefined {
-  try {
-    return parseSshPublicKeyLine(text).key;
-  } catch (error) {
-    if (error instanceof RcopyError) return undefined;
-    throw error;
-  }
 }
 
 /** The file, if nobody but its owner can have written it. */

@@ -194,6 +194,16 @@ export function parseSshPublicKeyLine(line: string): SshPublicKeyLine {
   return { key, comment };
 }
 
+/** The key of such a line; `undefined` where {@linkcode parseSshPublicKeyLine} refuses it. */
+export function publicKeyIn(line: string): SshPublicKey | undefined {
+  try {
+    return parseSshPublicKeyLine(line).key;
+  } catch (error) {
+    if (error instanceof RcopyError) return undefined;
+    throw error;
+  }
+}
+
 /** A signature as SSH sends it. */
 export interface SshSignature {
   /** "ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512" and so on. */

@@ -1,75 +1,13 @@
 /** Proofs of a dialer: which are accepted, and what becomes of those that are not. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { asRcopyError, RcopyError } from "../base/errors.ts";
+import { answer, hello, meet } from "../../tests/helpers/greeting.ts";
 import { memoryChannels } from "../../tests/helpers/memory_channel.ts";
-import type { Channel } from "../net/channel.ts";
+import { RcopyError } from "../base/errors.ts";
 import { wireCodeOf } from "../wire/codes.ts";
-import type { Close, Hello } from "../wire/messages.ts";
-import {
-  answerOpening,
-  type DialerProof,
-  greet,
-  type ListenerChecks,
-  type Opening,
-  readOpening,
-  type SignedClaim,
-} from "./authenticate.ts";
+import type { Close } from "../wire/messages.ts";
+import { type DialerProof, type ListenerChecks, readOpening, type SignedClaim } from "./authenticate.ts";
 
-const none = new Uint8Array(0);
-const hello: Hello = {
-  kind: "hello",
-  role: "receiver",
-  features: 0n,
-  software: "test",
-  streams: 1,
-  timeoutMs: 1000,
-  mtimeResolutionNs: 1,
-  creditBytes: 65536,
-  batchEntries: 10,
-  wantsAll: true,
-  destinationNonce: none,
-  destinationHash: none,
-  session: none,
-  laneTokens: none,
-};
-const answer: Hello = {
-  ...hello,
-  role: "sender",
-  session: new Uint8Array(16),
-  laneTokens: new Uint8Array(16),
-};
 const secret = () => crypto.getRandomValues(new Uint8Array(16));
-
-/** Greets over memory, the listener answering whatever it let in. */
-async function meet(proof: DialerProof | undefined, checks: ListenerChecks | undefined) {
-  const [dialer, listener] = memoryChannels();
-  const listen = async (channel: Channel): Promise<Opening> => {
-    try {
-      const opening = await readOpening(channel, checks);
-      if (opening.of === "control") await answerOpening(channel, answer, opening);
-      return opening;
-    } catch (error) {
-      channel.close();
-      throw error;
-    }
-  };
-  const dial = async () => {
-    try {
-      return await greet(dialer, proof, hello);
-    } catch (error) {
-      dialer.close();
-      throw error;
-    }
-  };
-  const [dialled, listened] = await Promise.allSettled([dial(), listen(listener)]);
-  dialer.close();
-  listener.close();
-  return {
-    answered: dialled.status === "fulfilled" ? dialled.value : undefined,
-    opening: listened.status === "fulfilled" ? listened.value : undefined,
-    error: listened.status === "rejected" ? asRcopyError(listened.reason) : undefined,
-  };
-}
 
 async function assertRefused(
   proof: DialerProof | undefined,
@@ -141,7 +79,7 @@ Deno.test("a method that this end does not accept is refused, the other one does
   const { proof, checks } = await signer();
   await assertRefused(proof, { secret: secret() }, "refused");
   await assertRefused({ method: "ticket", secret: secret() }, checks, "refused");
-  await assertRefused({ ...proof, sign: () => Promise.resolve(none) }, checks, "protocol");
+  await assertRefused({ ...proof, sign: () => Promise.resolve(new Uint8Array(0)) }, checks, "protocol");
 });
 
 Deno.test("a key that would not be trusted is refused before it signs", async () => {

@@ -154,12 +154,3 @@ export class FrameSplitter {
     return message;
   }
 }
-
-/** A frame in a few words, for logs and test names. */
-export function describeFrame(frame: FrameHeader | Message): string {
-  if (typeof frame.kind === "string") {
-    return "batch" in frame ? `${frame.kind} of batch ${frame.batch}` : frame.kind;
-  }
-  const { kind, messageBytes, payloadBytes } = frame as FrameHeader;
-  return `${kindNames.get(kind)} of ${messageBytes} + ${payloadBytes} bytes`;
-}

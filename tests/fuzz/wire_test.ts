@@ -6,7 +6,6 @@ import { decodeCapnp } from "../../src/wire/decode.ts";
 import { encodeMessage } from "../../src/wire/encode.ts";
 import {
   decodeMessage,
-  describeFrame,
   encodeDataHead,
   encodeFrame,
   type FrameContext,
@@ -262,9 +261,4 @@ Deno.test("a message without fields that a later version added is read with noth
     entry: 3,
     extent: 0,
   });
-});
-
-Deno.test("describeFrame() names a frame in a few words", () => {
-  assertEquals(describeFrame(sound), "manifest of batch 0");
-  assertEquals(describeFrame(parseHeader(encodeFrame({ kind: "ping" }), "control")), "ping of 16 + 0 bytes");
 });

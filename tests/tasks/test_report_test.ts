@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { parseJUnit, wronglySkipped } from "./test_report.ts";
+import { addUp, parseJUnit, reportOf, wronglySkipped } from "./test_report.ts";
 
 Deno.test("parseJUnit() counts what passed, failed and was skipped, and names the skipped", () => {
   const report = parseJUnit(`<?xml version="1.0" encoding="UTF-8"?>
@@ -24,4 +24,27 @@ Deno.test("wronglySkipped() finds the tests of io_uring and of the oracles, each
   assertEquals(wronglySkipped(skipped, { uring: false, oracles: false }), []);
   assertEquals(wronglySkipped(skipped, { uring: true, oracles: false }), [skipped[0]!]);
   assertEquals(wronglySkipped(skipped, { uring: false, oracles: true }), [skipped[1]!]);
+});
+
+const passing = '<testcase name="one"/><testcase name="two"/>';
+const failing = '<testcase name="three"><failure message="no">Error</failure></testcase>';
+const skipping = '<testcase name="uring: four"><skipped/></testcase>';
+
+Deno.test("reportOf() fails a process that failed, or ran nothing, whatever it reported", () => {
+  assertEquals(reportOf({ success: true, xml: passing }), { passed: 2, failed: 0, skipped: [] });
+  assertEquals(reportOf({ success: false, xml: passing + failing }), { passed: 2, failed: 1, skipped: [] });
+  assertEquals(reportOf({ success: false, xml: passing }).failed, 1, "it leaked, or died after its report");
+  assertEquals(reportOf({ success: false, xml: "" }).failed, 1, "it was killed");
+  assertEquals(reportOf({ success: true, xml: skipping }), {
+    passed: 0,
+    failed: 1,
+    skipped: ["uring: four"],
+  });
+});
+
+Deno.test("addUp() keeps every count, and the names of what was skipped", () => {
+  const reports = [passing, passing + failing + failing, passing + skipping, skipping]
+    .map((xml) => reportOf({ success: !xml.includes("failure"), xml }));
+  assertEquals(addUp(reports), { passed: 6, failed: 3, skipped: ["uring: four", "uring: four"] });
+  assertEquals(addUp([]), { passed: 0, failed: 0, skipped: [] });
 });

@@ -1,0 +1,85 @@
+/** A dialer and a listener that greet each other over memory. */
+import { asRcopyError, type RcopyError } from "../../src/base/errors.ts";
+import {
+  answerOpening,
+  type DialerProof,
+  greet,
+  type ListenerChecks,
+  type Opening,
+  readOpening,
+} from "../../src/transfer/authenticate.ts";
+import type { Close, Hello } from "../../src/wire/messages.ts";
+import { memoryChannels } from "./memory_channel.ts";
+
+const none = new Uint8Array(0);
+
+/** What a dialer says that receives. */
+export const hello: Hello = {
+  kind: "hello",
+  role: "receiver",
+  features: 0n,
+  software: "test",
+  streams: 1,
+  timeoutMs: 1000,
+  mtimeResolutionNs: 1,
+  creditBytes: 65536,
+  batchEntries: 10,
+  wantsAll: true,
+  destinationNonce: none,
+  destinationHash: none,
+  session: none,
+  laneTokens: none,
+};
+
+/** What the listener says to whomever it let in. */
+export const answer: Hello = {
+  ...hello,
+  role: "sender",
+  session: new Uint8Array(16),
+  laneTokens: new Uint8Array(16),
+};
+
+/** What a greeting came to at both ends. */
+export interface Meeting {
+  /** What the dialer heard, if it heard anything. */
+  answered: Hello | Close | undefined;
+  /** Whom the listener let in. */
+  opening: Opening | undefined;
+  /** Why it let nobody in. */
+  error: RcopyError | undefined;
+}
+
+/** Greets with `says`, the listener answering if it lets the dialer in; each end hangs up when it has failed. */
+export async function meet(
+  proof: DialerProof | undefined,
+  checks: ListenerChecks | undefined,
+  says = hello,
+): Promise<Meeting> {
+  const [dialer, listener] = memoryChannels();
+  const listen = async (): Promise<Opening> => {
+    try {
+      const opening = await readOpening(listener, checks);
+      if (opening.of === "control") await answerOpening(listener, answer, opening);
+      return opening;
+    } catch (error) {
+      listener.close();
+      throw error;
+    }
+  };
+  const dial = async (): Promise<Hello | Close> => {
+    try {
+      return await greet(dialer, proof, says);
+    } catch (error) {
+      dialer.close();
+      throw error;
+    }
+  };
+  const [dialled, listened] = await Promise.allSettled([dial(), listen()]);
+  dialer.close();
+  listener.close();
+  return {
+    answered: dialled.status === "fulfilled" ? dialled.value : undefined,
+    opening: listened.status === "fulfilled" ? listened.value : undefined,
+    error: listened.status === "rejected" ? asRcopyError(listened.reason) : undefined,
+  };
+}
