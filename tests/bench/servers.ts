@@ -75,7 +75,7 @@ export class Servers implements AsyncDisposable {
     if (installed("rsync")) {
       Deno.writeTextFileSync(
         `${folder}/rsyncd.conf`,
-        `use chroot = no\n[target]\npath = ${targets}\nread only = no\nuid = 0\ngid = 0\n`,
+        `use chroot = no\nmunge symlinks = no\n[target]\npath = ${targets}\nread only = no\nuid = 0\ngid = 0\n`,
       );
       const address = ["--address=127.0.0.1", `--port=${rsyncPort}`];
       children.set(
