@@ -53,6 +53,7 @@ class DenoEngine implements Engine {
   readonly mtimeResolutionNs = 1_000_000;
   /** A path holds nothing. */
   readonly lentDirectoriesMax = 1024;
+  readonly descriptorsMax = 256;
   /** Counts operations: within one, a directory is checked once. */
   #turn = 0;
 

@@ -190,6 +190,8 @@ export interface Engine extends Disposable {
   // ---- other threads
   /** Directories that may be lent at a time for one job. */
   readonly lentDirectoriesMax: number;
+  /** Descriptors that this process may have, or what every system grants where the engine cannot know. */
+  readonly descriptorsMax: number;
   /** Lends a directory: it is neither closed nor moved before it has been given back as often as it was lent. */
   lendDirectory(directory: Directory): Lent;
   giveBackDirectory(directory: Directory): void;

@@ -132,6 +132,10 @@ class UringEngine implements Engine {
     libc.close(fd);
   }
 
+  get descriptorsMax(): number {
+    return this.#calls.fileLimit;
+  }
+
   // ---- directories
 
   openRoot(path: string): Directory {

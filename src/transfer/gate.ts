@@ -7,6 +7,7 @@ import { showText } from "../base/show.ts";
 import type { TcpChannel } from "../net/channel.ts";
 import type { PeerListener } from "../net/listen.ts";
 import { type ListenerChecks, type Opening, readOpening } from "./authenticate.ts";
+import { handshakeMs } from "../wire/limits.ts";
 import { withinHandshake } from "./opening.ts";
 
 /** Connections that have not said a valid hello or join yet: in all, and from one address. */
@@ -14,10 +15,15 @@ const strangersMax = 64;
 const strangersOfOneSourceMax = 32;
 /** What every stranger has for its first words, however many wait at the door: time for a handshake over a long line. */
 const graceMs = 500;
+/** Connections that wait, unread, for a place among the strangers: at most so many, and at most this part of the descriptors. */
+const lineMax = 512;
+const lineOfDescriptors = 8;
 /** Between two lines about strangers. */
 const noteIntervalMs = 5_000;
 
 export interface GateOptions {
+  /** Descriptors that this process may have. */
+  descriptorsMax: number;
   /** What dialers must prove; nothing on a plain channel. */
   checks?: ListenerChecks | undefined;
   /** Takes over a connection whose opening was valid; what it throws closes the connection. */
@@ -30,12 +36,20 @@ export class Gate {
   readonly #options: GateOptions;
   /** Oldest first, with the time of their coming by `performance.now()`. */
   readonly #strangers = new Map<TcpChannel, { source: string; since: number }>();
+  /** Accepted, and not among the strangers yet; oldest first. */
+  readonly #line: { channel: TcpChannel; since: number }[] = [];
+  readonly #lineMax: number;
+  #isLettingIn = false;
+  #isClosed = false;
+  /** Somebody has left the line, or the strangers. */
+  #moved = Promise.withResolvers<void>();
   #notedAt = -Infinity;
   #unnoted = 0;
 
   constructor(listener: PeerListener, options: GateOptions) {
     this.#listener = listener;
     this.#options = options;
+    this.#lineMax = Math.max(1, Math.min(lineMax, Math.floor(options.descriptorsMax / lineOfDescriptors)));
   }
 
   /** Accepts until the listener is closed. */
@@ -43,36 +57,82 @@ export class Gate {
     for (;;) {
       const channel = await this.#listener.accept();
       if (!channel) break;
-      await this.#makeRoom(channel.source);
-      this.#strangers.set(channel, { source: channel.source, since: performance.now() });
-      void this.#admit(channel);
+      this.#line.push({ channel, since: performance.now() });
+      void this.#letIn();
+      // The others wait in the system's queue.
+      while (this.#line.length >= this.#lineMax) await this.#moved.promise;
     }
+    this.#isClosed = true;
     for (const channel of this.#strangers.keys()) channel.close();
+    for (const { channel } of this.#line.splice(0)) channel.close();
+    this.#move();
+  }
+
+  #move(): void {
+    this.#moved.resolve();
+    this.#moved = Promise.withResolvers();
   }
 
   /**
-   * Closes a stranger where a newcomer would be one too many: the oldest of the newcomer's address, or of the address
-   * that has the most. So whoever floods the door pushes out itself. Nobody is pushed out within the grace: meanwhile
-   * newcomers wait in the system's queue, and who has said hello when its turn comes gets in.
+   * Lets in who is in line. Where a newcomer would be one too many, the oldest stranger of its address goes, or of the
+   * address that has the most: whoever floods the door pushes out itself. Nobody is pushed out within the grace;
+   * meanwhile newcomers wait, and who has said hello when its turn comes gets in.
    */
-  async #makeRoom(newcomer: string): Promise<void> {
-    for (;;) {
-      const oldest = this.#oneTooMany(newcomer);
-      if (!oldest) return;
-      const graceLeftMs = this.#strangers.get(oldest)!.since + graceMs - performance.now();
-      if (graceLeftMs <= 0) {
+  async #letIn(): Promise<void> {
+    if (this.#isLettingIn) return;
+    this.#isLettingIn = true;
+    while (this.#line.length > 0) {
+      const place = this.#nextInLine();
+      const { channel, since } = this.#line[place]!;
+      const oldest = this.#oneTooMany(channel.source);
+      if (oldest) {
+        const graceLeftMs = this.#strangers.get(oldest)!.since + graceMs - performance.now();
+        if (graceLeftMs > 0) {
+          await this.#movedWithin(graceLeftMs);
+          continue;
+        }
         this.#strangers.delete(oldest);
         oldest.close();
-        return;
       }
-      await new Promise((resolve) => setTimeout(resolve, graceLeftMs));
+      this.#line.splice(place, 1);
+      this.#strangers.set(channel, { source: channel.source, since: performance.now() });
+      void this.#admit(channel, since);
+      this.#move();
     }
+    this.#isLettingIn = false;
+  }
+
+  /** Waits until somebody has left, or so long. */
+  async #movedWithin(milliseconds: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, milliseconds));
+    await Promise.race([this.#moved.promise, late]);
+    clearTimeout(timer);
+  }
+
+  /** Whose turn it is: the oldest of the address that has the fewest strangers, so that a crowd waits for itself. */
+  #nextInLine(): number {
+    const counts = this.#countBySource();
+    let next = 0;
+    let fewest = Infinity;
+    for (const [place, { channel }] of this.#line.entries()) {
+      const count = counts.get(channel.source) ?? 0;
+      if (count >= fewest) continue;
+      next = place;
+      fewest = count;
+    }
+    return next;
+  }
+
+  #countBySource(): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const { source } of this.#strangers.values()) counts.set(source, (counts.get(source) ?? 0) + 1);
+    return counts;
   }
 
   /** Who has to go before a newcomer comes in; `undefined` while there is room. */
   #oneTooMany(newcomer: string): TcpChannel | undefined {
-    const counts = new Map<string, number>();
-    for (const { source } of this.#strangers.values()) counts.set(source, (counts.get(source) ?? 0) + 1);
+    const counts = this.#countBySource();
     let crowd: string | undefined;
     if ((counts.get(newcomer) ?? 0) >= strangersOfOneSourceMax) crowd = newcomer;
     else if (this.#strangers.size >= strangersMax) {
@@ -84,17 +144,28 @@ export class Gate {
     return undefined;
   }
 
-  async #admit(channel: TcpChannel): Promise<void> {
+  /** `since` is when it was accepted, by `performance.now()`. */
+  async #admit(channel: TcpChannel, since: number): Promise<void> {
     try {
-      const opening = await withinHandshake(channel, () => readOpening(channel, this.#options.checks));
-      this.#strangers.delete(channel);
-      await this.#options.onOpening(channel, opening);
+      const leftMs = since + handshakeMs - performance.now();
+      const opening = await withinHandshake(
+        channel,
+        () => readOpening(channel, this.#options.checks),
+        leftMs,
+      );
+      this.#leave(channel);
+      if (this.#isClosed) channel.close();
+      else await this.#options.onOpening(channel, opening);
     } catch (thrown) {
       channel.close();
       this.#note(`closed a connection from ${channel.peer}: ${showText(asRcopyError(thrown).message)}`);
     } finally {
-      this.#strangers.delete(channel);
+      this.#leave(channel);
     }
+  }
+
+  #leave(channel: TcpChannel): void {
+    if (this.#strangers.delete(channel)) this.#move();
   }
 
   #note(message: string): void {

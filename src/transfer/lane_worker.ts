@@ -250,6 +250,8 @@ class LaneWorker {
   ): PeerListener {
     const listener = listenForPeers(options, transport);
     const gate = new Gate(listener, {
+      // There may be eight such ports, beside the main one.
+      descriptorsMax: Math.floor(this.#opened.descriptorsMax / 8),
       onOpening: async (channel, opening) => {
         // Who has not proved itself on control knows no token.
         if (opening.of !== "data") throw new RcopyError("protocol", "this port is for data connections");

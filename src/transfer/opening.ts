@@ -6,13 +6,17 @@ import { handshakeMs, headerBytes, preambleBytes } from "../wire/limits.ts";
 import type { Join, Message } from "../wire/messages.ts";
 import { describeStranger, encodePreamble, isTlsAlert, negotiate, parsePreamble } from "../wire/version.ts";
 
-/** Runs `opening` under the handshake's absolute deadline; past it the channel is closed. */
-export async function withinHandshake<T>(channel: Channel, opening: () => Promise<T>): Promise<T> {
+/** Runs `opening` under the handshake's absolute deadline, of which `leftMs` are left; past it the channel is closed. */
+export async function withinHandshake<T>(
+  channel: Channel,
+  opening: () => Promise<T>,
+  leftMs: number = handshakeMs,
+): Promise<T> {
   let isLate = false;
   const timer = setTimeout(() => {
     isLate = true;
     channel.close();
-  }, handshakeMs);
+  }, leftMs);
   try {
     return await opening();
   } catch (error) {

@@ -62,6 +62,7 @@ export class Server {
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
     const gate = new Gate(listener, {
+      descriptorsMax: this.#options.engine.descriptorsMax,
       checks: this.#options.checks,
       onOpening: (channel, opening) => this.#onOpening(channel, opening),
       onNote: (message) => emit({ type: "note", level: "info", message }),
