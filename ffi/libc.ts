@@ -61,6 +61,12 @@ export const libcSymbols = {
   flock: { parameters: ["i32", "i32"], result: "i32" },
   // int getrlimit(int resource, struct rlimit *rlim);
   getrlimit: { parameters: ["i32", "pointer"], result: "i32" },
+  // int getsockname(int sockfd, struct sockaddr *addr, socklen_t *addrlen);
+  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  // int getsockopt(int sockfd, int level, int optname, void *optval, socklen_t *optlen);
+  getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
+  // int setsockopt(int sockfd, int level, int optname, const void *optval, socklen_t optlen);
+  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   // int syncfs(int fd); on a thread of its own, where errno cannot be read
   syncfs: { parameters: ["i32"], result: "i32", nonblocking: true },
 } as const satisfies Deno.ForeignLibraryInterface;
@@ -81,6 +87,14 @@ const seekSet = 0;
 /** `_SC_PAGESIZE`, `_SC_PHYS_PAGES` (bits/confname.h). */
 const bytesOfPage = 30;
 const pagesOfMemory = 85;
+
+/** `SOL_SOCKET`, `SO_ACCEPTCONN` (asm-generic/socket.h), `IPPROTO_TCP` (netinet/in.h), `TCP_NODELAY` (netinet/tcp.h). */
+export const socketOption = {
+  socket: { level: 1, acceptsConnections: 30 },
+  tcp: { level: 6, noDelay: 1 },
+} as const;
+/** Room for a `struct sockaddr` of any family (`struct sockaddr_storage`). */
+const socketAddressSize = 128;
 
 /** `struct statfs` (asm-generic/statfs.h, 64-bit); every field below is 8 bytes. */
 export const statfs = {
@@ -221,12 +235,12 @@ export class Libc implements Disposable {
     return this.#result(this.#symbols.symlinkat(target, directoryFd, path));
   }
 
-  /** Reserves `length` bytes from the start, and makes the file that long. */
   /** Bytes of memory that this machine has. */
   memoryBytes(): number {
     return Number(this.#symbols.sysconf(pagesOfMemory)) * Number(this.#symbols.sysconf(bytesOfPage));
   }
 
+  /** Reserves `length` bytes from the start, and makes the file that long. */
   fallocate(fd: number, length: number): number {
     return this.#result(this.#symbols.fallocate(fd, 0, 0n, BigInt(length)));
   }
@@ -240,8 +254,36 @@ export class Libc implements Disposable {
     return this.#result(this.#symbols.getrlimit(resource, buffer));
   }
 
+  /** Port of the address that a socket of IPv4 or IPv6 is bound to. */
+  portOf(fd: number): number {
+    const address = new Uint8Array(socketAddressSize);
+    const result = this.#result(this.#symbols.getsockname(fd, address, bytesOfInt(address.length)));
+    // The port lies at the same place in both families, the higher byte first.
+    return result < 0 ? result : address[2]! * 256 + address[3]!;
+  }
+
+  /** The value of an option that is an int; not of one that can be negative. */
+  socketOption(fd: number, level: number, name: number): number {
+    const value = bytesOfInt(0);
+    const result = this.#result(
+      this.#symbols.getsockopt(fd, level, name, value, bytesOfInt(value.length)),
+    );
+    return result < 0 ? result : new DataView(value.buffer).getInt32(0, true);
+  }
+
+  setSocketOption(fd: number, level: number, name: number, value: number): number {
+    return this.#result(this.#symbols.setsockopt(fd, level, name, bytesOfInt(value), 4));
+  }
+
   /** Beside the event loop; a failure is -1, without a reason. */
   syncfs(fd: number): Promise<number> {
     return this.#symbols.syncfs(fd);
   }
+}
+
+/** An `int` or a `socklen_t` in memory. */
+function bytesOfInt(value: number): Memory {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setInt32(0, value, true);
+  return bytes;
 }

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { atFlag, errno, Libc, limitOfFiles, openFlag, Scratch, statfs } from "./mod.ts";
+import { atFlag, errno, Libc, limitOfFiles, openFlag, Scratch, socketOption, statfs } from "./mod.ts";
 
 /** A test on Linux, where glibc is. */
 function libcTest(name: string, body: (libc: Libc, scratch: Scratch) => Promise<void> | void): void {
@@ -79,4 +79,29 @@ libcTest("a library that somebody still uses stays, and disposing twice is harml
   other[Symbol.dispose]();
   other[Symbol.dispose]();
   assertEquals(libc.close(-1), -errno.badf);
+});
+
+libcTest("of a socket its port and its options can be told, and an option set", (libc) => {
+  const { socket, tcp } = socketOption;
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  const fd = [...Array(1024).keys()].find((fd) => libc.portOf(fd) === port) ?? -1;
+  assert(fd >= 0, "the socket is among the first descriptors");
+  assertEquals(libc.socketOption(fd, socket.level, socket.acceptsConnections), 1);
+  assertEquals(libc.socketOption(fd, tcp.level, tcp.noDelay), 0);
+  assertEquals(libc.setSocketOption(fd, tcp.level, tcp.noDelay, 1), 0);
+  assertEquals(libc.socketOption(fd, tcp.level, tcp.noDelay), 1);
+});
+
+libcTest("of what is no socket there is no port and no option", (libc) => {
+  const notSocket = 88; // ENOTSOCK (asm-generic/errno.h)
+  const { level, noDelay } = socketOption.tcp;
+  const fd = libc.openat(atFlag.workingDirectory, path("/dev/null"), openFlag.readOnly, 0);
+  assertEquals([libc.portOf(fd), libc.portOf(-1)], [-notSocket, -errno.badf]);
+  assertEquals([libc.socketOption(fd, level, noDelay), libc.socketOption(-1, level, noDelay)], [
+    -notSocket,
+    -errno.badf,
+  ]);
+  assertEquals(libc.setSocketOption(fd, level, noDelay, 1), -notSocket);
+  libc.close(fd);
 });

@@ -7,4 +7,4 @@ export { addressOf, Scratch } from "./scratch.ts";
 export type { RingOptions } from "./setup.ts";
 export { cancelFlag, fsyncDataOnly, noSlot, type Operation, sqeFlag } from "./sqe.ts";
 export { codeOfErrno, errno, errnoError, errnoName } from "./errno.ts";
-export { Libc, limitOfFiles, lockFlag, statfs, timeOmit } from "./libc.ts";
+export { Libc, limitOfFiles, lockFlag, socketOption, statfs, timeOmit } from "./libc.ts";

@@ -230,7 +230,16 @@ async function meet(
   }
   const { port = defaultPort, bind, local = false, advertise = [], keep = false } = options;
   const invite = { ...how, role: side.role };
-  const { event, renewal, ...door } = await openDoor({ port, bind, local, advertise, insecure, invite });
+  const onTlsOpened = (port: number) => run.engine.sendAtOnce(port);
+  const { event, renewal, ...door } = await openDoor({
+    port,
+    bind,
+    local,
+    advertise,
+    insecure,
+    invite,
+    onTlsOpened,
+  });
   using _renewal = renewal;
   run.emit(event);
   return await new Server({ ...run, ...door, side, keep }).run();

@@ -187,6 +187,13 @@ export interface Engine extends Disposable {
    * long, so an engine does it beside the event loop where it can. */
   syncFileSystem(directory: Directory): void | Promise<void>;
 
+  // ---- connections
+  /**
+   * Has TLS connections that are accepted at a port of this process send small writes at once, where the engine can say so
+   * to the system: Deno cannot. A matter of speed alone.
+   */
+  sendAtOnce(port: number): void;
+
   // ---- other threads
   /** Directories that may be lent at a time for one job. */
   readonly lentDirectoriesMax: number;

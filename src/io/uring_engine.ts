@@ -37,6 +37,7 @@ import { RingQueue } from "./uring_queue.ts";
 import { RangeRead, type RangeWay, RangeWrite, readAtOnce, writeAtOnce } from "./uring_range.ts";
 import { SmallReads } from "./uring_reads.ts";
 import { removeTree } from "./uring_remove.ts";
+import { sendAtOnce } from "./uring_sockets.ts";
 
 /** Operations under way at a time: a full batch of small reads, and ranges of a few large files. */
 const ringEntries = 256;
@@ -269,6 +270,12 @@ class UringEngine implements Engine {
 
   syncFileSystem(directory: Directory): Promise<void> {
     return this.#destination.syncFileSystem(directory as UringDirectory);
+  }
+
+  // ---- connections
+
+  sendAtOnce(port: number): void {
+    sendAtOnce(this.#calls, port);
   }
 
   // ---- other threads: descriptors are the whole process's

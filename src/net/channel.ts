@@ -50,7 +50,7 @@ export class TcpChannel implements Channel {
     this.#connection = connection;
     this.peer = showAddress(connection.remoteAddr.hostname, connection.remoteAddr.port);
     // Control frames are small and must not wait for each other; data is written in large pieces anyway. Of a TLS
-    // connection that was accepted Deno gives no way to say so.
+    // connection that was accepted only the engine can say so (`Engine.sendAtOnce`).
     if ("setNoDelay" in connection) connection.setNoDelay(true);
   }
 

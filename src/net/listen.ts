@@ -11,6 +11,8 @@ export interface ListenOptions {
   bind?: string | undefined;
   /** Loopback only. */
   local?: boolean | undefined;
+  /** Told of the port whenever it has been opened for TLS, before anybody is accepted. */
+  onTlsOpened?: ((port: number) => void) | undefined;
 }
 
 /** A port that is opened anew is free again soon, unless somebody takes it in between. */
@@ -22,14 +24,28 @@ export class PeerListener implements Disposable {
   readonly port: number;
   /** Whether IPv6 peers can connect. */
   readonly dualStack: boolean;
+  readonly #onTlsOpened: ListenOptions["onTlsOpened"];
   #listener: Deno.TcpListener | Deno.TlsListener;
   #reopening: Promise<void> | undefined;
   #isClosed = false;
 
-  constructor(listener: Deno.TcpListener | Deno.TlsListener, dualStack: boolean) {
-    this.#listener = listener;
-    this.port = (listener.addr as Deno.NetAddr).port;
-    this.dualStack = dualStack;
+  /** @throws what Deno says */
+  constructor(where: { hostname: string } & ListenOptions, transport: ListenTransport) {
+    this.#onTlsOpened = where.onTlsOpened;
+    this.#listener = this.#open(where, transport);
+    this.port = (this.#listener.addr as Deno.NetAddr).port;
+    this.dualStack = where.hostname.includes(":");
+  }
+
+  #open(
+    { hostname, port }: { hostname: string; port: number },
+    transport: ListenTransport,
+  ): Deno.TcpListener | Deno.TlsListener {
+    if (transport.kind === "plain") return Deno.listen({ hostname, port });
+    const { chainPem: cert, keyPem: key } = transport;
+    const listener = Deno.listenTls({ hostname, port, cert, key });
+    this.#onTlsOpened?.((listener.addr as Deno.NetAddr).port);
+    return listener;
   }
 
   /**
@@ -81,7 +97,7 @@ export class PeerListener implements Disposable {
       // Deno lets go of the port only after whoever waits in accept() has heard of the end.
       await new Promise((resolve) => setTimeout(resolve, reopenDelayMs));
       try {
-        this.#listener = openPort(where, transport);
+        this.#listener = this.#open(where, transport);
         if (this.#isClosed) this.#listener.close();
         return;
       } catch (failure) {
@@ -113,21 +129,13 @@ export function listenForPeers(options: ListenOptions, transport: ListenTranspor
   let failure: unknown;
   for (const hostname of hosts) {
     try {
-      return new PeerListener(openPort({ hostname, port: options.port }, transport), hostname.includes(":"));
+      return new PeerListener({ ...options, hostname }, transport);
     } catch (error) {
       failure = error;
       if (error instanceof Deno.errors.AddrInUse) break;
     }
   }
   throw listenError(failure, options, hosts[0]!);
-}
-
-function openPort(
-  where: { hostname: string; port: number },
-  transport: ListenTransport,
-): Deno.TcpListener | Deno.TlsListener {
-  if (transport.kind === "plain") return Deno.listen(where);
-  return Deno.listenTls({ ...where, cert: transport.chainPem, key: transport.keyPem });
 }
 
 function listenError(failure: unknown, options: ListenOptions, host: string): RcopyError {

@@ -7,7 +7,7 @@ import { chooseEngine } from "../io/choose_engine.ts";
 import type { Engine, Lent, SourceFile, TargetFile } from "../io/engine.ts";
 import type { TcpChannel } from "../net/channel.ts";
 import { dialOne } from "../net/dial.ts";
-import { listenForPeers, type PeerListener } from "../net/listen.ts";
+import { listenForPeers, type ListenOptions, type PeerListener } from "../net/listen.ts";
 import { Gate } from "./gate.ts";
 import {
   type FailedRow,
@@ -186,7 +186,8 @@ class LaneWorker {
       return { peer: channel.peer };
     },
     listen: (_, { bind, local, transport }) => {
-      this.#listener ??= this.#listen({ port: 0, bind, local }, transport);
+      const onTlsOpened = (port: number) => this.#opened.sendAtOnce(port);
+      this.#listener ??= this.#listen({ port: 0, bind, local, onTlsOpened }, transport);
       return { port: this.#listener.port };
     },
     admit: (number, { knock, role }) => {
@@ -245,7 +246,7 @@ class LaneWorker {
   };
 
   #listen(
-    options: { port: number; bind: string | undefined; local: boolean },
+    options: ListenOptions,
     transport: LaneMethods["listen"][0]["transport"],
   ): PeerListener {
     const listener = listenForPeers(options, transport);

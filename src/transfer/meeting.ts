@@ -29,6 +29,8 @@ export interface DoorOptions {
   insecure: boolean;
   /** How peers are let in, where the channel is secure. */
   invite: InviteOptions;
+  /** Told of the port whenever it has been opened for TLS. */
+  onTlsOpened: (port: number) => void;
 }
 
 /** An open port. */
@@ -45,11 +47,11 @@ export interface Door {
 
 /** @throws {RcopyError} `address-in-use`, `usage`, `permission-flag` */
 export async function openDoor(options: DoorOptions): Promise<Door> {
-  const { bind, local } = options;
+  const { bind, local, onTlsOpened } = options;
   const { onNote } = options.invite;
   const invitation = options.insecure ? undefined : await letIn(options.invite);
   const transport: ListenTransport = invitation?.transport ?? plainTransport;
-  const listener = listenForPeers({ port: options.port, bind, local }, transport);
+  const listener = listenForPeers({ port: options.port, bind, local, onTlsOpened }, transport);
   const { port, dualStack } = listener;
   const addresses = addressesOf(options, dualStack);
   const advertised = options.advertise.map((one) => ({ host: one.host, port: one.port ?? port }));
