@@ -28,6 +28,8 @@ export interface LaneConnection {
 
 /** The sending side of a data connection. One read and one write of a slice at a time, each slice in its turn. */
 export interface SendIo extends LaneConnection {
+  /** Whether it works in the main thread. */
+  readonly isHere: boolean;
   /** Directories that the files of one bundle may have. */
   readonly directoriesMax: number;
   /**

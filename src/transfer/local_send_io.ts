@@ -11,6 +11,7 @@ import type { StageAccount } from "./stages.ts";
 const pieceBytes = 512 * 1024;
 
 export class LocalSendIo extends LocalIo implements SendIo {
+  readonly isHere = true;
   readonly directoriesMax = Infinity;
   readonly #codec = Codec.open({ arenaBytes: 2 * sendSliceBytes + 8192 });
   readonly #slices: readonly [Slice, Slice];

@@ -63,6 +63,8 @@ abstract class RemoteIo {
 }
 
 export class RemoteSendIo extends RemoteIo implements SendIo {
+  readonly isHere = false;
+
   get directoriesMax(): number {
     return this.engine.lentDirectoriesMax;
   }

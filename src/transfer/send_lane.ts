@@ -38,6 +38,8 @@ export interface SendLaneOptions {
   mayRest: () => boolean;
   /** Content bytes given to the connection. */
   onSent: (bytes: number) => void;
+  /** It has taken a job, has begun to wait, or has ended. */
+  onTurn: () => void;
 }
 
 /** A job whose read has been started into a slice. */
@@ -57,9 +59,17 @@ export class SendLane {
   readonly #options: SendLaneOptions;
   /** The last write from each slice. */
   readonly #writes: [Promise<void>, Promise<void>] = [Promise.resolve(), Promise.resolve()];
+  /** Whether that is still under way. */
+  readonly #isWriting: [boolean, boolean] = [false, false];
+  #hasJob = false;
 
   constructor(options: SendLaneOptions) {
     this.#options = options;
+  }
+
+  /** Whether it is at work in the main thread, and does not wait for the network or for a job. */
+  get isWorking(): boolean {
+    return this.#hasJob && this.#options.io.isHere;
   }
 
   /**
@@ -72,6 +82,8 @@ export class SendLane {
     } catch (error) {
       this.#options.plan.handBack(this.onTheWay.handBack(0));
       throw error;
+    } finally {
+      this.#rest();
     }
   }
 
@@ -88,12 +100,15 @@ export class SendLane {
       const job = plan.next(io.directoriesMax);
       if (!job) {
         await this.#sliceFree(turn === 0 ? 1 : 0);
+        this.#rest();
         const began = performance.now();
         const more = await plan.wait();
         account.wait("peer", began);
         if (!more) return;
         continue;
       }
+      this.#hasJob = true;
+      this.#options.onTurn();
       const reading = this.#start(job, turn);
       const frame = reading && await this.#complete(reading);
       if (!frame) continue;
@@ -107,8 +122,15 @@ export class SendLane {
   /** Waits until what a slice holds has been given to the connection. */
   async #sliceFree(turn: Turn): Promise<void> {
     const began = performance.now();
+    if (this.#isWriting[turn]) this.#rest();
     await this.#writes[turn];
     this.#options.account.wait("network", began);
+  }
+
+  /** Others may have the thread. */
+  #rest(): void {
+    this.#hasJob = false;
+    this.#options.onTurn();
   }
 
   #write(turn: Turn, { message, payloadBytes }: Frame): void {
@@ -116,7 +138,11 @@ export class SendLane {
     const began = performance.now();
     const head = encodeDataHead(message, payloadBytes);
     account.book("encode", began);
-    const write = io.write(turn, head, payloadBytes).then(() => onSent(payloadBytes));
+    this.#isWriting[turn] = true;
+    const write = io.write(turn, head, payloadBytes).then(() => {
+      this.#isWriting[turn] = false;
+      onSent(payloadBytes);
+    });
     write.catch(() => {}); // it is awaited before the slice is used again
     this.#writes[turn] = write;
   }

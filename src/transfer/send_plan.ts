@@ -82,6 +82,11 @@ export class SendPlan {
     return !hasLarge && this.#again.length === 0 && this.#batches.length === 0;
   }
 
+  /** Batches of whose small files some may not have been taken. */
+  get backlog(): number {
+    return this.#batches.length;
+  }
+
   /** Lanes that wait for a job. */
   get waiting(): number {
     return this.#waiting.length;

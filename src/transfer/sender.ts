@@ -25,6 +25,7 @@ import { oneEntryBytesMax, SendBatch, SendState } from "./manifest.ts";
 import { Outcome } from "./outcome.ts";
 import { PathPrefixes } from "./paths.ts";
 import { Scan } from "./scan.ts";
+import { ScanPace } from "./scan_pace.ts";
 import { SendLane, standingMs } from "./send_lane.ts";
 import { fileWork, type LaneHost, type LaneSupply, type SessionLoad } from "./lane_host.ts";
 import type { SendIo } from "./lane_io.ts";
@@ -75,6 +76,7 @@ export class Sender implements LaneHost {
   readonly #root: SourceDirectory | undefined;
   readonly #tasks: SessionTasks;
   readonly #lanes = new Map<number, SendLane>();
+  readonly #pace: ScanPace;
   #state: SessionState = "open";
   #credit: number;
   #creditGrew: (() => void) | undefined;
@@ -98,6 +100,7 @@ export class Sender implements LaneHost {
     this.#failures = new FailureReports(this.#control, this.#outcome, this.#prefixes);
     this.#hasher = new EntryHasher(this.#codec);
     this.#plan = new SendPlan(options.engine, this.#codec);
+    this.#pace = new ScanPace(this.#plan, this.#lanes);
     this.#resends = new ResendRequests(this.#tree, this.#plan);
     this.#tasks = new SessionTasks(options.control, options.signal);
     this.#tasks.onLaneLost = (error) => this.#onLaneLost(error);
@@ -128,9 +131,14 @@ export class Sender implements LaneHost {
       onFailed: (batch, entry, error) => this.#failures.entryFailed(batch, entry, error),
       mayRest: () => this.#tasks.lanesAlive > 1,
       onSent: (bytes) => this.#bytesSent += bytes,
+      onTurn: () => this.#pace.onLane(),
     });
     this.#lanes.set(number, lane);
-    this.#tasks.startLane(io, () => lane.run().finally(() => this.#lanes.delete(number)));
+    this.#tasks.startLane(io, () =>
+      lane.run().finally(() => {
+        this.#lanes.delete(number);
+        this.#pace.onLane();
+      }));
   }
 
   get engine(): Engine {
@@ -192,6 +200,7 @@ export class Sender implements LaneHost {
     heartbeat[Symbol.dispose]();
     this.supply?.end();
     this.#plan.end();
+    this.#pace.end();
     for (const lane of this.#lanes.values()) lane.onTheWay.end();
     this.#creditGrew?.();
     await this.#tasks.close(end);
@@ -215,6 +224,7 @@ export class Sender implements LaneHost {
     for (let entries = firstBatchEntries;; entries = Math.min(entries * 2, laterBatchEntriesMax)) {
       const asked = performance.now();
       await this.#creditFor(oneEntryBytesMax);
+      await this.#pace.turn();
       this.#account.wait("scan", asked);
       if (this.#tasks.hasEnded) return;
       const began = performance.now();
