@@ -40,16 +40,13 @@ export class Arena {
   readonly #memory: Uint8Array<ArrayBuffer>;
   /** Free ranges by offset, never adjacent. */
   readonly #free: { offset: number; bytes: number }[];
-  readonly #waiting: { bytes: number; resolve: (slice: Slice) => void }[] = [];
-  readonly #bytes: number;
   #bytesFree: number;
 
   constructor(memory: Uint8Array<ArrayBuffer>, start: number) {
     assert(start % alignment === 0 && memory.length % alignment === 0, "an arena begins and ends at a page");
     this.#memory = memory;
-    this.#bytes = memory.length - start;
-    this.#bytesFree = this.#bytes;
-    this.#free = [{ offset: start, bytes: this.#bytes }];
+    this.#bytesFree = memory.length - start;
+    this.#free = [{ offset: start, bytes: this.#bytesFree }];
   }
 
   /** Bytes in no slice; a slice takes whole pages. */
@@ -57,24 +54,11 @@ export class Arena {
     return this.#bytesFree;
   }
 
-  /** A slice, if there is room for it in one piece and nobody waits for room. */
-  tryTake(bytes: number): Slice | undefined {
-    return this.#waiting.length === 0 ? this.#fit(bytes) : undefined;
-  }
-
   /** A slice; that there is room is an invariant of the caller's. */
   take(bytes: number): Slice {
     const slice = this.tryTake(bytes);
     assert(slice, `the arena has room for ${bytes} bytes`);
     return slice;
-  }
-
-  /** A slice as soon as there is room for it, in the order of asking; at most as large as the arena. */
-  takeWhenFree(bytes: number): Promise<Slice> {
-    assert(roundUp(bytes) <= this.#bytes, `the arena is large enough for ${bytes} bytes`);
-    const slice = this.tryTake(bytes);
-    if (slice) return Promise.resolve(slice);
-    return new Promise((resolve) => this.#waiting.push({ bytes, resolve }));
   }
 
   /** Called by {@linkcode Slice} only. */
@@ -99,10 +83,10 @@ export class Arena {
       this.#free.splice(index, 0, { offset, bytes });
     }
     this.#bytesFree += bytes;
-    this.#serveWaiting();
   }
 
-  #fit(bytes: number): Slice | undefined {
+  /** A slice, if there is room for it in one piece. */
+  tryTake(bytes: number): Slice | undefined {
     const needed = roundUp(bytes);
     const index = this.#free.findIndex((range) => range.bytes >= needed);
     const range = this.#free[index];
@@ -115,14 +99,6 @@ export class Arena {
     }
     this.#bytesFree -= needed;
     return new Slice(this, this.#memory, { offset, length: bytes });
-  }
-
-  #serveWaiting(): void {
-    while (this.#waiting.length > 0) {
-      const slice = this.#fit(this.#waiting[0]!.bytes);
-      if (!slice) return;
-      this.#waiting.shift()!.resolve(slice);
-    }
   }
 }
 

@@ -64,31 +64,6 @@ Deno.test("an arena hands out the first place that fits, never twice, and gets a
   }));
 });
 
-Deno.test("who waits for room gets it in the order of asking, and nobody overtakes", async () => {
-  const { arena } = openArena();
-  const first = arena.take(40 * pageBytes);
-  const second = arena.take(20 * pageBytes);
-  const order: string[] = [];
-  const large = arena.takeWhenFree(30 * pageBytes).then((slice) => (order.push("large"), slice));
-  const small = arena.takeWhenFree(pageBytes).then((slice) => (order.push("small"), slice));
-  assertEquals(arena.tryTake(1), undefined, "there is room for this one, but others were first");
-  assertThrows(() => arena.take(1), Error, "has room");
-  second[Symbol.dispose]();
-  await Promise.resolve();
-  assertEquals(order, [], "24 pages do not make 30");
-  first[Symbol.dispose]();
-  for (const slice of await Promise.all([large, small])) slice[Symbol.dispose]();
-  assertEquals(order, ["large", "small"]);
-  assertEquals(arena.bytesFree, arenaBytes);
-});
-
-Deno.test("takeWhenFree() gives what is there at once, and refuses what can never be", async () => {
-  const { arena } = openArena();
-  using slice = await arena.takeWhenFree(arenaBytes);
-  assertEquals(slice.offset, start);
-  assertThrows(() => arena.takeWhenFree(arenaBytes + 1), Error, "large enough");
-});
-
 Deno.test("a slice is returned once however often it is disposed, and is of no use then", () => {
   const { arena, memory } = openArena();
   const slice = arena.take(5000);
@@ -101,10 +76,18 @@ Deno.test("a slice is returned once however often it is disposed, and is of no u
   assert(other.bytes.length === 5000);
 });
 
+Deno.test("without room in one piece there is no slice", () => {
+  const { arena } = openArena();
+  const slices = [1, 2, 3].map(() => arena.take(16 * pageBytes));
+  slices[1]![Symbol.dispose]();
+  assertEquals(arena.tryTake(arena.bytesFree), undefined);
+  assertThrows(() => arena.take(arena.bytesFree), Error, "has room");
+  for (const slice of slices) slice[Symbol.dispose]();
+});
+
 Deno.test("a slice has a whole number of bytes, at least one", () => {
   const { arena } = openArena();
   for (const bytes of [0, -1, 1.5, NaN, Infinity]) {
     assertThrows(() => arena.tryTake(bytes), Error, "whole number");
-    assertThrows(() => arena.takeWhenFree(bytes), Error, "whole number");
   }
 });

@@ -24,10 +24,3 @@ Deno.bench("take 64 slices, return them in another order", () => {
   for (let i = 0; i < 64; i++) slices[(i * 37) % 64]![Symbol.dispose]();
   slices.length = 0;
 });
-
-Deno.bench("wait for room and be served", async () => {
-  const all = roomy.take(16 * mebibyte);
-  const waiting = roomy.takeWhenFree(mebibyte);
-  all[Symbol.dispose]();
-  (await waiting)[Symbol.dispose]();
-});
