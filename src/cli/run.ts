@@ -50,6 +50,7 @@ export async function runCommandLine(
       const { runDoctor } = await import("./doctor.ts");
       return await runDoctor(args, { json: flags.json === true, console });
     }
+    if (!flags.insecure) gatherRandomness();
     const job = (lineForPeer?: (event: TransferEvent & { type: "listening" }) => string): Job => ({
       console,
       reporter: newReporter(console, flags, logLevel, lineForPeer),
@@ -74,6 +75,14 @@ export async function runCommandLine(
   } finally {
     signals[Symbol.dispose]();
   }
+}
+
+/**
+ * The first key of a process takes 30 ms, which its library waits for randomness: here it does so in a thread of its own,
+ * while the rest of the program is loaded.
+ */
+function gatherRandomness(): void {
+  crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, false, ["sign"]).catch(() => {});
 }
 
 /** As it would be typed again. */

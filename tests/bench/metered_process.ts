@@ -1,7 +1,7 @@
 /**
  * A program that is measured while it runs: time, processor seconds and memory, with everything that it
  * starts. Processor seconds are what the shell says at its end, and exact; memory is the sum of the peaks of
- * the processes that are alive together, looked at every few milliseconds: the kernel keeps each one's peak,
+ * the processes that are alive together, looked at ten times a second: the kernel keeps each one's peak,
  * so that none is missed between two looks.
  */
 
@@ -13,7 +13,7 @@ export interface Usage {
   code: number;
 }
 
-const lookEveryMs = 40;
+const lookEveryMs = 100;
 /** Runs the rest of its arguments, and writes down what they took of the processor. */
 const wrapper = 'report="$1"; shift; "$@"; status=$?; times > "$report"; exit $status';
 
