@@ -1,15 +1,18 @@
 /**
  * The rate of one stream of rcopy, from memory to memory, over that of the plainest loop that Deno allows;
- * with TLS and without: `deno task bench:stream [--bytes N] [--runs N] [--json FILE]`. Each stream is between
- * two processes of their own, which `stream_end.ts` is.
+ * with TLS and without: `deno task bench:stream [--bytes N] [--runs N] [--json FILE]`. The same loop from a file
+ * into a file, without hashes, is what a copy through such a channel reaches at most. Each stream is between two
+ * processes of their own, which `stream_end.ts` is.
  */
 import { anchorOf, certifyLeaf, makeAnchorKey, unlimitedValidity } from "../../src/security/certificate.ts";
 import { plainTransport } from "../../src/net/transport.ts";
 import { withoutExtraTrust } from "../helpers/rcopy_process.ts";
 import { parseArguments } from "./arguments.ts";
-import { median } from "./comparison.ts";
-import { describeMachine } from "./machine.ts";
+import { randomFrom } from "../helpers/random.ts";
+import { median, shell } from "./comparison.ts";
+import { describeMachine, warm, withBenchFolder } from "./machine.ts";
 import type { Dialing, Listening, Program, StreamResult } from "./stream_end.ts";
+import { writeLarge } from "./works.ts";
 
 /** What one program reached over one kind of channel. */
 export interface StreamFigures {
@@ -30,35 +33,47 @@ export interface StreamOptions {
   log: (line: string) => void;
 }
 
-const programs: readonly Program[] = ["bare", "rcopy"];
+const programs: readonly Program[] = ["bare", "rcopy", "bare copy"];
 const endsMsMax = 600_000;
+
+/** Where a copy reads and writes. */
+interface Files {
+  source: string;
+  target: string;
+}
 
 /** Runs each program over each channel, in turn, so many times. */
 export async function measureStreams(
   { bytes, runs, log }: StreamOptions,
 ): Promise<{ machine: string; figures: StreamFigures[] }> {
-  const machine = `${await describeMachine()}, loopback, ${bytes / 1e9} GB`;
-  log(machine);
-  const channels = [
-    { channel: "TLS", ...await tlsTransports() },
-    { channel: "plain TCP", listen: plainTransport, dial: plainTransport },
-  ] as const;
-  const cases = channels.flatMap((each) => {
-    return programs.map((program) => ({ ...each, program, seconds: [] as number[] }));
-  });
-  for (let run = 0; run < runs; run++) {
-    for (const { program, listen, dial, channel, seconds } of cases) {
-      seconds.push(await streamOnce(program, bytes, { listen, dial }));
-      log(`${run + 1}/${runs} ${program}, ${channel}: ${seconds.at(-1)!.toFixed(3)} s`);
+  return await withBenchFolder("ram", async (folder, place) => {
+    const machine = `${await describeMachine()}, loopback, ${bytes / 1e9} GB; of copies, ` +
+      (place === "ram" ? "RAM disk to RAM disk" : "disk to disk");
+    log(machine);
+    const files: Files = { source: `${folder}/source`, target: `${folder}/target` };
+    writeLarge(files.source, bytes, randomFrom(1));
+    const channels = [
+      { channel: "TLS", ...await tlsTransports() },
+      { channel: "plain TCP", listen: plainTransport, dial: plainTransport },
+    ] as const;
+    const cases = channels.flatMap((each) => {
+      return programs.map((program) => ({ ...each, program, seconds: [] as number[] }));
+    });
+    for (let run = 0; run < runs; run++) {
+      for (const { program, listen, dial, channel, seconds } of cases) {
+        if (program === "bare copy") await warm(folder, bytes);
+        seconds.push(await streamOnce({ program, bytes, files }, { listen, dial }));
+        log(`${run + 1}/${runs} ${program}, ${channel}: ${seconds.at(-1)!.toFixed(3)} s`);
+      }
     }
-  }
-  const figures = cases.map(({ program, channel, seconds }) => {
-    const bare = cases.find((other) => other.program === "bare" && other.channel === channel)!;
-    const middle = median(seconds);
-    const ratio = median(bare.seconds) / middle;
-    return { program, channel, runs: seconds, median: middle, rate: bytes / 1e9 / middle, ratio };
+    const figures = cases.map(({ program, channel, seconds }) => {
+      const bare = cases.find((other) => other.program === "bare" && other.channel === channel)!;
+      const middle = median(seconds);
+      const ratio = median(bare.seconds) / middle;
+      return { program, channel, runs: seconds, median: middle, rate: bytes / 1e9 / middle, ratio };
+    });
+    return { machine, figures };
   });
-  return { machine, figures };
 }
 
 interface Transports {
@@ -76,12 +91,16 @@ async function tlsTransports(): Promise<Transports> {
 }
 
 /** @returns the seconds from the first byte asked for to the last one there */
-async function streamOnce(program: Program, bytes: number, { listen, dial }: Transports): Promise<number> {
-  await using sender = new End({ role: "send", program, bytes, transport: listen });
+async function streamOnce(
+  { program, bytes, files: { source, target } }: { program: Program; bytes: number; files: Files },
+  { listen, dial }: Transports,
+): Promise<number> {
+  await using sender = new End({ role: "send", program, bytes, transport: listen, file: source });
   const port = Number(await sender.line());
-  await using receiver = new End({ role: "receive", program, bytes, transport: dial, port });
+  await using receiver = new End({ role: "receive", program, bytes, transport: dial, port, file: target });
   const result: StreamResult = JSON.parse(await receiver.line());
   if (result.bytes !== bytes) throw new Error(`${program}: ${result.bytes} of ${bytes} bytes came`);
+  if (program === "bare copy") await shell('cmp "$1" "$2" && rm "$2"', source, target);
   return result.seconds;
 }
 
@@ -137,7 +156,7 @@ export function renderStream({ program, channel, runs, rate, ratio }: StreamFigu
   const spread = `${Math.min(...runs).toFixed(3)} to ${Math.max(...runs).toFixed(3)} s`;
   const cells = [
     channel.padEnd(10),
-    program.padEnd(6),
+    program.padEnd(9),
     `${rate.toFixed(2)} GB/s`,
     `${ratio.toFixed(2)} of bare`,
   ];

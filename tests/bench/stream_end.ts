@@ -13,8 +13,11 @@ import { encodeDataHead } from "../../src/wire/frame.ts";
 import { extentBytes } from "../../src/wire/limits.ts";
 import type { Extent } from "../../src/wire/messages.ts";
 
-/** Ours, with frames and everything that reads them, or nothing but reads and writes. */
-export type Program = "rcopy" | "bare";
+/**
+ * Ours, with frames and everything that reads them; nothing but reads and writes; or those from a file into a file, which
+ * is a copy that verifies nothing.
+ */
+export type Program = "rcopy" | "bare" | "bare copy";
 
 /** What the sender does. */
 export interface Listening {
@@ -23,6 +26,8 @@ export interface Listening {
   /** Of payload. */
   bytes: number;
   transport: ListenTransport;
+  /** What a copy reads. */
+  file: string;
 }
 
 /** What the receiver does. */
@@ -32,6 +37,8 @@ export interface Dialing {
   bytes: number;
   transport: DialTransport;
   port: number;
+  /** What a copy writes. */
+  file: string;
 }
 
 export interface StreamResult {
@@ -96,8 +103,9 @@ async function receiveOurs({ bytes, transport, port }: Dialing): Promise<StreamR
   return { bytes: received, seconds };
 }
 
-async function sendBare({ bytes, transport }: Listening): Promise<void> {
+async function sendBare({ program, bytes, transport, file }: Listening): Promise<void> {
   const block = new Uint8Array(extentBytes).fill(7);
+  using source = program === "bare copy" ? Deno.openSync(file) : undefined;
   using listener = transport.kind === "plain"
     ? Deno.listen({ hostname, port: 0 })
     : Deno.listenTls({ hostname, port: 0, cert: transport.chainPem, key: transport.keyPem });
@@ -105,13 +113,17 @@ async function sendBare({ bytes, transport }: Listening): Promise<void> {
   using connection = await listener.accept();
   await connection.read(new Uint8Array(1));
   for (let left = bytes; left > 0;) {
-    left -= await connection.write(block.subarray(0, Math.min(left, extentBytes)));
+    const count = source ? source.readSync(block) ?? 0 : Math.min(left, extentBytes);
+    if (count === 0) throw new Error(`${file} ends ${left} bytes early`);
+    for (let written = 0; written < count;) written += await connection.write(block.subarray(written, count));
+    left -= count;
   }
   await connection.read(new Uint8Array(1));
 }
 
-async function receiveBare({ bytes, transport, port }: Dialing): Promise<StreamResult> {
+async function receiveBare({ program, bytes, transport, port, file }: Dialing): Promise<StreamResult> {
   const block = new Uint8Array(extentBytes).fill(0);
+  using target = program === "bare copy" ? Deno.createSync(file) : undefined;
   const dialled = await Deno.connect({ hostname, port });
   using connection = transport.kind === "plain" ? dialled : await Deno.startTls(dialled, {
     hostname: transport.serverName,
@@ -120,11 +132,20 @@ async function receiveBare({ bytes, transport, port }: Dialing): Promise<StreamR
   if ("handshake" in connection) await connection.handshake();
   const began = performance.now();
   await connection.write(Uint8Array.of(1));
+  // A copy writes whole blocks, as a program would that has calls to pay for.
+  const least = target ? block.length : 1;
   let received = 0;
-  while (received < bytes) {
-    const count = await connection.read(block);
-    if (count === null) break;
-    received += count;
+  for (let isOpen = true; isOpen && received < bytes;) {
+    let filled = 0;
+    while (isOpen && filled < Math.min(least, bytes - received)) {
+      const count = await connection.read(block.subarray(filled));
+      isOpen = count !== null;
+      filled += count ?? 0;
+    }
+    for (let written = 0; target && written < filled;) {
+      written += target.writeSync(block.subarray(written, filled));
+    }
+    received += filled;
   }
   const seconds = (performance.now() - began) / 1000;
   await connection.write(Uint8Array.of(1));
