@@ -1,5 +1,5 @@
 /**
- * Many small files, read whole; up to 64 are under way at a time.
+ * Many small files, read whole; up to 128 are under way at a time.
  *
  *  1. open   through the ring
  *  2. read   through the ring, as each open completes
