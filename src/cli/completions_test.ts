@@ -46,7 +46,7 @@ const parseOnly: Readonly<Record<string, string>> = { bash: "-n", zsh: "-n", fis
 for (const [shell, flag] of Object.entries(parseOnly)) {
   const isHere = hasShell(shell);
   Deno.test({
-    name: `${shell} can read its completions` + (isHere ? "" : ` (ignored: there is no ${shell} here)`),
+    name: `${shell} can read its completions` + (isHere ? "" : ` (skipped: ${shell} is not installed)`),
     ignore: !isHere,
     fn() {
       const path = Deno.makeTempFileSync();
@@ -64,7 +64,7 @@ for (const [shell, flag] of Object.entries(parseOnly)) {
 const hasFish = hasShell("fish");
 Deno.test({
   name: "fish completes commands, options and the values of options" +
-    (hasFish ? "" : " (ignored: there is no fish here)"),
+    (hasFish ? "" : " (skipped: fish is not installed)"),
   ignore: !hasFish,
   fn() {
     const offers = (line: string) => {

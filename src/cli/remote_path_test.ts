@@ -61,7 +61,7 @@ for (const shell of ["sh", "bash", "zsh", "fish"]) {
   const isHere = new Deno.Command("sh", { args: ["-c", `command -v ${shell}`], stdout: "null" }).outputSync();
   Deno.test({
     name: `${shell} reads the words that were quoted${
-      isHere.success ? "" : " (skipped: it is not installed)"
+      isHere.success ? "" : ` (skipped: ${shell} is not installed)`
     }`,
     ignore: !isHere.success,
     fn: async () => {

@@ -48,6 +48,18 @@ const testNeeds: Need[] = [
   { package: "util-linux", files: ["/usr/bin/setpriv"], without: "nothing is tried as another user" },
   { package: "time", files: ["/usr/bin/time"], without: "the comparison with peers is not tried" },
   { package: "strace", files: ["/usr/bin/strace"], without: "failing system calls are not tried" },
+  {
+    package: "openssh-client",
+    files: ["/usr/bin/ssh-keygen"],
+    without: "keys, signatures and agents are not compared with OpenSSH's",
+  },
+  // Its own service is of no use to the tests, which start one each.
+  { package: "openssh-server", files: ["/usr/sbin/sshd"], without: "nothing is copied through a real sshd" },
+  { package: "openssl", files: ["/usr/bin/openssl"], without: "certificates are not verified by openssl" },
+  { package: "iproute2", files: ["/usr/sbin/ip", "/sbin/ip"], without: "no network is slow or blocked" },
+  { package: "netcat-openbsd", files: ["/usr/bin/nc", "/bin/nc"], without: "no network is blocked for ssh" },
+  { package: "zsh", files: ["/usr/bin/zsh", "/bin/zsh"], without: "zsh does not read what is made for it" },
+  { package: "fish", files: ["/usr/bin/fish"], without: "fish does not read what is made for it" },
 ];
 
 if (import.meta.main) Deno.exitCode = setUp(Deno.args) || !Deno.args.includes("--required") ? 0 : 1;
