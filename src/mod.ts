@@ -180,6 +180,10 @@ export async function receive(
   if (!dryRun) requirePermission("write", dest, "cannot use the destination");
   return await withEngine(options, async (run) => {
     const { engine } = run;
+    if (!dryRun && engine.freeSpaceWants !== undefined) {
+      const message = `without ${engine.freeSpaceWants} the free space is not checked beforehand`;
+      run.emit({ type: "note", level: "info", message });
+    }
     // What is wrong with DEST is said now, but it is made only once there is a sender.
     let opened = openDestination(engine, dest, { create: false });
     try {

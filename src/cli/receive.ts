@@ -37,7 +37,7 @@ export async function runReceive(args: string[], flags: Flags, job: Job): Promis
       `receive takes one DEST and got ${rest.length}${hint}; see rcopy receive --help`,
     );
   }
-  if (from === "argument") noteOnArgument(flags, job.reporter);
+  if (from === "argument") noteOnArgument(job.reporter);
   const confirm = flags.listen ? undefined : confirmOnTerminal(job.console, job.signal);
   const summary = await receive(addresses, rest[0] ?? ".", {
     ...commonOptions(flags, job),

@@ -4,7 +4,7 @@ import { showText } from "../base/show.ts";
 import { version } from "../transfer/greeting.ts";
 import type { CommonOptions, ListenOptions, TransferEvent } from "../mod.ts";
 import { Console } from "./console.ts";
-import { whatIsMissing } from "./degraded.ts";
+import { withoutNativeCode } from "./degraded.ts";
 import { lineForReceiver, lineForSender } from "./peer_line.ts";
 import { type Flags, type Invocation, parseCommandLine } from "./parse.ts";
 import { type LogLevel, Reporter } from "./reporter.ts";
@@ -60,13 +60,13 @@ export async function runCommandLine(
     if (command === "send") {
       const { runSend } = await import("./send.ts");
       return await withReporter(job(lineForReceiver), (it) => {
-        noteWhatIsMissing(command, flags, it);
+        noteWithoutNativeCode(flags, it);
         return runSend(args, flags, it);
       });
     }
     const { runReceive } = await import("./receive.ts");
     return await withReporter(job(lineForSender), (it) => {
-      noteWhatIsMissing(command, flags, it);
+      noteWithoutNativeCode(flags, it);
       return runReceive(args, flags, it);
     });
   } catch (thrown) {
@@ -108,11 +108,9 @@ async function withReporter(job: Job, body: (job: Job) => Promise<number>): Prom
   }
 }
 
-function noteWhatIsMissing(command: "send" | "receive", flags: Flags, { reporter }: Job): void {
-  if (flags.quiet) return;
-  for (const message of whatIsMissing(command, flags)) {
-    reporter.onEvent({ type: "note", level: "info", message });
-  }
+function noteWithoutNativeCode(flags: Flags, { reporter }: Job): void {
+  const message = withoutNativeCode(flags);
+  if (message !== undefined) reporter.onEvent({ type: "note", level: "info", message });
 }
 
 /** The options that both ends have in common. */

@@ -35,6 +35,6 @@ function meetingOptions(flags: Flags, job: Job): Partial<SendOptions> {
   const options: Partial<SendOptions> = addresses ? { addresses } : {};
   if (flags.to === undefined) return options;
   const { ticket, from } = ticketOf(String(flags.to));
-  if (from === "argument") noteOnArgument(flags, job.reporter);
+  if (from === "argument") noteOnArgument(job.reporter);
   return { ...options, to: ticket };
 }

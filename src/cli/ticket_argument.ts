@@ -1,7 +1,6 @@
 /** Where a command line has its ticket: as an argument, on standard input, in the environment. */
 import { RcopyError } from "../base/errors.ts";
 import { looksLikeTicket } from "../security/ticket.ts";
-import type { Flags } from "./parse.ts";
 import type { Reporter } from "./reporter.ts";
 
 /** Name of the variable that may hold the ticket. */
@@ -14,8 +13,8 @@ const argumentNote =
   "while this runs, the list of processes shows the ticket to every user of this machine; to keep it to yourself, write - " +
   "in its place and paste it when rcopy runs";
 
-export function noteOnArgument(flags: Flags, reporter: Pick<Reporter, "onEvent">): void {
-  if (!flags.quiet) reporter.onEvent({ type: "note", level: "info", message: argumentNote });
+export function noteOnArgument(reporter: Pick<Reporter, "onEvent">): void {
+  reporter.onEvent({ type: "note", level: "info", message: argumentNote });
 }
 
 /** What stands in for a ticket, and what is left of the arguments. */

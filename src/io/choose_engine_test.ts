@@ -66,7 +66,8 @@ function testHere(name: string, missing: string | undefined, fn: () => Promise<v
 }
 
 const noUring = Deno.env.get("RCOPY_REQUIRE_URING") === "1" ? undefined : whyNoUring();
-const noCompiler = whyNot({ programs: ["cc"] });
+/** Without the library the kernel is not asked. */
+const noRefusal = (noUring && `no io_uring: ${noUring}`) ?? whyNot({ programs: ["cc"] });
 
 testHere(
   "auto takes io_uring where it works, and says so",
@@ -102,14 +103,14 @@ Deno.test("the portable engine is chosen without any permission", async () => {
   assertEquals((await choose("deno", { flags: [] })).kind, "deno");
 });
 
-testHere("where the kernel refuses, auto takes the portable engine and says why", noCompiler, async () => {
+testHere("where the kernel refuses, auto takes the portable engine and says why", noRefusal, async () => {
   const outcome = await choose("auto", { flags: ["-A"], under: refuseSource });
   assertEquals(outcome.kind, "deno");
   assertMatch(outcome.reason!, /^no io_uring: ./);
   assertMatch(outcome.reason!, /kernel|refuse|permi/i);
 });
 
-testHere("where the kernel refuses, uring is engine-unavailable with the reason", noCompiler, async () => {
+testHere("where the kernel refuses, uring is engine-unavailable with the reason", noRefusal, async () => {
   const auto = await choose("auto", { flags: ["-A"], under: refuseSource });
   const outcome = await choose("uring", { flags: ["-A"], under: refuseSource });
   assertEquals(outcome.code, "engine-unavailable");

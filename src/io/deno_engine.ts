@@ -32,6 +32,7 @@ import { denoError } from "./deno_errors.ts";
 import { DenoListing } from "./deno_listing.ts";
 import { canOpen, createFile, DenoSource, DenoTarget, type LentFile, readFileWhole } from "./deno_file.ts";
 import { removeTreeAt } from "./deno_remove.ts";
+import { freeSpaceAt, freeSpaceWants } from "./deno_space.ts";
 import { shutsOut, syncTree } from "./deno_sync.ts";
 
 /** What the portable engine cannot promise, for `doctor`. */
@@ -246,17 +247,12 @@ class DenoEngine implements Engine {
     removeTreeAt(this.#checked(directory).pathOf(name));
   }
 
+  get freeSpaceWants(): string | undefined {
+    return freeSpaceWants();
+  }
+
   freeSpace(directory: Directory): FreeSpace {
-    const unknown: FreeSpace = { bytes: undefined, inodes: undefined };
-    if (Deno.permissions.querySync({ name: "sys", kind: "statfs" }).state !== "granted") return unknown;
-    try {
-      const { bavail, bsize, files, ffree } = process.getBuiltinModule("node:fs").statfsSync(
-        (directory as DenoDirectory).path,
-      );
-      return { bytes: bavail * bsize, inodes: files > 0 ? ffree : undefined };
-    } catch {
-      return unknown;
-    }
+    return freeSpaceAt((directory as DenoDirectory).path);
   }
 
   tryLock(directory: Directory, name: EntryName): FileLock | undefined {

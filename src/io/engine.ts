@@ -180,6 +180,8 @@ export interface Engine extends Disposable {
   unlink(directory: Directory, name: EntryName): void;
   /** Removes a directory with all that is in it, without following anything. `not-found` is not an error. */
   removeTree(directory: Directory, name: EntryName): void;
+  /** The flag that Deno must be given before {@linkcode Engine.freeSpace} can tell anything, where it was not. */
+  readonly freeSpaceWants: string | undefined;
   freeSpace(directory: Directory): FreeSpace;
   /** Takes the exclusive lock of a file, created if it is missing; `undefined` if somebody has it. */
   tryLock(directory: Directory, name: EntryName): FileLock | undefined;

@@ -260,6 +260,8 @@ class UringEngine implements Engine {
     removeTree(this.#calls, this.#directories, directory as UringDirectory, name);
   }
 
+  readonly freeSpaceWants = undefined;
+
   freeSpace(directory: Directory): FreeSpace {
     return this.#destination.freeSpace(directory as UringDirectory);
   }

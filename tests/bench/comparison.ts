@@ -1,4 +1,5 @@
 /** One work, copied by ours and by the peers in turn. */
+import { whyNoUring } from "../../ffi/mod.ts";
 import { type Contender, isOurs, ours, peers } from "./contenders.ts";
 import { dropCaches, type Place, warm } from "./machine.ts";
 import { cpuSecondsOf, descendantsOf, MemoryPeak, MeteredProcess } from "./metered_process.ts";
@@ -89,6 +90,11 @@ function contendersOf(options: ComparisonOptions): Contender[] {
     const chosen = isOurs(contender) ? options.onlyOurs : options.only;
     if (!isChosen(contender.name, chosen)) return false;
     if (!isOurs(contender) && contender.singleFile && !isSingle) return false;
+    const whyNot = isOurs(contender) && contender.io === "uring" ? whyNoUring() : undefined;
+    if (whyNot !== undefined) {
+      options.log(`${contender.name}: skipped, ${whyNot}`);
+      return false;
+    }
     const missing = contender.needs.filter((program) => !options.installed(program));
     if (missing.length > 0) options.log(`${contender.name}: skipped, ${missing.join(" and ")} not installed`);
     return missing.length === 0;

@@ -26,7 +26,7 @@ export interface PeerContender extends Program {
 
 /** Ours: two processes that are started and measured here. */
 export interface OurContender extends Program {
-  io: "uring" | "deno";
+  io: "uring" | "deno" | "auto";
   channel: OurChannel;
 }
 
@@ -45,7 +45,7 @@ const waitForPort = `until ss -ltn | grep -q ":${port} "; do sleep 0.01; done`;
 export const ours: readonly OurContender[] = [
   { name: "rcopy --io uring", needs: [], isRemote: true, io: "uring", channel: "plain" },
   { name: "rcopy --io deno", needs: [], isRemote: true, io: "deno", channel: "plain" },
-  { name: "rcopy encrypted", needs: [], isRemote: true, io: "uring", channel: "ticket" },
+  { name: "rcopy encrypted", needs: [], isRemote: true, io: "auto", channel: "ticket" },
 ];
 
 export const peers: readonly PeerContender[] = [

@@ -11,7 +11,7 @@ export type OurChannel = "plain" | "ticket";
 export interface OurCopyOptions {
   source: string;
   target: string;
-  io: "uring" | "deno";
+  io: "uring" | "deno" | "auto";
   /** `plain` by default. */
   channel?: OurChannel;
   send?: readonly string[];

@@ -7,7 +7,7 @@ import { DelayedPath } from "../helpers/delayed_path.ts";
 import { whyNoNamespaces } from "../helpers/namespaces.ts";
 import { assertStatuses } from "../helpers/rcopy_process.ts";
 import { makeSmallTree } from "../helpers/small_tree.ts";
-import { shell, withFolder } from "../helpers/test_folder.ts";
+import { comparisonOf, shell, withFolder } from "../helpers/test_folder.ts";
 import { assertEqualTrees } from "../helpers/tree_record.ts";
 
 const why = whyNoNamespaces();
@@ -58,7 +58,7 @@ for (const delayMs of [20, 50, 100]) {
       await makeTree(source);
       const outcome = await path.copy(source, target, { receive: ["--json"] });
       assertStatuses(outcome, 0);
-      await assertEqualTrees(source, target);
+      await assertEqualTrees(source, target, comparisonOf());
       const { connections } = await path.close();
       const carried = connections.reduce((sum, { toTarget, toDialer }) => sum + toTarget + toDialer, 0);
       const counted = lastField(outcome.received.stdout, "wireBytes");
@@ -99,7 +99,7 @@ latencyTest("2,000 small files do not cost a round trip each", 50, async (path, 
     }
   }
   assertStatuses(await path.copy(source, target), 0);
-  await assertEqualTrees(source, target);
+  await assertEqualTrees(source, target, comparisonOf());
   const { roundTrips } = await path.close();
   assert(roundTrips >= 2, `${roundTrips} round trips, so the chains were not counted`);
   // Few where nothing waits, one a directory would be 200, one a file 2,000.
@@ -120,7 +120,7 @@ latencyTest("with --streams 4, four data connections carry content", 50, async (
   await Deno.mkdir(source);
   await shell('head -c "$2" /dev/urandom > "$1/large"', source, `${48 * mebibyte}`);
   assertStatuses(await path.copy(source, target, { receive: ["--streams", "4"] }), 0);
-  await assertEqualTrees(source, target);
+  await assertEqualTrees(source, target, comparisonOf());
   const { connections } = await path.close();
   const shares = connections.map(({ toDialer }) => toDialer).filter((bytes) => bytes > mebibyte);
   assert(shares.length >= 4, `content came on ${shares.length} connections: ${shares.join(", ")} bytes`);

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type Outcome, type RcopyOptions, RcopyProcess } from "../helpers/rcopy_process.ts";
 import { makeSmallTree } from "../helpers/small_tree.ts";
-import { shell, testEngines, withFolder } from "../helpers/test_folder.ts";
+import { comparisonOf, shell, testEngines, withFolder } from "../helpers/test_folder.ts";
 import { changedTicket, secretForms } from "../helpers/ticket_copy.ts";
 import { assertEqualTrees } from "../helpers/tree_record.ts";
 
@@ -46,8 +46,7 @@ for (const insecure of [[], ["--insecure"]]) {
       const sent = await run(["send", ...how, "--io", io, `${folder}/a`]);
       const received = await receiver.end();
       assertEquals([sent.status, received.status], [0, 0], sent.stderr + received.stderr);
-      const comparison = io === "deno" ? { mtimeStepNs: 1_000_000, linkTimes: false } : {};
-      await assertEqualTrees(`${folder}/a`, `${folder}/b`, comparison);
+      await assertEqualTrees(`${folder}/a`, `${folder}/b`, comparisonOf(io));
       assertEquals(sent.stdout, "");
       const hashes = [sent, received].map(({ stderr }) => /tree hash (\S+)/.exec(stderr)?.[1]);
       assert(hashes[0] !== undefined && hashes[0] === hashes[1], hashes.join());
@@ -80,7 +79,7 @@ Deno.test("a sender with a wrong secret is refused before any name leaves it, an
     assertMatch(refused.stderr, /secret of the ticket is not the one of this run/);
     assertEquals((await run(["send", ...how, `${folder}/a`])).status, 0);
     assertEquals((await receiver.end()).status, 0);
-    await assertEqualTrees(`${folder}/a`, `${folder}/b`, {});
+    await assertEqualTrees(`${folder}/a`, `${folder}/b`, comparisonOf());
   });
 });
 

@@ -1,12 +1,10 @@
 /** Everything that copies badly, compared by programs that share nothing with rcopy. */
 import { assert, assertEquals } from "@std/assert";
 import { assertStatuses, copyTree } from "../helpers/rcopy_process.ts";
-import { makeOddTree, testEngines, withFolder } from "../helpers/test_folder.ts";
+import { comparisonOf, makeOddTree, testEngines, withFolder } from "../helpers/test_folder.ts";
 import { assertEqualTrees, Canary, recordTree } from "../helpers/tree_record.ts";
 
 const needs = { root: true, programs: ["python3"] };
-/** What the portable engine keeps: times to the millisecond, of links not at all. */
-const portable = { mtimeStepNs: 1_000_000, linkTimes: false };
 
 testEngines("a tree of odd names, sizes, modes, times and links arrives as it is", async (io) => {
   await withFolder(async (folder) => {
@@ -22,7 +20,7 @@ testEngines("a tree of odd names, sizes, modes, times and links arrives as it is
       }),
       0,
     );
-    await assertEqualTrees(`${folder}/source`, `${folder}/target`, io === "uring" ? {} : portable);
+    await assertEqualTrees(`${folder}/source`, `${folder}/target`, comparisonOf(io));
     assertEquals(await recordTree(`${folder}/source`), before);
     await canary.assertUntouched();
   });
@@ -38,7 +36,7 @@ testEngines("a second copy of the odd tree finds everything in place", async (io
     const done = again.received.stdout.trim().split("\n").map((line) => JSON.parse(line))
       .find((event) => event.type === "done");
     assertEquals(done.summary.files, 0, "no file is sent twice");
-    await assertEqualTrees(`${folder}/source`, `${folder}/target`, io === "uring" ? {} : portable);
+    await assertEqualTrees(`${folder}/source`, `${folder}/target`, comparisonOf(io));
   });
 }, needs);
 
@@ -61,7 +59,7 @@ for (const end of ["sender", "receiver"] as const) {
         });
         assertStatuses(outcome, 23);
         await assertEqualTrees(`${folder}/source`, `${folder}/target`, {
-          ...portable,
+          ...comparisonOf("deno"),
           without: (path) => !isExact(path),
         });
         for (const { stdout } of [outcome.sent, outcome.received]) {

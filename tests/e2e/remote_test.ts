@@ -4,7 +4,7 @@ import { RcopyProcess } from "../helpers/rcopy_process.ts";
 import { whyNoNamespaces } from "../helpers/namespaces.ts";
 import { makeSmallTree } from "../helpers/small_tree.ts";
 import { type SshMachine, withSshMachine } from "../helpers/ssh_machine.ts";
-import { shell, testWhere, whyNot } from "../helpers/test_folder.ts";
+import { comparisonOf, shell, testWhere, whyNot } from "../helpers/test_folder.ts";
 import { assertEqualTrees } from "../helpers/tree_record.ts";
 
 const needs = { programs: ["ssh", "ssh-keygen", "/usr/sbin/sshd"] };
@@ -28,11 +28,11 @@ testRemote(
     assertEquals(sent.stdout, "");
     assertMatch(sent.stderr, /^rcopy: sent \d+ files/m);
     assert(!sent.stderr.includes("through ssh"), sent.stderr);
-    await assertEqualTrees(`${folder}/a`, `${folder}/b`, {});
+    await assertEqualTrees(`${folder}/a`, `${folder}/b`, comparisonOf());
     const received = await run(["receive", ...options, `127.0.0.1:${folder}/b`, `${folder}/c`]);
     assertEquals(received.status, 0, received.stderr);
     assertMatch(received.stderr, /^rcopy: received \d+ files/m);
-    await assertEqualTrees(`${folder}/a`, `${folder}/c`, {});
+    await assertEqualTrees(`${folder}/a`, `${folder}/c`, comparisonOf());
   },
 );
 
@@ -44,7 +44,7 @@ testRemote("names with blanks, quotes, newlines and leading dashes arrive as the
     await Deno.remove(place, { recursive: true }).catch(() => {});
     const sent = await run(["send", ...options, `${folder}/a`, `127.0.0.1:${path}`]);
     assertEquals(sent.status, 0, sent.stderr);
-    await assertEqualTrees(`${folder}/a`, place, {});
+    await assertEqualTrees(`${folder}/a`, place, comparisonOf());
   }
   const received = await run(["receive", ...options, `root@127.0.0.1:${odd}/large`, `${folder}/c`]);
   assertEquals(received.status, 0, received.stderr);
@@ -58,7 +58,7 @@ testRemote("names with blanks, quotes, newlines and leading dashes arrive as the
     `${folder}/d`,
   ]);
   assertEquals(fetched.status, 0, fetched.stderr);
-  await assertEqualTrees(`${folder}/a`, `${folder}/d`, {});
+  await assertEqualTrees(`${folder}/a`, `${folder}/d`, comparisonOf());
 });
 
 testRemote(
@@ -165,7 +165,7 @@ testRemote("a sender passes the receiver's options on to the receiver that it st
   assertEquals(durable.status, 0, durable.stderr);
   assert((await told()).includes("--durable"));
   assert(!(await told()).some((word) => /^--(dry-run|exists)/.test(word)));
-  await assertEqualTrees(`${folder}/a`, `${folder}/b`, {});
+  await assertEqualTrees(`${folder}/a`, `${folder}/b`, comparisonOf());
 
   await shell('echo other > "$1/b/large"', folder);
   const skipped = await send("--exists", "skip");
@@ -177,7 +177,7 @@ testRemote("a sender passes the receiver's options on to the receiver that it st
   assertEquals(await Deno.readTextFile(`${folder}/b/large`), "other\n");
   const replaced = await send("--exists=changed");
   assertEquals(replaced.status, 0, replaced.stderr);
-  await assertEqualTrees(`${folder}/a`, `${folder}/b`, {});
+  await assertEqualTrees(`${folder}/a`, `${folder}/b`, comparisonOf());
 
   // A receiver on this side keeps them to itself.
   const received = await run([
@@ -358,12 +358,12 @@ async function copyThroughSsh(
     new RegExp(`^rcopy: ${host} cannot be reached directly, so that .* through ssh: `, "m"),
   );
   assertMatch(sent.stderr, /^rcopy: sent 301 files.* through ssh, as no direct connection could be made/m);
-  await assertEqualTrees(`${folder}/a`, `${folder}/b`, {});
+  await assertEqualTrees(`${folder}/a`, `${folder}/b`, comparisonOf());
   const received = await run(["receive", ...options, "--json", `${host}:${folder}/a`, `${folder}/c`]);
   assertEquals(received.status, 0, received.stderr);
   const events = received.stdout.trim().split("\n").map((line) => JSON.parse(line));
   assertEquals(events.at(-1).summary.forwarded, true);
-  await assertEqualTrees(`${folder}/a`, `${folder}/c`, {});
+  await assertEqualTrees(`${folder}/a`, `${folder}/c`, comparisonOf());
   await assertGone(remoteRcopy);
   // Nothing is left behind, however this end ends.
   await shell('truncate -s 4G "$1/a/huge"', folder);

@@ -8,7 +8,7 @@ import { Relay } from "../helpers/relay.ts";
 import { makeSmallTree } from "../helpers/small_tree.ts";
 import { Home, startSshSender } from "../helpers/ssh_homes.ts";
 import { keyKinds, makeSshKey, RealAgent } from "../helpers/ssh_keys.ts";
-import { shell, testWhere, withFolder } from "../helpers/test_folder.ts";
+import { comparisonOf, shell, testWhere, withFolder } from "../helpers/test_folder.ts";
 import { assertEqualTrees } from "../helpers/tree_record.ts";
 
 const needs = { programs: ["ssh-keygen", "ssh-agent", "ssh-add"] };
@@ -57,7 +57,7 @@ testPeople("the original's two commands copy between people who know each other'
   assertStatus(received, 0);
   const sent = await sender.end();
   assertStatus(sent, 0);
-  await assertEqualTrees(tree, `${folder}/b`, {});
+  await assertEqualTrees(tree, `${folder}/b`, comparisonOf());
   assertMatch(sent.stderr, /open to: whoever has this ticket; 1 key in authorized_keys; your own keys/);
   assert(sent.stderr.includes(await fingerprintOf(alice)), sent.stderr);
   assertMatch(received.stderr, /is trusted: in .*authorized_keys, line 1/);
@@ -81,8 +81,8 @@ testPeople(
     const [, ticket = ""] = /receive (rcopy1\S+)/.exec(both.line) ?? [];
     assertStatus(await receive(bob, ["-a", at(both.port), `${folder}/b`]), 0);
     assertStatus(await receive(bob, [ticket, `${folder}/c`]), 0);
-    await assertEqualTrees(tree, `${folder}/b`, {});
-    await assertEqualTrees(tree, `${folder}/c`, {});
+    await assertEqualTrees(tree, `${folder}/b`, comparisonOf());
+    await assertEqualTrees(tree, `${folder}/c`, comparisonOf());
 
     const ticketOnly = await startSshSender(alice, ["--auth", "ticket", tree]);
     await using _ticketOnly = ticketOnly.sender;
@@ -126,7 +126,7 @@ testPeople(
     const trusted = await receive(bob, ["-a", at(port), `${folder}/d`]);
     assertStatus(trusted, 0);
     assertMatch(trusted.stderr, /is trusted: in .*authorized_keys, line 1/);
-    for (const name of ["b", "c", "d"]) await assertEqualTrees(tree, `${folder}/${name}`, {});
+    for (const name of ["b", "c", "d"]) await assertEqualTrees(tree, `${folder}/${name}`, comparisonOf());
     const wrong = encodeTicket({ ...decodeTicket(ticket), secret: new Uint8Array(16) });
     assertStatus(await receive(keyless, [wrong, `${folder}/e`]), 3);
   },
@@ -356,7 +356,7 @@ testPeople("the flags that doctor prints are enough for keys in files and agents
   const received = await receive(bob, receiving.slice(1), { permissions: await flagsFor(bob, receiving) });
   assertStatus(received, 0);
   assertStatus(await sender.end(), 0);
-  await assertEqualTrees(tree, `${folder}/b`, { mtimeStepNs: 1_000_000 });
+  await assertEqualTrees(tree, `${folder}/b`, comparisonOf());
 
   // With less, nothing is guessed and nobody is asked.
   await using without = alice.run(["send", "-l", "-p", "0", tree], {
@@ -386,5 +386,5 @@ testPeople("a receiver that listens: the sender dials, by keys alone or by the t
   assertMatch(distrustful.stderr, /the receiver's key .* is not trusted here/);
   assertStatus(await send(alice, ["-a", at(Number(port))]), 0);
   assertStatus(await receiver.end(), 0);
-  await assertEqualTrees(tree, `${folder}/b`, {});
+  await assertEqualTrees(tree, `${folder}/b`, comparisonOf());
 });

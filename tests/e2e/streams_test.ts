@@ -2,11 +2,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { assertStatuses, copyTree } from "../helpers/rcopy_process.ts";
 import { makeSmallTree } from "../helpers/small_tree.ts";
-import { makeOddTree, testEngines, withFolder } from "../helpers/test_folder.ts";
+import { comparisonOf, makeOddTree, testEngines, withFolder } from "../helpers/test_folder.ts";
 import { assertEqualTrees, Canary } from "../helpers/tree_record.ts";
-
-/** What the portable engine keeps: times to the millisecond, of links not at all. */
-const portable = { mtimeStepNs: 1_000_000, linkTimes: false };
 
 /** Connections that the receiver's debug notes tell of, beside the first. */
 function lanesOf(stderr: string): { own: number; main: number } {
@@ -31,7 +28,7 @@ testEngines("a tree of odd entries and large files arrives over four connections
       receive: ["--io", io, "--streams", "4", "--log-level", "debug"],
     });
     assertStatuses({ sent, received }, 0);
-    await assertEqualTrees(source, `${folder}/target`, io === "uring" ? {} : portable);
+    await assertEqualTrees(source, `${folder}/target`, comparisonOf(io));
     await canary.assertUntouched();
     const { own, main } = lanesOf(received.stderr);
     assertEquals(own + main, 3, received.stderr);
@@ -59,7 +56,7 @@ for (
       assertStatuses({ sent, received }, 0);
       const { own, main } = lanesOf(received.stderr);
       assertEquals(own + main, lanes, received.stderr);
-      await assertEqualTrees(`${folder}/source`, `${folder}/target`);
+      await assertEqualTrees(`${folder}/source`, `${folder}/target`, comparisonOf());
     });
   });
 }
@@ -85,7 +82,7 @@ testEngines("32 connections under 256 descriptors: threads as far as they go", a
       }),
       0,
     );
-    await assertEqualTrees(`${folder}/source`, `${folder}/target`, io === "uring" ? {} : portable);
+    await assertEqualTrees(`${folder}/source`, `${folder}/target`, comparisonOf(io));
   });
 });
 
@@ -107,7 +104,7 @@ testEngines("with 64 descriptors there is one connection, and the copy goes on o
     assertStatuses({ sent, received }, 0);
     assertMatch(received.stderr, /no further data connection: the limit on open files is low/);
     assertEquals(lanesOf(received.stderr), { own: 0, main: 0 }, received.stderr);
-    await assertEqualTrees(`${folder}/source`, `${folder}/target`, io === "uring" ? {} : portable);
+    await assertEqualTrees(`${folder}/source`, `${folder}/target`, comparisonOf(io));
   });
 });
 
@@ -128,7 +125,7 @@ Deno.test("without permission to read the program's own files no thread is start
     assertMatch(received.stderr, /no further thread for data connections: Deno was not given --allow-read/);
     assertEquals(lanesOf(received.stderr), { own: 0, main: 2 }, received.stderr);
     await assertEqualTrees(`${folder}/source`, `${folder}/target`, {
-      ...portable,
+      ...comparisonOf("deno"),
       without: (path) => path.endsWith("link"),
     });
   });

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { decodeTicket } from "../../src/security/ticket.ts";
 import { type Outcome, RcopyProcess } from "../helpers/rcopy_process.ts";
 import { makeSmallTree } from "../helpers/small_tree.ts";
-import { shell, withFolder } from "../helpers/test_folder.ts";
+import { comparisonOf, shell, withFolder } from "../helpers/test_folder.ts";
 import { changedTicket, secretForms, startTicketSender, ticketTo } from "../helpers/ticket_copy.ts";
 import { assertEqualTrees } from "../helpers/tree_record.ts";
 
@@ -45,7 +45,7 @@ for (const [name, commandOf] of ways) {
       const sent = await sender.end();
       assertStatus(received, 0);
       assertStatus(sent, 0);
-      await assertEqualTrees(`${folder}/a`, `${folder}/b`, {});
+      await assertEqualTrees(`${folder}/a`, `${folder}/b`, comparisonOf());
       assertEquals(sent.stdout, `rcopy receive ${ticket} .\n`);
       assertEquals(
         received.stderr.includes("list of processes shows the ticket"),
@@ -64,7 +64,7 @@ Deno.test("without DEST a ticket fetches into the current directory", async () =
     const { sender, ticket } = await startTicketSender([`${folder}/a`]);
     await using _sender = sender;
     assertStatus(await run(["receive", ticket], { cwd: `${folder}/b` }), 0);
-    await assertEqualTrees(`${folder}/a`, `${folder}/b`, {});
+    await assertEqualTrees(`${folder}/a`, `${folder}/b`, comparisonOf());
   });
 });
 
@@ -97,7 +97,7 @@ Deno.test("a wrong secret costs its sender the connection, and nobody else anyth
     await assertNothingIn(`${folder}/b`);
     assertStatus(await run(["receive", ticket, `${folder}/c`]), 0);
     assertStatus(await sender.end(), 0);
-    await assertEqualTrees(`${folder}/a`, `${folder}/c`, {});
+    await assertEqualTrees(`${folder}/a`, `${folder}/c`, comparisonOf());
   });
 });
 
@@ -119,7 +119,9 @@ Deno.test("a ticket is spent by the first transfer, and with --keep by none", as
     assertStatus(await run(["receive", kept.ticket, `${folder}/f`]), 0);
     kept.sender.kill("SIGINT");
     assertStatus(await kept.sender.end(), 130);
-    for (const name of ["d", "e", "f"]) await assertEqualTrees(`${folder}/a`, `${folder}/${name}`, {});
+    for (const name of ["d", "e", "f"]) {
+      await assertEqualTrees(`${folder}/a`, `${folder}/${name}`, comparisonOf());
+    }
   });
 });
 
@@ -156,7 +158,7 @@ Deno.test("-a and --advertise add addresses, and those that lead nowhere do no h
     assertStatus(nowhere, 2);
     assertMatch(nowhere.stderr, /names no address; name the sender's with -a/);
     assertStatus(await run(["receive", "-a", `127.0.0.1:${port}`, lost, `${folder}/c`]), 0);
-    await assertEqualTrees(`${folder}/a`, `${folder}/c`, {});
+    await assertEqualTrees(`${folder}/a`, `${folder}/c`, comparisonOf());
   });
 });
 

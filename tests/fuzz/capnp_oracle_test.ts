@@ -3,11 +3,11 @@ import { assertEquals } from "@std/assert";
 import { decodeCapnp } from "../../src/wire/decode.ts";
 import { encodeMessage } from "../../src/wire/encode.ts";
 import { FrameKind, type Message } from "../../src/wire/messages.ts";
+import { whyNot } from "../helpers/test_folder.ts";
 
 const schema = new URL("../../src/wire/schema.capnp", import.meta.url).pathname;
-const isInstalled = await new Deno.Command("capnp", { args: ["--version"], stdout: "null", stderr: "null" })
-  .output().then(({ success }) => success, () => false);
-const unless = isInstalled ? "" : " (skipped: capnp is not installed)";
+const why = whyNot({ programs: ["capnp"] });
+const unless = why === undefined ? "" : ` (skipped: ${why})`;
 
 async function capnp(args: string[], input: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   const child = new Deno.Command("capnp", { args, stdin: "piped", stdout: "piped", stderr: "piped" }).spawn();
@@ -69,7 +69,7 @@ const cases: [string, Message, string][] = [
 for (const [struct, message, text] of cases) {
   Deno.test({
     name: `capnp reads our ${struct} as it was meant${unless}`,
-    ignore: !isInstalled,
+    ignore: why !== undefined,
     async fn() {
       const printed = new TextDecoder().decode(
         await capnp(["decode", "--short", schema, struct], encodeMessage(message)),
@@ -85,7 +85,7 @@ for (const [struct, message, text] of cases) {
 
   Deno.test({
     name: `we read the ${struct} of capnp as it was meant${unless}`,
-    ignore: !isInstalled,
+    ignore: why !== undefined,
     async fn() {
       const bytes = await capnp(["encode", schema, struct], new TextEncoder().encode(text));
       assertEquals(decodeCapnp(FrameKind[message.kind], bytes), message);

@@ -1,5 +1,6 @@
 /** Folders for tests, and what the machine lets a test do. */
 import { whyNoUring } from "../../ffi/mod.ts";
+import type { TreeComparison } from "./tree_record.ts";
 
 /** A temporary folder with `source` (made by the test) and `target` in it; removed at the end, whatever its modes. */
 export async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
@@ -81,6 +82,15 @@ const engines: Record<"deno" | "uring", string | undefined> = {
   deno: undefined,
   uring: Deno.env.get("RCOPY_REQUIRE_URING") === "1" ? undefined : whyNoUring(),
 };
+
+/** What a comparison must leave out after a copy by the portable engine: it keeps milliseconds, and no times of links. */
+const portable: TreeComparison = { mtimeStepNs: 1_000_000, linkTimes: false };
+
+/** How to compare trees after a copy with `--io`; without that, with the engine that this machine gets. */
+export function comparisonOf(io: "deno" | "uring" | "auto" = "auto"): TreeComparison {
+  const isPortable = io === "deno" || (io === "auto" && engines.uring !== undefined);
+  return isPortable ? portable : {};
+}
 
 /** A test of the whole program with each engine: `io` is what `--io` takes. */
 export function testEngines(
