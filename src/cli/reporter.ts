@@ -45,6 +45,7 @@ export class Reporter {
 
   /** The sink for {@linkcode TransferEvent}s. */
   readonly onEvent = (event: TransferEvent): void => {
+    if (event.type === "note" && event.level === "info" && this.#options.quiet) return;
     if (this.#options.json) this.#emit(event);
     else this.#show(event);
   };

@@ -88,6 +88,7 @@ Deno.test("a note erases the progress line, and the end leaves the last state of
 Deno.test("--quiet leaves failures only", () => {
   const { seen, reporter, progress } = setUp({ isTerminal: true, quiet: true });
   reporter.onEvent({ type: "listening", port: 1, addresses: [] });
+  reporter.onEvent({ type: "note", level: "info", message: "who may fetch" });
   progress(1);
   const failure = { path: "a", code: "io" as const, message: "no" };
   reporter.onEvent({ type: "failure", failure });
