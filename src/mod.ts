@@ -207,6 +207,11 @@ async function withEngine(
   const { engine, reason } = await chooseEngine(options.io ?? "auto");
   using _engine = engine;
   emit({ type: "engine", engine: engine.kind, reason });
+  if (engine.kind === "deno" && options.io !== "deno" && Deno.build.os === "linux") {
+    const message =
+      `${reason}; Deno's own file calls serve this run: only UTF-8 names, times to the millisecond`;
+    emit({ type: "note", level: "info", message });
+  }
   const { signal, release } = interruptible(options.signal);
   try {
     return await body({ engine, streams, timeoutMs, emit, signal });

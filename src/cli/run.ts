@@ -4,7 +4,6 @@ import { showText } from "../base/show.ts";
 import { version } from "../transfer/greeting.ts";
 import type { CommonOptions, ListenOptions, TransferEvent } from "../mod.ts";
 import { Console } from "./console.ts";
-import { withoutNativeCode } from "./degraded.ts";
 import { lineForReceiver, lineForSender } from "./peer_line.ts";
 import { type Flags, type Invocation, parseCommandLine } from "./parse.ts";
 import { type LogLevel, Reporter } from "./reporter.ts";
@@ -59,16 +58,10 @@ export async function runCommandLine(
     });
     if (command === "send") {
       const { runSend } = await import("./send.ts");
-      return await withReporter(job(lineForReceiver), (it) => {
-        noteWithoutNativeCode(flags, it);
-        return runSend(args, flags, it);
-      });
+      return await withReporter(job(lineForReceiver), (it) => runSend(args, flags, it));
     }
     const { runReceive } = await import("./receive.ts");
-    return await withReporter(job(lineForSender), (it) => {
-      noteWithoutNativeCode(flags, it);
-      return runReceive(args, flags, it);
-    });
+    return await withReporter(job(lineForSender), (it) => runReceive(args, flags, it));
   } catch (thrown) {
     const status = complain(console, thrown, logLevel);
     return signals.status ?? status;
@@ -106,11 +99,6 @@ async function withReporter(job: Job, body: (job: Job) => Promise<number>): Prom
   } finally {
     job.reporter.close();
   }
-}
-
-function noteWithoutNativeCode(flags: Flags, { reporter }: Job): void {
-  const message = withoutNativeCode(flags);
-  if (message !== undefined) reporter.onEvent({ type: "note", level: "info", message });
 }
 
 /** The options that both ends have in common. */
