@@ -24,6 +24,8 @@ const comparison = { mtimeStepNs: 1_000_000, linkTimes: false };
 const pointsPerEngine = 25;
 /** Pairs of processes at a time. */
 const pairsMax = 4;
+/** After so much of it a peer counts as lost: soon, and yet later than a machine with a dozen processes pauses one of them. */
+const silence = "3s";
 /** No single process takes this long; one that does hangs. */
 const deadlineMs = 30_000;
 
@@ -138,7 +140,7 @@ async function makeTrees(folder: string, seed: number): Promise<void> {
 /** Copies onto the older state and disturbs the run at the point. */
 async function disturb(folder: string, target: string, io: Io, point: Point): Promise<Disturbed> {
   await shell('cp -a "$1/old" "$2"', folder, target);
-  const quick = ["--io", io, "--timeout", "1s"];
+  const quick = ["--io", io, "--timeout", silence];
   const process = { deadlineMs };
   const options = {
     source: `${folder}/source`,
