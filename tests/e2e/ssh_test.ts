@@ -356,7 +356,7 @@ testPeople("the flags that doctor prints are enough for keys in files and agents
   const received = await receive(bob, receiving.slice(1), { permissions: await flagsFor(bob, receiving) });
   assertStatus(received, 0);
   assertStatus(await sender.end(), 0);
-  await assertEqualTrees(tree, `${folder}/b`, comparisonOf());
+  await assertEqualTrees(tree, `${folder}/b`, comparisonOf("deno"));
 
   // With less, nothing is guessed and nobody is asked.
   await using without = alice.run(["send", "-l", "-p", "0", tree], {
