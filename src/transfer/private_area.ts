@@ -1,4 +1,10 @@
-/** The private directory `.rcopy-<id>` in which everything is built before it gets its final name. */
+/**
+ * The private directory `.rcopy-<id>` in which everything is built before it gets its final name.
+ *
+ * Its lock tells a run that is alive from one that died, at every moment: a run begins by taking the lock of the directory
+ * that it has made; another run takes the lock of what it finds, and holds it until the directory has lost its name. Who
+ * is left without the lock, or without the name, makes another one.
+ */
 import { asRcopyError, RcopyError } from "../base/errors.ts";
 import { EntryColumns } from "../fs/entry_columns.ts";
 import { type EntryName, isReservedName, ownName, reservedPrefix } from "../fs/entry_name.ts";
@@ -9,15 +15,15 @@ const lockName = ownName("lock");
 /** What is being removed is called by this and the rest of its name. */
 const setAsidePrefix = `${reservedPrefix}gone-`;
 const setAsideBytes = new TextEncoder().encode(setAsidePrefix);
-/** A private directory without a lock file is taken for a dead run's once it is this old. */
-const unlockedLeftoverMs = 60_000;
+/** Directories that a run makes before it gives up: more than others can take away by mistake. */
+const attemptsMax = 16;
 
 /** Made when first needed, removed at the end; its lock tells other runs that it is alive. */
 export class PrivateArea {
   readonly #engine: Engine;
   /** The directory that holds the area. */
   readonly within: Directory;
-  readonly #name: EntryName;
+  #name = freshName();
   #directory: Directory | undefined;
   #lock: FileLock | undefined;
   #names = 0;
@@ -26,23 +32,52 @@ export class PrivateArea {
   constructor(engine: Engine, within: Directory) {
     this.#engine = engine;
     this.within = within;
-    const id = Array.from(
-      crypto.getRandomValues(new Uint8Array(8)),
-      (byte) => byte.toString(16).padStart(2, "0"),
-    );
-    this.#name = ownName(reservedPrefix + id.join(""));
   }
 
   /** The directory, made now if this is the first use. @throws {RcopyError} `destination`, `no-space`, `read-only` */
   get directory(): Directory {
     if (this.#directory) return this.#directory;
+    const what = `cannot write to the destination ${this.within.shown}`;
     try {
-      this.#directory = this.#engine.makeDirectory(this.within, this.#name);
-      this.#lock = this.#engine.tryLock(this.#directory, lockName);
-      return this.#directory;
+      for (let attempt = 0; attempt < attemptsMax; attempt++) {
+        const made = this.#make();
+        if (made) return made;
+        this.#name = freshName();
+      }
     } catch (thrown) {
-      throw destinationError(thrown, `cannot write to the destination ${this.within.shown}`);
+      throw destinationError(thrown, what);
     }
+    throw new RcopyError("destination", `${what}: other runs remove what this one makes there`);
+  }
+
+  /** Makes the directory and takes its lock; `undefined` where another run took it for a dead one's meanwhile. */
+  #make(): Directory | undefined {
+    const engine = this.#engine;
+    const made = engine.makeDirectory(this.within, this.#name);
+    let lock: FileLock | undefined;
+    try {
+      lock = engine.tryLock(made, lockName);
+      if (lock && this.#isStillThere(made)) {
+        this.#lock = lock;
+        this.#directory = made;
+        return made;
+      }
+    } catch (thrown) {
+      if (!(thrown instanceof RcopyError) || thrown.code !== "not-found") {
+        this.#directory = made; // to be removed
+        throw thrown;
+      }
+    }
+    lock?.[Symbol.dispose]();
+    engine.closeDirectory(made);
+    return undefined;
+  }
+
+  #isStillThere(made: Directory): boolean {
+    const [found] = this.#engine.lookup(this.within, [this.#name]);
+    if (found === undefined || found instanceof RcopyError) return false;
+    const { device, inode } = this.#engine.identityOf(made);
+    return found.device === device && found.inode === inode;
   }
 
   /** A name that nothing in the area has yet. */
@@ -82,44 +117,48 @@ function isSetAside(name: EntryName): boolean {
   return setAsideBytes.every((byte, i) => name[i] === byte);
 }
 
+function freshName(): EntryName {
+  const id = Array.from(
+    crypto.getRandomValues(new Uint8Array(8)),
+    (byte) => byte.toString(16).padStart(2, "0"),
+  );
+  return ownName(reservedPrefix + id.join(""));
+}
+
 /** Removes the private directories of runs that died: nobody holds their lock. */
 export function removeLeftovers(engine: Engine, within: Directory): void {
   const columns = new EntryColumns();
-  const leftovers: EntryName[] = [];
+  const found: EntryName[] = [];
   using listing = engine.list(within);
   for (let more = true; more;) {
     columns.clear();
     more = listing.next(columns, 256);
     for (let i = 0; i < columns.count; i++) {
       if (columns.kinds[i] !== EntryKind.directory || !isReservedName(columns.name(i))) continue;
-      const ageMs = Date.now() - columns.mtimeSeconds[i]! * 1000;
-      const name = columns.name(i).slice() as Uint8Array as EntryName;
-      if (isDead(engine, within, name, ageMs)) leftovers.push(name);
+      found.push(columns.name(i).slice() as Uint8Array as EntryName);
     }
   }
-  for (const name of leftovers) {
+  for (const name of found) {
     try {
-      engine.removeTree(within, setAside(engine, within, name));
+      removeIfDead(engine, within, name);
     } catch {
-      // Another user's, or somebody else is removing it: no reason to copy nothing.
+      // It vanished, is another user's, or somebody else is removing it: no reason to copy nothing.
     }
   }
 }
 
-function isDead(engine: Engine, within: Directory, name: EntryName, ageMs: number): boolean {
-  if (isSetAside(name)) return true;
-  let directory: Directory | undefined;
+function removeIfDead(engine: Engine, within: Directory, name: EntryName): void {
+  let gone: EntryName;
+  const directory = engine.openDirectory(within, name);
   try {
-    directory = engine.openDirectory(within, name);
-    // Between making the directory and taking the lock there is a moment without a lock file.
-    if (engine.lookup(directory, [lockName])[0] === undefined && ageMs < unlockedLeftoverMs) return false;
+    // A run that has just begun has no lock file yet: it finds this one held, and makes another directory.
     using lock = engine.tryLock(directory, lockName);
-    return lock !== undefined;
-  } catch {
-    return false; // not ours to judge: it vanished, or belongs to another user
+    if (!lock) return;
+    gone = setAside(engine, within, name);
   } finally {
-    if (directory) engine.closeDirectory(directory);
+    engine.closeDirectory(directory);
   }
+  engine.removeTree(within, gone);
 }
 
 /** An error about the destination as a whole, which ends the run. */

@@ -46,7 +46,8 @@ testRemote("names with blanks, quotes, newlines and leading dashes arrive as the
     assertEquals(sent.status, 0, sent.stderr);
     await assertEqualTrees(`${folder}/a`, place, comparisonOf());
   }
-  const received = await run(["receive", ...options, `root@127.0.0.1:${odd}/large`, `${folder}/c`]);
+  const user = (await shell("id -un")).trim();
+  const received = await run(["receive", ...options, `${user}@127.0.0.1:${odd}/large`, `${folder}/c`]);
   assertEquals(received.status, 0, received.stderr);
   await shell('cmp "$1/a/large" "$1/c/large"', folder);
   // The other end's ticket or another machine, had it been taken for one.
