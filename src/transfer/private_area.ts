@@ -47,7 +47,10 @@ export class PrivateArea {
     } catch (thrown) {
       throw destinationError(thrown, what);
     }
-    throw new RcopyError("destination", `${what}: other runs remove what this one makes there`);
+    throw new RcopyError(
+      "destination",
+      `${what}: other runs keep removing what this one makes there; try again when they have ended`,
+    );
   }
 
   /** Makes the directory and takes its lock; `undefined` where another run took it for a dead one's meanwhile. */
@@ -97,12 +100,11 @@ export class PrivateArea {
 }
 
 /**
- * Gives a private directory the name of one that nobody needs any more. The lock file goes before the directory does: who is
- * killed between the two leaves nothing that could be taken for a run that has just begun.
+ * Gives a private directory the name of one that nobody needs any more: whoever made it and has no lock yet finds its name
+ * gone, and who is killed while removing it leaves what anybody may remove.
  * @returns its name now: as before where it cannot be renamed
  */
 function setAside(engine: Engine, within: Directory, name: EntryName): EntryName {
-  if (isSetAside(name)) return name;
   const text = new TextDecoder().decode(name);
   const gone = ownName(setAsidePrefix + text.slice(reservedPrefix.length));
   try {
@@ -148,6 +150,8 @@ export function removeLeftovers(engine: Engine, within: Directory): void {
 }
 
 function removeIfDead(engine: Engine, within: Directory, name: EntryName): void {
+  // Whoever gave it this name needs it no more, and may be emptying it: no lock file is put there.
+  if (isSetAside(name)) return engine.removeTree(within, name);
   let gone: EntryName;
   const directory = engine.openDirectory(within, name);
   try {

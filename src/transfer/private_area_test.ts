@@ -18,7 +18,7 @@ const engines = {
 interface Place {
   engine: Engine;
   within: Directory;
-  /** Names in the directory that begin as private ones do. */
+  /** All names in the directory. */
   names: () => string[];
   path: string;
 }
