@@ -1,6 +1,6 @@
 /** What old kernels and containers refuse, and what fails in the middle: system calls made to fail. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { testWhere, withFolder } from "../../tests/helpers/test_folder.ts";
+import { whyNot, withFolder } from "../../tests/helpers/test_folder.ts";
 import { whyNoUring } from "./uring_engine.ts";
 
 const engineUrl = new URL("uring_engine.ts", import.meta.url).href;
@@ -63,10 +63,12 @@ function whyNotHere(needs: string): string | undefined {
 }
 
 function refusalTest(title: string, needs: string, body: (folder: string) => Promise<void>): void {
-  const why = whyNotHere(needs);
-  const programs = needs.split(" ").slice(0, 1);
-  if (why === undefined) testWhere({ programs }, title, () => withFolder(body));
-  else Deno.test({ name: `${title} (skipped: ${why})`, ignore: true, fn: () => {} });
+  const why = whyNotHere(needs) ?? whyNot({ programs: needs.split(" ").slice(0, 1) });
+  Deno.test({
+    name: why === undefined ? title : `${title} (skipped: ${why})`,
+    ignore: why !== undefined,
+    fn: () => withFolder(body),
+  });
 }
 
 for (const [name, number] of [["ENOSYS", 38], ["EPERM", 1]] as const) {
