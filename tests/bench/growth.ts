@@ -19,7 +19,10 @@ export interface GrowthPoint {
   median: number;
   /** Nanoseconds a byte, or microseconds a file; of the median. */
   perUnit: number;
-  /** The same for what the next smaller point did not have: without the time that each run takes to start. */
+  /**
+   * The same for what the next smaller point did not have; the smallest one is compared with an empty directory.
+   * The median of the rounds.
+   */
   perFurtherUnit: number;
   cpuSeconds: number;
   /** Largest of all runs. */
@@ -30,11 +33,24 @@ export interface GrowthPoint {
 export interface GrowthOptions {
   sizesBytes: readonly number[];
   counts: readonly number[];
+  /** Rounds, in each of which every point has its turn. */
   runs: number;
   io: "uring" | "deno";
   place: Place;
   log: (line: string) => void;
 }
+
+/** What all of it took. */
+export interface Growth {
+  machine: string;
+  /** Median seconds to copy an empty directory: what it takes to start, to meet and to end. */
+  startSeconds: number;
+  points: GrowthPoint[];
+  leftOut: string[];
+}
+
+/** What is copied. */
+type Amount = Pick<GrowthPoint, "of" | "amount">;
 
 const smallFileBytes = 1024;
 const filesPerDirectory = 1000;
@@ -42,80 +58,93 @@ const filesPerDirectory = 1000;
 const smallFileMemoryBytes = 5500;
 
 /** Runs every point that fits; everything is removed at the end. */
-export async function measureGrowth(
-  options: GrowthOptions,
-): Promise<{ machine: string; points: GrowthPoint[]; leftOut: string[] }> {
+export async function measureGrowth(options: GrowthOptions): Promise<Growth> {
+  const { sizesBytes, counts, io, log } = options;
   return await withBenchFolder(options.place, async (folder, actual) => {
-    const machine = `${await describeMachine()}, ${
-      actual === "ram" ? "RAM disk" : "disk"
-    }, --io ${options.io}`;
-    options.log(machine);
-    const points: GrowthPoint[] = [];
+    const machine = `${await describeMachine()}, ${actual === "ram" ? "RAM disk" : "disk"}, --io ${io}`;
+    log(machine);
+    const available = actual === "ram" ? memoryToUse() : await diskBytesFree(folder);
     const leftOut: string[] = [];
-    for (const kind of ["bytes", "files"] as const) {
-      let before: GrowthPoint | undefined;
-      for (const amount of kind === "bytes" ? options.sizesBytes : options.counts) {
-        const needed = 2 * amount * (kind === "bytes" ? 1 : smallFileMemoryBytes);
-        const available = actual === "ram" ? memoryToUse() : await diskBytesFree(folder);
-        if (needed > available) {
-          leftOut.push(
-            `${showAmount(kind, amount)}: left out, it needs ${showBytes(needed)} and there are ${
-              showBytes(available)
-            }`,
-          );
-          options.log(leftOut.at(-1)!);
-          continue;
-        }
-        const point = await measurePoint(folder, { of: kind, amount, before }, options);
-        options.log(renderPoint(point));
-        points.push(point);
-        before = point;
-      }
+    const fits = (one: Amount) => {
+      const needed = 2 * spaceOf(one);
+      if (needed <= available) return true;
+      const shown = `it needs ${showBytes(needed)} and there are ${showBytes(available)}`;
+      leftOut.push(`${showAmount(one)}: left out, ${shown}`);
+      log(leftOut.at(-1)!);
+      return false;
+    };
+    const [sizes, numbers] = [
+      sizesBytes.map((amount): Amount => ({ of: "bytes", amount })).filter(fits),
+      counts.map((amount): Amount => ({ of: "files", amount })).filter(fits),
+    ];
+    const nothing: Amount = { of: "files", amount: 0 };
+    const amounts = [nothing, ...sizes, ...numbers];
+    const copies = new Map(amounts.map((one): [Amount, OurCopy[]] => [one, []]));
+    // In turn, so that a machine that gets slower shows in every point and not as a bend of the curve.
+    for (let round = 0; round < options.runs; round++) {
+      for (const one of amounts) copies.get(one)!.push(await copyOnce(folder, one, io, round === 0));
+      const last = amounts.map((one) => copies.get(one)!.at(-1)!.seconds.toFixed(2));
+      log(`round ${round + 1} of ${options.runs}: ${last.join(", ")} s`);
     }
-    return { machine, points, leftOut };
+    const curveOf = (own: Amount[]) =>
+      own.map((one, i) => {
+        const before = own[i - 1] ?? nothing;
+        return pointOf(one, copies.get(one)!, before, copies.get(before)!);
+      });
+    const startSeconds = median(copies.get(nothing)!.map(({ seconds }) => seconds));
+    log(`an empty directory ${startSeconds.toFixed(2)} s`);
+    const points = [...curveOf(sizes), ...curveOf(numbers)];
+    for (const point of points) log(renderPoint(point));
+    return { machine, startSeconds, points, leftOut };
   });
 }
 
-async function measurePoint(
+/** Makes what is to be copied, copies it and removes both: all points together need more memory than there is. */
+async function copyOnce(
   folder: string,
-  { of, amount, before }: { of: "bytes" | "files"; amount: number; before: GrowthPoint | undefined },
-  options: GrowthOptions,
-): Promise<GrowthPoint> {
+  one: Amount,
+  io: "uring" | "deno",
+  compare: boolean,
+): Promise<OurCopy> {
   const [source, target] = [`${folder}/source`, `${folder}/target`];
   await Deno.mkdir(source);
-  const bytes = of === "bytes" ? amount : amount * smallFileMemoryBytes;
-  if (of === "bytes") writeLarge(`${source}/big`, amount, randomFrom(1));
+  if (one.of === "bytes") writeLarge(`${source}/big`, one.amount, randomFrom(1));
   else {
-    makeFiles(source, {
-      directories: Math.ceil(amount / filesPerDirectory),
-      files: amount,
-      bytes: smallFileBytes,
-    });
+    const directories = Math.ceil(one.amount / filesPerDirectory);
+    makeFiles(source, { directories, files: one.amount, bytes: smallFileBytes });
   }
-  const copies: OurCopy[] = [];
-  for (let run = 0; run < options.runs; run++) {
-    await warm(folder, bytes);
-    copies.push(await ourCopy({ source, target, io: options.io, secondsMax: 1800 }));
-    if (run === 0) await shell('diff -r --no-dereference "$1" "$2"', source, target);
-    await shell('rm -rf "$1"', target);
-  }
-  await shell('rm -rf "$1"', source);
+  await warm(folder, spaceOf(one));
+  const copy = await ourCopy({ source, target, io, secondsMax: 1800 });
+  if (compare) await shell('diff -r --no-dereference "$1" "$2"', source, target);
+  await shell('rm -rf "$1" "$2"', source, target);
+  return copy;
+}
+
+function pointOf(
+  { of, amount }: Amount,
+  copies: readonly OurCopy[],
+  before: Amount,
+  copiesBefore: readonly OurCopy[],
+): GrowthPoint {
   const runs = copies.map(({ seconds }) => seconds);
-  const middle = median(runs);
-  const perUnit = (seconds: number, units: number) => seconds / units * (of === "bytes" ? 1e9 : 1e6);
+  const further = runs.map((seconds, round) => seconds - copiesBefore[round]!.seconds);
+  const scale = of === "bytes" ? 1e9 : 1e6;
   return {
     of,
     amount,
     runs,
-    median: middle,
-    perUnit: perUnit(middle, amount),
-    perFurtherUnit: before
-      ? perUnit(middle - before.median, amount - before.amount)
-      : perUnit(middle, amount),
+    median: median(runs),
+    perUnit: median(runs) / amount * scale,
+    perFurtherUnit: median(further) / (amount - before.amount) * scale,
     cpuSeconds: median(copies.map(({ sender, receiver }) => sender.cpuSeconds + receiver.cpuSeconds)),
     senderPeakMiB: Math.max(...copies.map(({ sender }) => sender.peakMiB)),
     receiverPeakMiB: Math.max(...copies.map(({ receiver }) => receiver.peakMiB)),
   };
+}
+
+/** Bytes that it takes of a RAM disk. */
+function spaceOf({ of, amount }: Amount): number {
+  return amount * (of === "bytes" ? 1 : smallFileMemoryBytes);
 }
 
 async function diskBytesFree(folder: string): Promise<number> {
@@ -126,7 +155,7 @@ function showBytes(bytes: number): string {
   return `${(bytes / 1e9).toFixed(bytes < 1e8 ? 3 : 1)} GB`;
 }
 
-function showAmount(of: "bytes" | "files", amount: number): string {
+function showAmount({ of, amount }: Amount): string {
   return of === "bytes" ? showBytes(amount) : `${amount.toLocaleString("en")} files`;
 }
 
@@ -134,7 +163,7 @@ function showAmount(of: "bytes" | "files", amount: number): string {
 export function renderPoint(point: GrowthPoint): string {
   const unit = point.of === "bytes" ? "ns/B" : "µs/file";
   const cells = [
-    showAmount(point.of, point.amount).padEnd(16),
+    showAmount(point).padEnd(16),
     `${point.median.toFixed(2).padStart(7)} s`,
     `${point.perUnit.toFixed(3).padStart(9)} ${unit}`,
     `(each further ${point.perFurtherUnit.toFixed(3)})`.padEnd(24),
