@@ -5,9 +5,9 @@ import type { ProgressSnapshot } from "../transfer/events.ts";
 /** Milliseconds over which the present rate is taken. */
 const rateWindowMs = 1_000;
 
-/** Snapshots of the last second, from which the rate follows. */
+/** Snapshots of the last second, from which the rate follows; a session begins with nothing done. */
 export class ProgressHistory {
-  #samples: { atMs: number; bytes: number }[] = [];
+  #samples: { atMs: number; bytes: number }[] = [{ atMs: 0, bytes: 0 }];
   #shown: ProgressSnapshot | undefined;
 
   /** Takes the next snapshot. Counts that would go backwards stay where they were. */
@@ -34,7 +34,7 @@ export class ProgressHistory {
     return this.#shown;
   }
 
-  /** Bytes a second over the last second. */
+  /** Bytes a second over the last second, or since the session began. */
   get rate(): number {
     const first = this.#samples[0];
     const last = this.#samples.at(-1);

@@ -70,6 +70,13 @@ Deno.test("ProgressHistory gives the rate of the last second, not of the whole r
   assertEquals(Math.round(history.rate), 10_000_000);
 });
 
+Deno.test("ProgressHistory gives the rate since the start where a session is shorter than its first snapshots", () => {
+  const history = new ProgressHistory();
+  assertEquals(history.rate, 0);
+  history.add(snapshot({ elapsedMs: 50, bytesDone: 5_000_000 }));
+  assertEquals(Math.round(history.rate), 100_000_000);
+});
+
 Deno.test("ProgressHistory never shows more done than there is", () => {
   const history = new ProgressHistory();
   history.add(snapshot({ entriesDone: 3, entriesTotal: 2 }));
