@@ -183,7 +183,7 @@ if (import.meta.main) {
   const result = await measureGrowth({
     sizesBytes: list("sizes", [1, 2, 4, 8]).map((size) => Math.round(size * 1e9)),
     counts: list("counts", [1_000, 10_000, 100_000, 1_000_000]),
-    runs: args.number("runs", 3),
+    runs: args.number("runs", 5),
     io: args.value("io") === "deno" ? "deno" : "uring",
     place: args.value("place") === "disk" ? "disk" : "ram",
     log: (line) => console.log(line),
