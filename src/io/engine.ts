@@ -158,8 +158,11 @@ export interface Engine extends Disposable {
   lookup(directory: Directory, names: readonly EntryName[]): (EntryLookup | RcopyError | undefined)[];
   /** Starts to create small files whole, with content, mode and mtime. What fails leaves nothing behind under its name. */
   createFiles(files: readonly FileWrite[], memory: Uint8Array<ArrayBuffer>): Pending;
-  /** Creates a large file (O_EXCL) with room reserved for `size` bytes where the file system can; `no-space` if there is none. */
-  createTarget(directory: Directory, name: EntryName, size: number): TargetFile;
+  /**
+   * Creates a large file (O_EXCL) with room reserved for `size` bytes where the file system can; `no-space` if there is none.
+   * `isDurable`: the disk will be waited for in the end, so that it had better begin at once.
+   */
+  createTarget(directory: Directory, name: EntryName, size: number, isDurable?: boolean): TargetFile;
   /** Starts to write all of `source` at `offset`. */
   writeRange(file: TargetFile, offset: number, source: Uint8Array<ArrayBuffer>): Pending;
   /** Sets mode and mtime and closes. */

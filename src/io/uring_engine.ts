@@ -214,8 +214,10 @@ class UringEngine implements Engine {
     return done;
   }
 
-  createTarget(directory: Directory, name: EntryName, size: number): TargetFile {
-    return UringTarget.create(this.#calls, this.#directories, placeOf(directory, name), size);
+  createTarget(directory: Directory, name: EntryName, size: number, isDurable = false): TargetFile {
+    const target = UringTarget.create(this.#calls, this.#directories, placeOf(directory, name), size);
+    target.isDurable = isDurable;
+    return target;
   }
 
   writeRange(file: TargetFile, offset: number, source: Uint8Array<ArrayBuffer>): Pending {

@@ -45,6 +45,7 @@ export interface LentFile extends Lent {
   shown: string;
   inMemory: boolean;
   expected: FileIdentity;
+  isDurable?: boolean;
 }
 
 /** What an open target is known by elsewhere. */
@@ -131,6 +132,8 @@ export class UringTarget implements TargetFile {
   readonly size: number;
   readonly shown: string;
   inMemory = false;
+  /** The disk will be waited for in the end. */
+  isDurable = false;
   fd: number;
   readonly #calls: Calls;
   #isBorrowed = false;
@@ -144,15 +147,16 @@ export class UringTarget implements TargetFile {
 
   /** As plain data; what it says of the descriptor holds until this file is closed. */
   lend(): LentFile {
-    const { fd, shown, size, inMemory } = this;
-    return { id: fd, fd, shown, inMemory, expected: { ...noIdentity, size } };
+    const { fd, shown, size, inMemory, isDurable } = this;
+    return { id: fd, fd, shown, inMemory, isDurable, expected: { ...noIdentity, size } };
   }
 
   /** A file that another thread has open and closes. */
-  static borrow(calls: Calls, { fd, shown, expected, inMemory }: LentFile): UringTarget {
+  static borrow(calls: Calls, { fd, shown, expected, inMemory, isDurable = false }: LentFile): UringTarget {
     const target = new UringTarget(calls, fd, shown, expected.size);
     target.#isBorrowed = true;
     target.inMemory = inMemory;
+    target.isDurable = isDurable;
     return target;
   }
 

@@ -1,8 +1,10 @@
 /**
  * What is read and written of large files on a disk, and the page cache.
  *
- *  - What has been written is sent on its way to the disk at once. Else the kernel gathers it until a fifth of the memory is
- *    dirty, and then writers stand still; and whoever waits for the disk at the end (`--durable`) waits for all of it.
+ *  - What has been written is sent on its way to the disk at once where somebody waits for the disk in the end
+ *    (`--durable`), and where much is written: else the kernel gathers it until a fifth of the memory is dirty, and then
+ *    writers stand still. Below that it would only take the processor from the copy (2 GB on two cores: 0.88 of the time
+ *    without, and 1.46 with `--durable`).
  *  - Of a file that would fill half of the memory, what has reached the disk, and what has been read, is let go: nobody
  *    will find it in the cache, and everybody else's files stay there.
  *
@@ -11,6 +13,14 @@
  */
 import { fileAdvice, sqeFlag, syncRangeFlag } from "../../ffi/mod.ts";
 import type { Completing, RingQueue } from "./uring_queue.ts";
+
+/** A file that is being written. */
+export interface WrittenFile {
+  readonly fd: number;
+  readonly size: number;
+  /** The disk will be waited for in the end. */
+  readonly isDurable: boolean;
+}
 
 /** A part of a file. */
 interface Range {
@@ -23,6 +33,8 @@ interface Range {
 const underWayMax = 8;
 /** How far letting go stays behind writing, so that it need not wait for the disk. */
 const behindBytes = 64 * 1024 * 1024;
+/** From this part of the memory on the kernel starts to write by itself, unless it was told otherwise. */
+const partLeftDirty = 0.1;
 const { waitBefore, write, waitAfter } = syncRangeFlag;
 
 export class PageCache implements Completing {
@@ -30,17 +42,22 @@ export class PageCache implements Completing {
   /** Files from this size on are let go. */
   readonly #dropFromBytes: number;
   readonly #behindBytes: number;
+  /** What may be written, by this thread, before any of it is sent on its way. */
+  readonly #dirtyBytesMax: number;
   readonly #isSupported: boolean;
   /** Ranges of files that are to be let go, the oldest first. */
   readonly #read: Range[] = [];
   readonly #written: Range[] = [];
+  /** Of what is in `#written`, and of all that has ever been written. */
   #writtenBytes = 0;
+  #bytesInAll = 0;
   #underWay = 0;
 
   /** `memoryBytes` is what the machine has. */
   constructor(queue: RingQueue, memoryBytes: number) {
     this.#queue = queue;
     this.#dropFromBytes = memoryBytes / 2;
+    this.#dirtyBytesMax = memoryBytes * partLeftDirty;
     this.#behindBytes = Math.min(behindBytes, this.#dropFromBytes / 2);
     this.#isSupported = queue.ring.supports("syncFileRange") && queue.ring.supports("fadvise");
   }
@@ -52,11 +69,14 @@ export class PageCache implements Completing {
     this.#letGo();
   }
 
-  /** `length` bytes of a file of `size` bytes have been written. */
-  wrote(fd: number, size: number, offset: number, length: number): void {
+  /** `length` bytes of a file have been written. */
+  wrote({ fd, size, isDurable }: WrittenFile, offset: number, length: number): void {
     const range = { fd, offset, length };
-    if (this.#mayClaim(1)) this.#sync(sqeFlag.none, range, write);
-    if (size < this.#dropFromBytes) return;
+    this.#bytesInAll += length;
+    const fills = size >= this.#dropFromBytes;
+    const goesAtOnce = isDurable || fills || this.#bytesInAll > this.#dirtyBytesMax;
+    if (goesAtOnce && this.#mayClaim(1)) this.#sync(sqeFlag.none, range, write);
+    if (!fills) return;
     this.#written.push(range);
     this.#writtenBytes += length;
     this.#letGo();

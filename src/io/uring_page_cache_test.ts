@@ -1,10 +1,13 @@
 /** What stays in the page cache of large files, as the kernel tells by `fincore`. */
 import { assert, assertEquals } from "@std/assert";
+import { type Ring, syncRangeFlag } from "../../ffi/mod.ts";
 import { identityIn } from "../../tests/contract/contract_case.ts";
 import { shell, whyNot, withFolder } from "../../tests/helpers/test_folder.ts";
 import { ownName } from "../fs/entry_name.ts";
 import type { Directory, Engine } from "./engine.ts";
 import { openUringEngine, whyNoUring } from "./uring_engine.ts";
+import { PageCache } from "./uring_page_cache.ts";
+import type { RingQueue } from "./uring_queue.ts";
 
 const mebibyte = 1024 * 1024;
 const rangeBytes = 4 * mebibyte;
@@ -106,4 +109,35 @@ cacheTest("A file that is small beside the memory stays in the cache", async (fo
   await writeLarge(engine, root);
   await readLarge(engine, root);
   assertEquals(await cachedBytes(`${folder}/large`), fileBytes);
+});
+
+/** Offsets, in MiB, that a page cache sends on their way to the disk as ten ranges of a file are written. */
+function sentOf(file: { size: number; isDurable: boolean }, memoryBytes: number): number[] {
+  const sent: number[] = [];
+  let underWay = 0;
+  const ring = {
+    room: 256,
+    supports: () => true,
+    syncFileRange(...[, , , offset, , how]: Parameters<Ring["syncFileRange"]>) {
+      if (how === syncRangeFlag.write) sent.push(offset / mebibyte);
+    },
+    fadvise() {},
+  };
+  const queue = { ring, hasRoom: true, claim: () => underWay++ };
+  const cache = new PageCache(queue as unknown as RingQueue, memoryBytes);
+  for (let range = 0; range < 10; range++) {
+    cache.wrote({ fd: 3, ...file }, range * rangeBytes, rangeBytes);
+    for (; underWay > 0; underWay--) cache.completed();
+  }
+  return sent;
+}
+
+Deno.test("What is written goes to the disk at once if that is waited for, or much has been written", () => {
+  const size = 10 * rangeBytes;
+  const all = [0, 4, 8, 12, 16, 20, 24, 28, 32, 36];
+  assertEquals(sentOf({ size, isDurable: false }, 100 * size), []);
+  assertEquals(sentOf({ size, isDurable: true }, 100 * size), all);
+  assertEquals(sentOf({ size, isDurable: false }, 2 * size), all, "it would fill half of the memory");
+  // A tenth of the memory is five ranges.
+  assertEquals(sentOf({ size, isDurable: false }, 5 * size), all.slice(5));
 });

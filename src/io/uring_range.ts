@@ -126,8 +126,7 @@ export class RangeWrite extends RangeTransfer {
   }
 
   protected ended(offset: number, length: number): void {
-    const { fd, size } = this.#target;
-    this.#pageCache.wrote(fd, size, offset, length);
+    this.#pageCache.wrote(this.#target, offset, length);
   }
 }
 

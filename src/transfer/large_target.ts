@@ -40,7 +40,7 @@ export class LargeTarget {
     this.held = held;
     this.extents = Math.ceil(held.size / extentBytes);
     this.#built = placement.buildPlace(held.directory, held.name as EntryName);
-    this.#file = engine.createTarget(this.#built.directory, this.#built.name, held.size);
+    this.#file = engine.createTarget(this.#built.directory, this.#built.name, held.size, placement.isDurable);
     this.#hash = new FileHash(codec, this.extents);
   }
 

@@ -29,12 +29,13 @@ export class Placement {
   readonly #tree: TargetTree;
   readonly #areas = new Map<number, PrivateArea>();
   readonly #syncing: Promise<void>[] = [];
-  readonly #durable: boolean;
+  /** Whether the disk is waited for in the end. */
+  readonly isDurable: boolean;
   #heldLinkBytes = 0;
 
   constructor(engine: Engine, tree: TargetTree, options: { durable: boolean; dryRun: boolean }) {
     this.#engine = engine;
-    this.#durable = options.durable;
+    this.isDurable = options.durable;
     this.#tree = tree;
     if (options.dryRun) return;
     removeLeftovers(engine, tree.root.handle!);
@@ -156,7 +157,7 @@ export class Placement {
   #closeForeignArea(device: number, area: PrivateArea): void {
     this.#areas.delete(device);
     area.remove();
-    if (this.#durable) this.#syncing.push(Promise.resolve(this.#engine.syncFileSystem(area.within)));
+    if (this.isDurable) this.#syncing.push(Promise.resolve(this.#engine.syncFileSystem(area.within)));
   }
 
   #placeLink(directory: TargetDirectory, link: HeldLink, received: ReceivedTree): void {
