@@ -6,6 +6,7 @@ import { EntryColumns } from "../fs/entry_columns.ts";
 import { type EntryName, ownName } from "../fs/entry_name.ts";
 import type { Directory, Engine, FileRead, FileWrite } from "./engine.ts";
 import { openUringEngine, whyNoUring } from "./uring_engine.ts";
+import type { UringTarget } from "./uring_file.ts";
 
 const noUring = whyNoUring();
 const mtime = { seconds: 1_234_567_890, nanos: 123_456_789 };
@@ -83,6 +84,15 @@ for (const umask of [0o000, 0o022, 0o077, 0o277, 0o777]) {
     }
   });
 }
+
+uringTest("another thread learns whether the disk is waited for", (engine, root) => {
+  for (const isDurable of [true, false]) {
+    const target = engine.createTarget(root, ownName(`${isDurable}`), 3, isDurable);
+    const borrowed = engine.borrowTarget(structuredClone(engine.lendTarget(target)));
+    assertEquals((borrowed as UringTarget).isDurable, isDurable);
+    engine.abandonTarget(target);
+  }
+});
 
 uringTest("modes are exact where a default ACL says otherwise", async (engine, root, folder) => {
   Deno.mkdirSync(`${folder}/d`);

@@ -73,10 +73,8 @@ export async function measureGrowth(options: GrowthOptions): Promise<Growth> {
       log(leftOut.at(-1)!);
       return false;
     };
-    const [sizes, numbers] = [
-      sizesBytes.map((amount): Amount => ({ of: "bytes", amount })).filter(fits),
-      counts.map((amount): Amount => ({ of: "files", amount })).filter(fits),
-    ];
+    const sizes = sizesBytes.map((amount): Amount => ({ of: "bytes", amount })).filter(fits);
+    const numbers = counts.map((amount): Amount => ({ of: "files", amount })).filter(fits);
     const nothing: Amount = { of: "files", amount: 0 };
     const amounts = [nothing, ...sizes, ...numbers];
     const copies = new Map(amounts.map((one): [Amount, OurCopy[]] => [one, []]));

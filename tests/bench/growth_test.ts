@@ -8,7 +8,7 @@ import { measureGrowth, renderPoint } from "./growth.ts";
 const name = "bench:growth copies every size and count, measures both ends, and draws the curves";
 
 testWhere({ programs: ["diff", "timeout"] }, name, async () => {
-  const { machine, points, leftOut } = await measureGrowth({
+  const { machine, startSeconds, points, leftOut } = await measureGrowth({
     sizesBytes: [1_000_000, 5_000_000, 1e18],
     counts: [10, 1100],
     runs: 1,
@@ -26,6 +26,7 @@ testWhere({ programs: ["diff", "timeout"] }, name, async () => {
     assert(point.senderPeakMiB > 20 && point.receiverPeakMiB > 20, renderPoint(point));
     assert(point.cpuSeconds > 0, renderPoint(point));
   }
+  assert(startSeconds > 0);
   assertEquals(leftOut.length, 1);
   assert(leftOut[0]!.startsWith("1000000000.0 GB: left out"), leftOut[0]);
   const svg = await drawGrowth(points, machine);

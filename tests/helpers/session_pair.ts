@@ -23,6 +23,7 @@ export interface SessionPairOptions {
   batchEntries?: number;
   wantsAll?: boolean;
   exists?: ExistsPolicy;
+  durable?: boolean;
   senderEngine?: Engine;
   receiverEngine?: Engine;
   onSenderEvent?: EventSink;
@@ -71,7 +72,7 @@ export async function runSessionPair(options: SessionPairOptions): Promise<Sessi
     engine: receiverEngine,
     destination,
     exists: options.exists ?? "changed",
-    durable: false,
+    durable: options.durable ?? false,
     dryRun: false,
     timeoutMs,
     emit: options.onReceiverEvent ?? (() => {}),

@@ -1,6 +1,8 @@
 /** Whole sessions in one process, over channels that behave as badly as they may. */
 import { assert, assertEquals } from "@std/assert";
 import type { RcopyError } from "../../src/base/errors.ts";
+import { openDenoEngine } from "../../src/io/deno_engine.ts";
+import type { Engine } from "../../src/io/engine.ts";
 import type { TransferSummary } from "../../src/transfer/events.ts";
 import { creditBytesMin } from "../../src/wire/limits.ts";
 import { FrameKind } from "../../src/wire/messages.ts";
@@ -53,6 +55,30 @@ Deno.test("a session cannot deadlock: credit of one entry, one-byte reads, lanes
         await assertSameTree(source, target);
       }
     });
+  });
+});
+
+Deno.test("a durable copy tells the engine so of each large file, and no other does", async () => {
+  await withTwoDirectories(async (source, target) => {
+    makeSmallTree(source, { directories: 1, filesPerDirectory: 2, sizeOf: () => 5_000_000 });
+    using engine = openDenoEngine();
+    const told: unknown[] = [];
+    const listening = new Proxy(engine, {
+      get(from, property) {
+        const value = Reflect.get(from, property, from);
+        if (property === "createTarget") {
+          return (...args: Parameters<Engine["createTarget"]>) => {
+            told.push(args[3]);
+            return engine.createTarget(...args);
+          };
+        }
+        return typeof value === "function" ? value.bind(from) : value;
+      },
+    });
+    for (const durable of [true, false]) {
+      agreed(await runSessionPair({ source, target, durable, exists: "replace", receiverEngine: listening }));
+      assertEquals(told.splice(0), [durable, durable]);
+    }
   });
 });
 
