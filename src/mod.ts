@@ -33,25 +33,27 @@
  */
 import { RcopyError } from "./base/errors.ts";
 import { chooseEngine } from "./io/choose_engine.ts";
-import type { Engine } from "./io/engine.ts";
+import type { Engine } from "./io/contract/engine.ts";
 import type { PeerAddress } from "./net/dial.ts";
-import { openDestination } from "./transfer/destination.ts";
-import { type Detour, dialSession } from "./transfer/dial_session.ts";
-import type { EventSink, TransferSummary } from "./transfer/events.ts";
-import { interruptible } from "./transfer/interrupt.ts";
-import type { Streams } from "./transfer/lane_growth.ts";
-import type { AuthMethod } from "./transfer/invite.ts";
-import { openDoor, requireWay, type RouteOptions, routeTo } from "./transfer/meeting.ts";
-import { requirePermission } from "./transfer/permission.ts";
-import type { ExistsPolicy } from "./transfer/plan.ts";
+import { openDestination } from "./transfer/target/destination.ts";
+import { dialSession } from "./transfer/dial.ts";
+import type { Detour } from "./meet/reach.ts";
+import type { EventSink, TransferSummary } from "./transfer/session/events.ts";
+import { interruptible } from "./base/interrupt.ts";
+import type { Streams } from "./transfer/supply/growth.ts";
+import type { AuthMethod } from "./meet/invite.ts";
+import { openDoor } from "./meet/door.ts";
+import { requireWay, type RouteOptions, routeTo } from "./meet/route.ts";
+import { requirePermission } from "./base/permission.ts";
+import type { ExistsPolicy } from "./transfer/receive/plan.ts";
 import { Server } from "./transfer/serve.ts";
 import { ReceivingSide, type RunOptions, SendingSide, type Side } from "./transfer/side.ts";
-import { closeSources, openSources } from "./transfer/source_roots.ts";
+import { closeSources, openSources } from "./transfer/source/roots.ts";
 import { streamsMax } from "./wire/limits.ts";
 
 export { type ErrorCode, exitStatusOfCode, RcopyError, type RcopyErrorOptions } from "./base/errors.ts";
 export type { PeerAddress } from "./net/dial.ts";
-export type { Detour } from "./transfer/dial_session.ts";
+export type { Detour } from "./meet/reach.ts";
 export type {
   Bottleneck,
   EntryFailure,
@@ -59,10 +61,10 @@ export type {
   ProgressSnapshot,
   TransferEvent,
   TransferSummary,
-} from "./transfer/events.ts";
-export { version } from "./transfer/greeting.ts";
-export type { AuthMethod } from "./transfer/invite.ts";
-export type { ExistsPolicy } from "./transfer/plan.ts";
+} from "./transfer/session/events.ts";
+export { version } from "./base/version.ts";
+export type { AuthMethod } from "./meet/invite.ts";
+export type { ExistsPolicy } from "./transfer/receive/plan.ts";
 
 /** Port that a listener opens unless told otherwise. */
 export const defaultPort = 3120;
@@ -240,7 +242,7 @@ async function meet(
   const { port = defaultPort, bind, local = false, advertise = [], keep = false } = options;
   const invite = { ...how, role: side.role };
   const onTlsOpened = (port: number) => run.engine.sendAtOnce(port);
-  const { event, renewal, ...door } = await openDoor({
+  const { listening, renewal, ...door } = await openDoor({
     port,
     bind,
     local,
@@ -250,7 +252,7 @@ async function meet(
     onTlsOpened,
   });
   using _renewal = renewal;
-  run.emit(event);
+  run.emit({ type: "listening", ...listening });
   return await new Server({ ...run, ...door, side, keep }).run();
 }
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { breachesOf, type SourceText } from "./helpers/architecture.ts";
+import { breachesOf, circlesOf, type SourceText } from "./helpers/architecture.ts";
 
 const root = new URL("../", import.meta.url);
 const topLevel = [
@@ -30,6 +30,33 @@ Deno.test("every file keeps to its floor and to the bans", () => {
   if (files < 50) throw new Error(`only ${files} files were looked at`);
 });
 
+Deno.test("no file imports itself by way of others", () => {
+  assertEquals(circlesOf([...sources()]), []);
+});
+
+Deno.test("the checker finds a circle of two files, also by types and by lazy imports", () => {
+  const ways = [`import { b } from "./b.ts";`, `import type { B } from "./b.ts";`, `await import("./b.ts");`];
+  for (const way of ways) {
+    const circle = [
+      { path: "src/base/a.ts", text: way },
+      { path: "src/base/b.ts", text: `export * from "./a.ts";` },
+    ];
+    assertEquals(circlesOf(circle), [
+      "src/base/a.ts -> src/base/b.ts -> src/base/a.ts is a circle of imports",
+    ]);
+  }
+});
+
+Deno.test("the checker lets pass two ways to one file", () => {
+  const diamond = [
+    { path: "src/base/a.ts", text: `import "./b.ts"; import "./c.ts";` },
+    { path: "src/base/b.ts", text: `import "./d.ts";` },
+    { path: "src/base/c.ts", text: `import "./d.ts";` },
+    { path: "src/base/d.ts", text: "" },
+  ];
+  assertEquals(circlesOf(diamond), []);
+});
+
 Deno.test("the root of the project holds nothing that nobody agreed on", () => {
   const names = [...Deno.readDirSync(root)].map((entry) => entry.name).filter((name) =>
     !besides.includes(name)
@@ -53,20 +80,34 @@ Deno.test("CONTRIBUTING.md gives a reason for every dependency, and for no other
 
 /** Snippets that must be found out, so that a checker that sees nothing fails here. */
 const breaking: Record<string, SourceText> = {
-  "an import that goes up": { path: "src/net/a.ts", text: `import { scan } from "../transfer/scan.ts";` },
+  "an import that goes up": {
+    path: "src/net/a.ts",
+    text: `import { scan } from "../transfer/source/scan.ts";`,
+  },
+  "an import of the roof from the room below": {
+    path: "src/transfer/send/a.ts",
+    text: `import "../side.ts";`,
+  },
+  "an import of the mirror image": {
+    path: "src/transfer/send/a.ts",
+    text: `import type { Plan } from "../receive/plan.ts";`,
+  },
   "an import of a neighbour": {
-    path: "src/io/a.ts",
+    path: "src/net/a.ts",
     text: `import type { Codec } from "../codec/codec.ts";`,
   },
-  "an export that goes up": { path: "src/fs/a.ts", text: `export * from "../io/engine.ts";` },
-  "a lazy import that goes up": { path: "src/base/a.ts", text: `await import("../fs/metadata.ts");` },
-  "a type import that goes up": { path: "src/wire/a.ts", text: `let e: import("../io/engine.ts").Engine;` },
+  "an export that goes up": { path: "src/entry/a.ts", text: `export * from "../io/contract/engine.ts";` },
+  "a lazy import that goes up": { path: "src/base/a.ts", text: `await import("../entry/metadata.ts");` },
+  "a type import that goes up": {
+    path: "src/wire/a.ts",
+    text: `let e: import("../io/contract/engine.ts").Engine;`,
+  },
   "an import that only the run decides": { path: "src/io/a.ts", text: "await import(name);" },
   "ffi used beside the engine": { path: "src/net/a.ts", text: `import { Ring } from "../../ffi/mod.ts";` },
-  "ffi used by the other engine": { path: "src/io/deno_engine.ts", text: `import "../../ffi/mod.ts";` },
+  "ffi used by the other engine": { path: "src/io/deno/engine.ts", text: `import "../../../ffi/mod.ts";` },
   "wasm used beside the codec": { path: "src/transfer/a.ts", text: `import "../../wasm/mod.ts";` },
   "wasm used by a back door": { path: "src/codec/a.ts", text: `import "../../wasm/module.js";` },
-  "ffi standing on an engine": { path: "ffi/a.ts", text: `import "../src/io/engine.ts";` },
+  "ffi standing on an engine": { path: "ffi/a.ts", text: `import "../src/io/contract/engine.ts";` },
   "wasm standing on anything": { path: "wasm/a.ts", text: `import "../src/base/errors.ts";` },
   "the program imported by a command": { path: "src/cli/a.ts", text: `import "../main.ts";` },
   "a file on no floor": { path: "src/other/a.ts", text: `import "../base/errors.ts";` },
@@ -74,7 +115,7 @@ const breaking: Record<string, SourceText> = {
   "console by another name": { path: "ffi/a.ts", text: `globalThis.console.error("x");` },
   "Deno.exit in a command": { path: "src/cli/a.ts", text: "Deno.exit(1);" },
   "Deno['exit']": { path: "src/cli/a.ts", text: `Deno["exit"](1);` },
-  "Deno.dlopen in an engine": { path: "src/io/uring_engine.ts", text: `Deno.dlopen("liburing.so.2", {});` },
+  "Deno.dlopen in an engine": { path: "src/io/uring/engine.ts", text: `Deno.dlopen("liburing.so.2", {});` },
   "a web stream": { path: "src/net/a.ts", text: "await file.readable.pipeTo(conn.writable);" },
   "a web stream by type": { path: "src/transfer/a.ts", text: "let s: ReadableStream;" },
   "a file that is too long": { path: "src/base/a.ts", text: "\n".repeat(401) },
@@ -90,10 +131,10 @@ for (const [what, source] of Object.entries(breaking)) {
 /** Snippets that are right, so that a checker that objects to everything fails here. */
 const right: SourceText[] = [
   {
-    path: "src/transfer/a.ts",
-    text: `import "../net/channel.ts"; import "./plan.ts"; import "../base/errors.ts";`,
+    path: "src/transfer/send/a.ts",
+    text: `import "../../net/channel.ts"; import "./plan.ts"; import "../source/scan.ts";`,
   },
-  { path: "src/io/uring_engine.ts", text: `import "../../ffi/mod.ts"; import "./engine.ts";` },
+  { path: "src/io/uring/a.ts", text: `import "../../../ffi/mod.ts"; import "../contract/engine.ts";` },
   { path: "src/codec/codec.ts", text: `import "../../wasm/mod.ts";` },
   { path: "src/mod.ts", text: `import "./transfer/serve.ts"; import "./net/dial.ts";` },
   { path: "src/main.ts", text: `import "./cli/program.ts"; Deno.exit(await run()); import "./mod.ts";` },

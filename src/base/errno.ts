@@ -1,7 +1,7 @@
 /** What the C names of errno mean in rcopy's error codes. */
 import type { ErrorCode } from "./errors.ts";
 
-/** As `src/io/engine.ts` says; what is not here is `io`. */
+/** As `src/io/contract/engine.ts` says; what is not here is `io`. */
 const codes: ReadonlyMap<string, ErrorCode> = new Map([
   ["ENOENT", "not-found"],
   ["EACCES", "not-permitted"],

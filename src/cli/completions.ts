@@ -1,7 +1,7 @@
 /** `rcopy completions`: scripts for shells, made from the table of options. */
 import { RcopyError } from "../base/errors.ts";
-import type { Console } from "./console.ts";
-import { type CommandName, commands, type Option } from "./options.ts";
+import type { Console } from "./report/console.ts";
+import { type CommandName, commands, type Option } from "./line/options.ts";
 
 const names = Object.keys(commands) as CommandName[];
 const shells = { bash, zsh, fish } as const;

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { commands } from "./options.ts";
+import { commands } from "./line/options.ts";
 
 const main = new URL("../main.ts", import.meta.url).pathname;
 

@@ -1,5 +1,5 @@
 /** Asking the person at the terminal. Whoever is not there cannot be asked: then nothing is accepted. */
-import type { Console } from "./console.ts";
+import type { Console } from "./report/console.ts";
 
 /** A way to ask, where standard input and standard error are a terminal. */
 export function confirmOnTerminal(

@@ -3,16 +3,16 @@ import { basename, dirname, join, resolve } from "node:path";
 import { asRcopyError, RcopyError } from "../base/errors.ts";
 import { showText } from "../base/show.ts";
 import { chooseEngine } from "../io/choose_engine.ts";
-import { denoEngineLeavesOpen } from "../io/deno_engine.ts";
+import { denoEngineLeavesOpen } from "../io/deno/engine.ts";
 import { reachableAddresses } from "../net/addresses.ts";
 import { listenForPeers } from "../net/listen.ts";
 import { plainTransport } from "../net/transport.ts";
-import { decodeTicket } from "../security/ticket.ts";
+import { decodeTicket } from "../security/anchor/ticket.ts";
 import { defaultPort } from "../mod.ts";
-import { version } from "../transfer/greeting.ts";
-import { findUserPlaces } from "../security/user_places.ts";
-import type { Console } from "./console.ts";
-import { type Flags, parseCommandLine } from "./parse.ts";
+import { version } from "../base/version.ts";
+import { findUserPlaces } from "../security/user/user_places.ts";
+import type { Console } from "./report/console.ts";
+import { type Flags, parseCommandLine } from "./line/parse.ts";
 import {
   type LookedAt,
   type MeetingAdvice,
@@ -23,9 +23,9 @@ import {
   type SshPlaces,
   type TicketAdvice,
 } from "./permissions.ts";
-import { sshWords } from "./remote_end.ts";
-import { remoteDestination, remoteSource } from "./remote_operands.ts";
-import { takeTicket } from "./ticket_argument.ts";
+import { sshWords } from "./remote/far_end.ts";
+import { remoteDestination, remoteSource } from "./line/remote_operands.ts";
+import { takeTicket } from "./line/ticket_argument.ts";
 
 /** All that this version makes use of. */
 const permissionsUsed: readonly Deno.PermissionDescriptor[] = [

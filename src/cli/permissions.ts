@@ -1,10 +1,10 @@
 /** The narrowest permission flags for a command line. Pure: what PATH and DEST are is looked at by the caller. */
 import { dirname, resolve } from "node:path";
 import type { PeerAddress } from "../mod.ts";
-import { pinVariables } from "../net/pin_guard.ts";
-import type { UserPlaces } from "../security/user_places.ts";
-import type { Flags } from "./parse.ts";
-import { ticketVariable } from "./ticket_argument.ts";
+import { pinVariables } from "../meet/pin_guard.ts";
+import type { UserPlaces } from "../security/user/user_places.ts";
+import type { Flags } from "./line/parse.ts";
+import { ticketVariable } from "./line/ticket_argument.ts";
 
 /** Flags for `deno run`, one argument each, and what is lost with them. */
 export interface PermissionAdvice {

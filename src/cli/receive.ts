@@ -2,16 +2,18 @@
 import { RcopyError } from "../base/errors.ts";
 import { type ExistsPolicy, type PeerAddress, receive, type ReceiveOptions } from "../mod.ts";
 import { confirmOnTerminal } from "./confirm.ts";
-import type { Flags } from "./parse.ts";
-import { remoteSource } from "./remote_operands.ts";
-import { commonOptions, type Job, listenOptions, refuseListenOptions } from "./run.ts";
-import { isMeantAsTicket, noteOnArgument, takeTicket } from "./ticket_argument.ts";
+import type { Flags } from "./line/parse.ts";
+import { remoteSource } from "./line/remote_operands.ts";
+import { commonOptions, listenOptions } from "./line/library_options.ts";
+import { refuseListenOptions } from "./line/refusals.ts";
+import type { Job } from "./report/job.ts";
+import { isMeantAsTicket, noteOnArgument, takeTicket } from "./line/ticket_argument.ts";
 
 /** Fetches into DEST, from a sender that listens or one that dials, and returns the exit status. */
 export async function runReceive(args: string[], flags: Flags, job: Job): Promise<number> {
   const { remote, here } = remoteSource(args, flags);
   if (remote) {
-    const { withRemoteEnd } = await import("./remote_end.ts");
+    const { withRemoteEnd } = await import("./remote/far_end.ts");
     const summary = await withRemoteEnd(remote, { command: "send", flags, job }, (meeting) => {
       const { ticket, addresses, detour, signal } = meeting;
       const options = { ...commonOptions(flags, { ...job, signal }), ...receiveOptions(flags) };

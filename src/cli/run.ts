@@ -1,25 +1,17 @@
 /** From a command line to an exit status. */
-import { asRcopyError, RcopyError } from "../base/errors.ts";
+import { asRcopyError } from "../base/errors.ts";
 import { showText } from "../base/show.ts";
-import { version } from "../transfer/greeting.ts";
-import type { CommonOptions, ListenOptions, TransferEvent } from "../mod.ts";
-import { Console } from "./console.ts";
-import { lineForReceiver, lineForSender } from "./peer_line.ts";
-import { type Flags, type Invocation, parseCommandLine } from "./parse.ts";
-import { type LogLevel, Reporter } from "./reporter.ts";
+import { version } from "../base/version.ts";
+import type { TransferEvent } from "../mod.ts";
+import { Console } from "./report/console.ts";
+import type { Job } from "./report/job.ts";
+import { lineForReceiver, lineForSender } from "./report/peer_line.ts";
+import { type Flags, type Invocation, parseCommandLine } from "./line/parse.ts";
+import { type LogLevel, Reporter } from "./report/reporter.ts";
 import { shellLine } from "./permissions.ts";
 import { Signals } from "./signals.ts";
 import { whileStdinLasts } from "./stdin_watch.ts";
-import { isMeantAsTicket } from "./ticket_argument.ts";
-
-/** What a command works with. */
-export interface Job {
-  console: Console;
-  reporter: Reporter;
-  signal: AbortSignal;
-  /** The command line, quoted for a shell; without a ticket, which is a secret. */
-  command?: string;
-}
+import { isMeantAsTicket } from "./line/ticket_argument.ts";
 
 /** Runs a command line; throws nothing. `onSecondSignal` is called when a person insists. */
 export async function runCommandLine(
@@ -98,55 +90,6 @@ async function withReporter(job: Job, body: (job: Job) => Promise<number>): Prom
     return await body(job);
   } finally {
     job.reporter.close();
-  }
-}
-
-/** The options that both ends have in common. */
-export function commonOptions(flags: Flags, job: Job): CommonOptions {
-  const options: CommonOptions = {
-    insecure: flags.insecure === true,
-    signal: job.signal,
-    onEvent: job.reporter.onEvent,
-  };
-  if (flags.auth !== undefined) options.auth = flags.auth as NonNullable<CommonOptions["auth"]>;
-  if (flags.identity !== undefined) options.identity = flags.identity as string;
-  if (flags.allow !== undefined) options.allow = flags.allow as string[];
-  if (job.command !== undefined) options.command = job.command;
-  if (flags.io !== undefined) options.io = flags.io as NonNullable<CommonOptions["io"]>;
-  if (flags.timeout !== undefined) options.timeoutMs = flags.timeout as number;
-  if (flags.streams !== undefined) options.streams = flags.streams as number | "auto";
-  return options;
-}
-
-/** Where to listen. */
-export function listenOptions(flags: Flags): ListenOptions {
-  const options: ListenOptions = {};
-  if (flags.port !== undefined) options.port = flags.port as number;
-  if (flags.local) options.local = true;
-  if (flags.bind !== undefined) options.bind = flags.bind as string;
-  if (flags.advertise !== undefined) {
-    options.advertise = flags.advertise as NonNullable<ListenOptions["advertise"]>;
-  }
-  return options;
-}
-
-/** @throws {RcopyError} `usage` naming an option that means nothing to an end that dials */
-export function refuseListenOptions(flags: Flags, who: string): void {
-  for (const name of ["port", "local", "bind", "advertise", "keep", "end-with-stdin"]) {
-    if (flags[name] !== undefined) {
-      throw new RcopyError(
-        "usage",
-        `--${name} is for an end that listens, and ${who} does not; leave it out`,
-      );
-    }
-  }
-}
-
-/** @throws {RcopyError} `usage` naming an option for which there is no HOST:PATH */
-export function refuseRemoteOptions(flags: Flags): void {
-  for (const name of ["rsh", "remote-rcopy"]) {
-    if (flags[name] === undefined) continue;
-    throw new RcopyError("usage", `--${name} is for a command line with HOST:PATH; leave it out`);
   }
 }
 

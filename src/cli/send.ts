@@ -1,10 +1,12 @@
 /** `rcopy send` */
 import { RcopyError } from "../base/errors.ts";
 import { type PeerAddress, send, type SendOptions } from "../mod.ts";
-import type { Flags } from "./parse.ts";
-import { remoteDestination } from "./remote_operands.ts";
-import { commonOptions, type Job, listenOptions, refuseListenOptions } from "./run.ts";
-import { noteOnArgument, ticketOf } from "./ticket_argument.ts";
+import type { Flags } from "./line/parse.ts";
+import { remoteDestination } from "./line/remote_operands.ts";
+import { commonOptions, listenOptions } from "./line/library_options.ts";
+import { refuseListenOptions } from "./line/refusals.ts";
+import type { Job } from "./report/job.ts";
+import { noteOnArgument, ticketOf } from "./line/ticket_argument.ts";
 
 /** Serves the PATHs, or brings them to a receiver that listens, and returns the exit status. */
 export async function runSend(paths: string[], flags: Flags, job: Job): Promise<number> {
@@ -13,7 +15,7 @@ export async function runSend(paths: string[], flags: Flags, job: Job): Promise<
     throw new RcopyError("usage", "send needs at least one PATH to serve; see rcopy send --help");
   }
   if (remote) {
-    const { withRemoteEnd } = await import("./remote_end.ts");
+    const { withRemoteEnd } = await import("./remote/far_end.ts");
     const summary = await withRemoteEnd(remote, { command: "receive", flags, job }, (meeting) => {
       const { ticket, addresses, detour, signal } = meeting;
       return send(here, { ...commonOptions(flags, { ...job, signal }), to: ticket, addresses, detour });

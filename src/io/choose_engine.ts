@@ -1,6 +1,6 @@
 /** Which engine serves a run, and why. */
 import { RcopyError } from "../base/errors.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine } from "./contract/engine.ts";
 
 /** `--io`: what was asked for. */
 export type EngineChoice = "auto" | "uring" | "deno";
@@ -12,7 +12,7 @@ export type EngineChoice = "auto" | "uring" | "deno";
  */
 export async function chooseEngine(choice: EngineChoice): Promise<{ engine: Engine; reason: string }> {
   if (choice === "deno") return { engine: await openPortable(), reason: "the portable engine was asked for" };
-  const { openUringEngine } = await import("./uring_engine.ts");
+  const { openUringEngine } = await import("./uring/engine.ts");
   let why: string;
   try {
     return { engine: openUringEngine(), reason: "io_uring works on this machine" };
@@ -28,6 +28,6 @@ export async function chooseEngine(choice: EngineChoice): Promise<{ engine: Engi
 }
 
 async function openPortable(): Promise<Engine> {
-  const { openDenoEngine } = await import("./deno_engine.ts");
+  const { openDenoEngine } = await import("./deno/engine.ts");
   return openDenoEngine();
 }

@@ -31,6 +31,16 @@ export interface Channel {
   close(): void;
 }
 
+/** A data connection, as far as its session needs to know it: whoever moves its bytes, in whatever thread. */
+export interface LaneConnection {
+  /** Address and port of the other end, for messages. */
+  readonly peer: string;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** Closes at once; what is under way fails. Twice is harmless. */
+  close(): void;
+}
+
 /** Address and port as people write them; IPv4-mapped IPv6 addresses as IPv4. */
 export function showAddress(hostname: string, port: number): string {
   const host = hostname.startsWith("::ffff:") ? hostname.slice(7) : hostname;

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { RcopyError } from "../base/errors.ts";
-import { anchorOf, certifyLeaf, makeAnchorKey, unlimitedValidity } from "../security/certificate.ts";
+import { anchorOf, certifyLeaf, makeAnchorKey, unlimitedValidity } from "../security/anchor/certificate.ts";
 import type { TcpChannel } from "./channel.ts";
 import { dialOne } from "./dial.ts";
 import { listenForPeers } from "./listen.ts";

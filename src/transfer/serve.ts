@@ -9,13 +9,13 @@ import type { ListenTransport } from "../net/transport.ts";
 import { wireCodeOf } from "../wire/codes.ts";
 import { tokenBytes } from "../wire/limits.ts";
 import type { Hello, Join } from "../wire/messages.ts";
-import { answerOpening, type ListenerChecks, type Opening } from "./authenticate.ts";
-import type { TransferSummary } from "./events.ts";
-import { Gate } from "./gate.ts";
-import type { LaneKnock } from "./lane_calls.ts";
-import type { LaneThread } from "./lane_thread.ts";
-import { LaneWorkers } from "./lane_workers.ts";
-import { OfferedLanes } from "./offered_lanes.ts";
+import { answerOpening, type ListenerChecks, type Opening } from "../meet/authenticate.ts";
+import type { TransferSummary } from "./session/events.ts";
+import { Gate } from "../meet/gate.ts";
+import type { LaneKnock } from "./thread/calls.ts";
+import type { LaneThread } from "./thread/thread.ts";
+import { LaneWorkers } from "./thread/threads.ts";
+import { OfferedLanes } from "./supply/offered.ts";
 import type { RunOptions, Session, Side } from "./side.ts";
 
 /** Sessions at once under `keep`. */

@@ -1,24 +1,24 @@
 /**
- * The two sides of a transfer, for whoever connects them: `serve.ts` where this end listens, `dial_session.ts` where it
+ * The two sides of a transfer, for whoever connects them: `serve.ts` where this end listens, `transfer/dial.ts` where it
  * dials. Neither of these knows which side it runs.
  *  SendingSide    has the files
  *  ReceivingSide  has the destination
  */
-import type { Directory, Engine } from "../io/engine.ts";
+import type { Directory, Engine } from "../io/contract/engine.ts";
 import type { TcpChannel } from "../net/channel.ts";
 import { FrameSplitter } from "../wire/frame.ts";
 import type { Hello } from "../wire/messages.ts";
-import { Control } from "./control.ts";
-import { DestinationIdentity, isEmptyDirectory, readBootId } from "./destination.ts";
-import type { EventSink, TransferSummary } from "./events.ts";
-import { localHello } from "./greeting.ts";
-import type { Streams } from "./lane_growth.ts";
-import type { LaneHost, LaneSupply } from "./lane_host.ts";
-import type { ExistsPolicy } from "./plan.ts";
-import { Receiver } from "./receiver.ts";
-import { Sender } from "./sender.ts";
-import type { Role } from "./session.ts";
-import { openSources } from "./source_roots.ts";
+import { Control } from "./session/control.ts";
+import { DestinationIdentity, isEmptyDirectory, readBootId } from "./target/destination.ts";
+import type { EventSink, TransferSummary } from "./session/events.ts";
+import { localHello } from "./session/hello.ts";
+import type { Streams } from "./supply/growth.ts";
+import type { LaneHost, LaneSupply } from "./supply/host.ts";
+import type { ExistsPolicy } from "./receive/plan.ts";
+import { Receiver } from "./receive/receiver.ts";
+import { Sender } from "./send/sender.ts";
+import type { Role } from "../wire/messages.ts";
+import { openSources } from "./source/roots.ts";
 
 /** What a session needs of the run that it is a part of. */
 export interface RunOptions {

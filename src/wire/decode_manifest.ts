@@ -1,8 +1,8 @@
 /** Checks of a manifest batch: its columns agree, and every value is one that a file system can have. */
 import { RcopyError } from "../base/errors.ts";
 import { showName } from "../base/show.ts";
-import { whyUnsafeName } from "../fs/entry_name.ts";
-import { EntryKind } from "../fs/metadata.ts";
+import { whyUnsafeName } from "../entry/name.ts";
+import { EntryKind } from "../entry/metadata.ts";
 import { readColumn } from "./column.ts";
 import { batchEntriesMax, controlMessageBytesMax, fileBytesMax, linkTargetBytesMax } from "./limits.ts";
 import type { Manifest } from "./messages.ts";

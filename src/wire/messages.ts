@@ -26,10 +26,13 @@ export const FrameKind = {
 } as const;
 export type FrameKind = typeof FrameKind[keyof typeof FrameKind];
 
+/** Who has the files, and who wants them. */
+export type Role = "sender" | "receiver";
+
 /** First message on control, from each end: the dialer first, the listener answers. */
 export interface Hello {
   kind: "hello";
-  role: "sender" | "receiver";
+  role: Role;
   /** Bit set of optional features; unknown bits are ignored, a feature is used when both ends announce it. */
   features: bigint;
   /** What the peer calls itself; at most `textBytesMax`. */

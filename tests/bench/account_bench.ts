@@ -1,5 +1,5 @@
 /** The account of the stages alone: what it adds to a frame. */
-import { StageAccount } from "../../src/transfer/stages.ts";
+import { StageAccount } from "../../src/transfer/session/stage_account.ts";
 
 const account = new StageAccount();
 

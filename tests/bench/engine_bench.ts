@@ -4,11 +4,11 @@
  */
 import { whyNoUring } from "../../ffi/mod.ts";
 import { assert } from "../../src/base/errors.ts";
-import { EntryColumns } from "../../src/fs/entry_columns.ts";
-import { ownName, parseEntryName } from "../../src/fs/entry_name.ts";
-import { openDenoEngine } from "../../src/io/deno_engine.ts";
-import type { Directory, Engine, FileRead, FileWrite } from "../../src/io/engine.ts";
-import { openUringEngine } from "../../src/io/uring_engine.ts";
+import { EntryColumns } from "../../src/entry/columns.ts";
+import { ownName, parseEntryName } from "../../src/entry/name.ts";
+import { openDenoEngine } from "../../src/io/deno/engine.ts";
+import type { Directory, Engine, FileRead, FileWrite } from "../../src/io/contract/engine.ts";
+import { openUringEngine } from "../../src/io/uring/engine.ts";
 
 const files = 256;
 const fileBytes = 4096;

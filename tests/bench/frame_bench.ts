@@ -2,8 +2,8 @@
  * Frames alone: encode and decode, of the sizes that sessions send; and manifest batches as the largest of
  * them.
  */
-import { EntryColumns } from "../../src/fs/entry_columns.ts";
-import { EntryKind } from "../../src/fs/metadata.ts";
+import { EntryColumns } from "../../src/entry/columns.ts";
+import { EntryKind } from "../../src/entry/metadata.ts";
 import { decodeMessage, encodeDataHead, encodeFrame, parseHeader } from "../../src/wire/frame.ts";
 import { batchEntriesMax, headerBytes } from "../../src/wire/limits.ts";
 import type { Bundle, Extent, Manifest } from "../../src/wire/messages.ts";

@@ -4,7 +4,12 @@
  * into a file, without hashes, is what a copy through such a channel reaches at most. Each stream is between two
  * processes of their own, which `stream_end.ts` is.
  */
-import { anchorOf, certifyLeaf, makeAnchorKey, unlimitedValidity } from "../../src/security/certificate.ts";
+import {
+  anchorOf,
+  certifyLeaf,
+  makeAnchorKey,
+  unlimitedValidity,
+} from "../../src/security/anchor/certificate.ts";
 import { plainTransport } from "../../src/net/transport.ts";
 import { withoutExtraTrust } from "../helpers/rcopy_process.ts";
 import { parseArguments } from "./arguments.ts";

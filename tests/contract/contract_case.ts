@@ -1,10 +1,10 @@
 /** What the tests of the contract have in common: a folder, an engine on it, short ways to do one thing. */
 import { assert, assertEquals } from "@std/assert";
 import { type ErrorCode, RcopyError } from "../../src/base/errors.ts";
-import { EntryColumns } from "../../src/fs/entry_columns.ts";
-import { type EntryName, ownName } from "../../src/fs/entry_name.ts";
-import type { FileIdentity, Timestamp } from "../../src/fs/metadata.ts";
-import type { Directory, Engine, EntryLookup, FileRead, FileWrite } from "../../src/io/engine.ts";
+import { EntryColumns } from "../../src/entry/columns.ts";
+import { type EntryName, ownName } from "../../src/entry/name.ts";
+import type { FileIdentity, Timestamp } from "../../src/entry/metadata.ts";
+import type { Directory, Engine, EntryLookup, FileRead, FileWrite } from "../../src/io/contract/engine.ts";
 import { whyNot, withFolder } from "../helpers/test_folder.ts";
 
 /** An engine and how to get it; `why` is the reason that it cannot be had here. */

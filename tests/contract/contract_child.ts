@@ -4,7 +4,7 @@
  *     deno run -A contract_child.ts ENGINE SCENARIO FOLDER
  */
 import { assert, assertEquals } from "@std/assert";
-import type { Engine } from "../../src/io/engine.ts";
+import type { Engine } from "../../src/io/contract/engine.ts";
 import {
   assertCode,
   checkCode,
@@ -121,9 +121,9 @@ async function ownWithoutPermissions({ engine, root, folder }: ContractCase): Pr
 }
 
 async function openEngine(name: string): Promise<Engine> {
-  if (name === "deno") return (await import("../../src/io/deno_engine.ts")).openDenoEngine();
+  if (name === "deno") return (await import("../../src/io/deno/engine.ts")).openDenoEngine();
   assert(name === "uring", `there is no engine ${name}`);
-  return (await import("../../src/io/uring_engine.ts")).openUringEngine();
+  return (await import("../../src/io/uring/engine.ts")).openUringEngine();
 }
 
 if (import.meta.main) {

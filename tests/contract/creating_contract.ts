@@ -1,7 +1,7 @@
 /** The contract of the destination: files, small and large, links, modes, renames, locks and room. */
 import { assert, assertEquals } from "@std/assert";
-import type { Timestamp } from "../../src/fs/metadata.ts";
-import type { FileWrite } from "../../src/io/engine.ts";
+import type { Timestamp } from "../../src/entry/metadata.ts";
+import type { FileWrite } from "../../src/io/contract/engine.ts";
 import { withSeed } from "../helpers/random.ts";
 import { shell } from "../helpers/test_folder.ts";
 import {

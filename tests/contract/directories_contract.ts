@@ -1,6 +1,6 @@
 /** The contract of directories: handles, metadata, moves and removal, however deep and however many. */
 import { assert, assertEquals } from "@std/assert";
-import type { Directory, Engine } from "../../src/io/engine.ts";
+import type { Directory, Engine } from "../../src/io/contract/engine.ts";
 import { shell } from "../helpers/test_folder.ts";
 import { Canary } from "../helpers/tree_record.ts";
 import {

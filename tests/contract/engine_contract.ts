@@ -1,8 +1,8 @@
 /**
- * The suite that every engine must pass: the sentences of `src/io/engine.ts`, held against `stat`, `find`, `cmp`
+ * The suite that every engine must pass: the sentences of `src/io/contract/engine.ts`, held against `stat`, `find`, `cmp`
  * and `sha256sum`. One file a noun.
  */
-import type { Engine } from "../../src/io/engine.ts";
+import type { Engine } from "../../src/io/contract/engine.ts";
 import { contractTest } from "./contract_case.ts";
 import { creatingContract } from "./creating_contract.ts";
 import { directoriesContract } from "./directories_contract.ts";

@@ -1,5 +1,5 @@
-import { openDenoEngine } from "../../src/io/deno_engine.ts";
-import { openUringEngine, whyNoUring } from "../../src/io/uring_engine.ts";
+import { openDenoEngine } from "../../src/io/deno/engine.ts";
+import { openUringEngine, whyNoUring } from "../../src/io/uring/engine.ts";
 import { engineContract } from "./engine_contract.ts";
 
 const why = Deno.env.get("RCOPY_REQUIRE_URING") === "1" ? undefined : whyNoUring();

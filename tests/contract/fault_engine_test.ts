@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { RcopyError } from "../../src/base/errors.ts";
-import { openDenoEngine } from "../../src/io/deno_engine.ts";
+import { openDenoEngine } from "../../src/io/deno/engine.ts";
 import { faultEngine } from "../helpers/fault_engine.ts";
 import { withFolder } from "../helpers/test_folder.ts";
 import { assertCode, checkCode, contentOf, createOne, listAll, named } from "./contract_case.ts";

@@ -1,7 +1,7 @@
 /** The contract where somebody else writes to the destination: planted links, swapped directories. */
 import { assertEquals } from "@std/assert";
 import type { RcopyError } from "../../src/base/errors.ts";
-import type { Directory, Engine } from "../../src/io/engine.ts";
+import type { Directory, Engine } from "../../src/io/contract/engine.ts";
 import { shell } from "../helpers/test_folder.ts";
 import { Canary } from "../helpers/tree_record.ts";
 import {

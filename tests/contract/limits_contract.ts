@@ -1,6 +1,6 @@
 /** The contract at the limits of a process, a user and a file system. */
 import { assertEquals } from "@std/assert";
-import type { Engine } from "../../src/io/engine.ts";
+import type { Engine } from "../../src/io/contract/engine.ts";
 import { shell, withTmpfs } from "../helpers/test_folder.ts";
 import {
   assertCode,

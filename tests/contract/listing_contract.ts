@@ -1,7 +1,7 @@
 /** The contract of listings, link texts and look-ups. */
 import { assert, assertEquals } from "@std/assert";
 import { RcopyError } from "../../src/base/errors.ts";
-import { EntryKind } from "../../src/fs/metadata.ts";
+import { EntryKind } from "../../src/entry/metadata.ts";
 import { shell } from "../helpers/test_folder.ts";
 import {
   assertCode,

@@ -6,10 +6,10 @@
  *     deno run --no-prompt --allow-read=FOLDER --allow-write=FOLDER permission_child.ts FOLDER
  */
 import { RcopyError } from "../../src/base/errors.ts";
-import { EntryColumns } from "../../src/fs/entry_columns.ts";
-import { ownName as named } from "../../src/fs/entry_name.ts";
-import { openDenoEngine } from "../../src/io/deno_engine.ts";
-import type { Directory, Engine, FileWrite } from "../../src/io/engine.ts";
+import { EntryColumns } from "../../src/entry/columns.ts";
+import { ownName as named } from "../../src/entry/name.ts";
+import { openDenoEngine } from "../../src/io/deno/engine.ts";
+import type { Directory, Engine, FileWrite } from "../../src/io/contract/engine.ts";
 
 /** What became of each operation: nothing when it was done. */
 export type Outcomes = Record<string, { code: string; message: string } | undefined>;

@@ -1,7 +1,7 @@
 /** The contract of sources: small files in batches, large files by ranges, and what changes in between. */
 import { assert, assertEquals } from "@std/assert";
 import { RcopyError } from "../../src/base/errors.ts";
-import type { Directory } from "../../src/io/engine.ts";
+import type { Directory } from "../../src/io/contract/engine.ts";
 import { shell } from "../helpers/test_folder.ts";
 import {
   assertCode,

@@ -1,7 +1,12 @@
 /** Nobody makes two ends speak an older version, or less than TLS 1.3, than both of them can. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { anchorOf, certifyLeaf, makeAnchorKey, unlimitedValidity } from "../../src/security/certificate.ts";
-import { decodeTicket, encodeTicket } from "../../src/security/ticket.ts";
+import {
+  anchorOf,
+  certifyLeaf,
+  makeAnchorKey,
+  unlimitedValidity,
+} from "../../src/security/anchor/certificate.ts";
+import { decodeTicket, encodeTicket } from "../../src/security/anchor/ticket.ts";
 import { Connection } from "../hostile/connection.ts";
 import { frame, preamble } from "../hostile/messages.ts";
 import { HostileReceiver } from "../hostile/hostile_receiver.ts";

@@ -63,7 +63,7 @@ Deno.test("checks switched off for the peer's name alone are found out too", asy
   await withFolder(async (folder) => {
     const { sender, ticket } = await startTicketSender([folder]);
     await using _sender = sender;
-    const { followTicket } = await import("../../src/transfer/ticket_channel.ts");
+    const { followTicket } = await import("../../src/meet/by_ticket.ts");
     const { transport } = await followTicket(ticket);
     if (transport.kind !== "tls") throw new Error("a ticket without TLS");
     await using weak = new RcopyProcess(["receive", ticket, `${folder}/b`], {

@@ -5,8 +5,8 @@ import {
   certifyLeaf,
   makeAnchorKey,
   unlimitedValidity,
-} from "../../src/security/certificate.ts";
-import { decodeTicket, encodeTicket } from "../../src/security/ticket.ts";
+} from "../../src/security/anchor/certificate.ts";
+import { decodeTicket, encodeTicket } from "../../src/security/anchor/ticket.ts";
 import { Proxy } from "../helpers/proxy.ts";
 import { type Outcome, RcopyProcess } from "../helpers/rcopy_process.ts";
 import { shell, withFolder } from "../helpers/test_folder.ts";

@@ -1,7 +1,7 @@
 /** Copies between people whose SSH keys know each other, and what becomes of everybody else. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { parseSshPublicKeyLine, sshFingerprint } from "../../src/security/ssh_key.ts";
-import { decodeTicket, encodeTicket } from "../../src/security/ticket.ts";
+import { parseSshPublicKeyLine, sshFingerprint } from "../../src/security/ssh/key.ts";
+import { decodeTicket, encodeTicket } from "../../src/security/anchor/ticket.ts";
 import type { Outcome, RcopyOptions } from "../helpers/rcopy_process.ts";
 import { freePort } from "../helpers/free_port.ts";
 import { Relay } from "../helpers/relay.ts";

@@ -1,6 +1,6 @@
 /** Tickets, used as people use them. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { decodeTicket } from "../../src/security/ticket.ts";
+import { decodeTicket } from "../../src/security/anchor/ticket.ts";
 import { type Outcome, RcopyProcess } from "../helpers/rcopy_process.ts";
 import { makeSmallTree } from "../helpers/small_tree.ts";
 import { comparisonOf, shell, withFolder } from "../helpers/test_folder.ts";

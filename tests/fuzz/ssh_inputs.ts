@@ -1,18 +1,18 @@
 /** What the readers of OpenSSH's formats are tried with, and all of them on one input. */
 import { assert } from "@std/assert";
 import { RcopyError } from "../../src/base/errors.ts";
-import { authorize, parseAuthorizedKeys } from "../../src/security/authorized_keys.ts";
-import { pinsOf } from "../../src/security/known_peers.ts";
-import { lookUpHost } from "../../src/security/known_hosts.ts";
+import { authorize, parseAuthorizedKeys } from "../../src/security/user/authorized_keys.ts";
+import { pinsOf } from "../../src/security/user/known_peers.ts";
+import { lookUpHost } from "../../src/security/user/known_hosts.ts";
 import {
   parseSpki,
   parseSshBlob,
   parseSshPublicKeyLine,
   parseSshSignature,
   type SshPublicKey,
-} from "../../src/security/ssh_key.ts";
-import { parseSshPrivateKey } from "../../src/security/ssh_private_key.ts";
-import { signSshsig, verifySshsig } from "../../src/security/ssh_signature.ts";
+} from "../../src/security/ssh/key.ts";
+import { parseSshPrivateKey } from "../../src/security/ssh/private_key.ts";
+import { signSshsig, verifySshsig } from "../../src/security/ssh/signature.ts";
 import { keyKinds, makeSshKey } from "../helpers/ssh_keys.ts";
 import { withFolder } from "../helpers/test_folder.ts";
 import { mutate } from "./mutations.ts";

@@ -1,6 +1,6 @@
 /** An engine that fails where a test wants it to, and works otherwise. */
 import type { RcopyError } from "../../src/base/errors.ts";
-import type { Engine, FileRead, FileWrite, Listing, Pending } from "../../src/io/engine.ts";
+import type { Engine, FileRead, FileWrite, Listing, Pending } from "../../src/io/contract/engine.ts";
 
 /** Methods that can be made to fail: everything that is a call. */
 export type FaultMethod = {

@@ -7,7 +7,7 @@ import {
   type ListenerChecks,
   type Opening,
   readOpening,
-} from "../../src/transfer/authenticate.ts";
+} from "../../src/meet/authenticate.ts";
 import type { Close, Hello } from "../../src/wire/messages.ts";
 import { memoryChannels } from "./memory_channel.ts";
 

@@ -1,15 +1,15 @@
 /** A whole session within one process: a real sender and a real receiver over channels of the test's choice. */
 import { Codec } from "../../src/codec/codec.ts";
-import type { Engine } from "../../src/io/engine.ts";
-import { openDenoEngine } from "../../src/io/deno_engine.ts";
-import { Control } from "../../src/transfer/control.ts";
-import { isEmptyDirectory } from "../../src/transfer/destination.ts";
-import type { EventSink, TransferSummary } from "../../src/transfer/events.ts";
-import { localHello } from "../../src/transfer/greeting.ts";
-import type { ExistsPolicy } from "../../src/transfer/plan.ts";
-import { Receiver } from "../../src/transfer/receiver.ts";
-import { Sender } from "../../src/transfer/sender.ts";
-import { openSources } from "../../src/transfer/source_roots.ts";
+import type { Engine } from "../../src/io/contract/engine.ts";
+import { openDenoEngine } from "../../src/io/deno/engine.ts";
+import { Control } from "../../src/transfer/session/control.ts";
+import { isEmptyDirectory } from "../../src/transfer/target/destination.ts";
+import type { EventSink, TransferSummary } from "../../src/transfer/session/events.ts";
+import { localHello } from "../../src/transfer/session/hello.ts";
+import type { ExistsPolicy } from "../../src/transfer/receive/plan.ts";
+import { Receiver } from "../../src/transfer/receive/receiver.ts";
+import { Sender } from "../../src/transfer/send/sender.ts";
+import { openSources } from "../../src/transfer/source/roots.ts";
 import { FrameSplitter } from "../../src/wire/frame.ts";
 import { type MemoryChannelOptions, memoryChannels } from "./memory_channel.ts";
 
@@ -49,7 +49,7 @@ export async function runSessionPair(options: SessionPairOptions): Promise<Sessi
   const destination = receiverEngine.openRoot(options.target);
   const lanes = options.lanes ?? [{}];
   const granted = {
-    ...localHello("receiver", receiverEngine, { streams: { limit: lanes.length, isFixed: true }, timeoutMs }),
+    ...localHello("receiver", receiverEngine, { streams: { limit: lanes.length }, timeoutMs }),
     wantsAll: options.wantsAll ?? isEmptyDirectory(receiverEngine, destination),
   };
   if (options.creditBytes !== undefined) granted.creditBytes = options.creditBytes;
@@ -67,7 +67,7 @@ export async function runSessionPair(options: SessionPairOptions): Promise<Sessi
   });
   const receiver = new Receiver({
     control: new Control(receiverControl, new FrameSplitter()),
-    peer: localHello("sender", senderEngine, { streams: { limit: lanes.length, isFixed: true }, timeoutMs }),
+    peer: localHello("sender", senderEngine, { streams: { limit: lanes.length }, timeoutMs }),
     granted,
     engine: receiverEngine,
     destination,

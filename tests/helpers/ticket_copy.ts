@@ -1,6 +1,6 @@
 /** Copies over a secure channel, by the real program twice. */
 import type { PeerAddress } from "../../src/mod.ts";
-import { decodeTicket, encodeTicket, type Ticket } from "../../src/security/ticket.ts";
+import { decodeTicket, encodeTicket, type Ticket } from "../../src/security/anchor/ticket.ts";
 import { type RcopyOptions, RcopyProcess } from "./rcopy_process.ts";
 
 /** Starts `rcopy send` on loopback and waits for its ticket. The caller disposes of it. */

@@ -24,7 +24,7 @@ const sideBySide: readonly (readonly string[])[] = [
 export const alone: readonly string[] = [
   "ffi/ring_stress_test.ts",
   "ffi/ring_wait_test.ts",
-  "src/io/uring_race_test.ts",
+  "src/io/uring/race_test.ts",
   "tests/bench/metered_process_test.ts",
   "tests/bench/peers_smoke_test.ts",
   "tests/e2e/latency_test.ts",

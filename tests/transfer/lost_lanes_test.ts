@@ -1,7 +1,7 @@
 /** A data connection that breaks or stands still costs its content nothing while others are left. */
 import { assert, assertEquals } from "@std/assert";
 import { RcopyError } from "../../src/base/errors.ts";
-import type { TransferEvent, TransferSummary } from "../../src/transfer/events.ts";
+import type { TransferEvent, TransferSummary } from "../../src/transfer/session/events.ts";
 import type { MemoryChannelOptions } from "../helpers/memory_channel.ts";
 import { runSessionPair, type SessionPairResult } from "../helpers/session_pair.ts";
 import { assertSameTree, makeSmallTree, withTwoDirectories } from "../helpers/small_tree.ts";

@@ -2,11 +2,11 @@
 import { assertEquals } from "@std/assert";
 import { RcopyError } from "../../src/base/errors.ts";
 import { chooseEngine } from "../../src/io/choose_engine.ts";
-import type { Directory, Engine, FileRead, FileWrite } from "../../src/io/engine.ts";
+import type { Directory, Engine, FileRead, FileWrite } from "../../src/io/contract/engine.ts";
 import { plainTransport } from "../../src/net/transport.ts";
-import type { Role } from "../../src/transfer/session.ts";
-import { LaneThread } from "../../src/transfer/lane_thread.ts";
-import { RemoteReceiveIo, RemoteSendIo } from "../../src/transfer/remote_lane.ts";
+import type { Role } from "../../src/wire/messages.ts";
+import { LaneThread } from "../../src/transfer/thread/thread.ts";
+import { RemoteReceiveIo, RemoteSendIo } from "../../src/transfer/thread/remote_io.ts";
 import { encodeDataHead } from "../../src/wire/frame.ts";
 import { contentOf, identityIn, named } from "../contract/contract_case.ts";
 import { type CallCounts, faultEngine } from "../helpers/fault_engine.ts";

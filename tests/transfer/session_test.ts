@@ -1,9 +1,9 @@
 /** Whole sessions in one process, over channels that behave as badly as they may. */
 import { assert, assertEquals } from "@std/assert";
 import type { RcopyError } from "../../src/base/errors.ts";
-import { openDenoEngine } from "../../src/io/deno_engine.ts";
-import type { Engine } from "../../src/io/engine.ts";
-import type { TransferSummary } from "../../src/transfer/events.ts";
+import { openDenoEngine } from "../../src/io/deno/engine.ts";
+import type { Engine } from "../../src/io/contract/engine.ts";
+import type { TransferSummary } from "../../src/transfer/session/events.ts";
 import { creditBytesMin } from "../../src/wire/limits.ts";
 import { FrameKind } from "../../src/wire/messages.ts";
 import { withSeed } from "../helpers/random.ts";

@@ -1,0 +1,23 @@
+/** Options that mean nothing in a command line. */
+import { RcopyError } from "../../base/errors.ts";
+import type { Flags } from "./parse.ts";
+
+/** @throws {RcopyError} `usage` naming an option that means nothing to an end that dials */
+export function refuseListenOptions(flags: Flags, who: string): void {
+  for (const name of ["port", "local", "bind", "advertise", "keep", "end-with-stdin"]) {
+    if (flags[name] !== undefined) {
+      throw new RcopyError(
+        "usage",
+        `--${name} is for an end that listens, and ${who} does not; leave it out`,
+      );
+    }
+  }
+}
+
+/** @throws {RcopyError} `usage` naming an option for which there is no HOST:PATH */
+export function refuseRemoteOptions(flags: Flags): void {
+  for (const name of ["rsh", "remote-rcopy"]) {
+    if (flags[name] === undefined) continue;
+    throw new RcopyError("usage", `--${name} is for a command line with HOST:PATH; leave it out`);
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * The other end of a copy, started through ssh.
+ *  1. start   ssh runs rcopy there, which listens and ends when its standard input does
+ *  2. learn   its ticket comes on ssh's standard output; nobody else sees it
+ *  3. dial    HOST, then the ticket's addresses; where none answers, a port that a second ssh forwards
+ *  4. end     its errors are shown with its name before them; it does not outlive this end
+ */
+import { type ErrorCode, RcopyError } from "../../base/errors.ts";
+import { showText } from "../../base/show.ts";
+import type { Detour, PeerAddress } from "../../mod.ts";
+import { decodeTicket } from "../../security/anchor/ticket.ts";
+import { placingNames } from "../line/options.ts";
+import type { Flags } from "../line/parse.ts";
+import { commandWords, remoteOperand, type RemotePath, remoteShellLine } from "../line/remote_path.ts";
+import type { Job } from "../report/job.ts";
+import { requireRun, SshProcess } from "./ssh_process.ts";
+import { openTunnel } from "./ssh_tunnel.ts";
+
+/** The line by which a listening end tells its ticket. */
+const ticketLine = /^rcopy (?:receive|send --to) (rcopy1[a-z2-7]+) /;
+/** How long the other end has to end by itself, after a copy and after a failure, and this end after the other. */
+const partingMs = 10_000;
+const failedPartingMs = 1_000;
+const followMs = 3_000;
+
+/** How this end meets the other one. */
+export interface RemoteMeeting {
+  ticket: string;
+  addresses: PeerAddress[];
+  detour: Detour;
+  signal: AbortSignal;
+}
+
+export interface RemoteEndOptions {
+  /** What the other end does. */
+  command: "send" | "receive";
+  flags: Flags;
+  job: Job;
+}
+
+/** The program that reaches other machines, and its arguments. @throws {RcopyError} `usage` */
+export function sshWords(flags: Flags): string[] {
+  return commandWords((flags.rsh as string | undefined) ?? "ssh");
+}
+
+/**
+ * Starts the other end, gives `body` the way to it, and sees to its end.
+ * @throws {RcopyError} `unreachable` where ssh or rcopy could not be started there, and what the other end ended with;
+ * `permission-flag`, `usage`; whatever `body` throws
+ */
+export async function withRemoteEnd<T>(
+  { destination, host, path }: RemotePath,
+  { command, flags, job }: RemoteEndOptions,
+  body: (meeting: RemoteMeeting) => Promise<T>,
+): Promise<T> {
+  const rsh = sshWords(flags);
+  requireRun(rsh[0]!);
+  const label = showText(destination);
+  const onLine = (line: string) => relay(line, label, job);
+  const line = remoteShellLine(remoteCommand(command, flags, remoteOperand(path)));
+  await using far = new SshProcess([...rsh, "-T", "--", destination, line], {
+    onLine,
+    ...(flags["dry-run"] && command === "receive" ? { onOutput: (row) => listRow(row, job) } : {}),
+    signal: job.signal,
+  });
+  const [found, name] = await Promise.all([far.firstLine(ticketLine), nameOf(rsh, { destination, host })]);
+  if (!found) {
+    const { code } = await far.status;
+    await far.hasEnded(failedPartingMs);
+    if (job.signal.aborted) throw job.signal.reason;
+    throw whyNoTicket(code, label, flags);
+  }
+  const ticket = found[1]!;
+  const { port } = decodeTicket(ticket);
+  await using tunnels = new AsyncDisposableStack();
+  const detour: Detour = async (why) => {
+    const message =
+      `${label} cannot be reached directly, so that the connections go through ssh: ${why.message}`;
+    job.reporter.onEvent({ type: "note", level: "warn", message });
+    const tunnel = await openTunnel(rsh, {
+      destination,
+      target: { host: tunnelTarget(flags), port },
+      onLine,
+      signal: job.signal,
+    });
+    tunnels.use(tunnel);
+    return tunnel.entrance;
+  };
+  using follower = new Follower(far.status, label);
+  const signal = AbortSignal.any([job.signal, follower.signal]);
+  let partsInMs = failedPartingMs;
+  try {
+    const result = await body({ ticket, addresses: [{ host: name, port }], detour, signal });
+    partsInMs = partingMs;
+    return result;
+  } finally {
+    // It has an error of its own to tell, or a receipt to write down.
+    await far.hasEnded(partsInMs);
+  }
+}
+
+/** Ends this end soon after the other one, wherever it stands. */
+class Follower implements Disposable {
+  readonly #gone = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isOver = false;
+
+  constructor(status: Promise<Deno.CommandStatus>, label: string) {
+    void status.then(({ code }) => {
+      if (this.#isOver) return;
+      const message = `the other end on ${label} has ended, with status ${code}`;
+      // By then the session has heard it by itself, or nothing is there that could.
+      this.#timer = setTimeout(() => this.#gone.abort(new RcopyError("peer-lost", message)), followMs);
+    });
+  }
+
+  get signal(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  [Symbol.dispose](): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+  }
+}
+
+/** The command line of the other end. */
+function remoteCommand(command: "send" | "receive", flags: Flags, operand: string): string[] {
+  const [program, ...args] = commandWords((flags["remote-rcopy"] as string | undefined) ?? "rcopy");
+  const words = [
+    // ssh starts in the home of the user, and quoting keeps a shell from finding it.
+    program!.replace(/^~\//, "../"),
+    ...args,
+    command,
+    ...command === "receive" ? ["--listen"] : [],
+    "--end-with-stdin",
+    "--auth=ticket",
+    "--quiet",
+    `--log-level=${flags["log-level"] === "debug" ? "debug" : "error"}`,
+    `--port=${flags.port ?? 0}`,
+  ];
+  if (flags.local) words.push("--local");
+  if (flags.bind !== undefined) words.push(`--bind=${flags.bind}`);
+  for (const one of (flags.advertise ?? []) as { host: string; port?: number }[]) {
+    const host = one.host.includes(":") ? `[${one.host}]` : one.host;
+    words.push(`--advertise=${one.port === undefined ? host : `${host}:${one.port}`}`);
+  }
+  if (flags.timeout !== undefined) words.push(`--timeout=${flags.timeout}ms`);
+  if (command === "receive") words.push(...placingWords(flags));
+  return [...words, "--", operand];
+}
+
+/** What a receiver is told of the destination. */
+function placingWords(flags: Flags): string[] {
+  return placingNames.filter((name) => flags[name] !== undefined).map((name) => {
+    const value = flags[name];
+    return value === true ? `--${name}` : `--${name}=${value}`;
+  });
+}
+
+/** Where the other end listens, seen from its own machine. */
+function tunnelTarget(flags: Flags): string {
+  const bind = flags.bind as string | undefined;
+  return bind === undefined || /^(0\.0\.0\.0|::)$/.test(bind) ? "127.0.0.1" : bind;
+}
+
+/** The host that ssh connects to, where its configuration gives it another name. */
+async function nameOf(
+  [program, ...args]: string[],
+  { destination, host }: { destination: string; host: string },
+): Promise<string> {
+  if (!/(^|[\\/])ssh(\.exe)?$/.test(program!)) return host;
+  try {
+    const command = new Deno.Command(program!, {
+      args: [...args, "-G", "--", destination],
+      stdin: "null",
+      stderr: "null",
+    });
+    const { stdout } = await command.output();
+    const name = /^hostname (\S+)$/m.exec(new TextDecoder().decode(stdout))?.[1];
+    return name !== undefined && /^[\w.:%-]+$/.test(name) ? name : host;
+  } catch {
+    return host; // ssh itself complains, if it is its fault
+  }
+}
+
+/** What the other end says in its own name is said again in that of its machine; what both say is said once. */
+function relay(line: string, label: string, { reporter }: Job): void {
+  const text = line.replace(/^rcopy: /, "");
+  if (!text.startsWith("not copied: ")) reporter.log("error", `${label}: ${text}`);
+}
+
+/** Shows a row of what a dry run at the other end lists; the names in it were escaped there. */
+function listRow(row: string, { console }: Job): void {
+  if (!/^(file|directory|symbolic link)\t[^\t]*\t/.test(row)) return;
+  console.out(`${row.split("\t").map((column) => showText(column).replaceAll("\\\\", "\\")).join("\t")}\n`);
+}
+
+/** Statuses of rcopy that say the same at both ends. */
+const codeOfStatus: Readonly<Record<number, ErrorCode>> = { 2: "usage", 3: "refused", 5: "destination" };
+
+function whyNoTicket(status: number, label: string, flags: Flags): RcopyError {
+  if (status === 255) {
+    return new RcopyError("unreachable", `ssh could not connect to ${label}, or lost the connection`);
+  }
+  if (status === 126 || status === 127) {
+    const program = showText((flags["remote-rcopy"] as string | undefined) ?? "rcopy");
+    return new RcopyError(
+      "unreachable",
+      `${label} has no program ${program} where ssh looks for it; install rcopy there, or name it with --remote-rcopy`,
+    );
+  }
+  const message = status === 0
+    ? `what ran on ${label} ended without a ticket; is it rcopy?`
+    : `the other end on ${label} ended with status ${status} before the copy began`;
+  return new RcopyError(codeOfStatus[status] ?? "unreachable", message);
+}

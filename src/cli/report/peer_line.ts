@@ -1,0 +1,29 @@
+/** The line to run on the other machine, for an end that listens. */
+import type { TransferEvent } from "../../mod.ts";
+
+type Listening = TransferEvent & { type: "listening" };
+
+/** For whoever receives. */
+export function lineForReceiver(event: Listening): string {
+  return event.ticket === undefined
+    ? `rcopy receive ${unlessKeys(event)}-a ${bestAddress(event)} .`
+    : `rcopy receive ${event.ticket} .`;
+}
+
+/** For whoever sends. */
+export function lineForSender(event: Listening): string {
+  return event.ticket === undefined
+    ? `rcopy send ${unlessKeys(event)}-a ${bestAddress(event)} PATH...`
+    : `rcopy send --to ${event.ticket} PATH...`;
+}
+
+/** Without a ticket the channel is plain, or SSH keys open it. */
+function unlessKeys({ keysOnly }: Listening): string {
+  return keysOnly ? "" : "--insecure ";
+}
+
+function bestAddress(event: Listening): string {
+  const own = { host: event.addresses[0] ?? "THIS-MACHINE", port: event.port };
+  const { host, port } = event.advertised?.[0] ?? own;
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}

@@ -1,0 +1,72 @@
+/** What progress looks like. Pure: from numbers to a line of text. */
+import { formatBytes, formatCount, formatDuration, formatRate } from "../../base/units.ts";
+import type { ProgressSnapshot } from "../../transfer/session/events.ts";
+
+/** Milliseconds over which the present rate is taken. */
+const rateWindowMs = 1_000;
+
+/** Snapshots of the last second, from which the rate follows; a session begins with nothing done. */
+export class ProgressHistory {
+  #samples: { atMs: number; bytes: number }[] = [{ atMs: 0, bytes: 0 }];
+  #shown: ProgressSnapshot | undefined;
+
+  /** Takes the next snapshot. Counts that would go backwards stay where they were. */
+  add(snapshot: ProgressSnapshot): void {
+    const before = this.#shown;
+    const bytesDone = Math.max(snapshot.bytesDone, before?.bytesDone ?? 0);
+    const entriesDone = Math.max(snapshot.entriesDone, before?.entriesDone ?? 0);
+    this.#shown = {
+      ...snapshot,
+      bytesDone,
+      entriesDone,
+      // What failed in the scan is done, but the total may not count it.
+      entriesTotal: Math.max(snapshot.entriesTotal, entriesDone),
+      // What holds it back is not always plain in a fifth of a second.
+      limitedBy: snapshot.limitedBy ?? before?.limitedBy,
+    };
+    this.#samples.push({ atMs: snapshot.elapsedMs, bytes: bytesDone });
+    while (this.#samples.length > 2 && this.#samples[1]!.atMs <= snapshot.elapsedMs - rateWindowMs) {
+      this.#samples.shift();
+    }
+  }
+
+  get latest(): ProgressSnapshot | undefined {
+    return this.#shown;
+  }
+
+  /** Bytes a second over the last second, or since the session began. */
+  get rate(): number {
+    const first = this.#samples[0];
+    const last = this.#samples.at(-1);
+    if (!first || !last || last.atMs <= first.atMs) return 0;
+    return (last.bytes - first.bytes) / (last.atMs - first.atMs) * 1000;
+  }
+}
+
+/**
+ * One line of at most `columns` characters: bytes, percent, rate, time left, entries, what limits. While the scan runs the
+ * totals are marked with a plus and there is neither percent nor time left, since both would go backwards.
+ */
+export function renderProgress(snapshot: ProgressSnapshot, rate: number, columns: number): string {
+  const { bytesDone, bytesTotal, entriesDone, entriesTotal, growing } = snapshot;
+  const mark = growing ? "+" : "";
+  const parts = [`${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}${mark}`];
+  if (!growing) parts.push(`${percentOf(bytesDone, bytesTotal, entriesDone, entriesTotal)} %`);
+  parts.push(formatRate(rate));
+  const left = bytesTotal - bytesDone;
+  if (!growing && rate > 0 && left > 0) parts.push(`${formatDuration(left / rate * 1000)} left`);
+  parts.push(`${formatCount(entriesDone)} of ${formatCount(entriesTotal)}${mark} files`);
+  if (snapshot.failed > 0) parts.push(`${formatCount(snapshot.failed)} failed`);
+  if (snapshot.limitedBy) parts.push(`limited by ${snapshot.limitedBy}`);
+  while (parts.length > 1 && parts.join("  ").length > columns) parts.pop();
+  return parts.join("  ").slice(0, Math.max(columns, 0));
+}
+
+/** Whole percent, 100 only when everything is done. */
+function percentOf(bytesDone: number, bytesTotal: number, entriesDone: number, entriesTotal: number): number {
+  if (bytesTotal > 0) {
+    const isDone = bytesDone >= bytesTotal && entriesDone >= entriesTotal;
+    return isDone ? 100 : Math.min(99, Math.floor(bytesDone / bytesTotal * 100));
+  }
+  return entriesTotal === 0 ? 100 : Math.floor(entriesDone / entriesTotal * 100);
+}

@@ -1,0 +1,178 @@
+/** From events to what people and scripts see. */
+import { formatBytes } from "../../base/units.ts";
+import type { EntryFailure, ProgressSnapshot, TransferEvent } from "../../transfer/session/events.ts";
+import { describeStages } from "../../transfer/session/stage_account.ts";
+import type { Console } from "./console.ts";
+import { ProgressHistory, renderProgress } from "./progress.ts";
+import { failuresShownMax, renderFailures, renderSummary } from "./summary.ts";
+
+const levels = ["error", "warn", "info", "debug"] as const;
+export type LogLevel = typeof levels[number];
+
+/** Between two progress lines: on a terminal, and elsewhere. */
+const redrawMs = 100;
+const plainLineMs = 10_000;
+/** Between two progress events of `--json`. */
+const eventMs = 1_000;
+
+export interface ReporterOptions {
+  console: Pick<Console, "out" | "error" | "isTerminal" | "columns">;
+  json: boolean;
+  quiet: boolean;
+  logLevel: LogLevel;
+  /** The line to run on the other machine, of a sender that listens. */
+  lineForPeer?: (event: TransferEvent & { type: "listening" }) => string;
+  /** Milliseconds that never go backwards. */
+  now?: () => number;
+}
+
+export class Reporter {
+  readonly #options: ReporterOptions;
+  readonly #now: () => number;
+  readonly #failures: EntryFailure[] = [];
+  #failureCount = 0;
+  #history = new ProgressHistory();
+  #drawnAt = -Infinity;
+  #plainAt: number;
+  #eventAt = -Infinity;
+  #isLineOpen = false;
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#plainAt = this.#now();
+  }
+
+  /** The sink for {@linkcode TransferEvent}s. */
+  readonly onEvent = (event: TransferEvent): void => {
+    if (event.type === "note" && event.level === "info" && this.#options.quiet) return;
+    if (this.#options.json) this.#emit(event);
+    else this.#show(event);
+  };
+
+  /** A line on standard error, if the log level lets it through. */
+  log(level: LogLevel, text: string): void {
+    if (levels.indexOf(level) > levels.indexOf(this.#options.logLevel)) return;
+    this.#eraseLine();
+    this.#options.console.error(`rcopy: ${text}\n`);
+  }
+
+  /** Ends an open progress line, which stays. */
+  close(): void {
+    this.#closeLine();
+  }
+
+  #emit(event: TransferEvent): void {
+    if (event.type === "note" && levels.indexOf(event.level) > levels.indexOf(this.#options.logLevel)) return;
+    if (event.type === "progress") {
+      const now = this.#now();
+      if (now - this.#eventAt < eventMs) return;
+      this.#eventAt = now;
+    }
+    if (event.type === "listening" && this.#options.lineForPeer) {
+      this.#options.console.out(
+        `${JSON.stringify({ ...event, command: this.#options.lineForPeer(event) })}\n`,
+      );
+      return;
+    }
+    this.#options.console.out(`${JSON.stringify(event)}\n`);
+  }
+
+  #show(event: TransferEvent): void {
+    const { console, quiet } = this.#options;
+    switch (event.type) {
+      case "engine":
+        this.log("debug", `file engine ${event.engine}: ${event.reason}`);
+        return;
+      case "listening":
+        this.#showListening(event);
+        return;
+      case "connected":
+        this.#history = new ProgressHistory();
+        this.#failures.length = 0;
+        this.#failureCount = 0;
+        this.log("debug", `connected to ${event.peer}`);
+        return;
+      case "progress":
+        if (!quiet) this.#showProgress(event.progress);
+        return;
+      case "failure":
+        this.#failureCount++;
+        if (this.#failures.length < failuresShownMax) this.#failures.push(event.failure);
+        return;
+      case "planned":
+        this.#eraseLine();
+        console.out(
+          `${event.kind}\t${event.kind === "file" ? formatBytes(event.size) : "-"}\t${event.path}\n`,
+        );
+        return;
+      case "note":
+        this.log(event.level, event.message);
+        return;
+      case "stages":
+        this.log("debug", describeStages(event.stages));
+        return;
+      case "session-lost":
+        this.log("warn", event.message);
+        return;
+      case "done":
+        // The last snapshot may have come too soon after the one before it to be drawn.
+        if (this.#isLineOpen) this.#drawLine();
+        this.#closeLine();
+        for (const line of renderFailures(this.#failures, this.#failureCount)) this.log("error", line);
+        if (!quiet) this.log("info", renderSummary(event.summary));
+        return;
+    }
+  }
+
+  #showListening(event: TransferEvent & { type: "listening" }): void {
+    const { console, quiet, lineForPeer } = this.#options;
+    if (!quiet) {
+      const isKnown = event.addresses.length > 0;
+      const where = isKnown
+        ? `reachable at ${event.addresses.join(", ")}`
+        : "this machine's addresses are unknown without --allow-sys=networkInterfaces";
+      this.log("info", `listening on port ${event.port}, ${where}`);
+      const missing = event.ticket === undefined
+        ? ", with this machine's name or address put in"
+        : `, with -a HOST:${event.port} added for this machine's name or address`;
+      const withWhat = isKnown || (event.advertised ?? []).length > 0 ? "" : missing;
+      this.log("info", `run this on the other machine${withWhat}:`);
+    }
+    if (lineForPeer) console.out(`${lineForPeer(event)}\n`);
+  }
+
+  #showProgress(progress: ProgressSnapshot): void {
+    const { console } = this.#options;
+    this.#history.add(progress);
+    const now = this.#now();
+    if (console.isTerminal) {
+      if (now - this.#drawnAt < redrawMs) return;
+      this.#drawnAt = now;
+      this.#drawLine();
+    } else if (now - this.#plainAt >= plainLineMs) {
+      this.#plainAt = now;
+      console.error(`${renderProgress(this.#history.latest!, this.#history.rate, 200)}\n`);
+    }
+  }
+
+  #drawLine(): void {
+    const { console } = this.#options;
+    const line = renderProgress(this.#history.latest!, this.#history.rate, console.columns - 1);
+    console.error(`\r${line}\u001b[K`);
+    this.#isLineOpen = true;
+  }
+
+  /** Makes room for another line; the next snapshot draws the progress line again. */
+  #eraseLine(): void {
+    if (!this.#isLineOpen) return;
+    this.#isLineOpen = false;
+    this.#options.console.error("\r\u001b[K");
+  }
+
+  #closeLine(): void {
+    if (!this.#isLineOpen) return;
+    this.#isLineOpen = false;
+    this.#options.console.error("\n");
+  }
+}

@@ -1,0 +1,39 @@
+/** What a person reads at the end. Pure. */
+import { formatBytes, formatCount, formatDuration, formatRate } from "../../base/units.ts";
+import type { EntryFailure, TransferSummary } from "../../transfer/session/events.ts";
+
+/** Names that are shown of what failed. */
+export const failuresShownMax = 20;
+
+/** One line: files, bytes, time, mean rate, bytes on the wire, skipped, failed, tree hash. */
+export function renderSummary(summary: TransferSummary): string {
+  const { files, directories, links, bytes, elapsedMs, wireBytes, skipped, failed, treeHash } = summary;
+  const verb = summary.role === "sender" ? "sent" : "received";
+  const parts = [
+    `${verb} ${counted(files, "file")}`,
+    directories > 0 ? counted(directories, "directory", "directories") : "",
+    links > 0 ? counted(links, "link") : "",
+    `${formatBytes(bytes)} in ${formatDuration(elapsedMs)} (${formatRate(bytes / elapsedMs * 1000)})`,
+    `${formatBytes(wireBytes)} on the wire${
+      summary.forwarded ? " through ssh, as no direct connection could be made" : ""
+    }`,
+    skipped > 0 ? `${formatCount(skipped)} skipped` : "",
+    failed > 0 ? `${formatCount(failed)} failed` : "",
+    `tree hash ${treeHash}`,
+  ];
+  return parts.filter((part) => part !== "").join(", ");
+}
+
+/** The names of what failed, with the reason, and how many more there are. `listed` are the first of them. */
+export function renderFailures(listed: readonly EntryFailure[], count: number): string[] {
+  const lines = listed.slice(0, failuresShownMax).map(({ path, message }) =>
+    `not copied: ${path}: ${message}`
+  );
+  const more = count - lines.length;
+  if (more > 0) lines.push(`not copied: ${formatCount(more)} more`);
+  return lines;
+}
+
+function counted(count: number, one: string, many = `${one}s`): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
+}

@@ -1,0 +1,67 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { showName } from "../../base/show.ts";
+import type { TransferSummary } from "../../transfer/session/events.ts";
+import { renderFailures, renderSummary } from "./summary.ts";
+
+const summary: TransferSummary = {
+  role: "receiver",
+  files: 1234,
+  directories: 1,
+  links: 2,
+  bytes: 2_500_000_000,
+  wireBytes: 2_501_000_000,
+  elapsedMs: 2_000,
+  skipped: 3,
+  failed: 21,
+  changed: 1,
+  treeHash: "1237-00112233445566778899aabbccddeeff",
+  exitStatus: 23,
+};
+
+Deno.test("renderSummary() says files, bytes, time, mean rate, bytes on the wire, skipped, failed and tree hash", () => {
+  assertEquals(
+    renderSummary(summary),
+    "received 1,234 files, 1 directory, 2 links, 2.50 GB in 2.0 s (1.25 GB/s), 2.50 GB on the wire, " +
+      "3 skipped, 21 failed, tree hash 1237-00112233445566778899aabbccddeeff",
+  );
+});
+
+Deno.test("renderSummary() is silent about what there was none of", () => {
+  const plain = renderSummary({
+    ...summary,
+    directories: 0,
+    links: 0,
+    skipped: 0,
+    failed: 0,
+    files: 1,
+    role: "sender",
+  });
+  assertEquals(plain.startsWith("sent 1 file, 2.50 GB in"), true);
+  assertEquals(/skipped|failed|directory|link/.test(plain), false);
+});
+
+Deno.test("renderSummary() says when ssh carried the connections", () => {
+  const line = renderSummary({ ...summary, forwarded: true });
+  assertStringIncludes(
+    line,
+    "2.50 GB on the wire through ssh, as no direct connection could be made, 3 skipped",
+  );
+});
+
+Deno.test("renderFailures() names at most twenty and counts the rest", () => {
+  const failures = Array.from(
+    { length: 20 },
+    (_, i) => ({ path: `f${i}`, code: "io" as const, message: "no" }),
+  );
+  const lines = renderFailures(failures, 1_000_020);
+  assertEquals(lines.length, 21);
+  assertEquals(lines[0], "not copied: f0: no");
+  assertEquals(lines[20], "not copied: 1,000,000 more");
+  assertEquals(renderFailures(failures.slice(0, 2), 2).length, 2);
+});
+
+Deno.test("a hostile name reaches the summary escaped", () => {
+  const path = showName(Uint8Array.of(0x1b, 0x5b, 0x32, 0x4a, 0xe9));
+  const [line] = renderFailures([{ path, code: "io", message: "no" }], 1);
+  assertStringIncludes(line!, "\\x1b[2J\\xe9");
+});

@@ -1,0 +1,145 @@
+/** Many entries of directories as columns: one array a property, one blob for the names. */
+import type { RcopyError } from "../base/errors.ts";
+import type { EntryName } from "./name.ts";
+import type { EntryKind, FileIdentity } from "./metadata.ts";
+
+/** An entry that a listing found and could not describe. */
+export interface ListingFailure {
+  /** The name's bytes, as far as the engine knows them (they may be the UTF-8 of a mangled name). */
+  name: Uint8Array;
+  error: RcopyError;
+}
+
+/** What {@linkcode EntryColumns.append} stores for one entry. */
+export interface EntryStat {
+  kind: EntryKind;
+  /** 0 to 0o777. */
+  mode: number;
+  /** Bytes; a safe integer. 0 for anything but a file. */
+  size: number;
+  mtimeSeconds: number;
+  mtimeNanos: number;
+  device: number;
+  inode: bigint;
+  /** 0n where the engine cannot know it. */
+  ctimeNs: bigint;
+}
+
+/**
+ * A growable struct of arrays. Engines append to it, the manifest encodes from
+ * it, lanes find again what to open in it. Index i of every column is entry i.
+ */
+export class EntryColumns {
+  count = 0;
+  kinds: Uint8Array<ArrayBuffer>;
+  modes: Uint16Array<ArrayBuffer>;
+  sizes: Float64Array<ArrayBuffer>;
+  mtimeSeconds: Float64Array<ArrayBuffer>;
+  mtimeNanos: Uint32Array<ArrayBuffer>;
+  devices: Float64Array<ArrayBuffer>;
+  inodes: BigUint64Array<ArrayBuffer>;
+  ctimesNs: BigInt64Array<ArrayBuffer>;
+  /** Names one after the other, each followed by a NUL byte. */
+  names: Uint8Array<ArrayBuffer>;
+  /** `nameStarts[i]` is where name i begins in `names`; `nameStarts[count]` is the length of the blob. */
+  nameStarts: Uint32Array<ArrayBuffer>;
+  /** Entries found and not described. */
+  failures: ListingFailure[] = [];
+
+  constructor(capacity = 256) {
+    this.kinds = new Uint8Array(capacity);
+    this.modes = new Uint16Array(capacity);
+    this.sizes = new Float64Array(capacity);
+    this.mtimeSeconds = new Float64Array(capacity);
+    this.mtimeNanos = new Uint32Array(capacity);
+    this.devices = new Float64Array(capacity);
+    this.inodes = new BigUint64Array(capacity);
+    this.ctimesNs = new BigInt64Array(capacity);
+    this.names = new Uint8Array(capacity * 24);
+    this.nameStarts = new Uint32Array(capacity + 1);
+  }
+
+  get nameBytes(): number {
+    return this.nameStarts[this.count]!;
+  }
+
+  /** Adds one entry; `name` is copied. */
+  append(name: Uint8Array, stat: EntryStat): void {
+    const at = this.count;
+    if (at === this.kinds.length) this.#growEntries();
+    const start = this.nameStarts[at]!;
+    const end = start + name.length + 1;
+    if (end > this.names.length) this.#growNames(end);
+    this.names.set(name, start);
+    this.names[end - 1] = 0;
+    this.kinds[at] = stat.kind;
+    this.modes[at] = stat.mode;
+    this.sizes[at] = stat.size;
+    this.mtimeSeconds[at] = stat.mtimeSeconds;
+    this.mtimeNanos[at] = stat.mtimeNanos;
+    this.devices[at] = stat.device;
+    this.inodes[at] = stat.inode;
+    this.ctimesNs[at] = stat.ctimeNs;
+    this.nameStarts[at + 1] = end;
+    this.count = at + 1;
+  }
+
+  /** Adds entry `index` of other columns. */
+  appendFrom(other: EntryColumns, index: number): void {
+    this.append(other.name(index), {
+      kind: other.kinds[index] as EntryKind,
+      mode: other.modes[index]!,
+      size: other.sizes[index]!,
+      mtimeSeconds: other.mtimeSeconds[index]!,
+      mtimeNanos: other.mtimeNanos[index]!,
+      device: other.devices[index]!,
+      inode: other.inodes[index]!,
+      ctimeNs: other.ctimesNs[index]!,
+    });
+  }
+
+  /** Name i as a view of the blob, checked by whoever filled the columns. */
+  name(index: number): EntryName {
+    return this.names.subarray(
+      this.nameStarts[index]!,
+      this.nameStarts[index + 1]! - 1,
+    ) as Uint8Array as EntryName;
+  }
+
+  /** What must be the same before and after entry i was read. */
+  identity(index: number): FileIdentity {
+    return {
+      device: this.devices[index]!,
+      inode: this.inodes[index]!,
+      size: this.sizes[index]!,
+      mtime: { seconds: this.mtimeSeconds[index]!, nanos: this.mtimeNanos[index]! },
+      ctimeNs: this.ctimesNs[index]!,
+    };
+  }
+
+  /** Empties the columns and keeps their room. */
+  clear(): void {
+    this.count = 0;
+    this.failures = [];
+  }
+
+  #growEntries(): void {
+    const capacity = this.kinds.length * 2;
+    const grow = <T extends { set(other: T): void }>(wider: T, old: T): T => (wider.set(old), wider);
+    this.kinds = grow(new Uint8Array(capacity), this.kinds);
+    this.modes = grow(new Uint16Array(capacity), this.modes);
+    this.sizes = grow(new Float64Array(capacity), this.sizes);
+    this.mtimeSeconds = grow(new Float64Array(capacity), this.mtimeSeconds);
+    this.mtimeNanos = grow(new Uint32Array(capacity), this.mtimeNanos);
+    this.devices = grow(new Float64Array(capacity), this.devices);
+    this.inodes = grow(new BigUint64Array(capacity), this.inodes);
+    this.ctimesNs = grow(new BigInt64Array(capacity), this.ctimesNs);
+    this.nameStarts = grow(new Uint32Array(capacity + 1), this.nameStarts);
+  }
+
+  #growNames(needed: number): void {
+    const wider = new Uint8Array(Math.max(needed, this.names.length * 2));
+    wider.set(this.names);
+    this.names = wider;
+  }
+}

@@ -1,0 +1,44 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { RcopyError } from "../base/errors.ts";
+import { parseEntryName } from "./name.ts";
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+for (
+  const name of [
+    "",
+    ".",
+    "..",
+    "../pwn",
+    "a/../../pwn",
+    "a/..",
+    "./a",
+    "a//b",
+    "a/",
+    "/etc/x",
+    "a\0b",
+    ".rcopy-0",
+  ]
+) {
+  Deno.test(`parseEntryName() refuses ${JSON.stringify(name)}`, () => {
+    const error = assertThrows(() => parseEntryName(bytes(name)), RcopyError);
+    assertEquals((error as RcopyError).code, "name-unsafe");
+  });
+}
+
+Deno.test("parseEntryName() refuses 256 bytes and takes 255", () => {
+  assertThrows(() => parseEntryName(new Uint8Array(256).fill(97)), RcopyError, "256 bytes");
+  assertEquals(parseEntryName(new Uint8Array(255).fill(97)).length, 255);
+});
+
+for (const name of ["...", "-rf", "a\\b", "C:\\x", "\n", "\u001b[2J", " ", ".rcopy", "..a"]) {
+  Deno.test(`parseEntryName() takes ${JSON.stringify(name)}, an ordinary name on Unix`, () => {
+    assertEquals(parseEntryName(bytes(name)), bytes(name));
+  });
+}
+
+Deno.test("parseEntryName() takes bytes that are not UTF-8", () => {
+  for (const name of [[0xe9], [0xff, 0xfe], [0x80]]) {
+    assertEquals([...parseEntryName(Uint8Array.from(name))], name);
+  }
+});

@@ -1,0 +1,194 @@
+/** Somebody who swaps directories for links while the engine works: nothing outside is touched. */
+import { assert, assertEquals } from "@std/assert";
+import { whyNot } from "../../../tests/helpers/test_folder.ts";
+import { asRcopyError, RcopyError } from "../../base/errors.ts";
+import { EntryColumns } from "../../entry/columns.ts";
+import { ownName } from "../../entry/name.ts";
+import { EntryKind, type FileIdentity } from "../../entry/metadata.ts";
+import type { Directory, Engine } from "../contract/engine.ts";
+import { openUringEngine, whyNoUring } from "./engine.ts";
+
+/** Exchanges `d` with `link`, and `tree/inner` with `tree/link`, as fast as it can, until its input ends. */
+const swapper = `
+import ctypes, os, select, sys
+libc = ctypes.CDLL(None)
+os.chdir(sys.argv[1])
+swaps = 0
+def swap(a, b):
+  return libc.renameat2(-100, a, -100, b, 2) == 0  # RENAME_EXCHANGE
+print("ready", flush=True)
+while not (swaps % 256 == 0 and select.select([sys.stdin], [], [], 0)[0]):
+  swap(b"tree/inner", b"tree/link")
+  swaps += swap(b"d", b"link")
+print(swaps, flush=True)
+`;
+
+/** Every part of the destination that the engine is told to change, named so that it can go astray. */
+const names = ["file", "made", "moved", "lock", "new-link", "large", "secret", "inside"] as const;
+/** How often the directory must have been itself, and how often something else. */
+const enough = 50;
+const deadlineMs = 30_000;
+const mtime = { seconds: 1, nanos: 1 };
+
+const why = whyNoUring() ?? whyNot({ programs: ["python3"] });
+const title = "directories that are swapped for links while the engine works lead it nowhere else";
+
+Deno.test({
+  name: why === undefined ? title : `${title} (skipped: ${why})`,
+  ignore: why !== undefined,
+  fn: async () => {
+    const folder = await Deno.makeTempDir({ prefix: "rcopy-race-" });
+    try {
+      await race(folder);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+async function race(folder: string): Promise<void> {
+  await shell(
+    "mkdir -p canary/inside dest/d && echo secret > canary/secret && echo x > canary/inside/x",
+    folder,
+  );
+  await shell(
+    "for n in file moved lock large; do echo precious > canary/$n; done; ln -s ../canary dest/link",
+    folder,
+  );
+  const before = await record(folder);
+  const { child, stop } = await startSwapper(`${folder}/dest`);
+  const tally = { was: 0, wasNot: 0, removed: 0, notRemoved: 0 };
+  try {
+    using engine = openUringEngine();
+    const root = engine.openRoot(`${folder}/dest`);
+    const end = performance.now() + deadlineMs;
+    while (Math.min(tally.was, tally.wasNot, tally.removed) < enough && performance.now() < end) {
+      await useSwapped(engine, root, tally);
+      removeSwapped(engine, root, tally);
+    }
+    engine.closeDirectory(root);
+  } finally {
+    assert(await stop() > 0, "there were swaps");
+    await child.status;
+  }
+  assertEquals(await record(folder), before);
+  assert(tally.was >= enough && tally.wasNot >= enough && tally.removed >= enough, JSON.stringify(tally));
+}
+
+/** Works in `d`, which may be a link by the time of any of the calls. */
+async function useSwapped(engine: Engine, root: Directory, tally: { was: number; wasNot: number }) {
+  let directory: Directory;
+  try {
+    directory = engine.openDirectory(root, ownName("d"));
+    tally.was++;
+  } catch (error) {
+    assertEquals(asRcopyError(error).code, "type-conflict");
+    tally.wasNot++;
+    return;
+  }
+  const file = { directory, name: ownName("file"), mode: 0o600, mtime, offset: 0, size: 4 };
+  await engine.createFiles([file], Uint8Array.of(1, 2, 3, 4)).finish();
+  const attempts = [
+    () => engine.setFileMode(directory, ownName("file"), 0o666),
+    () => engine.setFileMode(root, ownName("d"), 0o777),
+    () => engine.createLink(directory, ownName("new-link"), Uint8Array.of(0x78), mtime),
+    () => engine.closeDirectory(engine.makeDirectory(directory, ownName("made"))),
+    () => engine.rename(directory, ownName("file"), directory, ownName("moved"), { replace: true }),
+    () => engine.rename(directory, ownName("moved"), root, ownName("moved"), { replace: true }),
+    () => engine.tryLock(directory, ownName("lock"))?.[Symbol.dispose](),
+    () => engine.abandonTarget(engine.createTarget(directory, ownName("large"), 10)),
+    () => engine.setDirectoryMetadata(directory, 0o755, mtime),
+  ];
+  for (const attempt of attempts) mayFail(attempt);
+  assertEquals(listed(engine, directory).includes("secret"), false);
+  const expected: FileIdentity = { device: 0, inode: 0n, size: 7, mtime, ctimeNs: 0n };
+  const read = { directory, name: ownName("secret"), expected, offset: 0, error: undefined };
+  await engine.readFiles([read], new Uint8Array(7)).finish();
+  assertEquals((read.error as RcopyError | undefined)?.code, "vanished");
+  for (const name of names) mayFail(() => engine.removeTree(directory, ownName(name)));
+  engine.closeDirectory(directory);
+}
+
+/** Removes a tree in which a directory and a link to the canary change places. */
+function removeSwapped(
+  engine: Engine,
+  root: Directory,
+  tally: { removed: number; notRemoved: number },
+): void {
+  const tree = engine.makeDirectory(root, ownName("tree"));
+  const inner = engine.makeDirectory(tree, ownName("inner"));
+  mayFail(() => engine.closeDirectory(engine.makeDirectory(inner, ownName("inside"))));
+  mayFail(() => engine.createLink(tree, ownName("link"), new TextEncoder().encode("../../canary"), mtime));
+  engine.closeDirectory(inner);
+  engine.closeDirectory(tree);
+  for (;;) {
+    try {
+      engine.removeTree(root, ownName("tree"));
+      tally.removed++;
+      return;
+    } catch (error) {
+      if (!(error instanceof RcopyError)) throw error;
+      tally.notRemoved++;
+    }
+  }
+}
+
+function mayFail(attempt: () => unknown): void {
+  try {
+    attempt();
+  } catch (error) {
+    if (!(error instanceof RcopyError) || error.code === "internal") throw error;
+  }
+}
+
+function listed(engine: Engine, directory: Directory): string[] {
+  const columns = new EntryColumns();
+  using listing = engine.list(directory);
+  while (listing.next(columns, 100));
+  const files = [...columns.kinds.subarray(0, columns.count).keys()].filter((index) =>
+    columns.kinds[index] !== EntryKind.directory
+  );
+  return files.map((index) => new TextDecoder().decode(columns.name(index)));
+}
+
+async function startSwapper(
+  folder: string,
+): Promise<{ child: Deno.ChildProcess; stop: () => Promise<number> }> {
+  const command = new Deno.Command("python3", {
+    args: ["-c", swapper, folder],
+    stdin: "piped",
+    stdout: "piped",
+  });
+  const child = command.spawn();
+  const output = child.stdout.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  const until = async (isEnough: () => boolean) => {
+    for (let part = await output.read(); !part.done; part = await output.read()) {
+      text += decoder.decode(part.value);
+      if (isEnough()) return;
+    }
+  };
+  await until(() => text.includes("ready"));
+  const stop = async () => {
+    await child.stdin.close();
+    await until(() => false);
+    return Number(text.split("\n")[1]);
+  };
+  return { child, stop };
+}
+
+/** Everything about the canary that a program outside can see. */
+async function record(folder: string): Promise<string> {
+  const format = "%p %y %m %s %T@ %C@ %i %n\\n";
+  return await shell(
+    `find canary -printf '${format}' | sort; find canary -type f -exec sha256sum {} + | sort`,
+    folder,
+  );
+}
+
+async function shell(script: string, folder: string): Promise<string> {
+  const { success, stdout } = await new Deno.Command("bash", { args: ["-c", script], cwd: folder }).output();
+  assert(success, script);
+  return new TextDecoder().decode(stdout);
+}

@@ -1,0 +1,179 @@
+/** What old kernels and containers refuse, and what fails in the middle: system calls made to fail. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { whyNot, withFolder } from "../../../tests/helpers/test_folder.ts";
+import { whyNoUring } from "./engine.ts";
+
+const engineUrl = new URL("engine.ts", import.meta.url).href;
+const namesUrl = new URL("../../entry/name.ts", import.meta.url).href;
+
+/** Runs a script that has `engine`, `root` and `name` under another program; what it prints, or why not. */
+async function runUnder(wrapper: readonly string[], folder: string, script: string): Promise<string> {
+  const program = [
+    `import { openUringEngine, whyNoUring } from ${JSON.stringify(engineUrl)};`,
+    `import { ownName as name } from ${JSON.stringify(namesUrl)};`,
+    `const mtime = { seconds: 5, nanos: 7 };`,
+    `const why = whyNoUring();`,
+    `if (why !== undefined) { console.log(why); Deno.exit(); }`,
+    `using engine = openUringEngine();`,
+    `const root = engine.openRoot(${JSON.stringify(folder)});`,
+    script,
+  ].join("\n");
+  const [command, ...args] = [...wrapper, Deno.execPath(), "eval", "--no-lock", program];
+  const cwd = new URL("../../../", import.meta.url);
+  const { success, stdout, stderr } = await new Deno.Command(command!, { args, cwd }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout).trim();
+}
+
+/** The same while a system call fails as strace's `inject` says. */
+function withFailing(injection: string, folder: string, script: string): Promise<string> {
+  const strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", `inject=${injection}`];
+  return runUnder(strace, folder, script);
+}
+
+/** Runs a program for which a system call does not exist or is forbidden; by number, as strace cannot. */
+const refuser = `
+import ctypes, os, struct, sys
+number, errno = int(sys.argv[1]), int(sys.argv[2])
+load, equal, give = 0x20, 0x15, 0x06
+rules = [(load, 0, 0, 0), (equal, 0, 1, number), (give, 0, 0, 0x50000 | errno), (give, 0, 0, 0x7fff0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *rule) for rule in rules))
+program = ctypes.create_string_buffer(struct.pack("<HxxxxxxQ", len(rules), ctypes.addressof(code)))
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program, 0, 0) == 0
+os.execvp(sys.argv[3], sys.argv[3:])
+`;
+
+const noUring = whyNoUring();
+const mayTrace = Deno.build.os !== "linux" ||
+  new Deno.Command("sh", { args: ["-c", "! command -v strace || strace -o /dev/null true"], stdout: "null" })
+    .outputSync().success;
+
+/** Why a test with these needs cannot run here, beside missing programs. */
+function whyNotHere(needs: string): string | undefined {
+  if (noUring !== undefined) return `no io_uring: ${noUring}`;
+  if (needs.startsWith("strace") && !mayTrace) return "this machine does not let strace trace";
+  if (!needs.endsWith("on a disk")) return undefined;
+  const folder = Deno.makeTempDirSync();
+  const args = ["--file-system", "--format=%T", folder];
+  const { stdout } = new Deno.Command("stat", { args }).outputSync();
+  Deno.removeSync(folder);
+  const isMemory = new TextDecoder().decode(stdout).trim() === "tmpfs";
+  return isMemory ? "temporary files are in memory, where nothing is reserved" : undefined;
+}
+
+function refusalTest(title: string, needs: string, body: (folder: string) => Promise<void>): void {
+  const why = whyNotHere(needs) ?? whyNot({ programs: needs.split(" ").slice(0, 1) });
+  Deno.test({
+    name: why === undefined ? title : `${title} (skipped: ${why})`,
+    ignore: why !== undefined,
+    fn: () => withFolder(body),
+  });
+}
+
+for (const [name, number] of [["ENOSYS", 38], ["EPERM", 1]] as const) {
+  refusalTest(`modes are set where fchmodat2 is refused with ${name}`, "python3", async (folder) => {
+    await Deno.writeTextFile(`${folder}/file`, "");
+    await runUnder(
+      ["python3", "-c", refuser, "452", String(number)],
+      folder,
+      [
+        "const directory = engine.makeDirectory(root, name('d'));",
+        "engine.setDirectoryMetadata(directory, 0o555, mtime);",
+        "engine.setFileMode(root, name('file'), 0o604);",
+      ].join("\n"),
+    );
+    assertEquals(Deno.statSync(`${folder}/d`).mode! & 0o777, 0o555);
+    assertEquals(Deno.statSync(`${folder}/d`).mtime, new Date(5000));
+    assertEquals(Deno.statSync(`${folder}/file`).mode! & 0o777, 0o604);
+  });
+}
+
+refusalTest(
+  "a kernel or container without openat2 is a reason to take the other engine",
+  "strace",
+  async (folder) => {
+    const why = await withFailing("openat2:error=ENOSYS", folder, "console.log(engine.kind);");
+    assertStringIncludes(why, "ENOSYS from openat2");
+  },
+);
+
+refusalTest("a file whose time cannot be set fails, and leaves nothing behind", "strace", async (folder) => {
+  const errors = await withFailing(
+    "utimensat:error=EIO:when=1",
+    folder,
+    [
+      "const file = (t) => ({ directory: root, name: name(t), mode: 0o644, mtime, offset: 0, size: 3 });",
+      "const files = [file('a'), file('b')];",
+      "await engine.createFiles(files, new Uint8Array(3)).finish();",
+      "console.log(JSON.stringify(files.map(({ error }) => error && [error.code, error.message])));",
+    ].join("\n"),
+  );
+  const message = `cannot write "${folder}/a": the device reports an error (EIO from futimens)`;
+  assertEquals(JSON.parse(errors), [["io", message], null]);
+  assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["b"]);
+});
+
+refusalTest(
+  "a write that the device refuses fails its file, and leaves nothing behind",
+  "strace",
+  async (folder) => {
+    const errors = await withFailing(
+      "pwrite64:error=EDQUOT",
+      folder,
+      [
+        "const file = (t) => ({ directory: root, name: name(t), mode: 0o644, mtime, offset: 0, size: 3 });",
+        "const files = [file('a'), file('b'), file('c')];",
+        "await engine.createFiles(files, new Uint8Array(3)).finish();",
+        "console.log(JSON.stringify(files.map(({ error }) => error?.code ?? null)));",
+      ].join("\n"),
+    );
+    assertEquals(JSON.parse(errors), ["no-space", "no-space", "no-space"]);
+    assertEquals([...Deno.readDirSync(folder)], []);
+  },
+);
+
+refusalTest(
+  "room that cannot be reserved is written all the same, unless there is none",
+  "strace on a disk",
+  async (folder) => {
+    const script = [
+      "try {",
+      "  const file = engine.createTarget(root, name('large'), 5);",
+      "  await engine.writeRange(file, 0, Uint8Array.of(1, 2, 3, 4, 5)).finish();",
+      "  engine.finishTarget(file, 0o644, mtime);",
+      "  console.log('written');",
+      "} catch (error) { console.log(error.code); }",
+    ].join("\n");
+    assertEquals(await withFailing("fallocate:error=ENOSPC", folder, script), "no-space");
+    assertEquals([...Deno.readDirSync(folder)], []);
+    assertEquals(await withFailing("fallocate:error=EOPNOTSUPP", folder, script), "written");
+    assertEquals(Deno.statSync(`${folder}/large`).size, 5);
+  },
+);
+
+refusalTest(
+  "a rename on a file system that cannot refuse to replace looks first",
+  "strace",
+  async (folder) => {
+    await Deno.writeTextFile(`${folder}/new`, "new");
+    await Deno.writeTextFile(`${folder}/old`, "old");
+    await Deno.mkdir(`${folder}/directory`);
+    const outcomes = await withFailing(
+      "renameat2:error=EINVAL:when=1..3",
+      folder,
+      [
+        "const outcomes = [];",
+        "for (const [to, replace] of [['old', false], ['directory', true], ['old', true]]) {",
+        "  try {",
+        "    engine.rename(root, name('new'), root, name(to), { replace });",
+        "    outcomes.push('done');",
+        "  } catch (error) { outcomes.push(error.code); }",
+        "}",
+        "console.log(JSON.stringify(outcomes));",
+      ].join("\n"),
+    );
+    assertEquals(JSON.parse(outcomes), ["exists", "type-conflict", "done"]);
+    assertEquals(Deno.readTextFileSync(`${folder}/old`), "new");
+  },
+);

@@ -1,0 +1,58 @@
+/**
+ * A channel opened by a ticket, from both sides.
+ *  invite   listener  key and secret of this run → what to listen with, what to demand, the ticket
+ *  follow   dialer    the ticket → what to dial with, what to prove oneself by
+ */
+import type { PeerAddress } from "../net/dial.ts";
+import type { DialTransport, ListenTransport } from "../net/transport.ts";
+import { anchorOf, certifyLeaf, makeAnchorKey, unlimitedValidity } from "../security/anchor/certificate.ts";
+import { decodeTicket, encodeTicket, secretBytes } from "../security/anchor/ticket.ts";
+import type { DialerProof, ListenerChecks } from "./authenticate.ts";
+
+/** What a listener needs for one run. */
+export interface Invitation {
+  transport: ListenTransport;
+  checks: ListenerChecks;
+  /** The ticket, once the port is known; a secret. `undefined` where no ticket opens the channel. */
+  ticketFor(port: number, addresses: readonly PeerAddress[]): string | undefined;
+  /** Who may come in, and what they can know this end by. */
+  notes?: readonly string[];
+  /** A new leaf, where the old one expires; `undefined` if none can be had now. */
+  renew?: () => Promise<ListenTransport | undefined>;
+}
+
+/** What a dialer needs for one peer. */
+export interface TicketRoute {
+  transport: DialTransport;
+  proof: DialerProof;
+  /** Where the ticket says that the listener may be reached. */
+  addresses: readonly PeerAddress[];
+}
+
+/** Makes a key and a secret for this run, both kept in memory only. */
+export async function inviteByTicket(): Promise<Invitation> {
+  const anchor = await makeAnchorKey();
+  const { chainPem, keyPem } = await certifyLeaf(anchor, unlimitedValidity);
+  return ticketInvitation(anchor.spki, { kind: "tls", chainPem, keyPem });
+}
+
+/** A new secret that opens a channel whose anchor is there already. */
+export function ticketInvitation(anchor: Uint8Array<ArrayBuffer>, transport: ListenTransport): Invitation {
+  const secret = crypto.getRandomValues(new Uint8Array(secretBytes));
+  return {
+    transport,
+    checks: { secret },
+    ticketFor: (port, addresses) => encodeTicket({ anchor, secret, port, addresses }),
+  };
+}
+
+/** Reads a ticket. @throws {RcopyError} `usage` where it is mistyped */
+export async function followTicket(ticket: string): Promise<TicketRoute> {
+  const { anchor, secret, addresses } = decodeTicket(ticket);
+  const { anchorPem, serverName } = await anchorOf(anchor);
+  return {
+    transport: { kind: "tls", anchorPem, serverName },
+    proof: { method: "ticket", secret },
+    addresses,
+  };
+}

@@ -1,0 +1,81 @@
+/** The listening end: a port, and what the other end needs to find and pass it. */
+import { reachableAddresses } from "../net/addresses.ts";
+import { listenForPeers, type PeerListener } from "../net/listen.ts";
+import { type ListenTransport, plainTransport } from "../net/transport.ts";
+import type { ListenerChecks } from "./authenticate.ts";
+import type { Invitation } from "./by_ticket.ts";
+import type { InviteOptions } from "./invite.ts";
+import { LeafRenewal } from "./leaf_renewal.ts";
+import type { Listening } from "./listening.ts";
+
+/** Where and how to listen. */
+export interface DoorOptions {
+  port: number;
+  bind: string | undefined;
+  local: boolean;
+  /** Addresses to put first; the port listened on by default. */
+  advertise: readonly { host: string; port?: number }[];
+  insecure: boolean;
+  /** How peers are let in, where the channel is secure. */
+  invite: InviteOptions;
+  /** Told of the port whenever it has been opened for TLS. */
+  onTlsOpened: (port: number) => void;
+}
+
+/** An open port. */
+export interface Door {
+  listener: PeerListener;
+  /** What dialers must prove; nothing on a plain channel. */
+  checks: ListenerChecks | undefined;
+  /** Where further ports of this run are opened. */
+  place: { bind: string | undefined; local: boolean; transport: ListenTransport };
+  listening: Listening;
+  /** Keeps the certificate from expiring while the port is open. */
+  renewal: Disposable;
+}
+
+/** @throws {RcopyError} `address-in-use`, `usage`, `permission-flag` */
+export async function openDoor(options: DoorOptions): Promise<Door> {
+  const { bind, local, onTlsOpened } = options;
+  const { onNote } = options.invite;
+  const invitation = options.insecure ? undefined : await letIn(options.invite);
+  const transport: ListenTransport = invitation?.transport ?? plainTransport;
+  const listener = listenForPeers({ port: options.port, bind, local, onTlsOpened }, transport);
+  const { port, dualStack } = listener;
+  const addresses = addressesOf(options, dualStack);
+  const advertised = options.advertise.map((one) => ({ host: one.host, port: one.port ?? port }));
+  const ticket = invitation?.ticketFor(port, [...advertised, ...addresses.map((host) => ({ host, port }))]);
+  for (const note of invitation?.notes ?? []) onNote(note);
+  const listening = { port, addresses, advertised };
+  const place = { bind, local, transport };
+  const renewal = new LeafRenewal(invitation?.renew, {
+    onNote,
+    onRenewed: async (renewed) => {
+      await listener.reopen(renewed);
+      place.transport = renewed; // Of lanes that are opened from now on.
+    },
+  });
+  return {
+    listener,
+    checks: invitation?.checks,
+    place,
+    listening: ticket !== undefined
+      ? { ...listening, ticket }
+      : invitation
+      ? { ...listening, keysOnly: true }
+      : listening,
+    renewal,
+  };
+}
+
+/** What SSH keys need is loaded only where they may be used: a receiver with a ticket starts sooner. */
+async function letIn(options: InviteOptions): Promise<Invitation> {
+  const { invite } = await import("./invite.ts");
+  return await invite(options);
+}
+
+function addressesOf({ bind, local }: DoorOptions, dualStack: boolean): string[] {
+  if (local) return ["127.0.0.1"];
+  if (bind !== undefined && !/^(0\.0\.0\.0|::)$/.test(bind)) return [bind];
+  return reachableAddresses({ dualStack });
+}

@@ -1,0 +1,161 @@
+/**
+ * A look at the key that a listener claims to have. Nothing is sent and nothing is believed: certificates are not checked
+ * here, and what comes out is the question that trust has to answer before a pinned connection is made.
+ */
+import { RcopyError } from "../base/errors.ts";
+import { showText } from "../base/show.ts";
+import { showAddress } from "../net/channel.ts";
+import type { PeerAddress } from "../net/dial.ts";
+
+/** What a listener claims. */
+export interface ProbedKey {
+  address: PeerAddress;
+  /** Public key of the anchor, as certificates have it: unchecked bytes. */
+  anchorSpki: Uint8Array<ArrayBuffer>;
+  /** Whether the leaf claims to hold for ever, as only those under a key of one run do. */
+  isOfOneRun: boolean;
+}
+
+/** For one address, and while nobody listens there yet. */
+const attemptMs = 10_000;
+const startUpMs = 3_000;
+const retryDelayMs = 200;
+const certificateBytesMax = 16 * 1024;
+
+/**
+ * The key at the first of the addresses where a listener answers. An address that refuses is tried again for a short
+ * while, so that both ends can be started at the same moment.
+ * @throws {RcopyError} `unreachable`, `refused` where what answers is no rcopy with TLS, `permission-flag`; the reason of `signal`
+ */
+export async function probeListener(
+  addresses: readonly PeerAddress[],
+  signal: AbortSignal,
+): Promise<ProbedKey> {
+  const deadline = performance.now() + startUpMs;
+  for (;;) {
+    const failures: string[] = [];
+    let isStarting = false;
+    for (const address of addresses) {
+      try {
+        return await probeOne(address, signal);
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        if (error instanceof RcopyError && error.code !== "unreachable") throw error;
+        const code = errnoOf(error);
+        if (code === "ECONNREFUSED") isStarting = true;
+        const reason = code === "ECONNREFUSED" ? "nothing listens there" : reasonOf(error);
+        failures.push(`${showAddress(address.host, address.port)}: ${reason}`);
+      }
+    }
+    if (!isStarting || performance.now() > deadline) {
+      throw new RcopyError(
+        "unreachable",
+        `cannot reach the peer at ${
+          failures.join("; ")
+        }; is rcopy listening there, and does a firewall let its ` +
+          "port through?",
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, retryDelayMs));
+  }
+}
+
+async function probeOne(address: PeerAddress, signal: AbortSignal): Promise<ProbedKey> {
+  const { host, port } = address;
+  requireNet(address);
+  const { connect } = await import("node:tls");
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  promise.catch(() => {}); // The first reason counts; others may come when nobody waits any more.
+  const socket = connect({
+    host,
+    port,
+    servername: "probe.rcopy.invalid",
+    rejectUnauthorized: false,
+    minVersion: "TLSv1.3",
+  });
+  const stop = () => reject(signal.reason);
+  const timer = setTimeout(() => reject(new RcopyError("unreachable", "no answer")), attemptMs);
+  signal.addEventListener("abort", stop, { once: true });
+  socket.once("secureConnect", resolve);
+  socket.once("error", reject);
+  socket.once("close", () => reject(new RcopyError("unreachable", "the connection was closed")));
+  try {
+    if (signal.aborted) throw signal.reason;
+    await promise;
+    return { address, ...await claimOf(socket.getPeerCertificate(true), address) };
+  } catch (error) {
+    throw asProbeError(error, address);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", stop);
+    socket.on("error", () => {}); // What it says from now on is nobody's business.
+    socket.destroy();
+  }
+}
+
+/** As `node:tls` shows it; only what is looked at here. */
+interface ShownCertificate {
+  raw?: Uint8Array;
+  valid_to?: string;
+  issuerCertificate?: ShownCertificate;
+}
+
+/** @throws {RcopyError} `refused` for a chain that is not one of rcopy's */
+async function claimOf(
+  leaf: ShownCertificate,
+  address: PeerAddress,
+): Promise<Pick<ProbedKey, "anchorSpki" | "isOfOneRun">> {
+  const anchor = leaf.issuerCertificate;
+  if (!anchor?.raw || anchor.raw.length > certificateBytesMax || anchor === leaf) throw noRcopy(address);
+  const { X509Certificate } = await import("node:crypto");
+  try {
+    const { publicKey } = new X509Certificate(anchor.raw);
+    const anchorSpki = Uint8Array.from(publicKey.export({ type: "spki", format: "der" }));
+    return { anchorSpki, isOfOneRun: /\b9999\b/.test(leaf.valid_to ?? "") };
+  } catch (cause) {
+    throw noRcopy(address, cause);
+  }
+}
+
+function noRcopy({ host, port }: PeerAddress, cause?: unknown): RcopyError {
+  return new RcopyError(
+    "refused",
+    `what listens at ${showAddress(host, port)} shows certificates that are none of rcopy's`,
+    cause === undefined ? {} : { cause },
+  );
+}
+
+/** Of a handshake, Deno tells reasons by text alone. */
+function asProbeError(error: unknown, { host, port }: PeerAddress): unknown {
+  if (error instanceof RcopyError || errnoOf(error) !== undefined) return error;
+  if (!/corrupt message|InvalidContentType|wrong version|EPROTO|eof|closed/i.test(reasonOf(error))) {
+    return error;
+  }
+  return new RcopyError(
+    "refused",
+    `${
+      showAddress(host, port)
+    } does not speak TLS; it may have been started with --insecure: start it without, or say ` +
+      "--insecure at both ends",
+    { cause: error },
+  );
+}
+
+/** `node:tls` would say so in its own words. @throws {RcopyError} `permission-flag` */
+function requireNet({ host, port }: PeerAddress): void {
+  const asked = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  if (Deno.permissions.querySync({ name: "net", host: asked }).state === "granted") return;
+  throw new RcopyError(
+    "permission-flag",
+    `cannot connect to ${asked}: Deno was not given --allow-net for it`,
+  );
+}
+
+function errnoOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === "string" && /^E[A-Z]+$/.test(code) && code !== "EPROTO" ? code : undefined;
+}
+
+function reasonOf(error: unknown): string {
+  return showText((error instanceof Error ? error.message : String(error)).split("\n")[0]!);
+}

@@ -1,0 +1,92 @@
+/** The dialing end: addresses, transport and proof, from a ticket, from SSH keys, or from `--insecure`. */
+import { RcopyError } from "../base/errors.ts";
+import type { PeerAddress } from "../net/dial.ts";
+import { requireChecks, requireNoOtherRoots, requireTightPin } from "./pin_guard.ts";
+import { plainTransport } from "../net/transport.ts";
+import { decodeTicket } from "../security/anchor/ticket.ts";
+import type { Route } from "./reach.ts";
+import type { Role } from "../wire/messages.ts";
+import type { AuthMethod } from "./invite.ts";
+import type { SshOptions } from "./ssh_run.ts";
+import { followTicket } from "./by_ticket.ts";
+
+export interface RouteOptions extends SshOptions {
+  /** Tried before those of the ticket. */
+  addresses: readonly PeerAddress[];
+  ticket: string | undefined;
+  insecure: boolean;
+  auth: AuthMethod;
+  /** Who is dialled. */
+  peer: Role;
+  /** Asks a person whether to trust a key; absent where nobody can be asked. */
+  confirm?: ((question: string) => Promise<boolean>) | undefined;
+  onNote: (message: string) => void;
+  signal: AbortSignal;
+}
+
+/**
+ * The way to the peer; without a ticket, its key is looked at and judged.
+ * @throws {RcopyError} `usage` (also for a mistyped ticket), `refused` for a peer that is not trusted, and where Deno would
+ * trust others than the peer; `unreachable`, `permission-flag`; the reason of `signal`
+ */
+export async function routeTo(options: RouteOptions): Promise<Route> {
+  requireWay(options);
+  const { ticket, insecure, peer, addresses: named } = options;
+  if (ticket === undefined) {
+    if (named.length === 0) {
+      throw new RcopyError(
+        "usage",
+        `there is no ${peer} to connect to; name the ${peer}'s address with -a HOST:PORT`,
+      );
+    }
+    return insecure ? { addresses: named, transport: plainTransport } : await routeBySsh(options);
+  }
+  const { transport, proof, addresses: its } = await followTicket(ticket);
+  const addresses = [...named, ...its];
+  if (addresses.length === 0) {
+    throw new RcopyError(
+      "usage",
+      `the ticket names no address; name the ${peer}'s with -a HOST:PORT`,
+    );
+  }
+  if (transport.kind === "tls") await requireTightPin(transport, options.onNote);
+  return { addresses, transport, proof };
+}
+
+/** Looks at what was said before anything is done. @throws {RcopyError} `usage`, also for a mistyped ticket */
+export function requireWay(
+  options: Pick<RouteOptions, "ticket" | "peer" | "addresses"> & { insecure?: boolean; auth?: AuthMethod },
+): void {
+  const { ticket, insecure = false, auth = "auto", peer, addresses } = options;
+  if (ticket !== undefined) decodeTicket(ticket);
+  if (ticket !== undefined && insecure) {
+    throw new RcopyError("usage", "a ticket opens a secure channel; leave out --insecure, or the ticket");
+  }
+  if (ticket !== undefined && auth === "ssh") {
+    throw new RcopyError("usage", "--auth ssh takes no ticket; leave out one of the two");
+  }
+  if (ticket !== undefined || insecure) return;
+  if (auth !== "ticket" && addresses.length > 0) return;
+  const [own, other] = peer === "sender" ? ["receive", "send"] : ["send", "receive --listen"];
+  throw new RcopyError(
+    "usage",
+    `${own} needs the ticket that rcopy ${other} printed, or -a HOST:PORT where SSH keys are known at both ends; a ` +
+      "channel without authentication and encryption takes --insecure at both ends",
+  );
+}
+
+async function routeBySsh(options: RouteOptions): Promise<Route> {
+  const { addresses, peer, confirm, onNote, signal } = options;
+  const role = peer === "sender" ? "receiver" : "sender";
+  const [{ prepareSsh }, { dialBySsh }] = await Promise.all([
+    import("./ssh_run.ts"),
+    import("./ssh_dialer.ts"),
+  ]);
+  // The look at the peer's key is a connection already.
+  requireNoOtherRoots(onNote);
+  const run = await prepareSsh({ ...options, role });
+  const route = await dialBySsh({ addresses, run, role, confirm, onNote, signal });
+  await requireChecks(route.transport, onNote);
+  const [proof, ...otherProofs] = route.proofs;
+  return { ...route, proof, otherProofs };
+}

@@ -1,0 +1,139 @@
+/** A listener that SSH keys open: its leaf is certified by a key of the user, and dialers prove that theirs is trusted. */
+import { asRcopyError, RcopyError } from "../base/errors.ts";
+import { type Channel, TcpChannel } from "../net/channel.ts";
+import type { ListenTransport } from "../net/transport.ts";
+import { anchorOf, certifyLeaf, limitedValidity } from "../security/anchor/certificate.ts";
+import { certifierOf, type SshIdentity } from "../security/user/identities.ts";
+import { parseSshBlob, type SshPublicKey } from "../security/ssh/key.ts";
+import { encodeTranscript, verifySshsig } from "../security/ssh/signature.ts";
+import { judgeReceiverKey, judgeSenderKey, type TrustVerdict } from "../security/user/trust.ts";
+import { senderKeyFacts, sharedFacts } from "../security/user/trust_facts.ts";
+import type { ListenerChecks, SignedClaim } from "./authenticate.ts";
+import type { SshRun } from "./ssh_run.ts";
+
+/** A leaf under a key of the user. */
+export interface SshLeaf {
+  identity: SshIdentity;
+  transport: ListenTransport & { kind: "tls" };
+}
+
+/** Remedies that are printed in a run: whoever can connect can ask for one more. */
+const remediesMax = 8;
+
+/**
+ * A leaf certified by the first identity that will sign; `onNote` hears of those that do not. After one that does not
+ * answer in time no other of the agent is tried.
+ * @param options.kinds which keys will do: all, or those that fit into a ticket
+ */
+export async function certifyBySsh(
+  identities: readonly SshIdentity[],
+  options: { kinds: "all" | "ticket"; now: Date; onNote: (message: string) => void },
+): Promise<SshLeaf | undefined> {
+  let isAgentSilent = false;
+  for (const identity of identities) {
+    const isOfAgent = identity.origin === "ssh-agent";
+    if (options.kinds === "ticket" && identity.key.kind === "rsa" || isOfAgent && isAgentSilent) continue;
+    try {
+      const leaf = await certifyLeaf(certifierOf(identity), limitedValidity(options.now));
+      return { identity, transport: { kind: "tls", chainPem: leaf.chainPem, keyPem: leaf.keyPem } };
+    } catch (thrown) {
+      const error = asRcopyError(thrown);
+      if (error.code === "internal") throw error;
+      if (error.code === "timeout") isAgentSilent ||= isOfAgent;
+      options.onNote(error.message);
+    }
+  }
+  return undefined;
+}
+
+/** The checks of a listener whose anchor is `anchor`, on dialers with SSH keys. */
+export function sshChecks(
+  run: SshRun,
+  anchor: SshPublicKey,
+  options: { role: "sender" | "receiver"; onNote: (message: string) => void },
+): Pick<Required<ListenerChecks>, "admit" | "verify"> {
+  const judge = new DialerJudge(run, options);
+  return {
+    admit: async (publicKey, channel) => {
+      await judge.requireTrust(readKey(publicKey), channel);
+    },
+    verify: async (claim, signature, channel) => {
+      const key = readKey(claim.publicKey);
+      const holds = await verifySshsig(
+        key,
+        Uint8Array.from(signature),
+        await transcriptOf(claim, anchor, key),
+      );
+      if (holds !== true) {
+        throw new RcopyError(
+          "refused",
+          "the signature does not hold: it is not of that key, or of another session",
+        );
+      }
+      // Asked again: what holds is a proof now, and files may have changed since.
+      await judge.requireTrust(key, channel);
+      if (options.role === claim.dialerRole) {
+        throw new RcopyError("refused", `both ends want to be the ${options.role}`);
+      }
+    },
+  };
+}
+
+/** What the dialer signs. @throws {RcopyError} `protocol` for nonces that cannot be */
+export async function transcriptOf(
+  claim: SignedClaim,
+  anchor: { spki: Uint8Array<ArrayBuffer> },
+  ownKey: SshPublicKey,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { serverName } = await anchorOf(anchor.spki);
+  return encodeTranscript({
+    dialerRole: claim.dialerRole,
+    protocolVersion: claim.version,
+    dialerFeatures: claim.dialerFeatures,
+    anchorSpki: anchor.spki,
+    serverName,
+    dialerNonce: claim.dialerNonce,
+    listenerNonce: claim.listenerNonce,
+    ownKey,
+  });
+}
+
+/** @throws {RcopyError} `refused` */
+function readKey(publicKey: Uint8Array): SshPublicKey {
+  return parseSshBlob(Uint8Array.from(publicKey));
+}
+
+/** Judges keys of dialers; what a person here could do about one is told here, never to the dialer. */
+class DialerJudge {
+  readonly #run: SshRun;
+  readonly #role: "sender" | "receiver";
+  readonly #onNote: (message: string) => void;
+  readonly #told = new Set<string>();
+
+  constructor(run: SshRun, options: { role: "sender" | "receiver"; onNote: (message: string) => void }) {
+    this.#run = run;
+    this.#role = options.role;
+    this.#onNote = options.onNote;
+  }
+
+  /** @throws {RcopyError} `refused`, in words for the dialer */
+  async requireTrust(key: SshPublicKey, channel: Channel): Promise<void> {
+    const address = addressOf(channel);
+    const { trust } = this.#run;
+    const facts = await senderKeyFacts(trust, key, { address, dialed: undefined, canAsk: false });
+    const verdict: TrustVerdict = this.#role === "sender"
+      ? judgeReceiverKey(await sharedFacts(trust, key, address))
+      : judgeSenderKey(facts);
+    if (verdict.verdict === "accept") return;
+    if (verdict.verdict === "refuse" && !this.#told.has(facts.fingerprint) && this.#told.size < remediesMax) {
+      this.#told.add(facts.fingerprint);
+      this.#onNote(`refused ${address ?? "a peer"}: ${verdict.reason}. To let it in, ${verdict.remedy}`);
+    }
+    throw new RcopyError("refused", `your key ${facts.fingerprint} is not trusted here`);
+  }
+}
+
+/** Without port, and IPv4 as such where IPv6 carries it. */
+function addressOf(channel: Channel): string | undefined {
+  return channel instanceof TcpChannel ? channel.source.replace(/^::ffff:(?=\d+\.)/, "") : undefined;
+}

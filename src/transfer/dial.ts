@@ -1,0 +1,144 @@
+/** An end that dials: one session with the listener that answers. Which side of the transfer it is plays no part. */
+import { RcopyError } from "../base/errors.ts";
+import type { TcpChannel } from "../net/channel.ts";
+import { dialOne } from "../net/dial.ts";
+import { tokenBytes } from "../wire/limits.ts";
+import type { Hello } from "../wire/messages.ts";
+import { greet } from "../meet/authenticate.ts";
+import { reach, type Reached, type Route } from "../meet/reach.ts";
+import { DialedLanes } from "./supply/dialed.ts";
+import type { TransferSummary } from "./session/events.ts";
+import { LaneWorkers } from "./thread/threads.ts";
+import { sendJoin, withinHandshake } from "../meet/opening.ts";
+import { errorOfClose } from "./session/tasks.ts";
+import type { Proposal, RunOptions, Side } from "./side.ts";
+
+/** Connects, greets, and transfers. @throws {RcopyError} whatever ended the session without an agreed receipt */
+export async function dialSession(side: Side, route: Route, run: RunOptions): Promise<TransferSummary> {
+  const { engine, streams, emit, signal } = run;
+  const reached = await reach(route, run.signal);
+  const { channel, proposal, answer, roundTripMs, lanes } = await agreeByAnyProof(reached, {
+    side,
+    route,
+    run,
+  });
+  const forwarded = reached.forwarded ? { forwarded: true as const } : {};
+  emit({ type: "connected", peer: channel.peer });
+  const session = proposal.begin(channel, answer);
+  for (const [number, lane] of lanes.entries()) session.addLane(number, lane);
+  const onNote = (message: string) => emit({ type: "note", level: "debug", message });
+  const workers = new LaneWorkers({ engine, onNote });
+  session.supply = new DialedLanes({
+    host: session,
+    workers,
+    address: channel.remote,
+    onePort: reached.forwarded,
+    transport: route.transport,
+    session: answer.session,
+    streams: { ...streams, limit: Math.min(streams.limit, answer.streams) },
+    roundTripMs,
+    sharesMachine: channel.isLoopback,
+    signal,
+    onNote,
+  });
+  try {
+    const summary = { ...await session.run(), ...forwarded };
+    emit({ type: "done", summary });
+    return summary;
+  } finally {
+    await workers.end();
+  }
+}
+
+/** What both ends have agreed on, and the connections that they have by then. */
+interface Agreement {
+  channel: TcpChannel;
+  proposal: Proposal;
+  answer: Hello;
+  roundTripMs: number;
+  lanes: TcpChannel[];
+}
+
+/** Comes again with the next proof where one is refused. */
+async function agreeByAnyProof(
+  reached: Reached,
+  { side, route, run }: { side: Side; route: Route; run: RunOptions },
+): Promise<Agreement> {
+  const proofs = [route.proof, ...route.otherProofs ?? []];
+  for (let i = 0;; i++) {
+    const channel = i === 0 ? reached.channel : await reached.again();
+    try {
+      return await agree(channel, { side, route: { ...route, proof: proofs[i] }, run });
+    } catch (error) {
+      const isRefused = error instanceof RcopyError && error.code === "refused";
+      if (!isRefused || proofs.length === 1) throw error;
+      if (i + 1 < proofs.length) continue;
+      const message = `none of ${proofs.length} SSH keys was accepted; of the last: ${error.message}`;
+      throw new RcopyError("refused", message, { cause: error });
+    }
+  }
+}
+
+/** Everything up to the first data connections; what fails closes what it opened. */
+async function agree(
+  channel: TcpChannel,
+  { side, route, run }: { side: Side; route: Route; run: RunOptions },
+): Promise<Agreement> {
+  const { signal } = run;
+  const onAbort = () => channel.close();
+  signal.addEventListener("abort", onAbort, { once: true });
+  const lanes: TcpChannel[] = [];
+  try {
+    const proposal = side.propose(run);
+    const greetedAt = performance.now();
+    const answer = await withinHandshake(channel, () => greetListener(channel, route, proposal.hello));
+    const roundTripMs = performance.now() - greetedAt;
+    await route.onAccepted?.();
+    for (let lane = 0; lane * tokenBytes < answer.laneTokens.length; lane++) {
+      lanes.push(await openLane(channel, { answer, lane, route, signal }));
+    }
+    return { channel, proposal, answer, roundTripMs, lanes };
+  } catch (error) {
+    channel.close();
+    for (const lane of lanes) lane.close();
+    if (signal.aborted) throw signal.reason;
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function greetListener(channel: TcpChannel, { proof }: Route, hello: Hello): Promise<Hello> {
+  const answer = await greet(channel, proof, hello);
+  if (answer.kind === "close") throw errorOfClose(answer);
+  if (answer.role === hello.role) {
+    const [same, other] = hello.role === "receiver" ? ["receive", "send"] : ["send", "receive"];
+    throw new RcopyError("refused", `both ends want to ${same}; run rcopy ${other} on one of them`);
+  }
+  const lanes = answer.laneTokens.length / tokenBytes;
+  if (
+    !Number.isInteger(lanes) || lanes < 1 || lanes > hello.streams || answer.session.length !== tokenBytes
+  ) {
+    throw new RcopyError(
+      "protocol",
+      `the ${answer.role} at ${channel.peer} offers ${lanes} data connections`,
+    );
+  }
+  return answer;
+}
+
+async function openLane(
+  control: TcpChannel,
+  to: { answer: Hello; lane: number; route: Route; signal: AbortSignal },
+): Promise<TcpChannel> {
+  const { answer, lane, route, signal } = to;
+  const channel = await dialOne(control.remote, route.transport, signal);
+  try {
+    const token = answer.laneTokens.slice(lane * tokenBytes, (lane + 1) * tokenBytes);
+    await sendJoin(channel, { kind: "join", session: answer.session, lane, token });
+    return channel;
+  } catch (error) {
+    channel.close();
+    throw error;
+  }
+}

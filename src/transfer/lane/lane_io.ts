@@ -1,0 +1,65 @@
+/**
+ * What moves the bytes of one data connection: the connection, a codec with two slices, an engine. It decides nothing.
+ * `send/lane.ts` and `receive/lane.ts` decide, in the main thread, where batches, plan and placement are; an I/O is in
+ * the same thread (`lane/local_send_io.ts`, `lane/local_receive_io.ts`) or in a Worker (`thread/remote_io.ts`, `thread/worker.ts`).
+ */
+import type { FileRead, FileWrite, Pending, SourceFile, TargetFile } from "../../io/contract/engine.ts";
+import type { LaneConnection } from "../../net/channel.ts";
+import { dataMessageBytesMax, extentBytes, headerBytes } from "../../wire/limits.ts";
+import type { Bundle, Extent } from "../../wire/messages.ts";
+
+/** Bytes of one content hash. */
+export const hashBytes = 16;
+/** Slices of an I/O: one is filled while the other is emptied. */
+export type Turn = 0 | 1;
+/** Room before the payload for the frame header and the largest message, so that all of a frame is contiguous. */
+export const headRoomBytes = headerBytes + dataMessageBytesMax;
+/** Bytes of one slice of a sender. */
+export const sendSliceBytes = headRoomBytes + extentBytes;
+
+/** The sending side of a data connection. One read and one write of a slice at a time, each slice in its turn. */
+export interface SendIo extends LaneConnection {
+  /** Whether it works in the main thread. */
+  readonly isHere: boolean;
+  /** Directories that the files of one bundle may have. */
+  readonly directoriesMax: number;
+  /**
+   * Starts to read small files, one after the other, into a slice. Sets `error` of those that fail, and closes their gaps.
+   * @returns the hashes of the files that did not fail, {@linkcode hashBytes} each, in their order
+   */
+  readFiles(turn: Turn, files: FileRead[]): Pending<Uint8Array>;
+  /**
+   * Starts to read a range of a large file into a slice.
+   * @returns its hash
+   * @throws {RcopyError} in `finish`: `changed`, `io`
+   */
+  readExtent(turn: Turn, file: SourceFile, offset: number, bytes: number): Pending<Uint8Array>;
+  /**
+   * Queues a frame: `head`, then the first `payloadBytes` of the slice's payload. The slice is free once it resolves.
+   * @throws {RcopyError} `peer-lost`
+   */
+  write(turn: Turn, head: Uint8Array, payloadBytes: number): Promise<void>;
+}
+
+/** A frame that lies in a slice until the frame after the next is asked for. */
+export interface ArrivedFrame {
+  message: Extent | Bundle;
+  payloadBytes: number;
+  turn: Turn;
+  /** Of an extent: the hash of its payload. */
+  hash: Uint8Array | undefined;
+}
+
+/** The receiving side of a data connection. */
+export interface ReceiveIo extends LaneConnection {
+  /** The next frame; `undefined` at the end of the stream between two frames. @throws {RcopyError} `protocol`, `peer-lost` */
+  next(): Promise<ArrivedFrame | undefined>;
+  /**
+   * Starts to create those small files of a bundle whose content has the expected hash; `offset` of each counts from the
+   * start of the payload, `error` is set as the engine does it.
+   * @returns for each file 1, or 0 where the hash is another and nothing was created
+   */
+  placeFiles(frame: ArrivedFrame, files: FileWrite[], hashes: Uint8Array): Pending<Uint8Array>;
+  /** Starts to write the payload of an extent into its file. @throws {RcopyError} in `finish` */
+  writeExtent(frame: ArrivedFrame, file: TargetFile, offset: number): Pending;
+}

@@ -1,0 +1,33 @@
+/** What the two I/Os of a data connection in this thread have in common: the connection. */
+import type { Engine } from "../../io/contract/engine.ts";
+import type { Channel } from "../../net/channel.ts";
+import type { LaneConnection } from "../../net/channel.ts";
+import type { StageAccount } from "../session/stage_account.ts";
+
+export abstract class LocalIo implements LaneConnection {
+  protected readonly channel: Channel;
+  protected readonly engine: Engine;
+  protected readonly account: StageAccount;
+
+  constructor(channel: Channel, engine: Engine, account: StageAccount) {
+    this.channel = channel;
+    this.engine = engine;
+    this.account = account;
+  }
+
+  get peer(): string {
+    return this.channel.peer;
+  }
+
+  get bytesRead(): number {
+    return this.channel.bytesRead;
+  }
+
+  get bytesWritten(): number {
+    return this.channel.bytesWritten;
+  }
+
+  close(): void {
+    this.channel.close();
+  }
+}

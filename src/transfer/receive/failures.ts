@@ -1,0 +1,70 @@
+/** What the sender says that it cannot send. */
+import { RcopyError } from "../../base/errors.ts";
+import { showPeerText } from "../../base/show.ts";
+import { errorCodeOf } from "../../wire/codes.ts";
+import type { Failure } from "../../wire/messages.ts";
+import { entryKey } from "../session/entry_key.ts";
+import type { LargeTarget } from "../target/large_file.ts";
+import type { Outcome } from "../session/outcome.ts";
+import type { PathPrefixes } from "../../entry/path_prefixes.ts";
+import { EntryState } from "../target/batch.ts";
+import type { ReceivedTree } from "./unsettled.ts";
+import type { TargetTree } from "../target/tree.ts";
+
+/** States of an entry whose sender may find that it cannot send it a second time, which changes nothing. */
+const mayFailTwice: ReadonlySet<number> = new Set([
+  EntryState.placing,
+  EntryState.placed,
+  EntryState.failed,
+  EntryState.held,
+]);
+
+export interface SourceFailuresOptions {
+  outcome: Outcome;
+  tree: TargetTree;
+  received: ReceivedTree;
+  prefixes: PathPrefixes;
+  /** Large files under way. */
+  large: Map<number, LargeTarget>;
+}
+
+export class SourceFailures {
+  readonly #options: SourceFailuresOptions;
+
+  constructor(options: SourceFailuresOptions) {
+    this.#options = options;
+  }
+
+  /** The sender cannot send something. */
+  onFailure({ place, code: number, text }: Failure, batches: number): void {
+    const { outcome, tree, received, prefixes, large } = this.#options;
+    const error = new RcopyError(errorCodeOf(number), showPeerText(text));
+    if (place.of === "name") {
+      const directory = tree.open(place.directory);
+      if (error.code !== "not-sent") outcome.failed++;
+      outcome.report(prefixes.show(directory, place.name), error.code, error.message);
+      return;
+    }
+    const { batch: batchNumber, entry } = place;
+    const target = large.get(entryKey(batchNumber, entry));
+    if (target) {
+      target.abandon(() => {
+        large.delete(entryKey(batchNumber, entry));
+        received.failHeldAtSource(target.held, error);
+      });
+    } else {
+      const batch = received.find(batchNumber);
+      const state = batch?.states[entry];
+      if (batch && entry < batch.count && !batch.isPlanned) {
+        batch.failedEarly.set(entry, error);
+      } else if (batch && state === EntryState.wanted) {
+        received.failAtSource(batch, entry, error);
+      } else if (batch ? state === undefined || !mayFailTwice.has(state) : batchNumber >= batches) {
+        throw new RcopyError(
+          "protocol",
+          `the peer gave up entry ${entry} of batch ${batchNumber}, which was not due`,
+        );
+      }
+    }
+  }
+}

@@ -1,0 +1,233 @@
+/** What the receiver has been told of and not settled yet, and the tree hash of what it placed. Mirror of `send/unsettled.ts`. */
+import type { RcopyError } from "../../base/errors.ts";
+import type { Codec } from "../../codec/codec.ts";
+import { TreeHash } from "../../codec/tree_hash.ts";
+import type { EntryKind } from "../../entry/metadata.ts";
+import { wireCodeOf } from "../../wire/codes.ts";
+import { settlementEntriesMax } from "../../wire/limits.ts";
+import type { Control } from "../session/control.ts";
+import type { EntryHasher } from "../../codec/entry_hash.ts";
+import type { Outcome } from "../session/outcome.ts";
+import type { PathPrefixes } from "../../entry/path_prefixes.ts";
+import { EntryState, type ReceiveBatch } from "../target/batch.ts";
+import type { Settlement } from "../target/settlement.ts";
+import type { HeldTarget, TargetDirectory } from "../target/tree.ts";
+
+const noContent = new Uint8Array(16);
+/** Settlements of held entries leave together, this long after the first of them at the latest. */
+const flushMs = 5;
+
+export interface ReceivedTreeOptions {
+  control: Control;
+  outcome: Outcome;
+  codec: Codec;
+  hasher: EntryHasher;
+  prefixes: PathPrefixes;
+  /** A file or subdirectory in `directory` has been settled. */
+  onSettled: (directory: TargetDirectory) => void;
+  /** The sender may send so many manifest bytes more, and is about to be told. */
+  onCredit: (bytes: number) => void;
+  /** Nothing is unsettled at the moment. */
+  onAllSettled: () => void;
+}
+
+export class ReceivedTree implements Settlement {
+  readonly hash = new TreeHash();
+  readonly #options: ReceivedTreeOptions;
+  readonly #batches = new Map<number, ReceiveBatch>();
+  readonly #hashBytes = new Uint8Array(16);
+  #held = 0;
+  #toFlush: { batch: number; entry: number; failed: boolean }[] = [];
+  #flushTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: ReceivedTreeOptions) {
+    this.#options = options;
+  }
+
+  /** Nothing is unsettled. */
+  get isSettled(): boolean {
+    return this.#batches.size === 0 && this.#held === 0;
+  }
+
+  add(batch: ReceiveBatch): void {
+    this.#batches.set(batch.number, batch);
+  }
+
+  /** A batch that is not settled. */
+  find(number: number): ReceiveBatch | undefined {
+    return this.#batches.get(number);
+  }
+
+  /** A small file, or a link made at once, is in place. `content` is its hash. */
+  place(batch: ReceiveBatch, entry: number, content: Uint8Array): void {
+    const directory = batch.directoryOf(entry);
+    const { kinds, modes } = batch.manifest;
+    this.#count(
+      kinds[entry] as EntryKind,
+      modes[entry]!,
+      batch.size(entry),
+      directory,
+      batch.name(entry),
+      content,
+    );
+    this.#settle(batch, entry, EntryState.placed, directory);
+  }
+
+  /** The content hash of a link. */
+  hashOfLink(text: Uint8Array): Uint8Array {
+    return this.#options.codec.hashBytes(text);
+  }
+
+  /** What is there already is as it should be. */
+  skip(batch: ReceiveBatch, entry: number): void {
+    this.#options.outcome.skipped++;
+    this.#settle(batch, entry, EntryState.skipped, batch.directoryOf(entry));
+  }
+
+  /** An entry of a batch that is not settled fails; without an error, because its directory failed. */
+  fail(batch: ReceiveBatch, entry: number, error?: RcopyError): void {
+    const directory = batch.directoryOf(entry);
+    this.#options.outcome.failed++;
+    if (error) this.#report(batch.number, entry, directory, batch.name(entry), error);
+    this.#settle(batch, entry, EntryState.failed, directory);
+  }
+
+  /** The entry will be settled by {@linkcode placeHeld} or {@linkcode failHeld}. */
+  hold(batch: ReceiveBatch, entry: number): HeldTarget {
+    batch.states[entry] = EntryState.held;
+    batch.unsettled--;
+    this.#held++;
+    return {
+      batch: batch.number,
+      entry,
+      kind: batch.manifest.kinds[entry] as EntryKind,
+      mode: batch.manifest.modes[entry]!,
+      size: batch.size(entry),
+      directory: batch.directoryOf(entry),
+      name: batch.name(entry).slice(),
+    };
+  }
+
+  placeHeld(held: HeldTarget, content: Uint8Array = noContent): void {
+    this.#count(held.kind, held.mode, held.size, held.directory, held.name, content);
+    this.#settleHeld(held, EntryState.placed);
+  }
+
+  failHeld(held: HeldTarget, error: RcopyError): void {
+    this.#options.outcome.failed++;
+    this.#report(held.batch, held.entry, held.directory, held.name, error);
+    this.#settleHeld(held, EntryState.failed);
+  }
+
+  /** The sender says that it cannot send an entry: as {@linkcode fail}, without telling it again. */
+  failAtSource(batch: ReceiveBatch, entry: number, error: RcopyError): void {
+    const directory = batch.directoryOf(entry);
+    const path = this.#options.prefixes.show(directory, batch.name(entry));
+    this.#options.outcome.report(path, error.code, error.message);
+    this.fail(batch, entry);
+  }
+
+  failHeldAtSource(held: HeldTarget, error: RcopyError): void {
+    const path = this.#options.prefixes.show(held.directory, held.name);
+    this.#options.outcome.report(path, error.code, error.message);
+    this.#options.outcome.failed++;
+    this.#settleHeld(held, EntryState.failed);
+  }
+
+  /** Tells the sender of a batch whose plan is made and of which nothing is left but held entries. */
+  settleIfDone(batch: ReceiveBatch): void {
+    if (!batch.isPlanned || batch.unsettled > 0 || !this.#batches.delete(batch.number)) return;
+    const failed: number[] = [];
+    const held: number[] = [];
+    for (let i = 0; i < batch.count; i++) {
+      if (batch.states[i] === EntryState.failed) failed.push(i);
+      else if (batch.states[i] === EntryState.held) held.push(i);
+    }
+    const { control } = this.#options;
+    control.send({
+      kind: "batchSettled",
+      batch: batch.number,
+      failed: Uint32Array.from(failed),
+      held: Uint32Array.from(held),
+    });
+    this.#options.onCredit(batch.creditBytes);
+    control.send({ kind: "credit", bytes: batch.creditBytes });
+    if (this.isSettled) this.#options.onAllSettled();
+  }
+
+  /** Sends the settlements of held entries that wait to be sent. */
+  flush(): void {
+    clearTimeout(this.#flushTimer);
+    this.#flushTimer = undefined;
+    const settled = this.#toFlush;
+    if (settled.length === 0) return;
+    this.#toFlush = [];
+    this.#options.control.send({
+      kind: "heldSettled",
+      batches: Uint32Array.from(settled, (one) => one.batch),
+      entries: Uint32Array.from(settled, (one) => one.entry),
+      failed: Uint8Array.from(settled, (one) => one.failed ? 1 : 0),
+    });
+  }
+
+  /** Nothing will be sent any more. */
+  stop(): void {
+    clearTimeout(this.#flushTimer);
+    this.#toFlush = [];
+  }
+
+  #settle(batch: ReceiveBatch, entry: number, state: number, directory: TargetDirectory): void {
+    batch.states[entry] = state;
+    batch.unsettled--;
+    directory.pending--;
+    this.#options.onSettled(directory);
+    this.settleIfDone(batch);
+  }
+
+  #settleHeld(held: HeldTarget, state: number): void {
+    this.#held--;
+    const batch = this.#batches.get(held.batch);
+    if (batch) {
+      batch.states[held.entry] = state;
+    } else {
+      this.#toFlush.push({ batch: held.batch, entry: held.entry, failed: state === EntryState.failed });
+      if (this.#toFlush.length >= settlementEntriesMax) this.flush();
+      else this.#flushTimer ??= setTimeout(() => this.flush(), flushMs);
+    }
+    if (held.kind === 1) {
+      held.directory.pending--;
+      this.#options.onSettled(held.directory);
+    }
+    if (this.isSettled) this.#options.onAllSettled();
+  }
+
+  #count(
+    kind: EntryKind,
+    mode: number,
+    size: number,
+    directory: TargetDirectory,
+    name: Uint8Array,
+    content: Uint8Array,
+  ): void {
+    const prefix = this.#options.prefixes.of(directory);
+    this.#options.hasher.hash({ kind, mode, size, content, prefix, name }, this.#hashBytes, 0);
+    this.hash.add(this.#hashBytes);
+    this.#options.outcome.countPlaced(kind, size);
+  }
+
+  #report(
+    batch: number,
+    entry: number,
+    directory: TargetDirectory,
+    name: Uint8Array,
+    error: RcopyError,
+  ): void {
+    this.#options.outcome.report(this.#options.prefixes.show(directory, name), error.code, error.message);
+    this.#options.control.send({
+      kind: "failure",
+      place: { of: "entry", batch, entry },
+      code: wireCodeOf[error.code],
+      text: error.message,
+    });
+  }
+}

@@ -1,0 +1,49 @@
+/** What a sender cannot send: told to the receiver, and to whoever runs this end. The mirror image is `receive/failures.ts`. */
+import type { RcopyError } from "../../base/errors.ts";
+import { wireCodeOf } from "../../wire/codes.ts";
+import type { Control } from "../session/control.ts";
+import { type SendBatch, SendState } from "../source/batch.ts";
+import type { Outcome } from "../session/outcome.ts";
+import type { PathPrefixes } from "../../entry/path_prefixes.ts";
+import type { SourceDirectory } from "../source/directory.ts";
+
+export class FailureReports {
+  readonly #control: Control;
+  readonly #outcome: Outcome;
+  readonly #prefixes: PathPrefixes;
+
+  constructor(control: Control, outcome: Outcome, prefixes: PathPrefixes) {
+    this.#control = control;
+    this.#outcome = outcome;
+    this.#prefixes = prefixes;
+  }
+
+  /** An entry that the manifest does not list. */
+  notListed(directory: SourceDirectory, name: Uint8Array, error: RcopyError): void {
+    if (error.code !== "not-sent") this.#outcome.failed++;
+    this.#outcome.report(this.#prefixes.show(directory, name), error.code, error.message);
+    this.#control.send({
+      kind: "failure",
+      place: { of: "name", directory: directory.number, name: name.slice() },
+      code: wireCodeOf[error.code],
+      text: error.message,
+    });
+  }
+
+  /** An entry of the manifest that cannot be read as it was listed. */
+  entryFailed(batch: SendBatch, entry: number, error: RcopyError): void {
+    // What was sent before may have arrived: then the receiver places it, and knows better than a second reading.
+    if (batch.states[entry] !== SendState.sent) batch.states[entry] = SendState.failed;
+    this.#outcome.report(
+      this.#prefixes.show(batch.directoryOf(entry), batch.columns.name(entry)),
+      error.code,
+      error.message,
+    );
+    this.#control.send({
+      kind: "failure",
+      place: { of: "entry", batch: batch.number, entry },
+      code: wireCodeOf[error.code],
+      text: error.message,
+    });
+  }
+}

@@ -1,0 +1,269 @@
+/**
+ * One data connection of a sender. The mirror image is `receive/lane.ts`.
+ *  1. take   sequential  next job from the plan
+ *  2. read   batched     into one slice while the other is still being written; hashed in place (`SendIo`)
+ *  3. tell   entry by entry  states and entry hashes, before the frame can have arrived anywhere
+ *  4. write  sequential  frame header, message and payload leave the slice in one write (`SendIo`)
+ */
+import type { RcopyError } from "../../base/errors.ts";
+import type { Engine, FileRead, Pending } from "../../io/contract/engine.ts";
+import type { Breath } from "../../base/breath.ts";
+import { encodeDataHead } from "../../wire/frame.ts";
+import { extentBytes } from "../../wire/limits.ts";
+import type { Bundle, Extent } from "../../wire/messages.ts";
+import type { EntryHasher } from "../../codec/entry_hash.ts";
+import { hashBytes, type SendIo, type Turn } from "../lane/lane_io.ts";
+import { FramesOnTheWay } from "./frames_on_the_way.ts";
+import { type SendBatch, SendState } from "../source/batch.ts";
+import type { PathPrefixes } from "../../entry/path_prefixes.ts";
+import type { BundleJob, ExtentJob, SendJob, SendPlan } from "./plan.ts";
+import type { StageAccount } from "../session/stage_account.ts";
+
+/** A frame that the receiver has not taken for so long is sent again, by another lane that has nothing better to do. */
+export const standingMs = 1_000;
+
+/** What a lane works with and whom it tells. */
+export interface SendLaneOptions {
+  io: SendIo;
+  engine: Engine;
+  plan: SendPlan;
+  hasher: EntryHasher;
+  prefixes: PathPrefixes;
+  account: StageAccount;
+  /** Of the thread. */
+  breath: Breath;
+  /** A file that could not be read as the scan saw it. */
+  onFailed: (batch: SendBatch, entry: number, error: RcopyError) => void;
+  /** Whether there are other lanes. */
+  mayRest: () => boolean;
+  /** Content bytes given to the connection. */
+  onSent: (bytes: number) => void;
+  /** It has taken a job, has begun to wait, or has ended. */
+  onTurn: () => void;
+}
+
+/** A job whose read has been started into a slice. */
+interface Reading {
+  job: SendJob;
+  pending: Pending<Uint8Array>;
+  reads: FileRead[];
+}
+
+interface Frame {
+  message: Extent | Bundle;
+  payloadBytes: number;
+}
+
+export class SendLane {
+  readonly onTheWay = new FramesOnTheWay();
+  readonly #options: SendLaneOptions;
+  /** The last write from each slice. */
+  readonly #writes: [Promise<void>, Promise<void>] = [Promise.resolve(), Promise.resolve()];
+  /** Whether that is still under way. */
+  readonly #isWriting: [boolean, boolean] = [false, false];
+  #hasJob = false;
+
+  constructor(options: SendLaneOptions) {
+    this.#options = options;
+  }
+
+  /** Whether it is at work in the main thread, and does not wait for the network or for a job. */
+  get isWorking(): boolean {
+    return this.#hasJob && this.#options.io.isHere;
+  }
+
+  /**
+   * Sends until the plan has ended. Where the connection breaks, what may not have arrived goes back to the plan.
+   * @throws {RcopyError} `peer-lost`
+   */
+  async run(): Promise<void> {
+    try {
+      await this.#run();
+    } catch (error) {
+      this.#options.plan.handBack(this.onTheWay.handBack(0));
+      throw error;
+    } finally {
+      this.#rest();
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { plan, account, breath, io, mayRest } = this.#options;
+    for (let turn: Turn = 0;;) {
+      // What stands still here is sent by others, and must not come back.
+      while (mayRest() && this.onTheWay.standsStill(standingMs)) {
+        if (!await this.onTheWay.moved()) return;
+      }
+      // A job is taken only when there is room for it: who stands still keeps no more than is on its way.
+      await this.#sliceFree(turn);
+      await this.onTheWay.room();
+      const job = plan.next(io.directoriesMax);
+      if (!job) {
+        await this.#sliceFree(turn === 0 ? 1 : 0);
+        this.#rest();
+        const began = performance.now();
+        const more = await plan.wait();
+        account.wait("peer", began);
+        if (!more) return;
+        continue;
+      }
+      this.#hasJob = true;
+      this.#options.onTurn();
+      const reading = this.#start(job, turn);
+      const frame = reading && await this.#complete(reading);
+      if (!frame) continue;
+      this.onTheWay.push(job);
+      this.#write(turn, frame);
+      await breath.ifDue();
+      turn = turn === 0 ? 1 : 0;
+    }
+  }
+
+  /** Waits until what a slice holds has been given to the connection. */
+  async #sliceFree(turn: Turn): Promise<void> {
+    const began = performance.now();
+    if (this.#isWriting[turn]) this.#rest();
+    await this.#writes[turn];
+    this.#options.account.wait("network", began);
+  }
+
+  /** Others may have the thread. */
+  #rest(): void {
+    this.#hasJob = false;
+    this.#options.onTurn();
+  }
+
+  #write(turn: Turn, { message, payloadBytes }: Frame): void {
+    const { account, io, onSent } = this.#options;
+    const began = performance.now();
+    const head = encodeDataHead(message, payloadBytes);
+    account.book("encode", began);
+    this.#isWriting[turn] = true;
+    const write = io.write(turn, head, payloadBytes).then(() => {
+      this.#isWriting[turn] = false;
+      onSent(payloadBytes);
+    });
+    write.catch(() => {}); // it is awaited before the slice is used again
+    this.#writes[turn] = write;
+  }
+
+  /** Starts to read a job into a slice; `undefined` when the file cannot be opened, which has been reported. */
+  #start(job: SendJob, turn: Turn): Reading | undefined {
+    const { io, onFailed } = this.#options;
+    if (job.of === "bundle") {
+      if (job.batch.isSettled) return undefined;
+      const reads = this.#readsOf(job);
+      return { job, pending: io.readFiles(turn, reads), reads };
+    }
+    const { source, index } = job;
+    if (source.failure || source.isSettled) return undefined;
+    try {
+      const bytes = source.bytesOf(index);
+      const pending = source.reading((file) => io.readExtent(turn, file, index * extentBytes, bytes));
+      return { job, pending, reads: [] };
+    } catch (error) {
+      onFailed(source.batch, source.entry, source.fail(error));
+      return undefined;
+    }
+  }
+
+  #readsOf({ batch, entries }: BundleJob): FileRead[] {
+    const reads: FileRead[] = [];
+    for (const entry of entries) {
+      const expected = batch.columns.identity(entry);
+      const directory = batch.directoryOf(entry).handle;
+      reads.push({ directory, name: batch.nameOnDisk(entry), expected, offset: 0 });
+    }
+    return reads;
+  }
+
+  /** Waits for the read and takes note of it; `undefined` when nothing is left to send. */
+  async #complete({ job, pending, reads }: Reading): Promise<Frame | undefined> {
+    if (job.of === "bundle") return this.#bundle(job, reads, await pending.finish());
+    try {
+      return this.#extent(job, await pending.finish());
+    } catch (error) {
+      if (!job.source.failure) {
+        this.#options.onFailed(job.source.batch, job.source.entry, job.source.fail(error));
+      }
+      return undefined;
+    }
+  }
+
+  #bundle(job: BundleJob, reads: FileRead[], hashes: Uint8Array): Frame | undefined {
+    // What is sent again may have been settled meanwhile, its directories closed.
+    if (job.batch.isSettled) return undefined;
+    this.#dropFailed(job, reads);
+    const { batch, entries } = job;
+    if (entries.length === 0) return undefined;
+    const { hasher, prefixes } = this.#options;
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i]!;
+      batch.states[entry] = SendState.sent;
+      hasher.hash(
+        {
+          kind: 1,
+          mode: batch.columns.modes[entry]!,
+          size: batch.columns.sizes[entry]!,
+          content: hashes.subarray(i * hashBytes, (i + 1) * hashBytes),
+          prefix: prefixes.of(batch.directoryOf(entry)),
+          name: batch.columns.name(entry),
+        },
+        batch.hashes,
+        entry * hashBytes,
+      );
+    }
+    const message: Bundle = {
+      kind: "bundle",
+      batch: batch.number,
+      entries: Uint32Array.from(entries),
+      hashes,
+    };
+    return { message, payloadBytes: job.bytes };
+  }
+
+  /** Reports files that failed; their bytes are not in the slice any more. */
+  #dropFailed(job: BundleJob, reads: FileRead[]): void {
+    if (reads.every((read) => read.error === undefined)) return;
+    const kept: number[] = [];
+    for (const [i, { error, expected }] of reads.entries()) {
+      const entry = job.entries[i]!;
+      if (error) {
+        this.#options.onFailed(job.batch, entry, error);
+        job.bytes -= expected.size;
+      } else {
+        kept.push(entry);
+      }
+    }
+    job.entries = kept;
+  }
+
+  /** @throws {RcopyError} `changed` when the file is found to be another at its end */
+  #extent(job: ExtentJob, hash: Uint8Array): Frame | undefined {
+    const { source, index } = job;
+    if (source.failure || source.isSettled) return undefined;
+    source.addHash(index, hash);
+    const fileVerified = source.verified();
+    const { batch, entry } = source;
+    if (fileVerified && batch.states[entry] !== SendState.sent) this.#finishLarge(job);
+    const message: Extent = { kind: "extent", batch: batch.number, entry, index, hash, fileVerified };
+    return { message, payloadBytes: source.bytesOf(index) };
+  }
+
+  #finishLarge({ source }: ExtentJob): void {
+    const { batch, entry } = source;
+    batch.states[entry] = SendState.sent;
+    this.#options.hasher.hash(
+      {
+        kind: 1,
+        mode: batch.columns.modes[entry]!,
+        size: source.size,
+        content: source.digest(),
+        prefix: this.#options.prefixes.of(batch.directoryOf(entry)),
+        name: batch.columns.name(entry),
+      },
+      batch.hashes,
+      entry * hashBytes,
+    );
+  }
+}

@@ -1,0 +1,44 @@
+/** What the receiver asks for again, because it arrived damaged. */
+import { RcopyError } from "../../base/errors.ts";
+import { resendsMax } from "../../wire/limits.ts";
+import type { Resend } from "../../wire/messages.ts";
+import { SendState } from "../source/batch.ts";
+import type { SendPlan } from "./plan.ts";
+import type { SentTree } from "./unsettled.ts";
+
+export class ResendRequests {
+  readonly #tree: SentTree;
+  readonly #plan: SendPlan;
+  readonly #times = new Map<string, number>();
+
+  constructor(tree: SentTree, plan: SendPlan) {
+    this.#tree = tree;
+    this.#plan = plan;
+  }
+
+  /** Puts it before everything else in the plan. @throws {RcopyError} `protocol` for what was not sent, or asked for too often */
+  onResend({ batch: number, entry, extent }: Resend): void {
+    const key = `${number}/${entry}/${extent}`;
+    const times = (this.#times.get(key) ?? 0) + 1;
+    if (times > resendsMax) {
+      throw new RcopyError("protocol", `the peer asked more than ${resendsMax} times for one extent again`);
+    }
+    this.#times.set(key, times);
+    const large = this.#tree.large(number, entry);
+    if (large) {
+      if (extent >= large.extents || extent >= large.next) {
+        throw new RcopyError("protocol", `the peer asked again for extent ${extent}, which was not sent`);
+      }
+      this.#plan.addAgain({ of: "extent", source: large, index: extent });
+      return;
+    }
+    const batch = this.#tree.batch(number);
+    if (batch.states[entry] !== SendState.sent || batch.columns.kinds[entry] !== 1) {
+      throw new RcopyError(
+        "protocol",
+        `the peer asked again for entry ${entry} of batch ${number}, which was not sent`,
+      );
+    }
+    this.#plan.addAgain({ of: "bundle", batch, entries: [entry], bytes: batch.columns.sizes[entry]! });
+  }
+}

@@ -1,0 +1,206 @@
+/** What the sender has announced and not yet seen settled, and the tree hash of what the receiver placed. */
+import { RcopyError } from "../../base/errors.ts";
+import type { Codec } from "../../codec/codec.ts";
+import { TreeHash } from "../../codec/tree_hash.ts";
+import { EntryKind } from "../../entry/metadata.ts";
+import { extentBytes } from "../../wire/limits.ts";
+import type { BatchSettled, HeldSettled, Receipt } from "../../wire/messages.ts";
+import { entryKey } from "../session/entry_key.ts";
+import type { EntryHasher } from "../../codec/entry_hash.ts";
+import type { LargeSource } from "../source/large_file.ts";
+import { type SendBatch, SendState } from "../source/batch.ts";
+import type { Outcome } from "../session/outcome.ts";
+import type { PathNode, PathPrefixes } from "../../entry/path_prefixes.ts";
+
+const hashBytes = 16;
+
+/** An entry that outlives its batch: a directory, a link, a large file under way. */
+interface HeldEntry {
+  kind: number;
+  size: number;
+  directory: PathNode;
+  name: Uint8Array;
+  /** Of a directory or link. A large file has it in its batch's hashes, once it has been read. */
+  hash: Uint8Array | undefined;
+}
+
+export class SentTree {
+  readonly hash = new TreeHash();
+  readonly #outcome: Outcome;
+  readonly #batches = new Map<number, SendBatch>();
+  readonly #large: Map<number, LargeSource>;
+  readonly #held = new Map<number, HeldEntry>();
+
+  /** `large`: large files that are being sent, by {@linkcode entryKey}; one leaves when it is settled. */
+  constructor(outcome: Outcome, large: Map<number, LargeSource>) {
+    this.#outcome = outcome;
+    this.#large = large;
+  }
+
+  /** Remembers a batch, and hashes the entries that have no content to wait for. */
+  announce(batch: SendBatch, hasher: EntryHasher, prefixes: PathPrefixes, codec: Codec): void {
+    this.#batches.set(batch.number, batch);
+    let link = 0;
+    for (const [at, group] of batch.groups.entries()) {
+      const end = batch.groups[at + 1]?.start ?? batch.count;
+      const prefix = prefixes.of(group.directory);
+      for (let i = group.start; i < end; i++) {
+        const kind = batch.columns.kinds[i] as EntryKind;
+        if (kind === EntryKind.file) continue;
+        const content = kind === EntryKind.link
+          ? codec.hashBytes(batch.linkTexts[link++]!)
+          : new Uint8Array(hashBytes);
+        const entry = {
+          kind,
+          mode: batch.columns.modes[i]!,
+          size: 0,
+          content,
+          prefix,
+          name: batch.columns.name(i),
+        };
+        hasher.hash(entry, batch.hashes, i * hashBytes);
+      }
+    }
+  }
+
+  /** An announced batch that is not settled. @throws {RcopyError} `protocol` */
+  batch(number: number): SendBatch {
+    const batch = this.#batches.get(number);
+    if (!batch) throw new RcopyError("protocol", `the peer names batch ${number}, which is not under way`);
+    return batch;
+  }
+
+  /** A large file that has been begun and is not settled. */
+  large(batch: number, entry: number): LargeSource | undefined {
+    return this.#large.get(entryKey(batch, entry));
+  }
+
+  /** The escaped path of an entry that is not settled. */
+  pathOf(number: number, entry: number, prefixes: PathPrefixes): string {
+    const held = this.#held.get(entryKey(number, entry));
+    if (held) return prefixes.show(held.directory, held.name);
+    const batch = this.batch(number);
+    if (entry >= batch.count) throw unknownEntry(number, entry);
+    return prefixes.show(batch.directoryOf(entry), batch.columns.name(entry));
+  }
+
+  settle({ batch: number, failed, held }: BatchSettled): void {
+    const batch = this.batch(number);
+    const isFailed = new Uint8Array(batch.count);
+    const isHeld = new Uint8Array(batch.count);
+    for (const entry of failed) {
+      if (entry >= batch.count) throw unknownEntry(number, entry);
+      isFailed[entry] = 1;
+    }
+    for (const entry of held) {
+      if (entry >= batch.count || isFailed[entry]) throw unknownEntry(number, entry);
+      isHeld[entry] = 1;
+    }
+    for (let i = 0; i < batch.count; i++) {
+      const kind = batch.columns.kinds[i]!;
+      if (isFailed[i]) {
+        batch.states[i] = SendState.failed; // the plan, which may not have come to it yet, leaves it out
+        this.#fail(entryKey(number, i));
+      } else if (isHeld[i]) this.#hold(batch, i);
+      else if (batch.states[i] === SendState.unwanted) this.#outcome.skipped++;
+      else {
+        // A directory or link that is not held has been placed already.
+        const isKnown = kind === EntryKind.file
+          ? batch.states[i] === SendState.sent
+          : batch.states[i] === SendState.wanted;
+        if (!isKnown) throw neverSent(number, i);
+        this.#place(kind, batch.columns.sizes[i]!, batch.hashes, i * hashBytes);
+        this.#drop(entryKey(number, i));
+      }
+    }
+    this.#batches.delete(number);
+    batch.release();
+  }
+
+  settleHeld({ batches, entries, failed }: HeldSettled): void {
+    for (let i = 0; i < batches.length; i++) {
+      const key = entryKey(batches[i]!, entries[i]!);
+      const held = this.#held.get(key);
+      if (!held) throw unknownEntry(batches[i]!, entries[i]!);
+      this.#held.delete(key);
+      const large = this.#large.get(key);
+      if (failed[i]) {
+        this.#fail(key);
+      } else if (large) {
+        if (!large.isVerified) throw neverSent(batches[i]!, entries[i]!);
+        this.#place(held.kind, held.size, large.batch.hashes, large.entry * hashBytes);
+        this.#drop(key);
+      } else {
+        this.#place(held.kind, held.size, held.hash!, 0);
+      }
+    }
+  }
+
+  /** Why a receipt is not what this side counted, or `undefined` when it is. */
+  whyDisagree(receipt: Receipt): string | undefined {
+    if (this.#batches.size > 0 || this.#held.size > 0) {
+      return `${this.#batches.size} batches and ${this.#held.size} entries were never settled`;
+    }
+    const ours = this.#outcome;
+    for (const count of ["files", "directories", "links", "skipped", "failed", "changed"] as const) {
+      if (receipt[count] !== ours[count]) return `${receipt[count]} ${count} there, ${ours[count]} here`;
+    }
+    if (receipt.bytes !== BigInt(ours.bytes)) return `${receipt.bytes} bytes there, ${ours.bytes} here`;
+    const sum = this.hash.sum;
+    const same = receipt.treeCount === this.hash.count && receipt.treeSum.every((byte, i) => byte === sum[i]);
+    return same ? undefined : "the tree hashes differ";
+  }
+
+  /** Lets go of everything that is still open. */
+  release(): void {
+    for (const large of this.#large.values()) large[Symbol.dispose]();
+    for (const batch of this.#batches.values()) batch.release();
+  }
+
+  #place(kind: number, size: number, hashes: Uint8Array, at: number): void {
+    this.hash.add(hashes, at);
+    this.#outcome.countPlaced(kind, size);
+  }
+
+  #fail(key: number): void {
+    this.#outcome.failed++;
+    const large = this.#large.get(key);
+    if (large) large.failure ??= new RcopyError("io", "failed at the receiver");
+    this.#drop(key);
+  }
+
+  /** Lets go of a large file, if the key is of one. */
+  #drop(key: number): void {
+    this.#large.get(key)?.[Symbol.dispose]();
+    this.#large.delete(key);
+  }
+
+  #hold(batch: SendBatch, entry: number): void {
+    const { columns } = batch;
+    const kind = columns.kinds[entry]!;
+    const large = this.#large.get(entryKey(batch.number, entry));
+    const isSmallFile = kind === EntryKind.file && columns.sizes[entry]! <= extentBytes;
+    if (isSmallFile || (kind === EntryKind.file && !large?.hasBegun)) throw neverSent(batch.number, entry);
+    this.#held.set(entryKey(batch.number, entry), {
+      kind,
+      size: columns.sizes[entry]!,
+      directory: batch.directoryOf(entry),
+      name: columns.name(entry).slice(),
+      hash: large ? undefined : batch.hashes.slice(entry * hashBytes, (entry + 1) * hashBytes),
+    });
+  }
+}
+
+function unknownEntry(batch: number, entry: number): RcopyError {
+  return new RcopyError(
+    "protocol",
+    `the peer names entry ${entry} of batch ${batch}, which is not under way`,
+  );
+}
+
+function neverSent(batch: number, entry: number): RcopyError {
+  return new RcopyError(
+    "protocol",
+    `the peer settled entry ${entry} of batch ${batch}, which was never sent`,
+  );
+}

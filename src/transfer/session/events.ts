@@ -1,0 +1,91 @@
+/** What a transfer tells while it runs. Nothing below `src/cli/` prints. */
+import type { ErrorCode } from "../../base/errors.ts";
+import type { Listening } from "../../meet/listening.ts";
+
+/** What holds the transfer back at the moment. */
+export type Bottleneck = "scan" | "disk read" | "codec" | "network" | "disk write" | "peer";
+
+/** What a frame and its content go through. `peer`: there was nothing to do until the other end said more. */
+export type StageName =
+  | "scan"
+  | "read"
+  | "hash"
+  | "encode"
+  | "network"
+  | "decode"
+  | "verify"
+  | "place"
+  | "peer";
+
+/** Milliseconds of each stage, summed over all lanes and threads, in which it worked, and in which it was waited for. */
+export type StageTimes = Record<StageName, { busyMs: number; waitingMs: number }>;
+
+/** One moment of a transfer, as numbers. Counts never go backwards. */
+export interface ProgressSnapshot {
+  role: "sender" | "receiver";
+  /** Milliseconds since the session began. */
+  elapsedMs: number;
+  /** Content bytes sent (sender) or verified and written (receiver). */
+  bytesDone: number;
+  /** Content bytes to copy, as far as known. */
+  bytesTotal: number;
+  /** Entries (files, directories, links) done and to do, as far as known. */
+  entriesDone: number;
+  entriesTotal: number;
+  /** True while the scan runs: the totals still grow. */
+  growing: boolean;
+  skipped: number;
+  failed: number;
+  limitedBy: Bottleneck | undefined;
+}
+
+/** One entry that was not copied, and why. */
+export interface EntryFailure {
+  /** Path relative to what was sent, escaped for printing. */
+  path: string;
+  code: ErrorCode;
+  /** A sentence, escaped. */
+  message: string;
+}
+
+/** How a session ended; the same figures on both ends, except for times. */
+export interface TransferSummary {
+  role: "sender" | "receiver";
+  files: number;
+  directories: number;
+  links: number;
+  /** Content bytes copied. */
+  bytes: number;
+  /** Bytes read from and written to the connections. */
+  wireBytes: number;
+  elapsedMs: number;
+  /** Entries that were already there, with the same size and time. */
+  skipped: number;
+  failed: number;
+  /** Of `failed`, those that vanished or changed while being read. */
+  changed: number;
+  /** Count and 128-bit sum of the entry hashes, in hexadecimal: `<count>-<32 digits>`. */
+  treeHash: string;
+  /** 0, 23 or 24. */
+  exitStatus: number;
+  /** Present where the peer could not be reached directly, and the connections went the way around: through ssh. */
+  forwarded?: true;
+}
+
+/** Events, in the order in which they happen. */
+export type TransferEvent =
+  | { type: "engine"; engine: "uring" | "deno"; reason: string }
+  | ({ type: "listening" } & Listening)
+  | { type: "connected"; peer: string }
+  | { type: "progress"; progress: ProgressSnapshot }
+  | { type: "failure"; failure: EntryFailure }
+  /** Under `dryRun`: what would be copied. */
+  | { type: "planned"; path: string; kind: "file" | "directory" | "symbolic link"; size: number }
+  | { type: "note"; level: "debug" | "info" | "warn"; message: string }
+  | { type: "session-lost"; message: string }
+  /** Where the time went, just before `done`. */
+  | { type: "stages"; stages: StageTimes }
+  | { type: "done"; summary: TransferSummary };
+
+/** Receives every event; must not throw and should return at once. */
+export type EventSink = (event: TransferEvent) => void;

@@ -1,0 +1,35 @@
+/** What each end says of itself in its hello. */
+import { version } from "../../base/version.ts";
+import type { Engine } from "../../io/contract/engine.ts";
+import { batchEntriesMax } from "../../wire/limits.ts";
+import type { Hello, Role } from "../../wire/messages.ts";
+
+/** Manifest bytes that a receiver grants: some tens of thousands of entries under way. */
+const creditBytes = 4 * 1024 * 1024;
+
+const none = new Uint8Array(0);
+
+/** A hello with what follows from role and engine; what only a listener or a receiver knows is still empty. */
+export function localHello(
+  role: Role,
+  engine: Engine,
+  options: { streams: { limit: number }; timeoutMs: number },
+): Hello {
+  const isReceiver = role === "receiver";
+  return {
+    kind: "hello",
+    role,
+    features: 0n,
+    software: `rcopy ${version}`,
+    streams: options.streams.limit,
+    timeoutMs: options.timeoutMs,
+    mtimeResolutionNs: engine.mtimeResolutionNs,
+    creditBytes: isReceiver ? creditBytes : 0,
+    batchEntries: isReceiver ? batchEntriesMax : 0,
+    wantsAll: false,
+    destinationNonce: none,
+    destinationHash: none,
+    session: none,
+    laneTokens: none,
+  };
+}

@@ -1,0 +1,100 @@
+/** What became of the entries of a session: counts, failures as they happen, and the status that follows. */
+import { type ErrorCode, exitStatusOfCode } from "../../base/errors.ts";
+import { EntryKind } from "../../entry/metadata.ts";
+import type { EventSink, ProgressSnapshot, TransferSummary } from "./events.ts";
+import type { Role } from "../../wire/messages.ts";
+
+/** What only the end itself knows of its progress. */
+export interface ProgressFigures extends Pick<ProgressSnapshot, "entriesTotal" | "growing" | "limitedBy"> {
+  bytesDone: number;
+  /** Content bytes that are to be copied, as far as that is known. */
+  bytesWanted: number;
+}
+
+/** Counts of one end, from its construction on; both ends must arrive at the same. */
+/** What has gone through a connection. */
+interface Counted {
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+}
+
+export class Outcome {
+  files = 0;
+  directories = 0;
+  links = 0;
+  bytes = 0;
+  skipped = 0;
+  failed = 0;
+  changed = 0;
+  readonly #emit: EventSink;
+  readonly #began = performance.now();
+
+  constructor(emit: EventSink) {
+    this.#emit = emit;
+  }
+
+  /** Entries that are settled, one way or another. */
+  get settled(): number {
+    return this.files + this.directories + this.links + this.skipped + this.failed;
+  }
+
+  countPlaced(kind: number, size: number): void {
+    if (kind === EntryKind.directory) this.directories++;
+    else if (kind === EntryKind.link) this.links++;
+    else {
+      this.files++;
+      this.bytes += size;
+    }
+  }
+
+  /** Reports an entry that is not copied. Counting it is the caller's, who knows whether the manifest has it. */
+  report(path: string, code: ErrorCode, message: string): void {
+    if (code === "vanished" || code === "changed") this.changed++;
+    this.#emit({ type: "failure", failure: { path, code, message } });
+  }
+
+  /** 0, or 24 if all that failed vanished or changed, or 23. */
+  get exitStatus(): number {
+    if (this.failed === 0) return 0;
+    return this.failed === this.changed ? exitStatusOfCode.changed : exitStatusOfCode.io;
+  }
+
+  /** What is known at the moment. `bytesDone` may be more than was wanted, where something was sent twice. */
+  progress(role: Role, at: ProgressFigures): ProgressSnapshot {
+    const { bytesDone, bytesWanted, ...figures } = at;
+    return {
+      role,
+      bytesDone,
+      bytesTotal: Math.max(bytesWanted, bytesDone),
+      entriesDone: this.settled,
+      skipped: this.skipped,
+      failed: this.failed,
+      ...figures,
+      elapsedMs: this.#elapsedMs,
+    };
+  }
+
+  /** How a session over these connections has ended. */
+  summary(role: Role, connections: readonly Counted[], treeHash: string): TransferSummary {
+    const { files, directories, links, bytes, skipped, failed, changed, exitStatus } = this;
+    const wireBytes = connections.reduce((sum, one) => sum + one.bytesRead + one.bytesWritten, 0);
+    return {
+      role,
+      files,
+      directories,
+      links,
+      bytes,
+      wireBytes,
+      elapsedMs: this.#elapsedMs,
+      skipped,
+      failed,
+      changed,
+      treeHash,
+      exitStatus,
+    };
+  }
+
+  get #elapsedMs(): number {
+    return Math.round(performance.now() - this.#began);
+  }
+}

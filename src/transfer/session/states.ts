@@ -1,0 +1,79 @@
+/** The states of one session, seen from each role: which message may come when. Pure. */
+import { RcopyError } from "../../base/errors.ts";
+import type { Message, Role } from "../../wire/messages.ts";
+
+/**
+ * `open`: the manifest is being written. `listed`: it is complete. `receipted`: everything is settled and
+ * the receipt is on its way or here. `closed`: nothing may follow.
+ */
+export type SessionState = "open" | "listed" | "receipted" | "closed";
+
+/** Messages of control after the hello. */
+export type ControlKind = Exclude<
+  Message["kind"],
+  "hello" | "join" | "extent" | "bundle" | "authStart" | "authChallenge" | "authProof"
+>;
+
+type Row = Readonly<Partial<Record<ControlKind, SessionState>>>;
+
+/** What may reach the receiver in each state, and the state that follows. */
+const reachesReceiver = {
+  open: {
+    manifest: "open",
+    failure: "open",
+    manifestEnd: "listed",
+    ping: "open",
+    laneRequest: "open",
+    laneOffer: "open",
+    close: "closed",
+  },
+  listed: { failure: "listed", ping: "listed", laneRequest: "listed", laneOffer: "listed", close: "closed" },
+  receipted: { ping: "receipted", laneRequest: "receipted", laneOffer: "receipted", close: "closed" },
+  closed: {},
+} as const satisfies Record<SessionState, Row>;
+
+/** What may reach the sender; it is `listed` once it has sent the end of its manifest. */
+const reachesSender = {
+  open: {
+    credit: "open",
+    wants: "open",
+    failure: "open",
+    resend: "open",
+    batchSettled: "open",
+    heldSettled: "open",
+    ping: "open",
+    laneRequest: "open",
+    laneOffer: "open",
+    framesTaken: "open",
+    close: "closed",
+  },
+  listed: {
+    credit: "listed",
+    wants: "listed",
+    failure: "listed",
+    resend: "listed",
+    batchSettled: "listed",
+    heldSettled: "listed",
+    receipt: "receipted",
+    ping: "listed",
+    laneRequest: "listed",
+    laneOffer: "listed",
+    framesTaken: "listed",
+    close: "closed",
+  },
+  receipted: { ping: "receipted", laneRequest: "receipted", laneOffer: "receipted", close: "closed" },
+  closed: {},
+} as const satisfies Record<SessionState, Row>;
+
+/**
+ * The state after a message of `kind` reached `role`.
+ * @throws {RcopyError} `protocol` when that message has no business there
+ */
+export function afterMessage(role: Role, state: SessionState, kind: Message["kind"]): SessionState {
+  const row: Row = role === "receiver" ? reachesReceiver[state] : reachesSender[state];
+  const next = row[kind as ControlKind];
+  if (next === undefined) {
+    throw new RcopyError("protocol", `the peer sent ${kind} to the ${role}, whose session is ${state}`);
+  }
+  return next;
+}

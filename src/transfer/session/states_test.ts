@@ -1,0 +1,45 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { RcopyError } from "../../base/errors.ts";
+import { FrameKind, type Message } from "../../wire/messages.ts";
+import type { Role } from "../../wire/messages.ts";
+import { afterMessage, type SessionState } from "./states.ts";
+
+const states: SessionState[] = ["open", "listed", "receipted", "closed"];
+
+/** Every message that may come, and what follows; everything else is a protocol violation. */
+const allowed: Record<Role, Record<SessionState, string>> = {
+  receiver: {
+    open:
+      "manifest>open manifestEnd>listed failure>open ping>open laneRequest>open laneOffer>open close>closed",
+    listed: "failure>listed ping>listed laneRequest>listed laneOffer>listed close>closed",
+    receipted: "ping>receipted laneRequest>receipted laneOffer>receipted close>closed",
+    closed: "",
+  },
+  sender: {
+    open: "credit>open wants>open failure>open resend>open batchSettled>open heldSettled>open ping>open " +
+      "laneRequest>open laneOffer>open framesTaken>open close>closed",
+    listed:
+      "credit>listed wants>listed failure>listed resend>listed batchSettled>listed heldSettled>listed " +
+      "receipt>receipted ping>listed laneRequest>listed laneOffer>listed framesTaken>listed close>closed",
+    receipted: "ping>receipted laneRequest>receipted laneOffer>receipted close>closed",
+    closed: "",
+  },
+};
+
+for (const role of ["sender", "receiver"] as const) {
+  for (const state of states) {
+    Deno.test(`afterMessage() decides every message for a ${role} whose session is ${state}`, () => {
+      const next = new Map(
+        allowed[role][state].split(" ").filter(Boolean).map((pair) => pair.split(">") as [string, string]),
+      );
+      for (const kind of Object.keys(FrameKind) as Message["kind"][]) {
+        const expected = next.get(kind);
+        if (expected) assertEquals(afterMessage(role, state, kind), expected);
+        else {
+          const error = assertThrows(() => afterMessage(role, state, kind), RcopyError, kind);
+          assertEquals((error as RcopyError).code, "protocol");
+        }
+      }
+    });
+  }
+}

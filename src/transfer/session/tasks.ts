@@ -1,0 +1,168 @@
+/** The loops of one session: the first that ends or fails ends all, and nothing is left running. */
+import { asRcopyError, type ErrorCode, RcopyError } from "../../base/errors.ts";
+import { showPeerText } from "../../base/show.ts";
+import type { Channel, LaneConnection } from "../../net/channel.ts";
+import { errorCodeOf, wireCodeOf } from "../../wire/codes.ts";
+import type { Close } from "../../wire/messages.ts";
+import type { Control } from "./control.ts";
+
+/** How long a closing end waits for its last message to leave, and then for the peer to hang up. */
+const farewellMs = 2_000;
+
+/**
+ * A data connection that breaks waits this long before it ends the session: the peer that closed it may have said why on
+ * control.
+ */
+const reasonMs = 500;
+
+/** How a session ended: without an error, or with the first one; and what to tell the peer, if anything. */
+export interface SessionEnd {
+  error?: RcopyError;
+  close?: Close;
+}
+
+/** What the peer says as its reason and what holds on this side too; every other reason means that the peer is lost. */
+const sharedReasons: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "integrity",
+  "protocol",
+  "version",
+  "refused",
+  "busy",
+  "no-space",
+  "read-only",
+  "destination",
+]);
+
+/** The error that a close of the peer is on this side. */
+export function errorOfClose(close: Close): RcopyError {
+  const reason = errorCodeOf(close.code);
+  const code = sharedReasons.has(reason) ? reason : "peer-lost";
+  return new RcopyError(code, `the peer ended the session: ${showPeerText(close.text || reason)}`);
+}
+
+export class SessionTasks {
+  readonly #control: Control;
+  readonly #lanes: LaneConnection[] = [];
+  #lanesAlive = 0;
+  /** A data connection broke, and others are left. */
+  onLaneLost: (error: RcopyError) => void = () => {};
+  readonly #running = new Set<Promise<void>>();
+  readonly #end = Promise.withResolvers<SessionEnd>();
+  readonly #stopListening: () => void;
+  #hasEnded = false;
+
+  /** An abort of `signal` fails the session with the signal's reason. */
+  constructor(control: Control, signal: AbortSignal) {
+    this.#control = control;
+    const onAbort = () => this.fail(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    this.#stopListening = () => signal.removeEventListener("abort", onAbort);
+    if (signal.aborted) onAbort();
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Runs a loop of the session; what it throws fails the session. */
+  start(loop: () => Promise<void>): void {
+    const task = (async () => {
+      try {
+        await loop();
+      } catch (thrown) {
+        this.fail(thrown);
+      }
+    })();
+    this.#running.add(task);
+    task.finally(() => this.#running.delete(task));
+  }
+
+  /**
+   * Runs the loop of a data connection. If that connection breaks, the session goes on over the others; if it was the
+   * last, control gets a moment to bring the reason.
+   */
+  startLane(lane: LaneConnection, loop: () => Promise<void>): void {
+    this.#lanes.push(lane);
+    this.#lanesAlive++;
+    this.start(async () => {
+      try {
+        await loop();
+        this.#lanesAlive--;
+      } catch (thrown) {
+        this.#lanesAlive--;
+        const error = asRcopyError(thrown);
+        if (error.code !== "peer-lost") throw error;
+        lane.close();
+        if (this.#lanesAlive === 0) {
+          await this.#endedWithin(reasonMs);
+          throw error;
+        }
+        if (!this.#hasEnded) this.onLaneLost(error);
+      }
+    });
+  }
+
+  /** Data connections that work. */
+  get lanesAlive(): number {
+    return this.#lanesAlive;
+  }
+
+  /** Data connections of the session so far, those that were lost among them. */
+  get lanes(): readonly LaneConnection[] {
+    return this.#lanes;
+  }
+
+  /** Resolves when the session has ended, or after so long. */
+  async #endedWithin(ms: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const deadline = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
+    await Promise.race([this.#end.promise, deadline]);
+    clearTimeout(timer);
+  }
+
+  /** Ends the session; only the first end counts. */
+  end(end: SessionEnd): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#end.resolve(end);
+  }
+
+  fail(thrown: unknown): void {
+    const error = asRcopyError(thrown);
+    if (error.code === "peer-lost") this.end({ error });
+    else this.end({ error, close: { kind: "close", code: wireCodeOf[error.code], text: error.message } });
+  }
+
+  ended(): Promise<SessionEnd> {
+    return this.#end.promise;
+  }
+
+  /** Tells the peer, closes every connection and waits for every loop. Bounded in time; throws nothing. */
+  async close(end: SessionEnd): Promise<void> {
+    this.#stopListening();
+    const { channel } = this.#control;
+    if (end.error) { for (const lane of this.#lanes) lane.close(); }
+    if (end.close) {
+      this.#control.send(end.close);
+      await withinFarewell(this.#control.flushed());
+      // Closing a socket with unread bytes would reset it, and the reset could overtake the farewell.
+      await withinFarewell(drain(channel));
+    }
+    channel.close();
+    for (const lane of this.#lanes) lane.close();
+    await Promise.all(this.#running);
+  }
+}
+
+async function drain(channel: Channel): Promise<void> {
+  const sink = new Uint8Array(16 * 1024);
+  while (await channel.read(sink) > 0);
+}
+
+/** Waits for a promise, at most for the farewell, whatever becomes of it. */
+async function withinFarewell(promise: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const deadline = new Promise<void>((resolve) => timer = setTimeout(resolve, farewellMs));
+  await Promise.race([promise.catch(() => {}), deadline]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,152 @@
+/** One manifest batch on the sender's side: filled by the scan, sent, read by lanes, kept until settled. */
+import { assert } from "../../base/errors.ts";
+import { EntryColumns } from "../../entry/columns.ts";
+import type { EntryName } from "../../entry/name.ts";
+import { EntryKind } from "../../entry/metadata.ts";
+import type { Manifest } from "../../wire/messages.ts";
+import type { SourceDirectory } from "./directory.ts";
+
+/** Message bytes of a batch without entries, of each entry without its name, and of each group and closed directory. */
+const baseBytes = 512;
+const entryBytes = 1 + 2 + 8 + 8 + 4 + 1 + 1;
+const groupBytes = 8;
+const closedBytes = 4;
+/** Bytes that any one entry can take: credit of this much lets every scan go on. */
+export const oneEntryBytesMax = baseBytes + entryBytes + groupBytes + 255 + 4096 + closedBytes;
+
+/** What became of an entry, as far as the sender knows. */
+export const SendState = { announced: 0, wanted: 1, sent: 2, unwanted: 3, failed: 4 } as const;
+
+/** How far a batch may be filled. */
+export interface BatchRoom {
+  /** Bytes of the message. */
+  bytes: number;
+  entries: number;
+}
+
+export class SendBatch {
+  readonly number: number;
+  readonly columns: EntryColumns;
+  /** Runs of entries of one directory; `start` is the first entry. */
+  readonly groups: { directory: SourceDirectory; start: number }[] = [];
+  readonly linkTexts: Uint8Array[] = [];
+  readonly closed: number[] = [];
+  /** {@linkcode SendState} of each entry. */
+  readonly states: Uint8Array;
+  /** Entry hashes, 16 bytes each, once known. */
+  readonly hashes: Uint8Array;
+  /** Whether the receiver has said what it wants of it. */
+  isPlanned = false;
+  readonly #room: BatchRoom;
+  #bytes = baseBytes;
+  #linkBytes = 0;
+  #released = false;
+
+  constructor(number: number, room: BatchRoom) {
+    this.number = number;
+    this.#room = room;
+    this.columns = new EntryColumns(room.entries);
+    this.states = new Uint8Array(room.entries);
+    this.hashes = new Uint8Array(room.entries * 16);
+  }
+
+  get count(): number {
+    return this.columns.count;
+  }
+
+  get isEmpty(): boolean {
+    return this.columns.count === 0 && this.closed.length === 0;
+  }
+
+  /** Whether an entry with such a name and link text still fits. */
+  fits(nameBytes: number, linkBytes: number): boolean {
+    const needed = entryBytes + groupBytes + nameBytes + linkBytes;
+    return this.count < this.#room.entries && this.#bytes + needed <= this.#room.bytes;
+  }
+
+  /** Adds entry `index` of `listed` in `directory`; room must have been checked. Returns its number in the batch. */
+  add(directory: SourceDirectory, listed: EntryColumns, index: number, linkText?: Uint8Array): number {
+    const at = this.count;
+    if (this.groups.at(-1)?.directory !== directory) {
+      directory.hold();
+      this.groups.push({ directory, start: at });
+      this.#bytes += groupBytes;
+    }
+    this.columns.appendFrom(listed, index);
+    this.#bytes += entryBytes + listed.name(index).length;
+    if (linkText) {
+      this.linkTexts.push(linkText);
+      this.#linkBytes += linkText.length + 1;
+      this.#bytes += linkText.length;
+    }
+    return at;
+  }
+
+  /** Says that no later entry belongs to a directory; false if there is no room to say so. */
+  close(directory: number): boolean {
+    if (this.#bytes + closedBytes > this.#room.bytes) return false;
+    this.closed.push(directory);
+    this.#bytes += closedBytes;
+    return true;
+  }
+
+  directoryOf(entry: number): SourceDirectory {
+    let low = 0;
+    let high = this.groups.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.groups[middle]!.start <= entry) low = middle;
+      else high = middle - 1;
+    }
+    const group = this.groups[low];
+    assert(group && entry < this.count, "entry of this batch");
+    return group.directory;
+  }
+
+  /** What an entry is called where it is read. */
+  nameOnDisk(entry: number): EntryName {
+    return this.directoryOf(entry).nameOnDisk ?? this.columns.name(entry);
+  }
+
+  /** Whether the receiver has settled it; what is sent of it again is of no use any more. */
+  get isSettled(): boolean {
+    return this.#released;
+  }
+
+  /** Lets go of the directories, once no file of the batch needs to be read any more. */
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    for (const { directory } of this.groups) directory.release();
+  }
+
+  toMessage(): Manifest {
+    const { columns, count, groups } = this;
+    const sizes = new BigUint64Array(count);
+    const mtimeSeconds = new BigInt64Array(count);
+    for (let i = 0; i < count; i++) {
+      if (columns.kinds[i] === EntryKind.file) sizes[i] = BigInt(columns.sizes[i]!);
+      mtimeSeconds[i] = BigInt(columns.mtimeSeconds[i]!);
+    }
+    const linkTargets = new Uint8Array(this.#linkBytes);
+    let at = 0;
+    for (const text of this.linkTexts) {
+      linkTargets.set(text, at);
+      at += text.length + 1;
+    }
+    return {
+      kind: "manifest",
+      batch: this.number,
+      groupDirectories: Uint32Array.from(groups, (group) => group.directory.number),
+      groupCounts: Uint32Array.from(groups, (group, i) => (groups[i + 1]?.start ?? count) - group.start),
+      kinds: columns.kinds.subarray(0, count),
+      modes: columns.modes.subarray(0, count),
+      sizes,
+      mtimeSeconds,
+      mtimeNanos: columns.mtimeNanos.subarray(0, count),
+      names: columns.names.subarray(0, columns.nameBytes),
+      linkTargets,
+      closed: Uint32Array.from(this.closed),
+    };
+  }
+}

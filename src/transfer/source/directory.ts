@@ -1,0 +1,52 @@
+/** The directories that a sender reads from, open as long as somebody needs them. */
+import type { EntryName } from "../../entry/name.ts";
+import type { Directory, Engine } from "../../io/contract/engine.ts";
+import type { PathNode } from "../../entry/path_prefixes.ts";
+
+/**
+ * One directory of the source, with its number on the wire. The scan, every batch whose files are still to be
+ * read, and every open subdirectory hold it; the handle is closed with the last of them.
+ */
+export class SourceDirectory implements PathNode {
+  readonly number: number;
+  readonly parent: SourceDirectory | undefined;
+  readonly name: EntryName;
+  readonly handle: Directory;
+  /** Set where the name on disk is not the name sent: a PATH that is a symbolic link. The directory then has one entry. */
+  readonly nameOnDisk: EntryName | undefined;
+  readonly #engine: Engine;
+  #holders = 1;
+
+  constructor(engine: Engine, handle: Directory, place: {
+    number: number;
+    parent?: SourceDirectory | undefined;
+    name?: EntryName;
+    nameOnDisk?: EntryName | undefined;
+  }) {
+    this.#engine = engine;
+    this.handle = handle;
+    this.number = place.number;
+    this.parent = place.parent;
+    this.name = place.name ?? new Uint8Array(0) as Uint8Array as EntryName;
+    this.nameOnDisk = place.nameOnDisk;
+    this.parent?.hold();
+  }
+
+  hold(): void {
+    this.#holders++;
+  }
+
+  /** Lets go; the last holder closes the handle and lets go of the parent. */
+  release(): void {
+    // A loop, since the chain may be as deep as the tree.
+    let parent = this.#drop();
+    while (parent) parent = parent.#drop();
+  }
+
+  /** One holder less; the parent, if that was the last one. */
+  #drop(): SourceDirectory | undefined {
+    if (--this.#holders > 0) return undefined;
+    this.#engine.closeDirectory(this.handle);
+    return this.parent;
+  }
+}

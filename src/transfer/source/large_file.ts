@@ -1,0 +1,133 @@
+/** A file above the extent grid while it is being sent. */
+import { asRcopyError, type RcopyError } from "../../base/errors.ts";
+import type { Codec } from "../../codec/codec.ts";
+import type { Engine, Pending, SourceFile } from "../../io/contract/engine.ts";
+import { extentBytes } from "../../wire/limits.ts";
+import { FileHash } from "../../codec/file_hash.ts";
+import type { SendBatch } from "./batch.ts";
+import type { SourceDirectory } from "./directory.ts";
+
+/** Shared by all lanes that read its extents; stays open until the receiver has settled it, for extents to send again. */
+export class LargeSource implements Disposable {
+  readonly batch: SendBatch;
+  readonly entry: number;
+  readonly size: number;
+  readonly extents: number;
+  /** Next extent that no lane has taken. */
+  next = 0;
+  failure: RcopyError | undefined;
+  readonly #engine: Engine;
+  readonly #codec: Codec;
+  /** Made with the first extent: a batch may announce more large files than there can be hash streams. */
+  #hash: FileHash | undefined;
+  readonly #directory: SourceDirectory;
+  #file: SourceFile | undefined;
+  /** Reads under way, which may be another thread's: the file stays open for them. */
+  #readers = 0;
+  #isDisposed = false;
+  #verified = false;
+
+  constructor(engine: Engine, codec: Codec, batch: SendBatch, entry: number) {
+    this.#engine = engine;
+    // Its batch may be settled long before it is, and it may have to be opened again.
+    this.#directory = batch.directoryOf(entry);
+    this.#directory.hold();
+    this.batch = batch;
+    this.entry = entry;
+    this.size = batch.columns.sizes[entry]!;
+    this.extents = Math.ceil(this.size / extentBytes);
+    this.#codec = codec;
+  }
+
+  /** The open file. @throws {RcopyError} `vanished`, `changed`, `not-permitted` … */
+  file(): SourceFile {
+    this.#file ??= this.#engine.openSource(
+      this.#directory.handle,
+      this.batch.nameOnDisk(this.entry),
+      this.batch.columns.identity(this.entry),
+    );
+    return this.#file;
+  }
+
+  /** Starts a read of the file, which stays open until that read is finished. @throws {RcopyError} as {@linkcode file} */
+  reading<T>(start: (file: SourceFile) => Pending<T>): Pending<T> {
+    const pending = start(this.file());
+    this.#readers++;
+    return {
+      finish: async () => {
+        try {
+          return await pending.finish();
+        } finally {
+          this.#readers--;
+          if (this.#isDisposed && this.#readers === 0) {
+            this.#close();
+            this.#directory.release();
+          }
+        }
+      },
+    };
+  }
+
+  /** Whether an extent has been read, so that the file can be open; also once it is over. */
+  get hasBegun(): boolean {
+    return this.#hash !== undefined || this.#isDisposed;
+  }
+
+  /** Whether nothing of it needs to be sent any more. */
+  get isSettled(): boolean {
+    return this.#isDisposed;
+  }
+
+  bytesOf(extent: number): number {
+    return Math.min(extentBytes, this.size - extent * extentBytes);
+  }
+
+  /** Takes note of an extent that was read; an extent read again must be as it was. @throws {RcopyError} `changed` */
+  addHash(extent: number, hash: Uint8Array): void {
+    this.#hash ??= new FileHash(this.#codec, this.extents);
+    if (!this.#hash.has(extent)) this.#hash.add(extent, hash);
+  }
+
+  /**
+   * Whether every extent has been read from a file that did not change meanwhile.
+   * @throws {RcopyError} `changed`
+   */
+  verified(): boolean {
+    if (!this.#hash?.complete) return false;
+    if (!this.#verified) this.#engine.checkUnchanged(this.file());
+    this.#verified = true;
+    // Whatever has to be sent again is read from a file that is opened again, and must be the same.
+    this.#close();
+    return true;
+  }
+
+  /** The file hash, once verified. */
+  digest(): Uint8Array {
+    return this.#hash!.digest();
+  }
+
+  get isVerified(): boolean {
+    return this.#verified;
+  }
+
+  fail(thrown: unknown): RcopyError {
+    this.failure = asRcopyError(thrown);
+    this[Symbol.dispose]();
+    return this.failure;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    this.#close();
+    if (this.#readers === 0) this.#directory.release();
+    this.#hash?.[Symbol.dispose]();
+    this.#hash = undefined;
+  }
+
+  #close(): void {
+    if (this.#readers > 0 || !this.#file) return;
+    this.#engine.closeSource(this.#file);
+    this.#file = undefined;
+  }
+}

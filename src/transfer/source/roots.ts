@@ -1,0 +1,128 @@
+/** From the PATHs of the command line to what the scan starts with. */
+import { basename, dirname } from "node:path";
+import { asRcopyError, RcopyError } from "../../base/errors.ts";
+import { showText } from "../../base/show.ts";
+import { EntryColumns } from "../../entry/columns.ts";
+import { type EntryName, parseEntryName } from "../../entry/name.ts";
+import { EntryKind } from "../../entry/metadata.ts";
+import type { Engine } from "../../io/contract/engine.ts";
+import { SourceDirectory } from "./directory.ts";
+
+/** A PATH that lands as DEST/NAME. */
+export interface NamedSource {
+  /** The directory that holds it, as number 0 of the manifest. */
+  directory: SourceDirectory;
+  /** The one entry, under the name that is sent. */
+  entry: EntryColumns;
+  /** For a directory: opens it under its number. */
+  enterAs: ((number: number) => SourceDirectory) | undefined;
+}
+
+/** Either one directory whose contents are sent, or PATHs that are sent by name. */
+export interface SourceRoots {
+  listed: SourceDirectory | undefined;
+  named: NamedSource[];
+}
+
+/**
+ * Opens the PATHs of one session: one directory gives its contents, one file or several PATHs give NAMEs.
+ * A PATH that is a symbolic link is followed.
+ * @throws {RcopyError} `source-missing` (absent or unreadable), `usage` (two PATHs of one NAME, a FIFO …)
+ */
+export function openSources(engine: Engine, paths: readonly string[]): SourceRoots {
+  if (paths.length === 1 && isDirectory(engine, paths[0]!)) {
+    const handle = engine.openRoot(paths[0]!);
+    return { listed: new SourceDirectory(engine, handle, { number: 0 }), named: [] };
+  }
+  const seen = new Map<string, string>();
+  const named: NamedSource[] = [];
+  for (const path of paths) {
+    const source = openNamed(engine, path);
+    named.push(source.named);
+    const other = seen.get(source.name);
+    if (other !== undefined) {
+      throw new RcopyError(
+        "usage",
+        `"${showText(other)}" and "${showText(path)}" would both land as "${showText(source.name)}"; ` +
+          "send them in two runs",
+      );
+    }
+    seen.set(source.name, path);
+  }
+  return { listed: undefined, named };
+}
+
+function isDirectory(engine: Engine, path: string): boolean {
+  try {
+    engine.closeDirectory(engine.openRoot(path));
+    return true;
+  } catch (thrown) {
+    const error = asRcopyError(thrown);
+    if (error.code === "type-conflict") return false;
+    if (error.code === "internal" || error.code === "permission-flag") throw error;
+    throw new RcopyError("source-missing", `cannot send "${showText(path)}": ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+function openNamed(engine: Engine, path: string): { name: string; named: NamedSource } {
+  const directoryItself = isDirectory(engine, path);
+  const resolved = resolvePath(path);
+  const typed = basename(path);
+  const name = typed === "" || typed === "." || typed === ".." ? basename(resolved) : typed;
+  if (name === "") {
+    throw new RcopyError(
+      "usage",
+      `cannot send "${showText(path)}" beside other PATHs: it has no name; send it alone`,
+    );
+  }
+  const sent = parseEntryName(new TextEncoder().encode(name));
+  const onDisk = new TextEncoder().encode(basename(resolved)) as Uint8Array as EntryName;
+  const parent = engine.openRoot(dirname(resolved));
+  const directory = new SourceDirectory(engine, parent, { number: 0, nameOnDisk: onDisk });
+  const found = engine.lookup(parent, [onDisk])[0];
+  if (found === undefined || found instanceof RcopyError) {
+    const reason = found ? found.message : "it is gone";
+    throw new RcopyError("source-missing", `cannot send "${showText(path)}": ${reason}`, { cause: found });
+  }
+  if (found.kind !== EntryKind.file && found.kind !== EntryKind.directory) {
+    throw new RcopyError("usage", `cannot send "${showText(path)}": it is neither a file nor a directory`);
+  }
+  const entry = new EntryColumns(1);
+  entry.append(sent, {
+    kind: found.kind,
+    mode: found.mode,
+    size: found.size,
+    mtimeSeconds: found.mtime.seconds,
+    mtimeNanos: found.mtime.nanos,
+    device: found.device,
+    inode: found.inode,
+    ctimeNs: found.ctimeNs,
+  });
+  const enterAs = directoryItself
+    ? (number: number) => {
+      const handle = engine.openDirectory(parent, onDisk);
+      const entered = new SourceDirectory(engine, handle, { number, parent: directory, name: sent });
+      directory.release();
+      return entered;
+    }
+    : undefined;
+  return { name, named: { directory, entry, enterAs } };
+}
+
+function resolvePath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const code = cause instanceof Deno.errors.NotCapable ? "permission-flag" : "source-missing";
+    throw new RcopyError(code, `cannot send "${showText(path)}": ${reason}`, { cause });
+  }
+}
+
+/** Closes roots that nobody scans. */
+export function closeSources(roots: SourceRoots): void {
+  roots.listed?.release();
+  for (const { directory } of roots.named) directory.release();
+}

@@ -1,0 +1,158 @@
+/** The dialer's end: asks for data connections as long as they pay, and opens what is offered. */
+import { asRcopyError, RcopyError } from "../../base/errors.ts";
+import { dialOne, type PeerAddress } from "../../net/dial.ts";
+import type { TcpChannel } from "../../net/channel.ts";
+import type { DialTransport } from "../../net/transport.ts";
+import type { Join, LaneOffer, LaneRequest } from "../../wire/messages.ts";
+import { LaneGrowth, type Streams } from "./growth.ts";
+import { laneDescriptors, type LaneHost, type LaneSupply } from "./host.ts";
+import type { LaneWorkers } from "../thread/threads.ts";
+import { sendJoin } from "../../meet/opening.ts";
+
+/** Between two looks at the session. */
+const lookMs = 50;
+/** How long a port may take to answer. */
+const dialMs = 1_000;
+/** Above this part of the time the main thread is busy, and another lane goes to a Worker. */
+const busyFrom = 0.5;
+
+export interface DialedLanesOptions {
+  host: LaneHost;
+  workers: LaneWorkers;
+  /** Where control went. */
+  address: PeerAddress;
+  /** Whether no other port of the peer can be reached there. */
+  onePort: boolean;
+  transport: DialTransport;
+  session: Uint8Array;
+  streams: Streams;
+  roundTripMs: number;
+  /** Both ends are on this machine, and share its processors. */
+  sharesMachine: boolean;
+  signal: AbortSignal;
+  onNote: (message: string) => void;
+}
+
+export class DialedLanes implements LaneSupply {
+  readonly #options: DialedLanesOptions;
+  readonly #growth: LaneGrowth;
+  readonly #timer: ReturnType<typeof setInterval>;
+  /** Asked for, and neither opened nor given up. */
+  #opening = 0;
+  #asked = 0;
+  #owed = 0;
+  #before: { now: number; busyMs: number };
+  #isBusy = false;
+  #hasEnded = false;
+  #askedAt = 0;
+
+  constructor(options: DialedLanesOptions) {
+    this.#options = options;
+    this.#growth = new LaneGrowth({ ...options.streams, roundTripMs: options.roundTripMs });
+    this.#before = { now: performance.now(), busyMs: options.host.load.busyMs };
+    this.#timer = setInterval(() => this.#look(), lookMs);
+    if (options.streams.isFixed) this.#look();
+  }
+
+  onMessage(message: LaneRequest | LaneOffer): void {
+    if (message.kind !== "laneOffer" || this.#owed === 0) {
+      throw new RcopyError("protocol", `the peer sent ${message.kind}, which nobody asked for`);
+    }
+    this.#owed--;
+    if (this.#asked > 0) this.#asked--;
+    else this.#opening++; // it was given up, and comes after all
+    void this.#open(message).finally(() => this.#opening--);
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    const { host, workers, sharesMachine } = this.#options;
+    const load = host.load;
+    const now = performance.now();
+    const ms = Math.max(1, now - this.#before.now);
+    this.#isBusy = (load.busyMs - this.#before.busyMs) / ms > busyFrom;
+    this.#before = { now, busyMs: load.busyMs };
+    // A listener offers as many as it wants to, and no answer is an answer.
+    if (this.#asked > 0 && now - this.#askedAt > 2 * dialMs) {
+      this.#opening -= this.#asked;
+      this.#asked = 0;
+    }
+    const more = this.#growth.more({
+      now,
+      workDone: load.workDone,
+      workLeft: load.workLeft,
+      growing: load.growing,
+      lanes: load.lanes + this.#opening,
+      opening: this.#opening,
+      waitingMs: load.waitingMs,
+      spareThreads: workers.spareBeside(sharesMachine ? 2 : 1),
+    });
+    if (more === 0 || load.hasEnded) return;
+    this.#asked += more;
+    this.#owed += more;
+    this.#opening += more;
+    this.#askedAt = now;
+    host.send({ kind: "laneRequest", count: more });
+  }
+
+  async #open({ lane, port, token }: LaneOffer): Promise<void> {
+    const { address, onePort, session } = this.#options;
+    const join: Join = { kind: "join", session, lane, token };
+    const places = port === 0 || onePort ? [address] : [{ host: address.host, port }, address];
+    for (const place of places) {
+      if (this.#hasEnded || !this.#hasDescriptors()) return;
+      try {
+        if (await this.#openInWorker(lane, place, join)) return;
+        this.#add(lane, await this.#dial(place, join));
+        this.#options.onNote(`data connection ${lane} runs in the main thread`);
+        return;
+      } catch (thrown) {
+        const { message } = asRcopyError(thrown);
+        this.#options.onNote(`a data connection to port ${place.port} could not be opened: ${message}`);
+      }
+    }
+  }
+
+  /** Another connection keeps some descriptors in use, beside the one that it is. */
+  #hasDescriptors(): boolean {
+    const { host, onNote } = this.#options;
+    if (host.root && host.engine.hasDescriptors(host.root, laneDescriptors)) return true;
+    onNote("no further data connection: the limit on open files is low");
+    return false;
+  }
+
+  /** False where a Worker would not help or cannot be had. */
+  async #openInWorker(lane: number, address: PeerAddress, join: Join): Promise<boolean> {
+    const { host, workers, transport, streams } = this.#options;
+    if (!this.#isBusy && !(streams.isFixed && lane < navigator.hardwareConcurrency)) return false;
+    const thread = await workers.take(host.root);
+    if (!thread) return false;
+    const io = await workers.dial(thread, host.role, { address, transport, join });
+    if (this.#hasEnded) io.close();
+    else host.addRemoteLane(lane, io);
+    this.#options.onNote(`data connection ${lane} runs in a thread of its own`);
+    return true;
+  }
+
+  async #dial(address: PeerAddress, join: Join): Promise<TcpChannel> {
+    const { transport, signal } = this.#options;
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(dialMs)]);
+    const channel = await dialOne(address, transport, limit);
+    try {
+      await sendJoin(channel, join);
+      return channel;
+    } catch (error) {
+      channel.close();
+      throw error;
+    }
+  }
+
+  #add(lane: number, channel: TcpChannel): void {
+    if (this.#hasEnded) channel.close();
+    else this.#options.host.addLane(lane, channel);
+  }
+}

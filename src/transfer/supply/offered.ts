@@ -1,0 +1,124 @@
+/** The listener's end: offers data connections that are asked for, and knows them again by their tokens. */
+import { equalInConstantTime } from "../../base/constant_time.ts";
+import { asRcopyError, RcopyError } from "../../base/errors.ts";
+import type { TcpChannel } from "../../net/channel.ts";
+import type { ListenTransport } from "../../net/transport.ts";
+import { lanesMax, tokenBytes } from "../../wire/limits.ts";
+import type { Join, LaneOffer, LaneRequest } from "../../wire/messages.ts";
+import type { LaneKnock } from "../thread/calls.ts";
+import { laneDescriptors, type LaneHost, type LaneSupply } from "./host.ts";
+import type { LaneThread } from "../thread/thread.ts";
+import type { LaneWorkers } from "../thread/threads.ts";
+
+/** How long a token serves. */
+const tokenMs = 30_000;
+/** Above this part of the time the main thread is busy, and another lane is offered at a Worker's port. */
+const busyFrom = 0.5;
+
+export interface OfferedLanesOptions {
+  /** The session that gets the lanes. */
+  host: LaneHost;
+  workers: LaneWorkers;
+  /** Where the Workers listen, as the main port does. */
+  bind: string | undefined;
+  local: boolean;
+  transport: ListenTransport;
+  /** Most connections at a time. */
+  limit: number;
+  onNote: (message: string) => void;
+}
+
+interface Offer {
+  token: Uint8Array;
+  timer: ReturnType<typeof setTimeout>;
+}
+
+export class OfferedLanes implements LaneSupply {
+  readonly #options: OfferedLanesOptions;
+  readonly #offers = new Map<number, Offer>();
+  #lanes = 0;
+  #before = { now: performance.now(), busyMs: 0 };
+
+  constructor(options: OfferedLanesOptions) {
+    this.#options = options;
+  }
+
+  /** The token of a new lane. It serves once, for a while. */
+  offer(): { lane: number; token: Uint8Array } {
+    const lane = this.#lanes++;
+    const token = crypto.getRandomValues(new Uint8Array(tokenBytes));
+    const timer = setTimeout(() => this.#offers.delete(lane), tokenMs);
+    this.#offers.set(lane, { token, timer });
+    return { lane, token };
+  }
+
+  onMessage(message: LaneRequest | LaneOffer): void {
+    if (message.kind !== "laneRequest") {
+      throw new RcopyError("protocol", `the peer sent ${message.kind}, which a dialer does not`);
+    }
+    const { host } = this.#options;
+    const { lanes, busyMs } = host.load;
+    const room = Math.min(this.#options.limit - lanes - this.#offers.size, lanesMax - this.#lanes);
+    let count = Math.max(0, Math.min(message.count, room));
+    while (count > 0 && !(host.root && host.engine.hasDescriptors(host.root, laneDescriptors + count - 1))) {
+      count--;
+    }
+    const now = performance.now();
+    const isBusy = (busyMs - this.#before.busyMs) / Math.max(1, now - this.#before.now) > busyFrom;
+    this.#before = { now, busyMs };
+    const offers = Array.from({ length: count }, () => this.offer());
+    for (const offer of offers) void this.#send(offer, isBusy);
+  }
+
+  /** A connection at the main port. @throws {RcopyError} `refused` */
+  join(channel: TcpChannel, join: Join): void {
+    this.#take(join);
+    this.#options.host.addLane(join.lane, channel);
+  }
+
+  /** A connection at a Worker's port; one that does not belong here is closed. */
+  async knock(thread: LaneThread, knock: LaneKnock): Promise<void> {
+    const { workers, onNote } = this.#options;
+    try {
+      this.#take(knock.join);
+    } catch (thrown) {
+      onNote(`closed a connection from ${knock.peer}: ${asRcopyError(thrown).message}`);
+      await thread.call(0, "turnAway", { knock: knock.knock });
+      return;
+    }
+    const io = await workers.admit(thread, this.#options.host.role, knock);
+    if (this.#options.host.load.hasEnded) io.close();
+    else this.#options.host.addRemoteLane(knock.join.lane, io);
+  }
+
+  end(): void {
+    for (const { timer } of this.#offers.values()) clearTimeout(timer);
+    this.#offers.clear();
+  }
+
+  #take({ lane, token }: Join): void {
+    const offer = this.#offers.get(lane);
+    if (!offer || !equalInConstantTime(offer.token, token)) {
+      throw new RcopyError("refused", "a data connection did not know its session");
+    }
+    clearTimeout(offer.timer);
+    this.#offers.delete(lane);
+  }
+
+  async #send({ lane, token }: { lane: number; token: Uint8Array }, isBusy: boolean): Promise<void> {
+    const port = isBusy ? await this.#portOfWorker() : 0;
+    if (!this.#options.host.load.hasEnded) this.#options.host.send({ kind: "laneOffer", lane, port, token });
+  }
+
+  /** A port of a Worker's own, or 0 where there is none. */
+  async #portOfWorker(): Promise<number> {
+    const { workers, bind, local, transport, onNote } = this.#options;
+    try {
+      const thread = await workers.take(this.#options.host.root);
+      return thread ? (await thread.call(0, "listen", { bind, local, transport })).port : 0;
+    } catch (thrown) {
+      onNote(`data connections stay on the main port: ${asRcopyError(thrown).message}`);
+      return 0;
+    }
+  }
+}

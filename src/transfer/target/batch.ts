@@ -1,0 +1,101 @@
+/** One manifest batch on the receiver's side, from its arrival until it is settled. */
+import type { RcopyError } from "../../base/errors.ts";
+import type { EntryName } from "../../entry/name.ts";
+import type { Timestamp } from "../../entry/metadata.ts";
+import type { Manifest, Wants } from "../../wire/messages.ts";
+import type { TargetDirectory } from "./tree.ts";
+
+/** What became of an entry. `placing`: its content is being written. `held`: its settlement outlives the batch (directories, links, large files under way). */
+export const EntryState = {
+  announced: 0,
+  wanted: 1,
+  placed: 2,
+  skipped: 3,
+  failed: 4,
+  held: 5,
+  placing: 6,
+} as const;
+
+export class ReceiveBatch {
+  readonly number: number;
+  readonly manifest: Manifest;
+  readonly count: number;
+  /** Bytes of credit that come back when it is settled. */
+  readonly creditBytes: number;
+  /** {@linkcode EntryState} of each entry. */
+  readonly states: Uint8Array;
+  /** Entries that are neither settled nor held. */
+  unsettled: number;
+  /** Runs of entries of one directory; filled by the plan. */
+  readonly groups: { directory: TargetDirectory; start: number; end: number }[] = [];
+  /** Where the text of each link begins; made when first needed. */
+  linkStarts: Map<number, number> | undefined;
+  /** Directories that its entries announce, by entry; filled by the plan, emptied with it. */
+  readonly announced = new Map<number, TargetDirectory>();
+  isPlanned = false;
+  /** Files that the sender gave up before the plan was made. */
+  readonly failedEarly = new Map<number, RcopyError>();
+  readonly #nameStarts: Uint32Array;
+
+  constructor(manifest: Manifest, creditBytes: number) {
+    this.number = manifest.batch;
+    this.manifest = manifest;
+    this.count = manifest.kinds.length;
+    this.creditBytes = creditBytes;
+    this.states = new Uint8Array(this.count);
+    this.unsettled = this.count;
+    this.#nameStarts = new Uint32Array(this.count + 1);
+    const { names } = manifest;
+    let entry = 0;
+    for (let at = 0; at < names.length; at++) if (names[at] === 0) this.#nameStarts[++entry] = at + 1;
+  }
+
+  /** A view of the manifest's names, which the wire has checked. */
+  name(entry: number): EntryName {
+    return this.manifest.names.subarray(
+      this.#nameStarts[entry]!,
+      this.#nameStarts[entry + 1]! - 1,
+    ) as Uint8Array as EntryName;
+  }
+
+  size(entry: number): number {
+    return Number(this.manifest.sizes[entry]!);
+  }
+
+  mtime(entry: number): Timestamp {
+    return { seconds: Number(this.manifest.mtimeSeconds[entry]!), nanos: this.manifest.mtimeNanos[entry]! };
+  }
+
+  /** Sum of the sizes of the files that are wanted, before any of them has come. */
+  get bytesWanted(): number {
+    let bytes = 0;
+    for (let i = 0; i < this.count; i++) if (this.states[i] === EntryState.wanted) bytes += this.size(i);
+    return bytes;
+  }
+
+  /** What the plan wants of it, as the sender is told; likewise. */
+  toWants(): Wants {
+    const bitmap = new Uint8Array((this.count + 7) >> 3);
+    let wanted = 0;
+    for (let i = 0; i < this.count; i++) {
+      const state = this.states[i];
+      if (state !== EntryState.wanted && state !== EntryState.held && state !== EntryState.placed) continue;
+      bitmap[i >> 3]! |= 1 << (i & 7);
+      wanted++;
+    }
+    const all = wanted === this.count;
+    const none = new Uint8Array(0);
+    return { kind: "wants", batch: this.number, all, bitmap: all || wanted === 0 ? none : bitmap };
+  }
+
+  directoryOf(entry: number): TargetDirectory {
+    let low = 0;
+    let high = this.groups.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.groups[middle]!.end > entry) high = middle;
+      else low = middle + 1;
+    }
+    return this.groups[low]!.directory;
+  }
+}

@@ -1,0 +1,110 @@
+/** The destination directory: opening it, and telling a sender on the same machine which one it is. */
+import { asRcopyError, RcopyError } from "../../base/errors.ts";
+import { showText } from "../../base/show.ts";
+import { Codec } from "../../codec/codec.ts";
+import { EntryColumns } from "../../entry/columns.ts";
+import { isReservedName } from "../../entry/name.ts";
+import type { Directory, Engine } from "../../io/contract/engine.ts";
+import { destinationError } from "./errors.ts";
+
+/** Opens DEST; if it is missing, it is made or `undefined` comes back, as `create` says. @throws {RcopyError} `destination`, `no-space`, `read-only`, `permission-flag` */
+export function openDestination(
+  engine: Engine,
+  dest: string,
+  options: { create: boolean },
+): Directory | undefined {
+  const what = `cannot use the destination "${showText(dest)}"`;
+  refuseForeignLink(dest, what);
+  try {
+    return engine.openRoot(dest);
+  } catch (thrown) {
+    if (asRcopyError(thrown).code !== "not-found") throw destinationError(thrown, what);
+  }
+  if (!options.create) return undefined;
+  try {
+    Deno.mkdirSync(dest, { recursive: true });
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotCapable) {
+      throw new RcopyError("permission-flag", `${what}: Deno was not given --allow-write for it`, { cause });
+    }
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new RcopyError("destination", `${what}: it cannot be made: ${reason}`, { cause });
+  }
+  try {
+    return engine.openRoot(dest);
+  } catch (thrown) {
+    throw destinationError(thrown, what);
+  }
+}
+
+/** A symbolic link as DEST is followed only if it is root's or ours: anybody else could have put it there. */
+function refuseForeignLink(dest: string, what: string): void {
+  if (Deno.build.os === "windows") return;
+  if (Deno.permissions.querySync({ name: "sys", kind: "uid" }).state !== "granted") return;
+  let info: Deno.FileInfo;
+  try {
+    info = Deno.lstatSync(dest);
+  } catch {
+    return; // absent or unreadable: opening it says so
+  }
+  if (!info.isSymlink || info.uid === 0 || info.uid === Deno.uid()) return;
+  throw new RcopyError(
+    "destination",
+    `${what}: it is a symbolic link that belongs to another user; name its target`,
+  );
+}
+
+/** Whether nothing but rcopy's own leftovers is in a directory. */
+export function isEmptyDirectory(engine: Engine, directory: Directory): boolean {
+  const columns = new EntryColumns();
+  using listing = engine.list(directory);
+  for (let more = true; more;) {
+    columns.clear();
+    more = listing.next(columns, 64);
+    if (columns.failures.length > 0) return false;
+    for (let i = 0; i < columns.count; i++) if (!isReservedName(columns.name(i))) return false;
+  }
+  return true;
+}
+
+/** Makes and recognises the keyed hash of a destination, so that a sender does not copy a tree into itself. */
+export class DestinationIdentity {
+  readonly #codec = Codec.open({ arenaBytes: 64 * 1024 });
+  readonly #nonce: Uint8Array;
+  readonly #bootIds: string[];
+
+  /** `bootIds`: those that this machine may be known by; empty text where it cannot be read. */
+  constructor(nonce: Uint8Array, bootIds: string[]) {
+    this.#nonce = nonce;
+    this.#bootIds = bootIds;
+  }
+
+  /** The 16 bytes for the hello. */
+  hash(device: number, inode: bigint, bootId = this.#bootIds[0]!): Uint8Array {
+    const text = new TextEncoder().encode(`${bootId}/${device}/${inode}`);
+    const record = new Uint8Array(this.#nonce.length + text.length);
+    record.set(this.#nonce);
+    record.set(text, this.#nonce.length);
+    return this.#codec.hashBytes(record);
+  }
+
+  matches(hash: Uint8Array, device: number, inode: bigint): boolean {
+    return this.#bootIds.some((bootId) => {
+      const own = this.hash(device, inode, bootId);
+      return own.every((byte, i) => byte === hash[i]);
+    });
+  }
+}
+
+/** What tells this boot of this machine from every other, or "" where it cannot be read without asking somebody. */
+export function readBootId(): string {
+  if (Deno.build.os !== "linux") return "";
+  // Deno lets only runs with every permission read /proc, and would ask a person otherwise.
+  const kinds = ["read", "write", "net", "env", "run", "sys", "ffi"] as const;
+  if (kinds.some((name) => Deno.permissions.querySync({ name }).state !== "granted")) return "";
+  try {
+    return Deno.readTextFileSync("/proc/sys/kernel/random/boot_id").trim();
+  } catch {
+    return "";
+  }
+}

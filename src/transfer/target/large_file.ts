@@ -1,0 +1,148 @@
+/** A file above the extent grid while it is being received. */
+import { RcopyError } from "../../base/errors.ts";
+import type { Codec } from "../../codec/codec.ts";
+import type { EntryName } from "../../entry/name.ts";
+import type { Timestamp } from "../../entry/metadata.ts";
+import type { Engine, Pending, TargetFile } from "../../io/contract/engine.ts";
+import { extentBytes, resendsMax } from "../../wire/limits.ts";
+import type { Extent } from "../../wire/messages.ts";
+import { FileHash } from "../../codec/file_hash.ts";
+import type { BuildPlace, Placement } from "./placement.ts";
+import type { HeldTarget } from "./tree.ts";
+
+export interface LargeTargetOptions {
+  engine: Engine;
+  codec: Codec;
+  placement: Placement;
+  held: HeldTarget;
+  mtime: Timestamp;
+}
+
+export class LargeTarget {
+  readonly held: HeldTarget;
+  readonly extents: number;
+  readonly #options: LargeTargetOptions;
+  readonly #built: BuildPlace;
+  readonly #file: TargetFile;
+  readonly #hash: FileHash;
+  /** Extents that are being written: taken, and not yet in the hash. */
+  readonly #writing = new Set<number>();
+  readonly #resends = new Map<number, number>();
+  #sourceVerified = false;
+  #ended = false;
+  #removed = false;
+  #onRemoved: (() => void) | undefined;
+
+  /** Creates the file. @throws {RcopyError} whatever the engine says */
+  constructor(options: LargeTargetOptions) {
+    const { engine, codec, placement, held } = options;
+    this.#options = options;
+    this.held = held;
+    this.extents = Math.ceil(held.size / extentBytes);
+    this.#built = placement.buildPlace(held.directory, held.name as EntryName);
+    this.#file = engine.createTarget(this.#built.directory, this.#built.name, held.size, placement.isDurable);
+    this.#hash = new FileHash(codec, this.extents);
+  }
+
+  /** The extent has its place in this file and the right size. @throws {RcopyError} `protocol` */
+  check(extent: Extent, payloadBytes: number): void {
+    const { index } = extent;
+    if (index >= this.extents) {
+      throw new RcopyError(
+        "protocol",
+        `extent ${index} is beyond the end of a file of ${this.held.size} bytes`,
+      );
+    }
+    const bytes = Math.min(extentBytes, this.held.size - index * extentBytes);
+    if (payloadBytes !== bytes) {
+      throw new RcopyError("protocol", `extent ${index} has ${payloadBytes} bytes instead of ${bytes}`);
+    }
+  }
+
+  /** Whether an extent is there already, or being written. */
+  has(index: number): boolean {
+    return this.#hash.has(index) || this.#writing.has(index);
+  }
+
+  /** Counts a corrupt arrival; false once it has been asked for again often enough. */
+  mayAskAgain(index: number): boolean {
+    const times = (this.#resends.get(index) ?? 0) + 1;
+    this.#resends.set(index, times);
+    return times <= resendsMax;
+  }
+
+  /** Starts to write a verified extent at its offset, by whatever moves its bytes. */
+  write(extent: Extent, start: (file: TargetFile, offset: number) => Pending): Pending {
+    this.#writing.add(extent.index);
+    return start(this.#file, extent.index * extentBytes);
+  }
+
+  /** Takes note of an extent whose write is over, well or not. */
+  written(extent: Extent): void {
+    this.#writing.delete(extent.index);
+    if (this.#ended) {
+      if (this.#writing.size === 0) this.#remove();
+      return;
+    }
+    this.#hash.add(extent.index, extent.hash);
+    this.#sourceVerified ||= extent.fileVerified;
+  }
+
+  /** The source has been found unchanged; remembered even when the extent that says so came twice. */
+  noteVerified(extent: Extent): void {
+    this.#sourceVerified ||= extent.fileVerified;
+  }
+
+  /** Whether every extent is there and the sender vouches for the file as a whole. */
+  get isComplete(): boolean {
+    return !this.#ended && this.#sourceVerified && this.#hash.complete;
+  }
+
+  get isEnded(): boolean {
+    return this.#ended;
+  }
+
+  /** Gives the file mode, time and its final name; returns the file hash. */
+  finish(): Uint8Array {
+    const { engine, placement, held, mtime } = this.#options;
+    this.#ended = true;
+    try {
+      engine.finishTarget(this.#file, held.mode, mtime);
+    } catch (error) {
+      placement.discard(this.#built);
+      this.#hash[Symbol.dispose]();
+      throw error;
+    }
+    const hash = this.#hash.digest();
+    this.#hash[Symbol.dispose]();
+    placement.publish(this.#built, held.directory, held.name as EntryName);
+    return hash;
+  }
+
+  /**
+   * Removes what has been written, as soon as no write is under way, and then calls `onRemoved`: before that the entry is
+   * not settled, so that its directory is not put into place with half a file in it. The first call counts.
+   */
+  abandon(onRemoved: () => void): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#onRemoved = onRemoved;
+    if (this.#writing.size === 0) this.#remove();
+  }
+
+  /** Removes what has been written, at the end of a session: no write is under way, even if one of them never ended well. */
+  abandonUnsettled(): void {
+    if (this.#removed) return;
+    this.#ended = true;
+    this.#onRemoved = undefined;
+    this.#remove();
+  }
+
+  #remove(): void {
+    this.#removed = true;
+    this.#options.engine.abandonTarget(this.#file);
+    this.#options.placement.discard(this.#built);
+    this.#hash[Symbol.dispose]();
+    this.#onRemoved?.();
+  }
+}

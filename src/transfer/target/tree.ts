@@ -1,0 +1,143 @@
+/** The directories of the destination, from their announcement until they are complete. */
+import { RcopyError } from "../../base/errors.ts";
+import type { EntryName } from "../../entry/name.ts";
+import type { EntryKind, Timestamp } from "../../entry/metadata.ts";
+import type { Directory } from "../../io/contract/engine.ts";
+import { NameSet } from "./name_set.ts";
+import type { PathNode } from "../../entry/path_prefixes.ts";
+
+/** An entry whose settlement may come after that of its batch. Holds copies: the batch's memory goes with the batch. */
+export interface HeldTarget {
+  batch: number;
+  entry: number;
+  kind: EntryKind;
+  mode: number;
+  size: number;
+  directory: TargetDirectory;
+  name: Uint8Array;
+}
+
+/** A link that waits until everything else in its directory is there. */
+export interface HeldLink {
+  held: HeldTarget;
+  text: Uint8Array;
+  mtime: Timestamp;
+}
+
+export class TargetDirectory implements PathNode {
+  readonly number: number;
+  readonly parent: TargetDirectory | undefined;
+  readonly name: EntryName;
+  readonly mode: number;
+  readonly mtime: Timestamp;
+  /**
+   * `announced`: not planned yet. `existing`: was there before. `fresh`: made by this run, in private.
+   * `failed`: cannot be had, and nothing below it either. `imagined`: would be made, were this not a dry run.
+   */
+  origin: "announced" | "existing" | "fresh" | "failed" | "imagined" = "announced";
+  handle: Directory | undefined;
+  /** Device of its file system. */
+  device = 0;
+  /** A topmost fresh directory is made under this name in the private area, and renamed when it is complete. */
+  stagedAs: EntryName | undefined;
+  /** Its own entry, if it is to be settled with it; the root, failed directories and those of a dry run have none. */
+  held: HeldTarget | undefined;
+  /** Files and subdirectories in it that are not settled. */
+  pending = 0;
+  /** The manifest will not name it again: known when the batch that says so arrives, */
+  sealed = false;
+  /** and acted on when that batch is planned. */
+  closed = false;
+  completed = false;
+  links: HeldLink[] = [];
+  names: NameSet | undefined = new NameSet();
+
+  constructor(place: {
+    number: number;
+    parent: TargetDirectory | undefined;
+    name: Uint8Array;
+    mode: number;
+    mtime: Timestamp;
+  }) {
+    this.number = place.number;
+    this.parent = place.parent;
+    this.name = place.name as EntryName;
+    this.mode = place.mode;
+    this.mtime = place.mtime;
+  }
+}
+
+/** Directories by number; one leaves when it is complete. */
+export class TargetTree {
+  readonly root: TargetDirectory;
+  readonly #open = new Map<number, TargetDirectory>();
+  #nextNumber = 1;
+  /** Directories that the manifest may still name. */
+  #unsealed = 1;
+
+  /** Without a handle the destination does not exist and this is a dry run. */
+  constructor(handle: Directory | undefined, device: number) {
+    this.root = new TargetDirectory({
+      number: 0,
+      parent: undefined,
+      name: new Uint8Array(0),
+      mode: 0,
+      mtime: { seconds: 0, nanos: 0 },
+    });
+    this.root.handle = handle;
+    this.root.device = device;
+    this.root.origin = handle ? "existing" : "imagined";
+    this.#open.set(0, this.root);
+  }
+
+  /** A directory that the peer may still name. @throws {RcopyError} `protocol` */
+  open(number: number): TargetDirectory {
+    const directory = this.#open.get(number);
+    if (!directory || directory.sealed) {
+      const why = number < this.#nextNumber ? "which is closed" : "which was never announced";
+      throw new RcopyError("protocol", `the peer names directory ${number}, ${why}`);
+    }
+    return directory;
+  }
+
+  /** The manifest closes a directory. @throws {RcopyError} `protocol` */
+  seal(number: number): void {
+    const directory = this.open(number);
+    directory.sealed = true;
+    directory.names = undefined;
+    this.#unsealed--;
+  }
+
+  /** Whether the manifest has closed every directory that it announced. */
+  get isSealed(): boolean {
+    return this.#unsealed === 0;
+  }
+
+  /** Any directory that is not complete, for reports. */
+  find(number: number): TargetDirectory | undefined {
+    return this.#open.get(number);
+  }
+
+  /** Gives the next number to a directory that the manifest announces. */
+  announce(parent: TargetDirectory, name: Uint8Array, mode: number, mtime: Timestamp): TargetDirectory {
+    const directory = new TargetDirectory({
+      number: this.#nextNumber++,
+      parent,
+      name: name.slice(),
+      mode,
+      mtime,
+    });
+    this.#open.set(directory.number, directory);
+    this.#unsealed++;
+    return directory;
+  }
+
+  remove(directory: TargetDirectory): void {
+    this.#open.delete(directory.number);
+  }
+
+  /** Directories that are not complete, deepest first. */
+  deepestFirst(): TargetDirectory[] {
+    return [...this.#open.values()].sort((a, b) => b.number - a.number);
+  }
+}

@@ -1,0 +1,93 @@
+/** What the main thread and a lane Worker say to each other. Everything is plain data that can be cloned. */
+import { type ErrorCode, RcopyError } from "../../base/errors.ts";
+import type { Lent } from "../../io/contract/engine.ts";
+import type { PeerAddress } from "../../net/dial.ts";
+import type { DialTransport, ListenTransport } from "../../net/transport.ts";
+import type { Join } from "../../wire/messages.ts";
+import type { ReadJob, WriteJob } from "./jobs.ts";
+import type { ArrivedFrame, Turn } from "../lane/lane_io.ts";
+import type { Role } from "../../wire/messages.ts";
+import type { StageTimes } from "../session/events.ts";
+
+/** An error of an entry or of a call. */
+export interface PlainError {
+  code: ErrorCode;
+  message: string;
+  errno: string | undefined;
+}
+
+/** A small file that failed: its row in the job. */
+export interface FailedRow {
+  row: number;
+  error: PlainError;
+}
+
+/** A frame in a slice of a Worker's: its number there stands for the slice. */
+export interface RemoteFrame extends ArrivedFrame {
+  frame: number;
+}
+
+/** What the main thread may ask of a Worker: arguments and result of each method. */
+export interface LaneMethods {
+  /** The first call: opens the engine. */
+  start: [{ engine: "uring" | "deno" }, void];
+  /** Opens a data connection and joins it to the session. */
+  dial: [
+    { role: Role; address: PeerAddress; transport: DialTransport; join: Join },
+    { peer: string },
+  ];
+  /** Opens a port of the Worker's own, for data connections of peers. */
+  listen: [{ bind: string | undefined; local: boolean; transport: ListenTransport }, { port: number }];
+  /** A connection that knocked at that port becomes a lane, or is closed. */
+  admit: [{ knock: number; role: Role }, void];
+  turnAway: [{ knock: number }, void];
+  readFiles: [{ turn: Turn; job: ReadJob }, { hashes: Uint8Array; failed: FailedRow[] }];
+  readExtent: [{ turn: Turn; file: Lent; offset: number; bytes: number }, Uint8Array];
+  write: [{ turn: Turn; head: Uint8Array; payloadBytes: number }, void];
+  next: [undefined, RemoteFrame | undefined];
+  placeFiles: [
+    { frame: number; job: WriteJob; hashes: Uint8Array },
+    { sound: Uint8Array; failed: FailedRow[] },
+  ];
+  writeExtent: [{ frame: number; file: Lent; offset: number }, void];
+  /** Closes the connection of a lane; what is under way there fails. */
+  close: [undefined, void];
+  /** The last call: lets go of everything. */
+  end: [undefined, void];
+}
+
+export type LaneMethod = keyof LaneMethods;
+
+/** A call. Lanes are numbered by the main thread; what is not about a lane names lane 0. */
+export interface LaneRequest<Method extends LaneMethod = LaneMethod> {
+  call: number;
+  lane: number;
+  method: Method;
+  argument: LaneMethods[Method][0];
+}
+
+/** What a lane has counted since its last answer. */
+export interface LaneCounts {
+  bytesRead: number;
+  bytesWritten: number;
+  stages: StageTimes;
+}
+
+export type LaneAnswer =
+  | { call: number; value: LaneMethods[LaneMethod][1]; counts: LaneCounts | undefined }
+  | { call: number; error: PlainError; counts: LaneCounts | undefined };
+
+/** A connection at the Worker's own port has said who it is; the main thread answers with `admit` or `turnAway`. */
+export interface LaneKnock {
+  knock: number;
+  join: Join;
+  peer: string;
+}
+
+export function plainOf({ code, message, errno }: RcopyError): PlainError {
+  return { code, message, errno };
+}
+
+export function errorOf({ code, message, errno }: PlainError): RcopyError {
+  return new RcopyError(code, message, errno === undefined ? {} : { errno });
+}

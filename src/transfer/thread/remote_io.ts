@@ -1,0 +1,181 @@
+/** The I/O of a data connection that is in a Worker, seen from the main thread. */
+import type {
+  Engine,
+  FileRead,
+  FileWrite,
+  Pending,
+  SourceFile,
+  TargetFile,
+} from "../../io/contract/engine.ts";
+import {
+  errorOf,
+  type FailedRow,
+  type LaneCounts,
+  type LaneMethod,
+  type LaneMethods,
+  type RemoteFrame,
+} from "./calls.ts";
+import { lendReads, lendWrites } from "./jobs.ts";
+import { type ArrivedFrame, hashBytes, type ReceiveIo, type SendIo, type Turn } from "../lane/lane_io.ts";
+import type { LaneThread } from "./thread.ts";
+import type { StageAccount } from "../session/stage_account.ts";
+
+export interface RemoteLaneOptions {
+  thread: LaneThread;
+  /** Its number in the Worker. */
+  lane: number;
+  peer: string;
+  /** Of the main thread: it lends what the Worker's engine uses. */
+  engine: Engine;
+}
+
+/** What sending and receiving have in common. */
+abstract class RemoteIo {
+  readonly peer: string;
+  bytesRead = 0;
+  bytesWritten = 0;
+  protected readonly engine: Engine;
+  /** Of the session; set when the lane joins it. */
+  account: StageAccount | undefined;
+  readonly #thread: LaneThread;
+  readonly #lane: number;
+  #isClosed = false;
+
+  constructor({ thread, lane, peer, engine }: RemoteLaneOptions) {
+    this.#thread = thread;
+    this.#lane = lane;
+    this.peer = peer;
+    this.engine = engine;
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#thread.lanes--;
+    this.#thread.call(this.#lane, "close", undefined).catch(() => {});
+  }
+
+  protected call<Method extends LaneMethod>(
+    method: Method,
+    argument: LaneMethods[Method][0],
+  ): Promise<LaneMethods[Method][1]> {
+    return this.#thread.call(this.#lane, method, argument, this.#onCounts);
+  }
+
+  readonly #onCounts = ({ bytesRead, bytesWritten, stages }: LaneCounts): void => {
+    this.bytesRead = bytesRead;
+    this.bytesWritten = bytesWritten;
+    this.account?.add(stages);
+  };
+}
+
+export class RemoteSendIo extends RemoteIo implements SendIo {
+  readonly isHere = false;
+
+  get directoriesMax(): number {
+    return this.engine.lentDirectoriesMax;
+  }
+
+  readFiles(turn: Turn, files: FileRead[]): Pending<Uint8Array> {
+    return started(this.#readFiles(turn, files));
+  }
+
+  readExtent(turn: Turn, file: SourceFile, offset: number, bytes: number): Pending<Uint8Array> {
+    return started(this.call("readExtent", { turn, file: this.engine.lendSource(file), offset, bytes }));
+  }
+
+  write(turn: Turn, head: Uint8Array, payloadBytes: number): Promise<void> {
+    return this.call("write", { turn, head, payloadBytes });
+  }
+
+  async #readFiles(turn: Turn, files: FileRead[]): Promise<Uint8Array> {
+    const lending = lendReads(this.engine, files);
+    try {
+      if (lending.rows.length === 0) return new Uint8Array(0);
+      const { hashes, failed } = await this.call("readFiles", { turn, job: lending.job });
+      setErrors(files, lending.rows, failed);
+      return hashes;
+    } finally {
+      lending.end();
+    }
+  }
+}
+
+export class RemoteReceiveIo extends RemoteIo implements ReceiveIo {
+  next(): Promise<ArrivedFrame | undefined> {
+    return this.call("next", undefined);
+  }
+
+  placeFiles(frame: ArrivedFrame, files: FileWrite[], hashes: Uint8Array): Pending<Uint8Array> {
+    return started(this.#placeFiles((frame as RemoteFrame).frame, files, hashes));
+  }
+
+  writeExtent(frame: ArrivedFrame, file: TargetFile, offset: number): Pending {
+    const { frame: number } = frame as RemoteFrame;
+    return started(this.call("writeExtent", { frame: number, file: this.engine.lendTarget(file), offset }));
+  }
+
+  /** A peer may put files of any number of directories into a bundle: few are lent at a time. */
+  async #placeFiles(frame: number, files: FileWrite[], hashes: Uint8Array): Promise<Uint8Array> {
+    const sound = new Uint8Array(files.length);
+    for (let start = 0; start < files.length;) {
+      const end = endOfRun(files, start, this.engine.lentDirectoriesMax);
+      const expected = hashes.subarray(start * hashBytes, end * hashBytes);
+      sound.set(await this.#placeRun(frame, files.slice(start, end), expected), start);
+      start = end;
+    }
+    return sound;
+  }
+
+  async #placeRun(frame: number, files: FileWrite[], hashes: Uint8Array): Promise<Uint8Array> {
+    // What has failed already is not asked for again, as what arrived damaged would be.
+    const sound = new Uint8Array(files.length).fill(1);
+    const lending = lendWrites(this.engine, files);
+    const { job, rows } = lending;
+    try {
+      if (rows.length === 0) return sound;
+      const part = await this.call("placeFiles", { frame, job, hashes: hashesOf(rows, hashes) });
+      setErrors(files, rows, part.failed);
+      for (const [i, row] of rows.entries()) sound[row] = part.sound[i]!;
+      return sound;
+    } finally {
+      lending.end();
+    }
+  }
+}
+
+/** The hashes of these files, as a copy of their own. */
+function hashesOf(rows: readonly number[], hashes: Uint8Array): Uint8Array {
+  if (rows.length * hashBytes === hashes.length) return hashes.slice();
+  const some = new Uint8Array(rows.length * hashBytes);
+  for (const [i, row] of rows.entries()) {
+    some.set(hashes.subarray(row * hashBytes, (row + 1) * hashBytes), i * hashBytes);
+  }
+  return some;
+}
+
+/** Where the files from `start` on begin to need more directories than may be lent. */
+function endOfRun(files: readonly FileWrite[], start: number, directoriesMax: number): number {
+  const directories = new Set<unknown>();
+  let end = start;
+  for (; end < files.length; end++) {
+    directories.add(files[end]!.directory);
+    if (directories.size > directoriesMax) break;
+  }
+  return end;
+}
+
+/** `rows` are the files of the job, whose own rows the failures name. */
+function setErrors(
+  files: readonly (FileRead | FileWrite)[],
+  rows: readonly number[],
+  failed: readonly FailedRow[],
+): void {
+  for (const { row, error } of failed) files[rows[row]!]!.error = errorOf(error);
+}
+
+/** A call under way, as something to be finished. */
+function started<T>(promise: Promise<T>): Pending<T> {
+  promise.catch(() => {}); // whoever finishes it gets the error
+  return { finish: () => promise };
+}

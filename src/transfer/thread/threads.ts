@@ -1,0 +1,135 @@
+/** The threads of this process that move data connections beside the main thread. */
+import type { Directory, Engine } from "../../io/contract/engine.ts";
+import type { PeerAddress } from "../../net/dial.ts";
+import type { DialTransport } from "../../net/transport.ts";
+import type { Join } from "../../wire/messages.ts";
+import type { LaneKnock } from "./calls.ts";
+import { LaneThread } from "./thread.ts";
+import { RemoteReceiveIo, RemoteSendIo } from "./remote_io.ts";
+import type { Role } from "../../wire/messages.ts";
+
+/** Workers of one process. */
+const threadsMax = 8;
+/** Descriptors that a Worker and its lanes need, and memory. */
+const threadDescriptors = 40;
+const threadBytes = 256 * 1024 * 1024;
+
+export interface LaneWorkersOptions {
+  engine: Engine;
+  onNote: (message: string) => void;
+}
+
+/** Starts Workers one by one as lanes need them, as long as cores, descriptors and memory remain. */
+export class LaneWorkers {
+  readonly #options: LaneWorkersOptions;
+  readonly #threads: LaneThread[] = [];
+  readonly #max = Math.min(navigator.hardwareConcurrency, threadsMax);
+  #starting: Promise<LaneThread | undefined> | undefined;
+  #isEnded = false;
+  #cannot = false;
+  #laneCount = 0;
+  /** A peer knocked at the port of one of them. */
+  onKnock: (thread: LaneThread, knock: LaneKnock) => void = () => {};
+
+  constructor(options: LaneWorkersOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The thread for another lane: a new one, or the one with the fewest; `undefined` where there can be none. With `root`
+   * it is tried whether descriptors are left.
+   */
+  async take(root: Directory | undefined): Promise<LaneThread | undefined> {
+    while (this.#starting) await this.#starting;
+    if (this.#isEnded || !root) return undefined;
+    if (!this.#cannot && this.#threads.length < this.#max) {
+      this.#starting = this.#start(root).finally(() => this.#starting = undefined);
+      const thread = await this.#starting;
+      if (thread) return thread;
+    }
+    return this.#threads.filter((thread) => !thread.hasFailed).sort((a, b) => a.lanes - b.lanes)[0];
+  }
+
+  /** How many more Workers find a processor, where so many threads have one each already. */
+  spareBeside(mainThreads: number): number {
+    if (this.#cannot) return 0;
+    return Math.max(
+      0,
+      Math.min(navigator.hardwareConcurrency - mainThreads, this.#max) - this.#threads.length,
+    );
+  }
+
+  /** A data connection that a Worker opens. @throws {RcopyError} when the port does not answer */
+  async dial(
+    thread: LaneThread,
+    role: Role,
+    place: { address: PeerAddress; transport: DialTransport; join: Join },
+  ): Promise<RemoteSendIo | RemoteReceiveIo> {
+    const lane = ++this.#laneCount;
+    thread.lanes++;
+    try {
+      const { peer } = await thread.call(lane, "dial", { role, ...place });
+      return this.#ioOf(role, thread, lane, peer);
+    } catch (error) {
+      thread.lanes--;
+      throw error;
+    }
+  }
+
+  /** A data connection that came to a Worker's own port. */
+  async admit(thread: LaneThread, role: Role, knock: LaneKnock): Promise<RemoteSendIo | RemoteReceiveIo> {
+    const lane = ++this.#laneCount;
+    thread.lanes++;
+    await thread.call(lane, "admit", { knock: knock.knock, role });
+    return this.#ioOf(role, thread, lane, knock.peer);
+  }
+
+  /** Ends all threads; their lanes are over. Throws nothing. */
+  async end(): Promise<void> {
+    this.#isEnded = true;
+    await this.#starting;
+    await Promise.all(this.#threads.map((thread) => thread.end()));
+  }
+
+  #ioOf(role: Role, thread: LaneThread, lane: number, peer: string): RemoteSendIo | RemoteReceiveIo {
+    const options = { thread, lane, peer, engine: this.#options.engine };
+    return role === "sender" ? new RemoteSendIo(options) : new RemoteReceiveIo(options);
+  }
+
+  async #start(root: Directory): Promise<LaneThread | undefined> {
+    const { engine, onNote } = this.#options;
+    const why = this.#whyNot(engine, root);
+    if (why) {
+      this.#cannot = true;
+      onNote(`no further thread for data connections: ${why}`);
+      return undefined;
+    }
+    try {
+      const thread = await LaneThread.start(engine.kind);
+      thread.onKnock = (knock) => this.onKnock(thread, knock);
+      this.#threads.push(thread);
+      return thread;
+    } catch (error) {
+      this.#cannot = true;
+      onNote(error instanceof Error ? error.message : String(error));
+      return undefined;
+    }
+  }
+
+  #whyNot(engine: Engine, root: Directory): string | undefined {
+    const home = new URL("../../../", import.meta.url);
+    // A Worker reads the program's files again. Never ask a person for that.
+    if (home.protocol === "file:" && !mayRead(home) && !Deno.build.standalone) {
+      return "Deno was not given --allow-read for the program's own files";
+    }
+    if (!engine.hasDescriptors(root, threadDescriptors)) return "the limit on open files is low";
+    if (Deno.permissions.querySync({ name: "sys", kind: "systemMemoryInfo" }).state !== "granted") {
+      return undefined;
+    }
+    return Deno.systemMemoryInfo().available < threadBytes ? "memory is short" : undefined;
+  }
+}
+
+function mayRead(path: URL): boolean {
+  return Deno.permissions.querySync({ name: "read", path }).state === "granted";
+}
