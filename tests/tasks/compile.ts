@@ -34,9 +34,9 @@ export const compileTargets: CompileTarget[] = [
  */
 const embedded: Readonly<Record<string, RegExp>> = {
   "src/main.ts": /─ main\.ts /,
-  "src/io/uring/": /─ uring(\/\*)? \(/,
-  "src/io/deno/": /─ deno(\/\*)? \(/,
-  "src/transfer/thread/": /─ thread(\/\*)? \(/,
+  "src/io/uring/": /[─┬] uring(\/\*)? \(/,
+  "src/io/deno/": /[─┬] deno(\/\*)? \(/,
+  "src/transfer/thread/": /[─┬] thread(\/\*)? \(/,
   "wasm/codec.wasm": /codec\.wasm|─ wasm\/\* \(/,
 };
 
