@@ -6,7 +6,7 @@
  *  1. settle  sequential  entry by entry, with the account
  * A frame of a batch that is not planned yet stops the reading of this connection, and of no other.
  */
-import type { Breath } from "../../base/breath.ts";
+import type { EventLoopYield } from "../../base/event_loop_yield.ts";
 import { RcopyError } from "../../base/errors.ts";
 import type { Codec } from "../../codec/codec.ts";
 import { EntryKind } from "../../entry/metadata.ts";
@@ -33,7 +33,7 @@ export interface ReceiveLaneOptions {
   placement: Placement;
   account: StageAccount;
   /** Of the thread. */
-  breath: Breath;
+  eventLoopYield: EventLoopYield;
   /** Large files under way, by {@linkcode entryKey}. */
   large: Map<number, LargeTarget>;
   /** Small files that were asked for again, and how often, by {@linkcode entryKey}. */
@@ -70,7 +70,7 @@ export class ReceiveLane {
 
   /** Receives until the sender ends the connection between two frames. @throws {RcopyError} `peer-lost`, `protocol`, `no-space` … */
   async run(): Promise<void> {
-    const { io, breath, onFrame } = this.#options;
+    const { io, eventLoopYield, onFrame } = this.#options;
     let writing: Writing | undefined;
     try {
       for (;;) {
@@ -82,7 +82,7 @@ export class ReceiveLane {
         if (!frame) break;
         writing = await this.#take(frame);
         onFrame();
-        await breath.ifDue();
+        await eventLoopYield.ifDue();
       }
     } finally {
       if (writing) await this.#finish(writing);

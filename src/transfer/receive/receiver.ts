@@ -6,7 +6,7 @@
  *  2. plan     what is missing of each batch (`receive/plan.ts`)
  *  1. batches  from control into a queue that the credit bounds
  */
-import { Breath } from "../../base/breath.ts";
+import { EventLoopYield } from "../../base/event_loop_yield.ts";
 import { assert, RcopyError } from "../../base/errors.ts";
 import { BoundedQueue } from "../../base/bounded_queue.ts";
 import { Codec } from "../../codec/codec.ts";
@@ -71,7 +71,7 @@ export class Receiver implements LaneHost {
   readonly #received: ReceivedTree;
   readonly #plan: Plan;
   readonly #account = new StageAccount();
-  readonly #breath = new Breath();
+  readonly #eventLoopYield = new EventLoopYield();
   readonly #tasks: SessionTasks;
   readonly #taken: TakenFrames;
   readonly #arrived: BoundedQueue<ReceiveBatch>;
@@ -162,7 +162,7 @@ export class Receiver implements LaneHost {
       received: this.#received,
       placement: this.#placement,
       account: this.#account,
-      breath: this.#breath,
+      eventLoopYield: this.#eventLoopYield,
       large: this.#large,
       resends: this.#resends,
       plannedBatch: (number) => this.#plannedBatch(number),
@@ -327,7 +327,7 @@ export class Receiver implements LaneHost {
       this.#account.book("place", began);
       this.#awaited.onPlanned();
       // Let lanes and control have their turn between two batches.
-      await this.#breath.take();
+      await this.#eventLoopYield.now();
     }
     this.#finishIfDone();
   }

@@ -7,7 +7,7 @@
  */
 import type { RcopyError } from "../../base/errors.ts";
 import type { Engine, FileRead, Pending } from "../../io/contract/engine.ts";
-import type { Breath } from "../../base/breath.ts";
+import type { EventLoopYield } from "../../base/event_loop_yield.ts";
 import { encodeDataHead } from "../../wire/frame.ts";
 import { extentBytes } from "../../wire/limits.ts";
 import type { Bundle, Extent } from "../../wire/messages.ts";
@@ -31,7 +31,7 @@ export interface SendLaneOptions {
   prefixes: PathPrefixes;
   account: StageAccount;
   /** Of the thread. */
-  breath: Breath;
+  eventLoopYield: EventLoopYield;
   /** A file that could not be read as the scan saw it. */
   onFailed: (batch: SendBatch, entry: number, error: RcopyError) => void;
   /** Whether there are other lanes. */
@@ -88,7 +88,7 @@ export class SendLane {
   }
 
   async #run(): Promise<void> {
-    const { plan, account, breath, io, mayRest } = this.#options;
+    const { plan, account, eventLoopYield, io, mayRest } = this.#options;
     for (let turn: Turn = 0;;) {
       // What stands still here is sent by others, and must not come back.
       while (mayRest() && this.onTheWay.standsStill(standingMs)) {
@@ -114,7 +114,7 @@ export class SendLane {
       if (!frame) continue;
       this.onTheWay.push(job);
       this.#write(turn, frame);
-      await breath.ifDue();
+      await eventLoopYield.ifDue();
       turn = turn === 0 ? 1 : 0;
     }
   }

@@ -6,7 +6,7 @@
  *  4. settle   what the receiver placed goes into counts and tree hash, what it holds is remembered
  *  5. receipt  compared with what this side counted; the answer is the last message
  */
-import { Breath } from "../../base/breath.ts";
+import { EventLoopYield } from "../../base/event_loop_yield.ts";
 import { assert, RcopyError } from "../../base/errors.ts";
 import { showPeerText } from "../../base/show.ts";
 import { Codec } from "../../codec/codec.ts";
@@ -74,7 +74,7 @@ export class Sender implements LaneHost {
   readonly #hasher: EntryHasher;
   readonly #plan: SendPlan;
   readonly #account = new StageAccount();
-  readonly #breath = new Breath();
+  readonly #eventLoopYield = new EventLoopYield();
   /** Held until the end: the scan may be through with it, and Workers may still be given it. */
   readonly #root: SourceDirectory | undefined;
   readonly #tasks: SessionTasks;
@@ -130,7 +130,7 @@ export class Sender implements LaneHost {
       hasher: this.#hasher,
       prefixes: this.#prefixes,
       account: this.#account,
-      breath: this.#breath,
+      eventLoopYield: this.#eventLoopYield,
       onFailed: (batch, entry, error) => this.#failures.entryFailed(batch, entry, error),
       mayRest: () => this.#tasks.lanesAlive > 1,
       onSent: (bytes) => this.#bytesSent += bytes,
@@ -242,7 +242,7 @@ export class Sender implements LaneHost {
       if (!more) break;
       await this.#control.flushed();
       // Content is to follow at once, not when the credit for a large directory is used up.
-      await this.#breath.ifDue();
+      await this.#eventLoopYield.ifDue();
     }
     this.#control.send({
       kind: "manifestEnd",
