@@ -1,6 +1,6 @@
 /** Many entries of directories as columns: one array a property, one blob for the names. */
 import type { RcopyError } from "../base/errors.ts";
-import type { EntryName } from "./name.ts";
+import { type EntryName, nameIn } from "./name.ts";
 import type { EntryKind, FileIdentity } from "./metadata.ts";
 
 /** An entry that a listing found and could not describe. */
@@ -100,10 +100,7 @@ export class EntryColumns {
 
   /** Name i as a view of the blob, checked by whoever filled the columns. */
   name(index: number): EntryName {
-    return this.names.subarray(
-      this.nameStarts[index]!,
-      this.nameStarts[index + 1]! - 1,
-    ) as Uint8Array as EntryName;
+    return nameIn(this.names, this.nameStarts[index]!, this.nameStarts[index + 1]! - 1);
   }
 
   /** What must be the same before and after entry i was read. */

@@ -1,10 +1,11 @@
-/** One checked path component: the only way from the wire, or from a directory, to a name. */
+/** One checked path component: names from the wire, from a directory, and rcopy's own. No other file makes one. */
 import { RcopyError } from "../base/errors.ts";
 import { showName } from "../base/show.ts";
+import { basename } from "node:path";
 
 declare const checked: unique symbol;
 
-/** The bytes of one path component, without a terminator; only {@linkcode parseEntryName} makes one. */
+/** The bytes of one path component, without a terminator. Only the functions of this file make one; a cast elsewhere is refused. */
 export type EntryName = Uint8Array & { readonly [checked]: true };
 
 /** Longest component, in bytes (NAME_MAX of every file system that rcopy meets). */
@@ -50,7 +51,28 @@ export function parseEntryName(bytes: Uint8Array): EntryName {
   return bytes as EntryName;
 }
 
-/** A component of rcopy's own (reserved prefix allowed), for private directories and temporary files. */
+/** A component of rcopy's own, reserved prefix allowed: for private directories and temporary files. */
 export function ownName(text: string): EntryName {
   return new TextEncoder().encode(text) as Uint8Array as EntryName;
+}
+
+/** The last component of a path that exists, reserved prefix allowed. */
+export function nameOnDisk(path: string): EntryName {
+  return new TextEncoder().encode(basename(path)) as Uint8Array as EntryName;
+}
+
+/** The name of the root of a tree, which stands in no directory. No engine is given it. */
+export const noName: EntryName = new Uint8Array(0) as Uint8Array as EntryName;
+
+/** A copy of a name: the view dies with the columns or the batch that it belongs to. */
+export function copyName(name: EntryName): EntryName {
+  return name.slice() as Uint8Array as EntryName;
+}
+
+/**
+ * A view of one name in a blob of names, each followed by a NUL byte. Every name was checked, or came from the file
+ * system, when it was put into the blob: nothing is checked here.
+ */
+export function nameIn(names: Uint8Array, start: number, end: number): EntryName {
+  return names.subarray(start, end) as Uint8Array as EntryName;
 }

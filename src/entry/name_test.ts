@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { RcopyError } from "../base/errors.ts";
-import { parseEntryName } from "./name.ts";
+import { copyName, nameIn, parseEntryName } from "./name.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -41,4 +41,11 @@ Deno.test("parseEntryName() takes bytes that are not UTF-8", () => {
   for (const name of [[0xe9], [0xff, 0xfe], [0x80]]) {
     assertEquals([...parseEntryName(Uint8Array.from(name))], name);
   }
+});
+
+Deno.test("copyName() survives the blob that nameIn() gave a view of", () => {
+  const blob = bytes("one\0two\0");
+  const copy = copyName(nameIn(blob, 4, 7));
+  blob.fill(0);
+  assertEquals(copy, bytes("two"));
 });

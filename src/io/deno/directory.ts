@@ -122,8 +122,8 @@ export class DenoDirectory implements Directory {
   }
 }
 
-/** A name as Deno takes it. @throws {RcopyError} `name-unrepresentable` */
-export function nameText(name: EntryName): string {
+/** A name, or the text of a link, as Deno takes it. @throws {RcopyError} `name-unrepresentable` */
+export function nameText(name: Uint8Array): string {
   try {
     return decoder.decode(name);
   } catch (cause) {

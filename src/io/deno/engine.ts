@@ -203,7 +203,7 @@ class DenoEngine implements Engine {
 
   createLink(directory: Directory, name: EntryName, target: Uint8Array, mtime: Timestamp): void {
     const path = this.#checked(directory).pathOf(name);
-    const text = nameText(target as EntryName);
+    const text = nameText(target);
     attempt(`cannot create link "${showText(path)}"`, () => Deno.symlinkSync(text, path));
     setLinkTime(path, mtime);
   }

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { whyNot as whyNotHere } from "../../../tests/helpers/test_folder.ts";
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import { EntryColumns } from "../../entry/columns.ts";
-import { type EntryName, ownName } from "../../entry/name.ts";
+import { ownName } from "../../entry/name.ts";
 import type { Directory, Engine, FileRead, FileWrite } from "../contract/engine.ts";
 import { openUringEngine, whyNoUring } from "./engine.ts";
 import type { UringTarget } from "./file.ts";
@@ -164,7 +164,7 @@ uringTest("the text of a link is kept to the last byte that Linux takes, and no 
 });
 
 uringTest("a batch with an unsayable name fails that name alone", async (engine, root, folder) => {
-  const files = [ownName("a"), new Uint8Array(256).fill(97) as Uint8Array as EntryName, ownName("b")].map(
+  const files = [ownName("a"), ownName("a".repeat(256)), ownName("b")].map(
     (name): FileWrite => ({ directory: root, name, mode: 0o644, mtime, offset: 0, size: 0 }),
   );
   await engine.createFiles(files, new Uint8Array(0)).finish();

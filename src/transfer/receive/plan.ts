@@ -200,7 +200,7 @@ export class Plan {
     directory.pending--;
     if (placement.keepLink(directory, { held, text, mtime })) return;
     try {
-      placement.makeLink(directory, held.name as EntryName, text, mtime);
+      placement.makeLink(directory, held.name, text, mtime);
       received.placeHeld(held, received.hashOfLink(text));
     } catch (thrown) {
       received.failHeld(held, asEntryError(thrown));

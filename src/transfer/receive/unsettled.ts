@@ -3,6 +3,7 @@ import type { RcopyError } from "../../base/errors.ts";
 import type { Codec } from "../../codec/codec.ts";
 import { TreeHash } from "../../codec/tree_hash.ts";
 import type { EntryKind } from "../../entry/metadata.ts";
+import { copyName } from "../../entry/name.ts";
 import { wireCodeOf } from "../../wire/codes.ts";
 import { settlementEntriesMax } from "../../wire/limits.ts";
 import type { Control } from "../session/control.ts";
@@ -104,7 +105,7 @@ export class ReceivedTree implements Settlement {
       mode: batch.manifest.modes[entry]!,
       size: batch.size(entry),
       directory: batch.directoryOf(entry),
-      name: batch.name(entry).slice(),
+      name: copyName(batch.name(entry)),
     };
   }
 

@@ -1,5 +1,5 @@
 /** The directories that a sender reads from, open as long as somebody needs them. */
-import type { EntryName } from "../../entry/name.ts";
+import { type EntryName, noName } from "../../entry/name.ts";
 import type { Directory, Engine } from "../../io/contract/engine.ts";
 import type { PathNode } from "../../entry/path_prefixes.ts";
 
@@ -27,7 +27,7 @@ export class SourceDirectory implements PathNode {
     this.handle = handle;
     this.number = place.number;
     this.parent = place.parent;
-    this.name = place.name ?? new Uint8Array(0) as Uint8Array as EntryName;
+    this.name = place.name ?? noName;
     this.nameOnDisk = place.nameOnDisk;
     this.parent?.hold();
   }

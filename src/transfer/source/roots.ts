@@ -3,7 +3,7 @@ import { basename, dirname } from "node:path";
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
 import { EntryColumns } from "../../entry/columns.ts";
-import { type EntryName, parseEntryName } from "../../entry/name.ts";
+import { nameOnDisk, parseEntryName } from "../../entry/name.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import type { Engine } from "../../io/contract/engine.ts";
 import { SourceDirectory } from "./directory.ts";
@@ -78,7 +78,7 @@ function openNamed(engine: Engine, path: string): { name: string; named: NamedSo
     );
   }
   const sent = parseEntryName(new TextEncoder().encode(name));
-  const onDisk = new TextEncoder().encode(basename(resolved)) as Uint8Array as EntryName;
+  const onDisk = nameOnDisk(resolved);
   const parent = engine.openRoot(dirname(resolved));
   const directory = new SourceDirectory(engine, parent, { number: 0, nameOnDisk: onDisk });
   const found = engine.lookup(parent, [onDisk])[0];

@@ -9,7 +9,7 @@
  */
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import { EntryColumns } from "../../entry/columns.ts";
-import { type EntryName, isReservedName } from "../../entry/name.ts";
+import { copyName, type EntryName, isReservedName } from "../../entry/name.ts";
 import { EntryKind, kindNames } from "../../entry/metadata.ts";
 import type { Engine, Listing } from "../../io/contract/engine.ts";
 import { fileBytesMax } from "../../wire/limits.ts";
@@ -164,7 +164,7 @@ export class Scan implements Disposable {
       if (!batch.fits(name.length, linkText?.length ?? 0)) return false;
       batch.add(top.directory, staged, index, linkText);
       if (staged.kinds[index] === EntryKind.directory) {
-        top.waiting.push({ number: this.#nextNumber++, name: name.slice() as Uint8Array as EntryName });
+        top.waiting.push({ number: this.#nextNumber++, name: copyName(name) });
       }
     }
     return true;

@@ -1,6 +1,6 @@
 /** One manifest batch on the receiver's side, from its arrival until it is settled. */
 import type { RcopyError } from "../../base/errors.ts";
-import type { EntryName } from "../../entry/name.ts";
+import { type EntryName, nameIn } from "../../entry/name.ts";
 import type { Timestamp } from "../../entry/metadata.ts";
 import type { Manifest, Wants } from "../../wire/messages.ts";
 import type { TargetDirectory } from "./tree.ts";
@@ -52,10 +52,7 @@ export class ReceiveBatch {
 
   /** A view of the manifest's names, which the wire has checked. */
   name(entry: number): EntryName {
-    return this.manifest.names.subarray(
-      this.#nameStarts[entry]!,
-      this.#nameStarts[entry + 1]! - 1,
-    ) as Uint8Array as EntryName;
+    return nameIn(this.manifest.names, this.#nameStarts[entry]!, this.#nameStarts[entry + 1]! - 1);
   }
 
   size(entry: number): number {

@@ -1,7 +1,6 @@
 /** A file above the extent grid while it is being received. */
 import { RcopyError } from "../../base/errors.ts";
 import type { Codec } from "../../codec/codec.ts";
-import type { EntryName } from "../../entry/name.ts";
 import type { Timestamp } from "../../entry/metadata.ts";
 import type { Engine, Pending, TargetFile } from "../../io/contract/engine.ts";
 import { extentBytes, resendsMax } from "../../wire/limits.ts";
@@ -39,7 +38,7 @@ export class LargeTarget {
     this.#options = options;
     this.held = held;
     this.extents = Math.ceil(held.size / extentBytes);
-    this.#built = placement.buildPlace(held.directory, held.name as EntryName);
+    this.#built = placement.buildPlace(held.directory, held.name);
     this.#file = engine.createTarget(this.#built.directory, this.#built.name, held.size, placement.isDurable);
     this.#hash = new FileHash(codec, this.extents);
   }
@@ -115,7 +114,7 @@ export class LargeTarget {
     }
     const hash = this.#hash.digest();
     this.#hash[Symbol.dispose]();
-    placement.publish(this.#built, held.directory, held.name as EntryName);
+    placement.publish(this.#built, held.directory, held.name);
     return hash;
   }
 

@@ -164,7 +164,7 @@ export class Placement {
     const { held, text } = link;
     this.#heldLinkBytes -= text.length + held.name.length + linkOverheadBytes;
     try {
-      this.makeLink(directory, held.name as EntryName, text, link.mtime);
+      this.makeLink(directory, held.name, text, link.mtime);
       settlement.placeHeld(held, settlement.hashOfLink(text));
     } catch (thrown) {
       settlement.failHeld(held, asEntryError(thrown));
@@ -201,7 +201,7 @@ export class Placement {
       if (directory.origin !== "fresh" || directory.completed) continue;
       try {
         for (const { held, text, mtime } of directory.links) {
-          this.makeLink(directory, held.name as EntryName, text, mtime);
+          this.makeLink(directory, held.name, text, mtime);
         }
         this.#moveIntoPlace(directory);
         this.#engine.setDirectoryMetadata(directory.handle!, directory.mode, directory.mtime);

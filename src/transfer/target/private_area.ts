@@ -7,7 +7,7 @@
  */
 import { RcopyError } from "../../base/errors.ts";
 import { EntryColumns } from "../../entry/columns.ts";
-import { type EntryName, isReservedName, ownName, reservedPrefix } from "../../entry/name.ts";
+import { copyName, type EntryName, isReservedName, ownName, reservedPrefix } from "../../entry/name.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import type { Directory, Engine, FileLock } from "../../io/contract/engine.ts";
 import { destinationError } from "./errors.ts";
@@ -138,7 +138,7 @@ export function removeLeftovers(engine: Engine, within: Directory): void {
     more = listing.next(columns, 256);
     for (let i = 0; i < columns.count; i++) {
       if (columns.kinds[i] !== EntryKind.directory || !isReservedName(columns.name(i))) continue;
-      found.push(columns.name(i).slice() as Uint8Array as EntryName);
+      found.push(copyName(columns.name(i)));
     }
   }
   for (const name of found) {

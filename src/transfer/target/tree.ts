@@ -1,6 +1,6 @@
 /** The directories of the destination, from their announcement until they are complete. */
 import { RcopyError } from "../../base/errors.ts";
-import type { EntryName } from "../../entry/name.ts";
+import { copyName, type EntryName, noName } from "../../entry/name.ts";
 import type { EntryKind, Timestamp } from "../../entry/metadata.ts";
 import type { Directory } from "../../io/contract/engine.ts";
 import { NameSet } from "./name_set.ts";
@@ -14,7 +14,7 @@ export interface HeldTarget {
   mode: number;
   size: number;
   directory: TargetDirectory;
-  name: Uint8Array;
+  name: EntryName;
 }
 
 /** A link that waits until everything else in its directory is there. */
@@ -55,13 +55,13 @@ export class TargetDirectory implements PathNode {
   constructor(place: {
     number: number;
     parent: TargetDirectory | undefined;
-    name: Uint8Array;
+    name: EntryName;
     mode: number;
     mtime: Timestamp;
   }) {
     this.number = place.number;
     this.parent = place.parent;
-    this.name = place.name as EntryName;
+    this.name = place.name;
     this.mode = place.mode;
     this.mtime = place.mtime;
   }
@@ -80,7 +80,7 @@ export class TargetTree {
     this.root = new TargetDirectory({
       number: 0,
       parent: undefined,
-      name: new Uint8Array(0),
+      name: noName,
       mode: 0,
       mtime: { seconds: 0, nanos: 0 },
     });
@@ -119,11 +119,11 @@ export class TargetTree {
   }
 
   /** Gives the next number to a directory that the manifest announces. */
-  announce(parent: TargetDirectory, name: Uint8Array, mode: number, mtime: Timestamp): TargetDirectory {
+  announce(parent: TargetDirectory, name: EntryName, mode: number, mtime: Timestamp): TargetDirectory {
     const directory = new TargetDirectory({
       number: this.#nextNumber++,
       parent,
-      name: name.slice(),
+      name: copyName(name),
       mode,
       mtime,
     });

@@ -1,6 +1,6 @@
 /** Batches of small files as plain columns, on their way to the thread that reads or creates them. */
 import { asRcopyError, type RcopyError } from "../../base/errors.ts";
-import type { EntryName } from "../../entry/name.ts";
+import { type EntryName, nameIn } from "../../entry/name.ts";
 import type { Directory, Engine, FileRead, FileWrite, Lent } from "../../io/contract/engine.ts";
 
 /** What is the same for files to read and files to create. Row i of every column is file i. */
@@ -179,7 +179,7 @@ function filesOf<File>(
   let start = 0;
   for (let i = 0; i < job.directoryOf.length; i++) {
     const end = job.names.indexOf(0, start);
-    const name = job.names.subarray(start, end) as Uint8Array as EntryName;
+    const name = nameIn(job.names, start, end);
     files.push(fileOf(i, directories[job.directoryOf[i]!]!, name));
     start = end + 1;
   }
