@@ -1,4 +1,4 @@
-/** The door to native code: io_uring. Importing it loads nothing; Ring.open does. */
+/** Native code, as the rest of rcopy may use it: io_uring. Importing it loads nothing; Ring.open does. */
 export { whyNoUring } from "./availability.ts";
 export type { OnCompletion } from "./cqe.ts";
 export * from "./layout.ts";

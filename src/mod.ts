@@ -42,7 +42,7 @@ import type { EventSink, TransferSummary } from "./transfer/session/events.ts";
 import { interruptible } from "./base/interrupt.ts";
 import type { Streams } from "./transfer/supply/growth.ts";
 import type { AuthMethod } from "./meet/invite.ts";
-import { openDoor } from "./meet/door.ts";
+import { openListener } from "./meet/listener.ts";
 import { requireWay, type RouteOptions, routeTo } from "./meet/route.ts";
 import { requirePermission } from "./base/permission.ts";
 import type { ExistsPolicy } from "./transfer/receive/plan.ts";
@@ -242,7 +242,7 @@ async function meet(
   const { port = defaultPort, bind, local = false, advertise = [], keep = false } = options;
   const invite = { ...how, role: side.role };
   const onTlsOpened = (port: number) => run.engine.sendAtOnce(port);
-  const { listening, renewal, ...door } = await openDoor({
+  const { listening, renewal, ...opened } = await openListener({
     port,
     bind,
     local,
@@ -253,7 +253,7 @@ async function meet(
   });
   using _renewal = renewal;
   run.emit({ type: "listening", ...listening });
-  return await new Server({ ...run, ...door, side, keep }).run();
+  return await new Server({ ...run, ...opened, side, keep }).run();
 }
 
 function checkedStreams(streams: number | "auto" = "auto"): Streams {

@@ -106,7 +106,7 @@ const breaking: Record<string, SourceText> = {
   "ffi used beside the engine": { path: "src/net/a.ts", text: `import { Ring } from "../../ffi/mod.ts";` },
   "ffi used by the other engine": { path: "src/io/deno/engine.ts", text: `import "../../../ffi/mod.ts";` },
   "wasm used beside the codec": { path: "src/transfer/a.ts", text: `import "../../wasm/mod.ts";` },
-  "wasm used by a back door": { path: "src/codec/a.ts", text: `import "../../wasm/module.js";` },
+  "wasm used past its entry": { path: "src/codec/a.ts", text: `import "../../wasm/module.js";` },
   "ffi standing on an engine": { path: "ffi/a.ts", text: `import "../src/io/contract/engine.ts";` },
   "wasm standing on anything": { path: "wasm/a.ts", text: `import "../src/base/errors.ts";` },
   "the program imported by a command": { path: "src/cli/a.ts", text: `import "../main.ts";` },

@@ -1,5 +1,5 @@
 /**
- * The door of `wasm/`: XXH3-128 (seed 0, default secret) over a memory of a fixed size.
+ * The entry of `wasm/`: XXH3-128 (seed 0, default secret) over a memory of a fixed size.
  *
  * `assembly/` is the source, in AssemblyScript; `deno task wasm` makes `codec.wasm` of it, which is
  * committed, and `build.ts --check` tells whether the two belong together.

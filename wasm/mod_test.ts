@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { instantiate, pageBytes, reservedBytes } from "./mod.ts";
 
 const emptyHash = "99aa06d3014798d86001c324468d497f";
-const door = new URL("./mod.ts", import.meta.url).href;
+const entry = new URL("./mod.ts", import.meta.url).href;
 /** A program that prints the hash of nothing, by an instance of its own. */
 const program = `
   const { exports, memory } = instantiate(${pageBytes});
@@ -18,7 +18,7 @@ Deno.test("the codec loads and hashes without any permission", async () => {
   }).spawn();
   const writer = child.stdin.getWriter();
   await writer.write(
-    new TextEncoder().encode(`import { instantiate } from "${door}"; ${program} console.log(hash);`),
+    new TextEncoder().encode(`import { instantiate } from "${entry}"; ${program} console.log(hash);`),
   );
   await writer.close();
   const { stdout, stderr } = await child.output();
@@ -26,7 +26,7 @@ Deno.test("the codec loads and hashes without any permission", async () => {
 });
 
 Deno.test("a Worker has an instance of its own", async () => {
-  const text = `import { instantiate } from "${door}"; ${program} postMessage(hash);`;
+  const text = `import { instantiate } from "${entry}"; ${program} postMessage(hash);`;
   const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
   const worker = new Worker(url, { type: "module" });
   try {

@@ -45,14 +45,14 @@ async function signer(): Promise<{ proof: DialerProof & { method: "ssh" }; check
   return { proof, checks: { verify } };
 }
 
-Deno.test("the right secret opens the door, and the hello is behind it", async () => {
+Deno.test("the right secret is accepted, and the hello is handed on", async () => {
   const it = secret();
   const { answered, opening } = await meet({ method: "ticket", secret: it }, { secret: it.slice() });
   assertEquals(answered, answer);
   assertEquals(opening, { of: "control", hello, greeted: false });
 });
 
-Deno.test("a signature over both nonces opens the door, and says whose it is", async () => {
+Deno.test("a signature over both nonces is accepted, and its key is handed on", async () => {
   const { proof, checks } = await signer();
   const { answered, opening } = await meet(proof, checks);
   assertEquals(answered, answer);

@@ -11,8 +11,8 @@ import { tokenBytes } from "../wire/limits.ts";
 import type { Hello, Join } from "../wire/messages.ts";
 import { answerOpening, type ListenerChecks, type Opening } from "../meet/authenticate.ts";
 import type { TransferSummary } from "./session/events.ts";
-import { Gate } from "../meet/gate.ts";
-import type { LaneKnock } from "./thread/calls.ts";
+import { Admission } from "../meet/admission.ts";
+import type { LaneArrival } from "./thread/calls.ts";
 import type { LaneThread } from "./thread/thread.ts";
 import { LaneWorkers } from "./thread/threads.ts";
 import { OfferedLanes } from "./supply/offered.ts";
@@ -52,7 +52,7 @@ export class Server {
   constructor(options: ServeOptions) {
     this.#options = options;
     this.#workers = new LaneWorkers({ engine: options.engine, onNote: (message) => this.#onNote(message) });
-    this.#workers.onKnock = (thread, knock) => void this.#onKnock(thread, knock);
+    this.#workers.onArrival = (thread, arrival) => void this.#onArrival(thread, arrival);
   }
 
   /** Serves until the first receipt, or with `keep` until interrupted. @throws {RcopyError} what ended the run */
@@ -61,13 +61,13 @@ export class Server {
     const onAbort = () => this.#ended.reject(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
-    const gate = new Gate(listener, {
+    const admission = new Admission(listener, {
       descriptorsMax: this.#options.engine.descriptorsMax,
       checks: this.#options.checks,
       onOpening: (channel, opening) => this.#onOpening(channel, opening),
       onNote: (message) => emit({ type: "note", level: "info", message }),
     });
-    const accepting = gate.run();
+    const accepting = admission.run();
     try {
       return await this.#ended.promise;
     } finally {
@@ -157,14 +157,14 @@ export class Server {
     served.lanes.join(channel, join);
   }
 
-  /** One at the port of a Worker likewise. */
-  async #onKnock(thread: LaneThread, knock: LaneKnock): Promise<void> {
-    const served = this.#sessions.get(keyOf(knock.join.session));
+  /** A data connection at the port of a Worker finds its session by number. */
+  async #onArrival(thread: LaneThread, arrival: LaneArrival): Promise<void> {
+    const served = this.#sessions.get(keyOf(arrival.join.session));
     try {
-      if (served) await served.lanes.knock(thread, knock);
-      else await thread.call(0, "turnAway", { knock: knock.knock });
+      if (served) await served.lanes.joinAtWorker(thread, arrival);
+      else await thread.call(0, "turnAway", { arrival: arrival.arrival });
     } catch (thrown) {
-      this.#onNote(`a data connection from ${knock.peer} was lost: ${asRcopyError(thrown).message}`);
+      this.#onNote(`a data connection from ${arrival.peer} was lost: ${asRcopyError(thrown).message}`);
     }
   }
 

@@ -55,7 +55,7 @@ Deno.test("strangers of all kinds come before a receiver and stay connected; it 
   });
 });
 
-Deno.test("a stranger who says nothing is shown the door after ten seconds, and gets no answer", async () => {
+Deno.test("a silent connection is closed after ten seconds, without an answer", async () => {
   await withFolder(async (folder) => {
     const { sender, address } = await startSender({ source: folder, target: "" });
     await using _sender = sender;

@@ -165,7 +165,7 @@ function importBreaches(path: string, specifier: string): string[] {
   }
   if (to === "wasm") {
     if (from !== "src/codec") return [`${path} imports ${target}: only src/codec/ may`];
-    return target === "wasm/mod.ts" ? [] : [`${path} imports ${target}: wasm/ has one door, wasm/mod.ts`];
+    return target === "wasm/mod.ts" ? [] : [`${path} imports ${target}: wasm/ has one entry, wasm/mod.ts`];
   }
   if (from === "ffi") {
     return to === "src/base" ? [] : [`${path} imports ${target}: ffi/ stands on src/base/ alone`];

@@ -21,7 +21,7 @@ export interface FloodOutcome {
 
 /**
  * Serves `megabytes` of content, floods the sender with `connections`, and copies meanwhile: the flood begins first, so that
- * the receiver has to get through the crowd at the door, and copies go on until the flood is over.
+ * the receiver has to get through the unauthenticated connections, and copies go on until the flood is over.
  */
 export async function floodWhileCopying(connections: number, megabytes: number): Promise<FloodOutcome> {
   let outcome: FloodOutcome | undefined;
@@ -76,7 +76,7 @@ export async function floodWhileCopying(connections: number, megabytes: number):
     while (!isOver || rates.length === 0) rates.push(await copy());
     const { success, stdout } = await flooding;
     assert(success, "the flood ended by itself");
-    // Those that are left out are not: the door is open again.
+    // Those that are left out are not: there is room again.
     await copy();
     sender.kill("SIGINT");
     const { stderr, status } = await sender.end();

@@ -5,7 +5,7 @@ import type { TcpChannel } from "../../net/channel.ts";
 import type { ListenTransport } from "../../net/transport.ts";
 import { lanesMax, tokenBytes } from "../../wire/limits.ts";
 import type { Join, LaneOffer, LaneRequest } from "../../wire/messages.ts";
-import type { LaneKnock } from "../thread/calls.ts";
+import type { LaneArrival } from "../thread/calls.ts";
 import { laneDescriptors, type LaneHost, type LaneSupply } from "./host.ts";
 import type { LaneThread } from "../thread/thread.ts";
 import type { LaneWorkers } from "../thread/threads.ts";
@@ -77,18 +77,18 @@ export class OfferedLanes implements LaneSupply {
   }
 
   /** A connection at a Worker's port; one that does not belong here is closed. */
-  async knock(thread: LaneThread, knock: LaneKnock): Promise<void> {
+  async joinAtWorker(thread: LaneThread, arrival: LaneArrival): Promise<void> {
     const { workers, onNote } = this.#options;
     try {
-      this.#take(knock.join);
+      this.#take(arrival.join);
     } catch (thrown) {
-      onNote(`closed a connection from ${knock.peer}: ${asRcopyError(thrown).message}`);
-      await thread.call(0, "turnAway", { knock: knock.knock });
+      onNote(`closed a connection from ${arrival.peer}: ${asRcopyError(thrown).message}`);
+      await thread.call(0, "turnAway", { arrival: arrival.arrival });
       return;
     }
-    const io = await workers.admit(thread, this.#options.host.role, knock);
+    const io = await workers.admit(thread, this.#options.host.role, arrival);
     if (this.#options.host.load.hasEnded) io.close();
-    else this.#options.host.addRemoteLane(knock.join.lane, io);
+    else this.#options.host.addRemoteLane(arrival.join.lane, io);
   }
 
   end(): void {

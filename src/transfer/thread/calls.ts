@@ -38,9 +38,10 @@ export interface LaneMethods {
   ];
   /** Opens a port of the Worker's own, for data connections of peers. */
   listen: [{ bind: string | undefined; local: boolean; transport: ListenTransport }, { port: number }];
-  /** A connection that knocked at that port becomes a lane, or is closed. */
-  admit: [{ knock: number; role: Role }, void];
-  turnAway: [{ knock: number }, void];
+  /** Makes a lane of a connection that has arrived at that port. */
+  admit: [{ arrival: number; role: Role }, void];
+  /** Closes a connection that has arrived at that port. */
+  turnAway: [{ arrival: number }, void];
   readFiles: [{ turn: Turn; job: ReadJob }, { hashes: Uint8Array; failed: FailedRow[] }];
   readExtent: [{ turn: Turn; file: Lent; offset: number; bytes: number }, Uint8Array];
   write: [{ turn: Turn; head: Uint8Array; payloadBytes: number }, void];
@@ -77,9 +78,9 @@ export type LaneAnswer =
   | { call: number; value: LaneMethods[LaneMethod][1]; counts: LaneCounts | undefined }
   | { call: number; error: PlainError; counts: LaneCounts | undefined };
 
-/** A connection at the Worker's own port has said who it is; the main thread answers with `admit` or `turnAway`. */
-export interface LaneKnock {
-  knock: number;
+/** A data connection that has arrived at the Worker's own port; the main thread answers with `admit` or `turnAway`. */
+export interface LaneArrival {
+  arrival: number;
   join: Join;
   peer: string;
 }

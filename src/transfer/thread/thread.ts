@@ -1,10 +1,10 @@
-/** One Worker, seen from the main thread: calls, answers, and knocks at its port. */
+/** One Worker, seen from the main thread: calls, answers, and connections that arrive at its port. */
 import { RcopyError } from "../../base/errors.ts";
 import {
   errorOf,
   type LaneAnswer,
+  type LaneArrival,
   type LaneCounts,
-  type LaneKnock,
   type LaneMethod,
   type LaneMethods,
 } from "./calls.ts";
@@ -25,12 +25,12 @@ export class LaneThread {
   #failure: RcopyError | undefined;
   /** Lanes that it has now. */
   lanes = 0;
-  onKnock: (knock: LaneKnock) => void = () => {};
+  onArrival: (arrival: LaneArrival) => void = () => {};
 
   private constructor(worker: Worker) {
     this.#worker = worker;
-    worker.onmessage = ({ data }: MessageEvent<LaneAnswer | LaneKnock>) => {
-      if ("knock" in data) this.onKnock(data);
+    worker.onmessage = ({ data }: MessageEvent<LaneAnswer | LaneArrival>) => {
+      if ("arrival" in data) this.onArrival(data);
       else this.#onAnswer(data);
     };
     worker.onerror = (event) => {

@@ -3,7 +3,7 @@ import type { Directory, Engine } from "../../io/contract/engine.ts";
 import type { PeerAddress } from "../../net/dial.ts";
 import type { DialTransport } from "../../net/transport.ts";
 import type { Join } from "../../wire/messages.ts";
-import type { LaneKnock } from "./calls.ts";
+import type { LaneArrival } from "./calls.ts";
 import { LaneThread } from "./thread.ts";
 import { RemoteReceiveIo, RemoteSendIo } from "./remote_io.ts";
 import type { Role } from "../../wire/messages.ts";
@@ -28,8 +28,8 @@ export class LaneWorkers {
   #isEnded = false;
   #cannot = false;
   #laneCount = 0;
-  /** A peer knocked at the port of one of them. */
-  onKnock: (thread: LaneThread, knock: LaneKnock) => void = () => {};
+  /** Called when a data connection has arrived at the port of a Worker. */
+  onArrival: (thread: LaneThread, arrival: LaneArrival) => void = () => {};
 
   constructor(options: LaneWorkersOptions) {
     this.#options = options;
@@ -77,11 +77,11 @@ export class LaneWorkers {
   }
 
   /** A data connection that came to a Worker's own port. */
-  async admit(thread: LaneThread, role: Role, knock: LaneKnock): Promise<RemoteSendIo | RemoteReceiveIo> {
+  async admit(thread: LaneThread, role: Role, arrival: LaneArrival): Promise<RemoteSendIo | RemoteReceiveIo> {
     const lane = ++this.#laneCount;
     thread.lanes++;
-    await thread.call(lane, "admit", { knock: knock.knock, role });
-    return this.#ioOf(role, thread, lane, knock.peer);
+    await thread.call(lane, "admit", { arrival: arrival.arrival, role });
+    return this.#ioOf(role, thread, lane, arrival.peer);
   }
 
   /** Ends all threads; their lanes are over. Throws nothing. */
@@ -106,7 +106,7 @@ export class LaneWorkers {
     }
     try {
       const thread = await LaneThread.start(engine.kind);
-      thread.onKnock = (knock) => this.onKnock(thread, knock);
+      thread.onArrival = (arrival) => this.onArrival(thread, arrival);
       this.#threads.push(thread);
       return thread;
     } catch (error) {

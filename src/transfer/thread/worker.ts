@@ -8,12 +8,12 @@ import type { Engine, Lent, SourceFile, TargetFile } from "../../io/contract/eng
 import type { TcpChannel } from "../../net/channel.ts";
 import { dialOne } from "../../net/dial.ts";
 import { listenForPeers, type ListenOptions, type PeerListener } from "../../net/listen.ts";
-import { Gate } from "../../meet/gate.ts";
+import { Admission } from "../../meet/admission.ts";
 import {
   type FailedRow,
   type LaneAnswer,
+  type LaneArrival,
   type LaneCounts,
-  type LaneKnock,
   type LaneMethod,
   type LaneMethods,
   type LaneRequest,
@@ -30,7 +30,7 @@ import { StageAccount } from "../session/stage_account.ts";
 /** The Worker's side of its port to the main thread. */
 const port = globalThis as unknown as {
   onmessage: ((event: MessageEvent<LaneRequest>) => void) | null;
-  postMessage(message: LaneAnswer | LaneKnock): void;
+  postMessage(message: LaneAnswer | LaneArrival): void;
   close(): void;
 };
 
@@ -134,8 +134,8 @@ class LaneWorker {
   #targets: BorrowedFiles<TargetFile> | undefined;
   readonly #lanes = new Map<number, Lane>();
   #listener: PeerListener | undefined;
-  readonly #knocking = new Map<number, { channel: TcpChannel; answer: () => void }>();
-  #knocks = 0;
+  readonly #arrived = new Map<number, { channel: TcpChannel; answer: () => void }>();
+  #arrivalCount = 0;
 
   async onRequest({ call, lane, method, argument }: LaneRequest): Promise<void> {
     let answer: LaneAnswer;
@@ -190,15 +190,15 @@ class LaneWorker {
       this.#listener ??= this.#listen({ port: 0, bind, local, onTlsOpened }, transport);
       return { port: this.#listener.port };
     },
-    admit: (number, { knock, role }) => {
-      const { channel, answer } = this.#knocking.get(knock)!;
-      this.#knocking.delete(knock);
+    admit: (number, { arrival, role }) => {
+      const { channel, answer } = this.#arrived.get(arrival)!;
+      this.#arrived.delete(arrival);
       this.#lanes.set(number, new Lane(role, channel, this.#opened));
       answer();
     },
-    turnAway: (_, { knock }) => {
-      const { channel, answer } = this.#knocking.get(knock)!;
-      this.#knocking.delete(knock);
+    turnAway: (_, { arrival }) => {
+      const { channel, answer } = this.#arrived.get(arrival)!;
+      this.#arrived.delete(arrival);
       channel.close();
       answer();
     },
@@ -250,22 +250,22 @@ class LaneWorker {
     transport: LaneMethods["listen"][0]["transport"],
   ): PeerListener {
     const listener = listenForPeers(options, transport);
-    const gate = new Gate(listener, {
+    const admission = new Admission(listener, {
       // There may be eight such ports, beside the main one.
       descriptorsMax: Math.floor(this.#opened.descriptorsMax / 8),
       onOpening: async (channel, opening) => {
         // Who has not proved itself on control knows no token.
         if (opening.of !== "data") throw new RcopyError("protocol", "this port is for data connections");
-        const knock = this.#knocks++;
+        const arrival = this.#arrivalCount++;
         const answered = Promise.withResolvers<void>();
-        this.#knocking.set(knock, { channel, answer: answered.resolve });
-        port.postMessage({ knock, join: opening.join, peer: channel.peer });
+        this.#arrived.set(arrival, { channel, answer: answered.resolve });
+        port.postMessage({ arrival, join: opening.join, peer: channel.peer });
         await answered.promise;
       },
-      // The main port's gate has told of strangers; here they are closed without a word.
+      // The main port's admission has told of strangers; here they are closed without a word.
       onNote: () => {},
     });
-    void gate.run();
+    void admission.run();
     return listener;
   }
 }

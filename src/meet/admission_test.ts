@@ -1,16 +1,16 @@
-/** The door of a listener before a crowd. */
+/** Admission under a flood of silent connections. */
 import { assert } from "@std/assert";
 import { connect, type Socket } from "node:net";
 import { frame, preamble } from "../../tests/hostile/messages.ts";
 import { whyNot } from "../../tests/helpers/test_folder.ts";
 import { listenForPeers } from "../net/listen.ts";
 import { plainTransport } from "../net/transport.ts";
-import { Gate } from "./gate.ts";
+import { Admission } from "./admission.ts";
 
 const crowd = 300;
 /** Addresses that the crowd comes from. */
 const crowdSources = 50;
-/** As many as may be at the door at a time, and some more. */
+/** As many as may be unauthenticated at a time, and some more. */
 const pushedOutMax = 100;
 const hello = frame("hello", {
   role: 1,
@@ -39,7 +39,7 @@ Deno.test({
   fn: async () => {
     using listener = listenForPeers({ port: 0, local: true }, plainTransport);
     const met = Promise.withResolvers<void>();
-    const gate = new Gate(listener, {
+    const admission = new Admission(listener, {
       descriptorsMax: 100_000,
       onOpening: (channel) => {
         channel.close();
@@ -48,7 +48,7 @@ Deno.test({
       },
       onNote: () => {},
     });
-    const running = gate.run();
+    const running = admission.run();
     const sockets: Socket[] = [];
     let closed = 0;
     for (let number = 0; number < crowd; number++) {

@@ -1,5 +1,5 @@
 /**
- * The door of a listener: reads the opening of every connection, under caps and deadlines, and passes on those that are rcopy's.
+ * Admission of connections to a listener: reads the handshake of each under caps and a deadline, and hands on those of rcopy.
  * A stranger never ends a run, sets its status, or costs more than its place among the unauthenticated.
  */
 import { asRcopyError } from "../base/errors.ts";
@@ -13,7 +13,7 @@ import { withinHandshake } from "./opening.ts";
 /** Connections that have not said a valid hello or join yet: in all, and from one address. */
 const strangersMax = 64;
 const strangersOfOneSourceMax = 32;
-/** What every stranger has for its first words, however many wait at the door: time for a handshake over a long line. */
+/** Time that every stranger has for its handshake before a newcomer may displace it; enough for a slow, distant peer. */
 const graceMs = 500;
 /** Connections that wait, unread, for a place among the strangers: at most so many, and at most this part of the descriptors. */
 const lineMax = 512;
@@ -21,7 +21,7 @@ const lineOfDescriptors = 8;
 /** Between two lines about strangers. */
 const noteIntervalMs = 5_000;
 
-export interface GateOptions {
+export interface AdmissionOptions {
   /** Descriptors that this process may have. */
   descriptorsMax: number;
   /** What dialers must prove; nothing on a plain channel. */
@@ -31,9 +31,9 @@ export interface GateOptions {
   onNote: (message: string) => void;
 }
 
-export class Gate {
+export class Admission {
   readonly #listener: PeerListener;
-  readonly #options: GateOptions;
+  readonly #options: AdmissionOptions;
   /** Oldest first, with the time of their coming by `performance.now()`. */
   readonly #strangers = new Map<TcpChannel, { source: string; since: number }>();
   /** Accepted, and not among the strangers yet; oldest first. */
@@ -46,7 +46,7 @@ export class Gate {
   #notedAt = -Infinity;
   #unnoted = 0;
 
-  constructor(listener: PeerListener, options: GateOptions) {
+  constructor(listener: PeerListener, options: AdmissionOptions) {
     this.#listener = listener;
     this.#options = options;
     this.#lineMax = Math.max(1, Math.min(lineMax, Math.floor(options.descriptorsMax / lineOfDescriptors)));
@@ -75,7 +75,7 @@ export class Gate {
 
   /**
    * Lets in who is in line. Where a newcomer would be one too many, the oldest stranger of its address goes, or of the
-   * address that has the most: whoever floods the door pushes out itself. Nobody is pushed out within the grace;
+   * address that has the most: a flood displaces its own connections. Nobody is pushed out within the grace;
    * meanwhile newcomers wait, and who has said hello when its turn comes gets in.
    */
   async #letIn(): Promise<void> {

@@ -9,7 +9,7 @@ import { LeafRenewal } from "./leaf_renewal.ts";
 import type { Listening } from "./listening.ts";
 
 /** Where and how to listen. */
-export interface DoorOptions {
+export interface ListenerOptions {
   port: number;
   bind: string | undefined;
   local: boolean;
@@ -23,7 +23,7 @@ export interface DoorOptions {
 }
 
 /** An open port. */
-export interface Door {
+export interface OpenedListener {
   listener: PeerListener;
   /** What dialers must prove; nothing on a plain channel. */
   checks: ListenerChecks | undefined;
@@ -35,7 +35,7 @@ export interface Door {
 }
 
 /** @throws {RcopyError} `address-in-use`, `usage`, `permission-flag` */
-export async function openDoor(options: DoorOptions): Promise<Door> {
+export async function openListener(options: ListenerOptions): Promise<OpenedListener> {
   const { bind, local, onTlsOpened } = options;
   const { onNote } = options.invite;
   const invitation = options.insecure ? undefined : await letIn(options.invite);
@@ -74,7 +74,7 @@ async function letIn(options: InviteOptions): Promise<Invitation> {
   return await invite(options);
 }
 
-function addressesOf({ bind, local }: DoorOptions, dualStack: boolean): string[] {
+function addressesOf({ bind, local }: ListenerOptions, dualStack: boolean): string[] {
   if (local) return ["127.0.0.1"];
   if (bind !== undefined && !/^(0\.0\.0\.0|::)$/.test(bind)) return [bind];
   return reachableAddresses({ dualStack });
