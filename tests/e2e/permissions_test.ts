@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { assertStatuses, copyTree, RcopyProcess, startReceiver } from "../helpers/rcopy_process.ts";
 import { shell, withFolder } from "../helpers/test_folder.ts";
-import { compileTargets } from "../tasks/compile.ts";
+import { compileTargets } from "../../.ci/tasks/compile.ts";
 
 async function makeTree(folder: string): Promise<void> {
   await shell(

@@ -212,5 +212,5 @@ function bans(path: string, node: ts.Node): string[] {
 }
 
 function isTest(path: string): boolean {
-  return path.startsWith("tests/") || path.endsWith("_test.ts");
+  return path.startsWith("tests/") || path.startsWith(".ci/") || path.endsWith("_test.ts");
 }

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { withFolder } from "../helpers/test_folder.ts";
+import { withFolder } from "../../tests/helpers/test_folder.ts";
 import { TestProcesses } from "./test_process.ts";
 
 const isLinux = Deno.build.os === "linux";

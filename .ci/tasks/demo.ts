@@ -3,7 +3,7 @@
  * with the progress line visible, has `diff`, `find` and `sha256sum` confirm it, and sets the rate beside that of `cp -r`.
  * Removes everything at the end, also after a failure or Ctrl-C.
  */
-import { assertEqualTrees } from "../helpers/tree_record.ts";
+import { assertEqualTrees } from "../../tests/helpers/tree_record.ts";
 import { makeDemoTree } from "./demo_tree.ts";
 
 const project = new URL("../../", import.meta.url).pathname;

@@ -8,7 +8,7 @@ import { formatCount, formatDuration } from "../../src/base/units.ts";
 const files = Number(Deno.args[0] ?? 1_000_000);
 const rssKiBMax = 256 * 1024;
 const main = new URL("../../src/main.ts", import.meta.url).pathname;
-const makeTree = new URL("soak_tree.py", import.meta.url).pathname;
+const makeTree = new URL("million_files.py", import.meta.url).pathname;
 
 /** Runs a program to its end under GNU time, and gives its status and its largest resident set in KiB. */
 function timed(args: string[], reportPath: string, stdout: "piped" | "null"): Deno.ChildProcess {

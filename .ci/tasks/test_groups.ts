@@ -60,7 +60,9 @@ export function testGroups(files: readonly string[]): { sideBySide: TestGroup[];
 /** The test files of the project whose root is `root`, as paths from there. */
 export function testFilesIn(root: URL, folder = ""): string[] {
   return [...Deno.readDirSync(new URL(folder || ".", root))].flatMap(({ name, isDirectory }) => {
-    if (isDirectory) return name.startsWith(".") ? [] : testFilesIn(root, `${folder}${name}/`);
+    if (isDirectory) {
+      return name.startsWith(".") && name !== ".ci" ? [] : testFilesIn(root, `${folder}${name}/`);
+    }
     return name.endsWith("_test.ts") ? [folder + name] : [];
   }).sort();
 }

@@ -1,4 +1,4 @@
-"""Makes a tree of N files of a few bytes, 1,000 to a directory, for the soak. Usage: soak_tree.py ROOT N"""
+"""Makes a tree of N files of a few bytes, 1,000 to a directory, for the soak. Usage: million_files.py ROOT N"""
 
 import os
 import sys
