@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertNotEquals } from "@std/assert";
 import { breachesOf, circlesOf, type SourceText } from "./helpers/architecture.ts";
 
 const root = new URL("../", import.meta.url);
@@ -78,11 +78,25 @@ Deno.test("CONTRIBUTING.md gives a reason for every dependency, and for no other
   assertEquals([...explained].sort(), [...used].sort());
 });
 
+Deno.test("the version of a package that src/ names is the one of deno.json", () => {
+  const { imports } = JSON.parse(Deno.readTextFileSync(new URL("deno.json", root))) as {
+    imports: Record<string, string>;
+  };
+  const named = [...sources()].filter(({ path }) => path.startsWith("src/"))
+    .flatMap(({ text }) => [...text.matchAll(/ from "(npm:[^"]+)";$/gm)].map(([, specifier]) => specifier!));
+  assertEquals(named.filter((specifier) => !Object.values(imports).includes(specifier)), []);
+  assertNotEquals(named, []);
+});
+
 /** Snippets that must be found out, so that a checker that sees nothing fails here. */
 const breaking: Record<string, SourceText> = {
   "an import that goes up": {
     path: "src/net/a.ts",
     text: `import { scan } from "../transfer/source/scan.ts";`,
+  },
+  "a package that only the import map knows": {
+    path: "src/wire/a.ts",
+    text: `import { Message } from "capnp-es";`,
   },
   "an import of the roof from the room below": {
     path: "src/transfer/send/a.ts",

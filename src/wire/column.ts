@@ -1,5 +1,5 @@
 /** Columns: lists of numbers of a Cap'n Proto message, moved as a whole and not element by element. */
-import { type List, ListElementSize, type Pointer, utils } from "capnp-es";
+import { type List, ListElementSize, type Pointer, utils } from "./capnp.ts";
 import { RcopyError } from "../base/errors.ts";
 
 type Column = Uint8Array | Uint16Array | Uint32Array | BigUint64Array | BigInt64Array;

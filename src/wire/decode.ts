@@ -1,5 +1,5 @@
 /** From Cap'n Proto to messages. Nothing is believed before it has been checked against `limits.ts`. */
-import { Message as CapnpMessage } from "capnp-es";
+import { Message as CapnpMessage } from "./capnp.ts";
 import { RcopyError } from "../base/errors.ts";
 import { boundSegment, readColumn } from "./column.ts";
 import { decodeManifest } from "./decode_manifest.ts";

@@ -1,5 +1,5 @@
 /** From messages to Cap'n Proto. */
-import { Message as CapnpMessage, type Struct } from "capnp-es";
+import { Message as CapnpMessage, type Struct } from "./capnp.ts";
 import { textBytesMax } from "./limits.ts";
 import type { Message } from "./messages.ts";
 import * as schema from "./schema.ts";

@@ -25,8 +25,9 @@ async function generate(): Promise<string> {
   const { files } = await compileAll(Buffer.from(request), { ts: true, js: false, dts: false });
   const generated = files.get("schema.ts");
   if (generated === undefined) throw new Error(`the compiler made ${[...files.keys()]} instead of schema.ts`);
-  // The compiler knows nothing of noImplicitOverride, under which this project is checked.
+  // The compiler knows nothing of noImplicitOverride, under which this project is checked, nor of our way to its package.
   return generated
+    .replace('from "capnp-es"', 'from "./capnp.ts"')
     .replaceAll("static readonly _capnp", "static override readonly _capnp")
     .replaceAll("    toString(): string", "    override toString(): string");
 }

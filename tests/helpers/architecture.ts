@@ -155,7 +155,12 @@ function importedBy(node: ts.Node): string | undefined {
 
 function importBreaches(path: string, specifier: string): string[] {
   if (specifier === "") return [`${path} imports what only the run decides; name the module`];
-  if (!specifier.startsWith(".")) return [];
+  if (/^(node|npm|jsr):/.test(specifier)) return [];
+  if (!specifier.startsWith(".")) {
+    return [
+      `${path} imports ${specifier}, for which the installed program has no import map: name it in full`,
+    ];
+  }
   const target = pathOf(specifier, path);
   const from = roomOf(path);
   const to = roomOf(target);

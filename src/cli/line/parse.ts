@@ -10,7 +10,8 @@ import {
   formatMessageForArgumentScannerError,
   run,
   text_en,
-} from "@stricli/core";
+  // deno-lint-ignore no-import-prefix
+} from "npm:@stricli/core@1.3.0";
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import { type CommandName, commands, type Option } from "./options.ts";
 

@@ -1,6 +1,6 @@
 /** Public keys that can anchor a channel: which they are, and their encoding in certificates (SPKI). */
-import { encodeBase32 } from "@std/encoding/base32";
 import { RcopyError } from "../../base/errors.ts";
+import { encodeBase32 } from "./base32.ts";
 
 /** Kinds of keys that an anchor may have. */
 export type KeyKind = "ed25519" | "p256" | "p384" | "rsa";
@@ -53,7 +53,7 @@ export function kindOfSpki(spki: Uint8Array): KeyKind {
 /** The name that leaves under an anchor with this key are made out to: one that no public authority certifies. */
 export async function serverNameOf(spki: Uint8Array<ArrayBuffer>): Promise<string> {
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", spki));
-  return `${encodeBase32(hash).replaceAll("=", "").toLowerCase()}.rcopy.invalid`;
+  return `${encodeBase32(hash)}.rcopy.invalid`;
 }
 
 function startsWith(bytes: Uint8Array, hex: string): boolean {
