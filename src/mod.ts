@@ -37,13 +37,13 @@ import type { Engine } from "./io/contract/engine.ts";
 import type { PeerAddress } from "./net/dial.ts";
 import { openDestination } from "./transfer/target/destination.ts";
 import { dialSession } from "./transfer/dial.ts";
-import type { Detour } from "./meet/reach.ts";
+import type { FallbackPath } from "./meet/reach.ts";
 import type { EventSink, TransferSummary } from "./transfer/session/events.ts";
 import { interruptible } from "./base/interrupt.ts";
 import type { Streams } from "./transfer/supply/growth.ts";
 import type { AuthMethod } from "./meet/invite.ts";
 import { openListener } from "./meet/listener.ts";
-import { requireWay, type RouteOptions, routeTo } from "./meet/route.ts";
+import { type DialPlanOptions, planDial, requireDialable } from "./meet/dial_plan.ts";
 import { requirePermission } from "./base/permission.ts";
 import type { ExistsPolicy } from "./transfer/receive/plan.ts";
 import { Server } from "./transfer/serve.ts";
@@ -53,7 +53,7 @@ import { streamsMax } from "./wire/limits.ts";
 
 export { type ErrorCode, exitStatusOfCode, RcopyError, type RcopyErrorOptions } from "./base/errors.ts";
 export type { PeerAddress } from "./net/dial.ts";
-export type { Detour } from "./meet/reach.ts";
+export type { FallbackPath } from "./meet/reach.ts";
 export type {
   Bottleneck,
   EntryFailure,
@@ -104,8 +104,8 @@ export interface CommonOptions extends ListenOptions {
   io?: "auto" | "uring" | "deno";
   /** Milliseconds without a byte from the peer after which this end gives up; at least 1,000; 30,000 by default. */
   timeoutMs?: number;
-  /** Another way to a peer that is dialled and listens already, taken where none of its addresses answers. */
-  detour?: Detour;
+  /** Opens another path to a listening peer; called once, if none of its addresses answers. */
+  fallback?: FallbackPath;
   /** Ends the run early; what is whole and verified by then stays at the destination. */
   signal?: AbortSignal;
   /** Receives every event, in order; must return at once and not throw. */
@@ -149,12 +149,12 @@ export async function send(paths: readonly string[], options: SendOptions = {}):
   for (const path of paths) requirePermission("read", path, "cannot send");
   const { to, addresses = [] } = options;
   const dials = to !== undefined || addresses.length > 0;
-  const way: Way | undefined = dials ? { addresses, ticket: to, peer: "receiver" } : undefined;
-  if (way) requireWay({ ...options, ...way });
+  const dialTarget: DialTarget | undefined = dials ? { addresses, ticket: to, peer: "receiver" } : undefined;
+  if (dialTarget) requireDialable({ ...options, ...dialTarget });
   return await withEngine(options, async (run) => {
     // Everything that is wrong with the paths is said now, and not when the first receiver comes.
     closeSources(openSources(run.engine, paths));
-    return await meet(new SendingSide(paths), { way, run, options });
+    return await meet(new SendingSide(paths), { dialTarget, run, options });
   });
 }
 
@@ -176,8 +176,8 @@ export async function receive(
       "a receiver that listens is dialled; leave out the ticket and the addresses",
     );
   }
-  const way: Way | undefined = listen ? undefined : { addresses, ticket, peer: "sender" };
-  if (way) requireWay({ ...options, ...way });
+  const dialTarget: DialTarget | undefined = listen ? undefined : { addresses, ticket, peer: "sender" };
+  if (dialTarget) requireDialable({ ...options, ...dialTarget });
   requirePermission("read", dest, "cannot use the destination");
   if (!dryRun) requirePermission("write", dest, "cannot use the destination");
   return await withEngine(options, async (run) => {
@@ -191,7 +191,7 @@ export async function receive(
     try {
       const destination = () => opened ??= openDestination(engine, dest, { create: !dryRun });
       const side = new ReceivingSide({ destination, exists, durable, dryRun });
-      return await meet(side, { way, run, options });
+      return await meet(side, { dialTarget, run, options });
     } finally {
       if (opened) engine.closeDirectory(opened);
     }
@@ -222,22 +222,26 @@ async function withEngine(
   }
 }
 
-/** Whom to dial. */
-type Way = Pick<RouteOptions, "addresses" | "ticket" | "peer">;
+/** The listener to dial: its addresses, its ticket, what it does. */
+type DialTarget = Pick<DialPlanOptions, "addresses" | "ticket" | "peer">;
 
-/** Dials whoever is named, or without that listens. */
+/** Dials `dialTarget`; listens if there is none. */
 async function meet(
   side: Side,
-  { way, run, options }: { way: Way | undefined; run: RunOptions; options: SendOptions & ReceiveOptions },
+  { dialTarget, run, options }: {
+    dialTarget: DialTarget | undefined;
+    run: RunOptions;
+    options: SendOptions & ReceiveOptions;
+  },
 ): Promise<TransferSummary> {
   const { signal } = run;
   const { insecure = false, auth = "auto", identity, allow, command } = options;
   const onNote = (message: string) => run.emit({ type: "note", level: "info", message });
   const how = { auth, identity, allow, command, onNote };
-  if (way) {
-    const { confirm, detour } = options;
-    const route = await routeTo({ ...way, ...how, insecure, confirm, signal });
-    return await dialSession(side, { ...route, detour }, run);
+  if (dialTarget) {
+    const { confirm, fallback } = options;
+    const plan = await planDial({ ...dialTarget, ...how, insecure, confirm, signal });
+    return await dialSession(side, { ...plan, fallback }, run);
   }
   const { port = defaultPort, bind, local = false, advertise = [], keep = false } = options;
   const invite = { ...how, role: side.role };

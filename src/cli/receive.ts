@@ -15,9 +15,9 @@ export async function runReceive(args: string[], flags: Flags, job: Job): Promis
   if (remote) {
     const { withRemoteEnd } = await import("./remote/far_end.ts");
     const summary = await withRemoteEnd(remote, { command: "send", flags, job }, (meeting) => {
-      const { ticket, addresses, detour, signal } = meeting;
+      const { ticket, addresses, fallback, signal } = meeting;
       const options = { ...commonOptions(flags, { ...job, signal }), ...receiveOptions(flags) };
-      return receive(addresses, here[0] ?? ".", { ...options, ticket, detour });
+      return receive(addresses, here[0] ?? ".", { ...options, ticket, fallback });
     });
     return summary.exitStatus;
   }

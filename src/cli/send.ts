@@ -17,8 +17,8 @@ export async function runSend(paths: string[], flags: Flags, job: Job): Promise<
   if (remote) {
     const { withRemoteEnd } = await import("./remote/far_end.ts");
     const summary = await withRemoteEnd(remote, { command: "receive", flags, job }, (meeting) => {
-      const { ticket, addresses, detour, signal } = meeting;
-      return send(here, { ...commonOptions(flags, { ...job, signal }), to: ticket, addresses, detour });
+      const { ticket, addresses, fallback, signal } = meeting;
+      return send(here, { ...commonOptions(flags, { ...job, signal }), to: ticket, addresses, fallback });
     });
     return summary.exitStatus;
   }

@@ -22,7 +22,7 @@ export interface Invitation {
 }
 
 /** What a dialer needs for one peer. */
-export interface TicketRoute {
+export interface TicketDialPlan {
   transport: DialTransport;
   proof: DialerProof;
   /** Where the ticket says that the listener may be reached. */
@@ -47,7 +47,7 @@ export function ticketInvitation(anchor: Uint8Array<ArrayBuffer>, transport: Lis
 }
 
 /** Reads a ticket. @throws {RcopyError} `usage` where it is mistyped */
-export async function followTicket(ticket: string): Promise<TicketRoute> {
+export async function planDialByTicket(ticket: string): Promise<TicketDialPlan> {
   const { anchor, secret, addresses } = decodeTicket(ticket);
   const { anchorPem, serverName } = await anchorOf(anchor);
   return {

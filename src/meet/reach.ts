@@ -1,42 +1,52 @@
-/** The ways to a peer: its addresses first, and where none answers the way around. */
+/** Connecting to a listener as planned: at its addresses first, by a fallback path if none of them answers. */
 import { asRcopyError, RcopyError } from "../base/errors.ts";
 import type { TcpChannel } from "../net/channel.ts";
 import { dialListeningPeer, dialPeer, type PeerAddress } from "../net/dial.ts";
 import type { DialTransport } from "../net/transport.ts";
 import type { DialerProof } from "./authenticate.ts";
 
-/** Whom to dial, how, and with what proof. */
-export interface Route {
+/** Everything that a dialer must know before it connects. */
+export interface DialPlan {
+  /** Of the listener, the best first. */
   addresses: readonly PeerAddress[];
   transport: DialTransport;
-  /** What this end proves itself by; nothing on a plain channel. */
+  /** What this end proves itself by; absent on a plain channel. */
   proof?: DialerProof | undefined;
-  /** What it proves itself by where that is refused, in order. */
+  /** Proofs to try one after the other once `proof` has been refused. */
   otherProofs?: readonly DialerProof[] | undefined;
   /** Called once the listener has let this end in. */
   onAccepted?: (() => Promise<void>) | undefined;
-  /** The way around, to a peer that listens already and cannot be reached at any of the addresses; asked for once. */
-  detour?: Detour | undefined;
+  /** Present only if the listener is known to listen already. */
+  fallback?: FallbackPath | undefined;
 }
 
-/** Opens another way to the peer, told why there is none; gives the one address where it begins. */
-export type Detour = (why: RcopyError) => Promise<PeerAddress>;
+/**
+ * Opens another path to the listener, such as a tunnel; called at most once, with the reason why no address answered.
+ * @returns the one address at which the path begins
+ */
+export type FallbackPath = (why: RcopyError) => Promise<PeerAddress>;
 
-/** How long the addresses have to answer where there is a way around. */
+/** How long the addresses have to answer if there is a fallback path. */
 const directMs = 5_000;
 
 /** A connection, and how to make another. */
 export interface Reached {
   channel: TcpChannel;
   again: () => Promise<TcpChannel>;
-  /** Whether it goes the way around. */
+  /** Whether the connection goes by the fallback path. */
   forwarded: boolean;
 }
 
-/** Connects directly, or where that fails the way around. @throws {RcopyError} as {@linkcode dialPeer} and the detour */
-export async function reach({ addresses, transport, detour }: Route, signal: AbortSignal): Promise<Reached> {
+/**
+ * Connects at one of the addresses; by the fallback path if that fails.
+ * @throws {RcopyError} as {@linkcode dialPeer}; whatever the fallback path throws
+ */
+export async function reach(
+  { addresses, transport, fallback }: DialPlan,
+  signal: AbortSignal,
+): Promise<Reached> {
   const directly = () => dialPeer(addresses, transport, signal);
-  if (!detour) return { channel: await directly(), again: directly, forwarded: false };
+  if (!fallback) return { channel: await directly(), again: directly, forwarded: false };
   const limit = AbortSignal.timeout(directMs);
   try {
     const channel = await dialListeningPeer(addresses, transport, AbortSignal.any([signal, limit]));
@@ -45,8 +55,8 @@ export async function reach({ addresses, transport, detour }: Route, signal: Abo
     if (signal.aborted) throw signal.reason;
     const isLate = thrown === limit.reason;
     const late = `none of its addresses answered within ${directMs / 1000} s`;
-    const entrance = await detour(isLate ? new RcopyError("unreachable", late) : asRcopyError(thrown));
-    const around = () => dialPeer([entrance], transport, signal);
-    return { channel: await around(), again: around, forwarded: true };
+    const start = await fallback(isLate ? new RcopyError("unreachable", late) : asRcopyError(thrown));
+    const byFallback = () => dialPeer([start], transport, signal);
+    return { channel: await byFallback(), again: byFallback, forwarded: true };
   }
 }

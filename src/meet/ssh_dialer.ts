@@ -23,7 +23,7 @@ import { transcriptOf } from "./ssh_listener.ts";
 import { noIdentity, type SshRun } from "./ssh_run.ts";
 
 /** What a dialer needs to reach a listener that it trusts. */
-export interface SshRoute {
+export interface SshDialPlan {
   transport: DialTransport & { kind: "tls" };
   /** One for each key, to be tried in order. */
   proofs: readonly DialerProof[];
@@ -32,7 +32,7 @@ export interface SshRoute {
   onAccepted: () => Promise<void>;
 }
 
-export interface SshDialOptions {
+export interface SshDialPlanOptions {
   addresses: readonly PeerAddress[];
   run: SshRun;
   /** What this end does. */
@@ -44,7 +44,7 @@ export interface SshDialOptions {
 }
 
 /** @throws {RcopyError} `refused` with reason and remedy, `unreachable`, `permission-flag`; the reason of `signal` */
-export async function dialBySsh(options: SshDialOptions): Promise<SshRoute> {
+export async function planDialBySsh(options: SshDialPlanOptions): Promise<SshDialPlan> {
   const { run } = options;
   const identities = run.identities.filter(fitsOnWire);
   if (identities.length === 0) throw noIdentity(run, "a connection without a ticket");
@@ -65,7 +65,11 @@ export async function dialBySsh(options: SshDialOptions): Promise<SshRoute> {
 }
 
 /** @returns whether a person accepted it, so that it is to be pinned. @throws {RcopyError} `refused` */
-async function requireTrust(key: SshPublicKey, probed: ProbedKey, options: SshDialOptions): Promise<boolean> {
+async function requireTrust(
+  key: SshPublicKey,
+  probed: ProbedKey,
+  options: SshDialPlanOptions,
+): Promise<boolean> {
   const { run: { trust }, confirm, onNote } = options;
   const { address } = probed;
   const numeric = /^[\d.]+$|:/.test(address.host) ? address.host : undefined;

@@ -5,7 +5,7 @@ import { dialOne } from "../net/dial.ts";
 import { tokenBytes } from "../wire/limits.ts";
 import type { Hello } from "../wire/messages.ts";
 import { greet } from "../meet/authenticate.ts";
-import { reach, type Reached, type Route } from "../meet/reach.ts";
+import { type DialPlan, reach, type Reached } from "../meet/reach.ts";
 import { DialedLanes } from "./supply/dialed.ts";
 import type { TransferSummary } from "./session/events.ts";
 import { LaneWorkers } from "./thread/threads.ts";
@@ -14,12 +14,12 @@ import { errorOfClose } from "./session/tasks.ts";
 import type { Proposal, RunOptions, Side } from "./side.ts";
 
 /** Connects, greets, and transfers. @throws {RcopyError} whatever ended the session without an agreed receipt */
-export async function dialSession(side: Side, route: Route, run: RunOptions): Promise<TransferSummary> {
+export async function dialSession(side: Side, plan: DialPlan, run: RunOptions): Promise<TransferSummary> {
   const { engine, streams, emit, signal } = run;
-  const reached = await reach(route, run.signal);
+  const reached = await reach(plan, run.signal);
   const { channel, proposal, answer, roundTripMs, lanes } = await agreeByAnyProof(reached, {
     side,
-    route,
+    plan,
     run,
   });
   const forwarded = reached.forwarded ? { forwarded: true as const } : {};
@@ -33,7 +33,7 @@ export async function dialSession(side: Side, route: Route, run: RunOptions): Pr
     workers,
     address: channel.remote,
     onePort: reached.forwarded,
-    transport: route.transport,
+    transport: plan.transport,
     session: answer.session,
     streams: { ...streams, limit: Math.min(streams.limit, answer.streams) },
     roundTripMs,
@@ -62,13 +62,13 @@ interface Agreement {
 /** Comes again with the next proof where one is refused. */
 async function agreeByAnyProof(
   reached: Reached,
-  { side, route, run }: { side: Side; route: Route; run: RunOptions },
+  { side, plan, run }: { side: Side; plan: DialPlan; run: RunOptions },
 ): Promise<Agreement> {
-  const proofs = [route.proof, ...route.otherProofs ?? []];
+  const proofs = [plan.proof, ...plan.otherProofs ?? []];
   for (let i = 0;; i++) {
     const channel = i === 0 ? reached.channel : await reached.again();
     try {
-      return await agree(channel, { side, route: { ...route, proof: proofs[i] }, run });
+      return await agree(channel, { side, plan: { ...plan, proof: proofs[i] }, run });
     } catch (error) {
       const isRefused = error instanceof RcopyError && error.code === "refused";
       if (!isRefused || proofs.length === 1) throw error;
@@ -82,7 +82,7 @@ async function agreeByAnyProof(
 /** Everything up to the first data connections; what fails closes what it opened. */
 async function agree(
   channel: TcpChannel,
-  { side, route, run }: { side: Side; route: Route; run: RunOptions },
+  { side, plan, run }: { side: Side; plan: DialPlan; run: RunOptions },
 ): Promise<Agreement> {
   const { signal } = run;
   const onAbort = () => channel.close();
@@ -91,11 +91,11 @@ async function agree(
   try {
     const proposal = side.propose(run);
     const greetedAt = performance.now();
-    const answer = await withinHandshake(channel, () => greetListener(channel, route, proposal.hello));
+    const answer = await withinHandshake(channel, () => greetListener(channel, plan, proposal.hello));
     const roundTripMs = performance.now() - greetedAt;
-    await route.onAccepted?.();
+    await plan.onAccepted?.();
     for (let lane = 0; lane * tokenBytes < answer.laneTokens.length; lane++) {
-      lanes.push(await openLane(channel, { answer, lane, route, signal }));
+      lanes.push(await openLane(channel, { answer, lane, plan, signal }));
     }
     return { channel, proposal, answer, roundTripMs, lanes };
   } catch (error) {
@@ -108,7 +108,7 @@ async function agree(
   }
 }
 
-async function greetListener(channel: TcpChannel, { proof }: Route, hello: Hello): Promise<Hello> {
+async function greetListener(channel: TcpChannel, { proof }: DialPlan, hello: Hello): Promise<Hello> {
   const answer = await greet(channel, proof, hello);
   if (answer.kind === "close") throw errorOfClose(answer);
   if (answer.role === hello.role) {
@@ -129,10 +129,10 @@ async function greetListener(channel: TcpChannel, { proof }: Route, hello: Hello
 
 async function openLane(
   control: TcpChannel,
-  to: { answer: Hello; lane: number; route: Route; signal: AbortSignal },
+  to: { answer: Hello; lane: number; plan: DialPlan; signal: AbortSignal },
 ): Promise<TcpChannel> {
-  const { answer, lane, route, signal } = to;
-  const channel = await dialOne(control.remote, route.transport, signal);
+  const { answer, lane, plan, signal } = to;
+  const channel = await dialOne(control.remote, plan.transport, signal);
   try {
     const token = answer.laneTokens.slice(lane * tokenBytes, (lane + 1) * tokenBytes);
     await sendJoin(channel, { kind: "join", session: answer.session, lane, token });

@@ -63,8 +63,8 @@ Deno.test("checks switched off for the peer's name alone are found out too", asy
   await withFolder(async (folder) => {
     const { sender, ticket } = await startTicketSender([folder]);
     await using _sender = sender;
-    const { followTicket } = await import("../../src/meet/by_ticket.ts");
-    const { transport } = await followTicket(ticket);
+    const { planDialByTicket } = await import("../../src/meet/by_ticket.ts");
+    const { transport } = await planDialByTicket(ticket);
     if (transport.kind !== "tls") throw new Error("a ticket without TLS");
     await using weak = new RcopyProcess(["receive", ticket, `${folder}/b`], {
       permissions: ["-A", `--unsafely-ignore-certificate-errors=${transport.serverName}`],

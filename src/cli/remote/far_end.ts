@@ -7,7 +7,7 @@
  */
 import { type ErrorCode, RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
-import type { Detour, PeerAddress } from "../../mod.ts";
+import type { FallbackPath, PeerAddress } from "../../mod.ts";
 import { decodeTicket } from "../../security/anchor/ticket.ts";
 import { placingNames } from "../line/options.ts";
 import type { Flags } from "../line/parse.ts";
@@ -27,7 +27,7 @@ const followMs = 3_000;
 export interface RemoteMeeting {
   ticket: string;
   addresses: PeerAddress[];
-  detour: Detour;
+  fallback: FallbackPath;
   signal: AbortSignal;
 }
 
@@ -44,7 +44,7 @@ export function sshWords(flags: Flags): string[] {
 }
 
 /**
- * Starts the other end, gives `body` the way to it, and sees to its end.
+ * Starts the other end, tells `body` how to dial it, and sees to its end.
  * @throws {RcopyError} `unreachable` where ssh or rcopy could not be started there, and what the other end ended with;
  * `permission-flag`, `usage`; whatever `body` throws
  */
@@ -73,7 +73,7 @@ export async function withRemoteEnd<T>(
   const ticket = found[1]!;
   const { port } = decodeTicket(ticket);
   await using tunnels = new AsyncDisposableStack();
-  const detour: Detour = async (why) => {
+  const fallback: FallbackPath = async (why) => {
     const message =
       `${label} cannot be reached directly, so that the connections go through ssh: ${why.message}`;
     job.reporter.onEvent({ type: "note", level: "warn", message });
@@ -90,7 +90,7 @@ export async function withRemoteEnd<T>(
   const signal = AbortSignal.any([job.signal, follower.signal]);
   let partsInMs = failedPartingMs;
   try {
-    const result = await body({ ticket, addresses: [{ host: name, port }], detour, signal });
+    const result = await body({ ticket, addresses: [{ host: name, port }], fallback, signal });
     partsInMs = partingMs;
     return result;
   } finally {

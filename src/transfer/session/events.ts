@@ -68,7 +68,7 @@ export interface TransferSummary {
   treeHash: string;
   /** 0, 23 or 24. */
   exitStatus: number;
-  /** Present where the peer could not be reached directly, and the connections went the way around: through ssh. */
+  /** Present if no address of the peer answered and the connections went through ssh. */
   forwarded?: true;
 }
 

@@ -4,13 +4,13 @@ import type { PeerAddress } from "../net/dial.ts";
 import { requireChecks, requireNoOtherRoots, requireTightPin } from "./pin_guard.ts";
 import { plainTransport } from "../net/transport.ts";
 import { decodeTicket } from "../security/anchor/ticket.ts";
-import type { Route } from "./reach.ts";
+import type { DialPlan } from "./reach.ts";
 import type { Role } from "../wire/messages.ts";
 import type { AuthMethod } from "./invite.ts";
 import type { SshOptions } from "./ssh_run.ts";
-import { followTicket } from "./by_ticket.ts";
+import { planDialByTicket } from "./by_ticket.ts";
 
-export interface RouteOptions extends SshOptions {
+export interface DialPlanOptions extends SshOptions {
   /** Tried before those of the ticket. */
   addresses: readonly PeerAddress[];
   ticket: string | undefined;
@@ -25,12 +25,12 @@ export interface RouteOptions extends SshOptions {
 }
 
 /**
- * The way to the peer; without a ticket, its key is looked at and judged.
+ * How to dial the peer. Without a ticket the peer's key is fetched and judged first, over a connection of its own.
  * @throws {RcopyError} `usage` (also for a mistyped ticket), `refused` for a peer that is not trusted, and where Deno would
  * trust others than the peer; `unreachable`, `permission-flag`; the reason of `signal`
  */
-export async function routeTo(options: RouteOptions): Promise<Route> {
-  requireWay(options);
+export async function planDial(options: DialPlanOptions): Promise<DialPlan> {
+  requireDialable(options);
   const { ticket, insecure, peer, addresses: named } = options;
   if (ticket === undefined) {
     if (named.length === 0) {
@@ -39,9 +39,9 @@ export async function routeTo(options: RouteOptions): Promise<Route> {
         `there is no ${peer} to connect to; name the ${peer}'s address with -a HOST:PORT`,
       );
     }
-    return insecure ? { addresses: named, transport: plainTransport } : await routeBySsh(options);
+    return insecure ? { addresses: named, transport: plainTransport } : await planDialWithoutTicket(options);
   }
-  const { transport, proof, addresses: its } = await followTicket(ticket);
+  const { transport, proof, addresses: its } = await planDialByTicket(ticket);
   const addresses = [...named, ...its];
   if (addresses.length === 0) {
     throw new RcopyError(
@@ -54,8 +54,8 @@ export async function routeTo(options: RouteOptions): Promise<Route> {
 }
 
 /** Looks at what was said before anything is done. @throws {RcopyError} `usage`, also for a mistyped ticket */
-export function requireWay(
-  options: Pick<RouteOptions, "ticket" | "peer" | "addresses"> & { insecure?: boolean; auth?: AuthMethod },
+export function requireDialable(
+  options: Pick<DialPlanOptions, "ticket" | "peer" | "addresses"> & { insecure?: boolean; auth?: AuthMethod },
 ): void {
   const { ticket, insecure = false, auth = "auto", peer, addresses } = options;
   if (ticket !== undefined) decodeTicket(ticket);
@@ -75,18 +75,18 @@ export function requireWay(
   );
 }
 
-async function routeBySsh(options: RouteOptions): Promise<Route> {
+async function planDialWithoutTicket(options: DialPlanOptions): Promise<DialPlan> {
   const { addresses, peer, confirm, onNote, signal } = options;
   const role = peer === "sender" ? "receiver" : "sender";
-  const [{ prepareSsh }, { dialBySsh }] = await Promise.all([
+  const [{ prepareSsh }, { planDialBySsh }] = await Promise.all([
     import("./ssh_run.ts"),
     import("./ssh_dialer.ts"),
   ]);
   // The look at the peer's key is a connection already.
   requireNoOtherRoots(onNote);
   const run = await prepareSsh({ ...options, role });
-  const route = await dialBySsh({ addresses, run, role, confirm, onNote, signal });
-  await requireChecks(route.transport, onNote);
-  const [proof, ...otherProofs] = route.proofs;
-  return { ...route, proof, otherProofs };
+  const plan = await planDialBySsh({ addresses, run, role, confirm, onNote, signal });
+  await requireChecks(plan.transport, onNote);
+  const [proof, ...otherProofs] = plan.proofs;
+  return { ...plan, proof, otherProofs };
 }
