@@ -33,7 +33,7 @@
  */
 import { RcopyError } from "./base/errors.ts";
 import { chooseEngine } from "./io/choose_engine.ts";
-import type { Engine } from "./io/contract/engine.ts";
+import type { SocketOptions } from "./io/contract/sockets.ts";
 import type { PeerAddress } from "./net/dial.ts";
 import { openDestination } from "./transfer/target/destination.ts";
 import { dialSession } from "./transfer/dial.ts";
@@ -198,15 +198,18 @@ export async function receive(
   });
 }
 
+/** What both ends have in common, and what the engine can do for sockets. */
+type Run = RunOptions & { sockets: SocketOptions | undefined };
+
 /** Runs a transfer with an engine, and with everything else that both ends have in common. */
 async function withEngine(
   options: CommonOptions,
-  body: (run: RunOptions & { engine: Engine }) => Promise<TransferSummary>,
+  body: (run: Run) => Promise<TransferSummary>,
 ): Promise<TransferSummary> {
   const emit = options.onEvent ?? (() => {});
   const timeoutMs = checkedTimeout(options.timeoutMs);
   const streams = checkedStreams(options.streams);
-  const { engine, reason } = await chooseEngine(options.io ?? "auto");
+  const { engine, sockets, reason } = await chooseEngine(options.io ?? "auto");
   using _engine = engine;
   emit({ type: "engine", engine: engine.kind, reason });
   if (engine.kind === "deno" && options.io !== "deno" && Deno.build.os === "linux") {
@@ -216,7 +219,7 @@ async function withEngine(
   }
   const { signal, release } = interruptible(options.signal);
   try {
-    return await body({ engine, streams, timeoutMs, emit, signal });
+    return await body({ engine, sockets, streams, timeoutMs, emit, signal });
   } finally {
     release();
   }
@@ -230,7 +233,7 @@ async function meet(
   side: Side,
   { dialTarget, run, options }: {
     dialTarget: DialTarget | undefined;
-    run: RunOptions;
+    run: Run;
     options: SendOptions & ReceiveOptions;
   },
 ): Promise<TransferSummary> {
@@ -245,7 +248,7 @@ async function meet(
   }
   const { port = defaultPort, bind, local = false, advertise = [], keep = false } = options;
   const invite = { ...how, role: side.role };
-  const onTlsOpened = (port: number) => run.engine.sendAtOnce(port);
+  const onTlsOpened = (port: number) => run.sockets?.sendAtOnce(port);
   const { listening, renewal, ...opened } = await openListener({
     port,
     bind,

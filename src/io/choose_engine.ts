@@ -1,21 +1,31 @@
 /** Which engine serves a run, and why. */
 import { RcopyError } from "../base/errors.ts";
 import type { Engine } from "./contract/engine.ts";
+import type { SocketOptions } from "./contract/sockets.ts";
 
 /** `--io`: what was asked for. */
 export type EngineChoice = "auto" | "uring" | "deno";
 
+/** The engine of a run. */
+export interface ChosenEngine {
+  engine: Engine;
+  /** Why this one, in a sentence. */
+  reason: string;
+  /** What the engine can do for sockets, where it can. */
+  sockets?: SocketOptions;
+}
+
 /**
  * Opens the engine that was asked for; `auto` takes io_uring where it can be had. Nobody is asked for a permission.
- * @returns the engine, and the reason in a sentence
  * @throws {RcopyError} `engine-unavailable` when `uring` cannot be had, with the reason
  */
-export async function chooseEngine(choice: EngineChoice): Promise<{ engine: Engine; reason: string }> {
+export async function chooseEngine(choice: EngineChoice): Promise<ChosenEngine> {
   if (choice === "deno") return { engine: await openPortable(), reason: "the portable engine was asked for" };
   const { openUringEngine } = await import("./uring/engine.ts");
   let why: string;
   try {
-    return { engine: openUringEngine(), reason: "io_uring works on this machine" };
+    const engine = openUringEngine();
+    return { engine, sockets: engine, reason: "io_uring works on this machine" };
   } catch (thrown) {
     if (!(thrown instanceof RcopyError) || thrown.code !== "engine-unavailable") throw thrown;
     why = thrown.message;

@@ -60,7 +60,7 @@ export class TcpChannel implements Channel {
     this.#connection = connection;
     this.peer = showAddress(connection.remoteAddr.hostname, connection.remoteAddr.port);
     // Control frames are small and must not wait for each other; data is written in large pieces anyway. Of a TLS
-    // connection that was accepted only the engine can say so (`Engine.sendAtOnce`).
+    // connection that was accepted only an engine with `SocketOptions` can say so.
     if ("setNoDelay" in connection) connection.setNoDelay(true);
   }
 

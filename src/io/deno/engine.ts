@@ -285,10 +285,6 @@ class DenoEngine implements Engine {
     syncTree(this.#checked(directory).path);
   }
 
-  // ---- connections
-
-  sendAtOnce(): void {}
-
   // ---- other threads: paths, which are checked there as they are here
 
   lendDirectory(directory: Directory): Lent {

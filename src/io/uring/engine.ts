@@ -25,6 +25,7 @@ import type {
   SourceFile,
   TargetFile,
 } from "../contract/engine.ts";
+import type { SocketOptions } from "../contract/sockets.ts";
 import { Calls } from "./calls.ts";
 import { createFiles } from "./create.ts";
 import { Destination } from "./destination.ts";
@@ -72,7 +73,7 @@ export function whyNoUring(): string | undefined {
  * cache: what the machine has, unless a test says otherwise.
  * @throws {RcopyError} `engine-unavailable` with the reason: "cannot use io_uring: …"
  */
-export function openUringEngine({ memoryBytes }: { memoryBytes?: number } = {}): Engine {
+export function openUringEngine({ memoryBytes }: { memoryBytes?: number } = {}): Engine & SocketOptions {
   if (Deno.build.os !== "linux") {
     throw unavailable(`io_uring is a part of Linux, and this is ${Deno.build.os}`);
   }
@@ -89,7 +90,7 @@ export function openUringEngine({ memoryBytes }: { memoryBytes?: number } = {}):
   }
 }
 
-class UringEngine implements Engine {
+class UringEngine implements Engine, SocketOptions {
   readonly kind = "uring";
   readonly exactNames = true;
   readonly mtimeResolutionNs = 1;
@@ -276,7 +277,7 @@ class UringEngine implements Engine {
     return this.#destination.syncFileSystem(directory as UringDirectory);
   }
 
-  // ---- connections
+  // ---- sockets
 
   sendAtOnce(port: number): void {
     sendAtOnce(this.#calls, port);

@@ -4,6 +4,7 @@
  */
 import { asRcopyError, assert, RcopyError } from "../../base/errors.ts";
 import { chooseEngine } from "../../io/choose_engine.ts";
+import type { SocketOptions } from "../../io/contract/sockets.ts";
 import type { Engine, Lent, SourceFile, TargetFile } from "../../io/contract/engine.ts";
 import type { TcpChannel } from "../../net/channel.ts";
 import { dialOne } from "../../net/dial.ts";
@@ -129,6 +130,7 @@ class Lane {
 }
 
 class LaneWorker {
+  #sockets: SocketOptions | undefined;
   #engine: Engine | undefined;
   #sources: BorrowedFiles<SourceFile> | undefined;
   #targets: BorrowedFiles<TargetFile> | undefined;
@@ -163,8 +165,9 @@ class LaneWorker {
 
   readonly #methods: Methods = {
     start: async (_, { engine: kind }) => {
-      const { engine } = await chooseEngine(kind);
+      const { engine, sockets } = await chooseEngine(kind);
       this.#engine = engine;
+      this.#sockets = sockets;
       this.#sources = new BorrowedFiles(
         (lent) => engine.borrowSource(lent),
         (file) => engine.closeSource(file),
@@ -186,7 +189,7 @@ class LaneWorker {
       return { peer: channel.peer };
     },
     listen: (_, { bind, local, transport }) => {
-      const onTlsOpened = (port: number) => this.#opened.sendAtOnce(port);
+      const onTlsOpened = (port: number) => this.#sockets?.sendAtOnce(port);
       this.#listener ??= this.#listen({ port: 0, bind, local, onTlsOpened }, transport);
       return { port: this.#listener.port };
     },
