@@ -6,9 +6,9 @@ import { asRcopyError } from "../base/errors.ts";
 import { showText } from "../base/show.ts";
 import type { TcpChannel } from "../net/channel.ts";
 import type { PeerListener } from "../net/listen.ts";
-import { type ListenerChecks, type Opening, readOpening } from "./authenticate.ts";
+import { type Handshake, type ListenerChecks, readHandshake } from "./authenticate.ts";
 import { handshakeMs } from "../wire/limits.ts";
-import { withinHandshake } from "./opening.ts";
+import { withinHandshake } from "./handshake.ts";
 
 /** Connections that have not said a valid hello or join yet: in all, and from one address. */
 const strangersMax = 64;
@@ -26,8 +26,8 @@ export interface AdmissionOptions {
   descriptorsMax: number;
   /** What dialers must prove; nothing on a plain channel. */
   checks?: ListenerChecks | undefined;
-  /** Takes over a connection whose opening was valid; what it throws closes the connection. */
-  onOpening: (channel: TcpChannel, opening: Opening) => Promise<void>;
+  /** Takes over a connection whose handshake was valid; what it throws closes the connection. */
+  onHandshake: (channel: TcpChannel, handshake: Handshake) => Promise<void>;
   onNote: (message: string) => void;
 }
 
@@ -148,14 +148,14 @@ export class Admission {
   async #admit(channel: TcpChannel, since: number): Promise<void> {
     try {
       const leftMs = since + handshakeMs - performance.now();
-      const opening = await withinHandshake(
+      const handshake = await withinHandshake(
         channel,
-        () => readOpening(channel, this.#options.checks),
+        () => readHandshake(channel, this.#options.checks),
         leftMs,
       );
       this.#leave(channel);
       if (this.#isClosed) channel.close();
-      else await this.#options.onOpening(channel, opening);
+      else await this.#options.onHandshake(channel, handshake);
     } catch (thrown) {
       channel.close();
       this.#note(`closed a connection from ${channel.peer}: ${showText(asRcopyError(thrown).message)}`);

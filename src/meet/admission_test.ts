@@ -41,7 +41,7 @@ Deno.test({
     const met = Promise.withResolvers<void>();
     const admission = new Admission(listener, {
       descriptorsMax: 100_000,
-      onOpening: (channel) => {
+      onHandshake: (channel) => {
         channel.close();
         met.resolve();
         return Promise.resolve();

@@ -9,7 +9,7 @@ import { wireCodeOf } from "../wire/codes.ts";
 import { authNonceBytes } from "../wire/limits.ts";
 import type { AuthChallenge, AuthProof, AuthStart, Close, Hello, Join, Message } from "../wire/messages.ts";
 import { encodePreamble } from "../wire/version.ts";
-import { readMessage, readPreamble, writeFrames } from "./opening.ts";
+import { readMessage, readPreamble, writeFrames } from "./handshake.ts";
 
 /** What a proof by signature is about. Whoever signs and verifies adds the anchor, which they know already. */
 export interface SignedClaim {
@@ -41,12 +41,12 @@ export interface ListenerChecks {
 }
 
 /** What a listener has read and checked on a connection that was opened to it. */
-export type Opening =
+export type Handshake =
   | {
     of: "control";
     hello: Hello;
     /** Whether this end's preamble has been written, so that its answer goes without. */
-    greeted: boolean;
+    preambleSent: boolean;
     /** Key of the dialer, where it has proved itself by signature. */
     publicKey?: Uint8Array;
   }
@@ -56,49 +56,53 @@ export type Opening =
  * What a dialer has sent, proved if `checks` are given. A proof that fails is answered with a close.
  * @throws {RcopyError} `refused`, `protocol` (also strangers), `version`, `peer-lost`
  */
-export async function readOpening(channel: Channel, checks?: ListenerChecks): Promise<Opening> {
+export async function readHandshake(channel: Channel, checks?: ListenerChecks): Promise<Handshake> {
   const { connection, version } = await readPreamble(channel);
   if (connection === "data") {
     return { of: "data", join: expectKind(channel, await readMessage(channel), "join") };
   }
   if (!checks) {
-    return { of: "control", hello: expectKind(channel, await readMessage(channel), "hello"), greeted: false };
+    return {
+      of: "control",
+      hello: expectKind(channel, await readMessage(channel), "hello"),
+      preambleSent: false,
+    };
   }
   const start = expectKind(channel, await readMessage(channel), "authStart");
-  const greeted = start.method === "ssh";
+  const preambleSent = start.method === "ssh";
   const listenerNonce = crypto.getRandomValues(new Uint8Array(authNonceBytes));
-  if (greeted) {
-    await orRefuse(channel, { greeted: false }, () => admit(checks, start, channel));
+  if (preambleSent) {
+    await orRefuse(channel, { preambleSent: false }, () => admit(checks, start, channel));
     await writeFrames(channel, encodePreamble("control"), { kind: "authChallenge", nonce: listenerNonce });
   }
   const proof = expectKind(channel, await readMessage(channel), "authProof");
   const hello = expectKind(channel, await readMessage(channel), "hello");
   const given = { proof, hello, version, listenerNonce, channel };
-  await orRefuse(channel, { greeted }, () => check(checks, start, given));
-  return greeted
-    ? { of: "control", hello, greeted, publicKey: start.publicKey }
-    : { of: "control", hello, greeted };
+  await orRefuse(channel, { preambleSent }, () => check(checks, start, given));
+  return preambleSent
+    ? { of: "control", hello, preambleSent, publicKey: start.publicKey }
+    : { of: "control", hello, preambleSent };
 }
 
 /** The listener's answer to a hello: its own, or a close with the reason. */
-export async function answerOpening(
+export async function answerHandshake(
   channel: Channel,
   message: Hello | Close,
-  { greeted }: { greeted: boolean },
+  { preambleSent }: { preambleSent: boolean },
 ): Promise<void> {
-  await writeFrames(channel, greeted ? undefined : encodePreamble("control"), message);
+  await writeFrames(channel, preambleSent ? undefined : encodePreamble("control"), message);
 }
 
 /**
  * The dialer's first words on control, up to the listener's answer to its hello.
  * @throws {RcopyError} `protocol`, `version`, `peer-lost`, and what signing throws
  */
-export async function greet(
+export async function initiateHandshake(
   channel: Channel,
   proof: DialerProof | undefined,
   hello: Hello,
 ): Promise<Hello | Close> {
-  if (proof?.method === "ssh") return await greetBySignature(channel, proof, hello);
+  if (proof?.method === "ssh") return await handshakeBySignature(channel, proof, hello);
   const secret: Message[] = proof
     ? [
       { kind: "authStart", method: "ticket", nonce: none, publicKey: none },
@@ -110,7 +114,7 @@ export async function greet(
   return expectAnswer(channel, await readMessage(channel));
 }
 
-async function greetBySignature(
+async function handshakeBySignature(
   channel: Channel,
   proof: DialerProof & { method: "ssh" },
   hello: Hello,
@@ -145,15 +149,15 @@ const none = new Uint8Array(0);
 /** Runs a check; its failure is told to the dialer too. */
 async function orRefuse(
   channel: Channel,
-  { greeted }: { greeted: boolean },
+  { preambleSent }: { preambleSent: boolean },
   checking: () => Promise<void>,
 ): Promise<void> {
   try {
     await checking();
   } catch (thrown) {
     const error = asRcopyError(thrown);
-    await answerOpening(channel, { kind: "close", code: wireCodeOf[error.code], text: error.message }, {
-      greeted,
+    await answerHandshake(channel, { kind: "close", code: wireCodeOf[error.code], text: error.message }, {
+      preambleSent,
     });
     throw error;
   }
@@ -207,13 +211,13 @@ function expectAnswer(channel: Channel, message: Message): Hello | Close {
   return message.kind === "close" ? message : expectKind(channel, message, "hello");
 }
 
-type Greeting = Hello | Join | AuthStart | AuthChallenge | AuthProof;
+type HandshakeMessage = Hello | Join | AuthStart | AuthChallenge | AuthProof;
 
-function expectKind<K extends Greeting["kind"]>(
+function expectKind<K extends HandshakeMessage["kind"]>(
   channel: Channel,
   message: Message,
   kind: K,
-): Extract<Greeting, { kind: K }> {
-  if (message.kind === kind) return message as Extract<Greeting, { kind: K }>;
+): Extract<HandshakeMessage, { kind: K }> {
+  if (message.kind === kind) return message as Extract<HandshakeMessage, { kind: K }>;
   throw new RcopyError("protocol", `${channel.peer} sent ${message.kind} where ${kind} was due`);
 }

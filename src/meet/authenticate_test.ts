@@ -1,11 +1,11 @@
 /** Proofs of a dialer: which are accepted, and what becomes of those that are not. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { answer, hello, meet } from "../../tests/helpers/greeting.ts";
+import { answer, hello, meet } from "../../tests/helpers/handshake.ts";
 import { memoryChannels } from "../../tests/helpers/memory_channel.ts";
 import { RcopyError } from "../base/errors.ts";
 import { wireCodeOf } from "../wire/codes.ts";
 import type { Close } from "../wire/messages.ts";
-import { type DialerProof, type ListenerChecks, readOpening, type SignedClaim } from "./authenticate.ts";
+import { type DialerProof, type ListenerChecks, readHandshake, type SignedClaim } from "./authenticate.ts";
 
 const secret = () => crypto.getRandomValues(new Uint8Array(16));
 
@@ -47,22 +47,22 @@ async function signer(): Promise<{ proof: DialerProof & { method: "ssh" }; check
 
 Deno.test("the right secret is accepted, and the hello is handed on", async () => {
   const it = secret();
-  const { answered, opening } = await meet({ method: "ticket", secret: it }, { secret: it.slice() });
+  const { answered, handshake } = await meet({ method: "ticket", secret: it }, { secret: it.slice() });
   assertEquals(answered, answer);
-  assertEquals(opening, { of: "control", hello, greeted: false });
+  assertEquals(handshake, { of: "control", hello, preambleSent: false });
 });
 
 Deno.test("a signature over both nonces is accepted, and its key is handed on", async () => {
   const { proof, checks } = await signer();
-  const { answered, opening } = await meet(proof, checks);
+  const { answered, handshake } = await meet(proof, checks);
   assertEquals(answered, answer);
-  assertEquals(opening, { of: "control", hello, greeted: true, publicKey: proof.publicKey });
+  assertEquals(handshake, { of: "control", hello, preambleSent: true, publicKey: proof.publicKey });
 });
 
 Deno.test("without TLS there is no proof, and one that comes all the same is a violation", async () => {
-  const { answered, opening } = await meet(undefined, undefined);
+  const { answered, handshake } = await meet(undefined, undefined);
   assertEquals(answered, answer);
-  assertEquals(opening, { of: "control", hello, greeted: false });
+  assertEquals(handshake, { of: "control", hello, preambleSent: false });
   await assertRefused({ method: "ticket", secret: secret() }, undefined, "protocol");
 });
 
@@ -93,7 +93,7 @@ Deno.test("a key that would not be trusted is refused before it signs", async ()
   await assertRefused(counting, { ...checks, admit }, "refused");
   await assertRefused(counting, { secret: secret() }, "refused");
   assertEquals(signatures, 0);
-  assert((await meet(counting, { ...checks, admit: () => Promise.resolve() })).opening);
+  assert((await meet(counting, { ...checks, admit: () => Promise.resolve() })).handshake);
   assertEquals(signatures, 1);
 });
 
@@ -123,7 +123,7 @@ Deno.test("a signature of another session, of another key or of nothing is refus
   await assertRefused({ ...proof, sign: () => Promise.resolve(new Uint8Array(64)) }, checks, "refused");
 });
 
-Deno.test("a hello without a proof is no greeting inside TLS", async () => {
+Deno.test("a hello without a proof is no handshake inside TLS", async () => {
   await assertRefused(undefined, { secret: secret() }, "protocol");
 });
 
@@ -137,9 +137,9 @@ Deno.test("an end that is refused by the other hears the reason, and no secret i
   }
 });
 
-Deno.test("a peer that hangs up in the middle of a greeting is lost", async () => {
+Deno.test("a peer that hangs up in the middle of a handshake is lost", async () => {
   const [dialer, listener] = memoryChannels();
-  const reading = readOpening(listener, { secret: secret() });
+  const reading = readHandshake(listener, { secret: secret() });
   dialer.close();
   assertEquals((await assertRejects(() => reading, RcopyError)).code, "peer-lost");
   listener.close();

@@ -1,6 +1,6 @@
 /** Proofs by SSH keys over memory: what a listener takes, and what of another session it does not. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { hello, meet } from "../../tests/helpers/greeting.ts";
+import { hello, meet } from "../../tests/helpers/handshake.ts";
 import { RcopyError } from "../base/errors.ts";
 import type { SshIdentity } from "../security/user/identities.ts";
 import { bareKey, type SshPublicKey } from "../security/ssh/key.ts";

@@ -4,16 +4,16 @@ import type { TcpChannel } from "../net/channel.ts";
 import { dialOne } from "../net/dial.ts";
 import { tokenBytes } from "../wire/limits.ts";
 import type { Hello } from "../wire/messages.ts";
-import { greet } from "../meet/authenticate.ts";
+import { initiateHandshake } from "../meet/authenticate.ts";
 import { type DialPlan, reach, type Reached } from "../meet/reach.ts";
 import { DialedLanes } from "./supply/dialed.ts";
 import type { TransferSummary } from "./session/events.ts";
 import { LaneWorkers } from "./thread/threads.ts";
-import { sendJoin, withinHandshake } from "../meet/opening.ts";
+import { sendJoin, withinHandshake } from "../meet/handshake.ts";
 import { errorOfClose } from "./session/tasks.ts";
 import type { Proposal, RunOptions, Side } from "./side.ts";
 
-/** Connects, greets, and transfers. @throws {RcopyError} whatever ended the session without an agreed receipt */
+/** Connects, performs the handshake, and transfers. @throws {RcopyError} whatever ended the session without an agreed receipt */
 export async function dialSession(side: Side, plan: DialPlan, run: RunOptions): Promise<TransferSummary> {
   const { engine, streams, emit, signal } = run;
   const reached = await reach(plan, run.signal);
@@ -90,9 +90,9 @@ async function agree(
   const lanes: TcpChannel[] = [];
   try {
     const proposal = side.propose(run);
-    const greetedAt = performance.now();
-    const answer = await withinHandshake(channel, () => greetListener(channel, plan, proposal.hello));
-    const roundTripMs = performance.now() - greetedAt;
+    const startedAt = performance.now();
+    const answer = await withinHandshake(channel, () => handshakeWithListener(channel, plan, proposal.hello));
+    const roundTripMs = performance.now() - startedAt;
     await plan.onAccepted?.();
     for (let lane = 0; lane * tokenBytes < answer.laneTokens.length; lane++) {
       lanes.push(await openLane(channel, { answer, lane, plan, signal }));
@@ -108,8 +108,8 @@ async function agree(
   }
 }
 
-async function greetListener(channel: TcpChannel, { proof }: DialPlan, hello: Hello): Promise<Hello> {
-  const answer = await greet(channel, proof, hello);
+async function handshakeWithListener(channel: TcpChannel, { proof }: DialPlan, hello: Hello): Promise<Hello> {
+  const answer = await initiateHandshake(channel, proof, hello);
   if (answer.kind === "close") throw errorOfClose(answer);
   if (answer.role === hello.role) {
     const [same, other] = hello.role === "receiver" ? ["receive", "send"] : ["send", "receive"];

@@ -9,7 +9,7 @@ import type { ListenTransport } from "../net/transport.ts";
 import { wireCodeOf } from "../wire/codes.ts";
 import { tokenBytes } from "../wire/limits.ts";
 import type { Hello, Join } from "../wire/messages.ts";
-import { answerOpening, type ListenerChecks, type Opening } from "../meet/authenticate.ts";
+import { answerHandshake, type Handshake, type ListenerChecks } from "../meet/authenticate.ts";
 import type { TransferSummary } from "./session/events.ts";
 import { Admission } from "../meet/admission.ts";
 import type { LaneArrival } from "./thread/calls.ts";
@@ -64,7 +64,7 @@ export class Server {
     const admission = new Admission(listener, {
       descriptorsMax: this.#options.engine.descriptorsMax,
       checks: this.#options.checks,
-      onOpening: (channel, opening) => this.#onOpening(channel, opening),
+      onHandshake: (channel, handshake) => this.#onHandshake(channel, handshake),
       onNote: (message) => emit({ type: "note", level: "info", message }),
     });
     const accepting = admission.run();
@@ -84,16 +84,18 @@ export class Server {
     this.#options.emit({ type: "note", level: "debug", message });
   }
 
-  async #onOpening(channel: TcpChannel, opening: Opening): Promise<void> {
-    if (opening.of === "data") {
-      this.#join(channel, opening.join);
+  async #onHandshake(channel: TcpChannel, handshake: Handshake): Promise<void> {
+    if (handshake.of === "data") {
+      this.#join(channel, handshake.join);
       return;
     }
-    const { hello, greeted } = opening;
+    const { hello, preambleSent } = handshake;
     const refusal = this.#whyRefused(hello);
     if (refusal) {
       const { code, message } = refusal;
-      await answerOpening(channel, { kind: "close", code: wireCodeOf[code], text: message }, { greeted });
+      await answerHandshake(channel, { kind: "close", code: wireCodeOf[code], text: message }, {
+        preambleSent,
+      });
       throw refusal;
     }
     // The place is taken before anything is awaited, so that two peers cannot both get it.
@@ -108,14 +110,21 @@ export class Server {
     } catch (thrown) {
       const error = asRcopyError(thrown);
       const { code, message } = error;
-      await answerOpening(channel, { kind: "close", code: wireCodeOf[code], text: message }, { greeted });
+      await answerHandshake(channel, { kind: "close", code: wireCodeOf[code], text: message }, {
+        preambleSent,
+      });
       this.#ended.reject(error);
       throw error;
     }
     clearTimeout(this.#returnTimer);
     this.#sessions.set(key, served);
     this.#options.emit({ type: "connected", peer: channel.peer });
-    const running = this.#run(key, served.session, answerOpening(channel, answer, { greeted }), channel);
+    const running = this.#run(
+      key,
+      served.session,
+      answerHandshake(channel, answer, { preambleSent }),
+      channel,
+    );
     this.#running.add(running);
     running.finally(() => this.#running.delete(running));
   }

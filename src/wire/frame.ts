@@ -22,7 +22,7 @@ const { headerBytes } = limits;
 const crcOffset = 12;
 
 /** Where in a session a frame arrives: before the peer has said who it is, on control, or on a data connection. */
-export type FrameContext = "opening" | "control" | "data";
+export type FrameContext = "handshake" | "control" | "data";
 
 export interface FrameHeader {
   kind: FrameKind;
@@ -36,7 +36,7 @@ const kindNames = new Map<number, keyof typeof FrameKind>(
 );
 
 const messageBytesMax = {
-  opening: limits.openingMessageBytesMax,
+  handshake: limits.handshakeMessageBytesMax,
   control: limits.controlMessageBytesMax,
   data: limits.dataMessageBytesMax,
 } as const satisfies Record<FrameContext, number>;

@@ -12,7 +12,7 @@ export const controlMessageBytesMax = 256 * 1024;
 /** Largest Cap'n Proto message of a data frame: room for the columns of the largest bundle. */
 export const dataMessageBytesMax = 48 * 1024;
 /** Largest message before the peer is authenticated (hello, join). */
-export const openingMessageBytesMax = 4096;
+export const handshakeMessageBytesMax = 4096;
 /** Largest payload of a data frame, and the grid of the extents. */
 export const extentBytes = 4 * 1024 * 1024;
 /** Most segments of one Cap'n Proto message. */

@@ -49,7 +49,7 @@ Deno.test("PROTOCOL.md repeats the limits of limits.ts", () => {
       .map((line) => line.split("|").map((cell) => cell.trim())).map((cells) => [cells[1]!, cells[2]!]),
   );
   const expected = {
-    "message of a first frame": kib(limits.openingMessageBytesMax),
+    "message of a first frame": kib(limits.handshakeMessageBytesMax),
     "message of a control frame": kib(limits.controlMessageBytesMax),
     "message of a data frame": kib(limits.dataMessageBytesMax),
     "payload of a data frame, and grid of extents": kib(limits.extentBytes),

@@ -91,7 +91,7 @@ for (const [lowest, highest, said] of versions) {
   });
 }
 
-/** A dialer that has the ticket; says its opening with these versions and features. */
+/** A dialer that has the ticket; performs the handshake with these versions and features. */
 async function dialWith(ticket: string, versions: [number, number], features: bigint): Promise<Connection> {
   const { anchor, secret, port } = decodeTicket(ticket);
   const { anchorPem, serverName } = await anchorOf(anchor);
@@ -186,8 +186,8 @@ Deno.test("what a man in the middle changes of the handshake or of the hello end
       "a bit of the listener's certificate": [(chunk, { dialer, listeners }) => {
         return dialer ? 0 : listeners.flip(chunk, (number) => number === 1);
       }, /is not the peer that was meant/],
-      // The first encrypted record of a dialer is the end of its handshake; then it greets.
-      "a bit of the dialer's greeting": [(chunk, { dialer, dialers }) => {
+      // The first encrypted record of a dialer is the end of its TLS handshake; then comes rcopy's.
+      "a bit of the dialer's handshake": [(chunk, { dialer, dialers }) => {
         return dialer ? dialers.flip(chunk, (number) => number === 2) : 0;
       }, /was changed on the way; .*take another network/],
       "a bit of the listener's answer": [(chunk, { dialer, dialers, listeners }) => {
@@ -216,7 +216,7 @@ Deno.test("what a man in the middle changes of the handshake or of the hello end
   });
 });
 
-Deno.test("a listener that answers TLS with a plain greeting is refused by both kinds of dialer, with the remedy", async () => {
+Deno.test("a listener that answers TLS with a plain handshake is refused by both kinds of dialer, with the remedy", async () => {
   await withTree(async (folder) => {
     const hello = frame("hello", { ...HostileReceiver.ownHello, role: 0, wantsAll: false });
     const heard: string[] = [];

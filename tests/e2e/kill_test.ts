@@ -21,7 +21,7 @@ interface KillOptions extends CopyOptions {
 /** Points of one test; `kill_points_test.ts` has more, of copies onto an older state. */
 const killsOfEach = 12;
 const comparison = { mtimeStepNs: 1_000_000, linkTimes: false };
-/** Points that a uniform choice would hardly meet, as parts of all that goes by: greetings, scan, plan; placement, receipt. */
+/** Points that a uniform choice would hardly meet, as parts of all that goes by: handshakes, scan, plan; placement, receipt. */
 const edges = [0, 0.000_02, 0.000_1, 0.001, 0.003, 0.999, 0.999_9, 0.999_99];
 
 for (const victim of ["sender", "receiver"] as const) {

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { assertStatuses, startReceiver, startSender } from "../helpers/rcopy_process.ts";
 import { shell, withFolder } from "../helpers/test_folder.ts";
 
-const greetings: Record<string, Uint8Array<ArrayBuffer>> = {
+const firstBytes: Record<string, Uint8Array<ArrayBuffer>> = {
   "an HTTP request": new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
   "an SSH banner": new TextEncoder().encode("SSH-2.0-OpenSSH_9.2\r\n"),
   "a TLS client": Uint8Array.of(0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3),
@@ -38,7 +38,7 @@ Deno.test("strangers of all kinds come before a receiver and stay connected; it 
     await using _sender = sender;
     const [hostname, port] = address.split(":");
     const strangers: Deno.TcpConn[] = [];
-    for (const bytes of Object.values(greetings)) {
+    for (const bytes of Object.values(firstBytes)) {
       for (let i = 0; i < 3; i++) {
         const stranger = await Deno.connect({ hostname: hostname!, port: Number(port) });
         strangers.push(stranger);

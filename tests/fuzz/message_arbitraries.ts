@@ -105,7 +105,7 @@ const authMessage: fc.Arbitrary<Message> = fc.oneof(
   }),
 );
 
-/** Every kind of message, on control or at the opening. */
+/** Every kind of message, on control or in the handshake. */
 export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
   hello,
   fc.record({

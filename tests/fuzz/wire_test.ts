@@ -151,7 +151,7 @@ Deno.test("a header that announces too much is refused before anything is alloca
     "announced a payload",
   );
   assertThrows(
-    announce(limits.openingMessageBytesMax + 8, 0, "opening", FrameKind.hello),
+    announce(limits.handshakeMessageBytesMax + 8, 0, "handshake", FrameKind.hello),
     RcopyError,
     "announced",
   );

@@ -105,7 +105,7 @@ export class Proxy implements AsyncDisposable {
 class FrameChanger {
   readonly #onFrame: (message: Uint8Array) => void;
   #held = new Uint8Array(0);
-  #greeted = false;
+  #sawPreamble = false;
   #isData = false;
 
   constructor(onFrame: (message: Uint8Array) => void) {
@@ -119,13 +119,13 @@ class FrameChanger {
     held.set(this.#held);
     held.set(chunk, this.#held.length);
     let at = 0;
-    if (!this.#greeted) {
+    if (!this.#sawPreamble) {
       if (held.length < preambleBytes) {
         this.#held = held;
         return new Uint8Array(0);
       }
-      this.#greeted = held[0] === 0x89;
-      if (!this.#greeted) {
+      this.#sawPreamble = held[0] === 0x89;
+      if (!this.#sawPreamble) {
         this.#isData = true;
         return held;
       }

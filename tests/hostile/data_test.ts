@@ -69,7 +69,7 @@ for (const [what, send] of Object.entries(wrongData)) {
   Deno.test(`${what} ends the session`, async () => {
     assertProtocol(
       await attackReceiver(async (peer) => {
-        await peer.greet();
+        await peer.shakeHands();
         await peer.announce(entries);
         await send(peer);
       }, {
@@ -88,7 +88,7 @@ testEngines(
     const large = { name: "large", size: 2 * extentBytes };
     const numbers = [...files.keys()];
     const reception = await attackReceiver(async (peer) => {
-      await peer.greet({}, 8);
+      await peer.shakeHands({}, 8);
       await peer.announce([...files, large]);
       await Promise.all(peer.lanes.map(async (_, lane) => {
         await peer.bundle(numbers, numbers.map(() => ten), { lane });
@@ -119,7 +119,7 @@ testEngines(
 
 testEngines("B8: content that comes again after its file was placed changes nothing", async (io) => {
   const reception = await attackReceiver(async (peer) => {
-    await peer.greet();
+    await peer.shakeHands();
     await peer.announce([{ name: "small", size: 10 }, { name: "large", size: extentBytes + 5 }, {
       name: "last",
     }, { name: "other", size: 2 * extentBytes }]);
@@ -154,7 +154,7 @@ testEngines(
   async (io) => {
     const size = Number.MAX_SAFE_INTEGER;
     const reception = await attackReceiver(async (peer) => {
-      await peer.greet();
+      await peer.shakeHands();
       await peer.announce([{ name: "huge", size }]);
       await peer.extent({ entry: 0, index: 0 }, whole);
       peer.lanes[0]![Symbol.dispose]();
@@ -175,7 +175,7 @@ for (const size of [1n << 53n, (1n << 62n) + 1n, (1n << 64n) - 1n]) {
   Deno.test(`B2: a file of ${size} bytes ends the session`, async () => {
     assertProtocol(
       await attackReceiver(async (peer) => {
-        await peer.greet();
+        await peer.shakeHands();
         await peer.announce([{ name: "x", size }]);
       }, { after: assertNothingUnderItsName }),
     );
@@ -184,7 +184,7 @@ for (const size of [1n << 53n, (1n << 62n) + 1n, (1n << 64n) - 1n]) {
 
 testEngines("B3: 8 TiB for 4 KiB of content are refused before anything is made", async (io) => {
   const reception = await attackReceiver(async (peer) => {
-    await peer.greet();
+    await peer.shakeHands();
     await peer.announce([{ name: "holes", size: 2 ** 43 }]);
     if (io === "uring") return; // it says at once that there is no room
     peer.hangUp();
@@ -195,7 +195,7 @@ testEngines("B3: 8 TiB for 4 KiB of content are refused before anything is made"
 
 testEngines("B4: a large file without its last extent is never placed, whatever was verified", async (io) => {
   const reception = await attackReceiver(async (peer) => {
-    await peer.greet();
+    await peer.shakeHands();
     await peer.announce([{ name: "large", size: 2 * extentBytes + 5 }]);
     await peer.extent({ entry: 0, index: 0 }, whole);
     await peer.extent({ entry: 0, index: 1, fileVerified: true }, whole);
@@ -206,7 +206,7 @@ testEngines("B4: a large file without its last extent is never placed, whatever 
 
 Deno.test("B4: a large file that nobody vouches for as a whole is never placed", async () => {
   const reception = await attackReceiver(async (peer) => {
-    await peer.greet();
+    await peer.shakeHands();
     await peer.announce([{ name: "large", size: extentBytes + 5 }]);
     await peer.extent({ entry: 0, index: 0 }, whole);
     await peer.extent({ entry: 0, index: 1 }, new Uint8Array(5));
@@ -217,7 +217,7 @@ Deno.test("B4: a large file that nobody vouches for as a whole is never placed",
 
 testEngines("B5: an extent that comes twice counts once: the one that never comes is missed", async (io) => {
   const reception = await attackReceiver(async (peer) => {
-    await peer.greet();
+    await peer.shakeHands();
     await peer.announce([{ name: "large", size: 2 * extentBytes + 5 }]);
     for (let i = 0; i < 3; i++) await peer.extent({ entry: 0, index: 0, fileVerified: true }, whole);
     await peer.extent({ entry: 0, index: 2 }, new Uint8Array(5));
@@ -235,7 +235,7 @@ testEngines(
       const order = [0, 1, 2, 3, 4, 0, 1, 2, 3].map((index) => ({ index, at: random() }))
         .sort((a, b) => a.at - b.at);
       const reception = await attackReceiver(async (peer) => {
-        await peer.greet({}, 16);
+        await peer.shakeHands({}, 16);
         await peer.announce([{ name: "large", size }, { name: "a", size: 10 }, { name: "b", size: 10 }]);
         await peer.bundle([1], [ten]);
         for (const [i, { index }] of order.entries()) {
@@ -263,7 +263,7 @@ testEngines(
   async (io) => {
     const asked: string[] = [];
     const reception = await attackReceiver(async (peer) => {
-      await peer.greet();
+      await peer.shakeHands();
       await peer.announce([{ name: "large", size: extentBytes + 5 }, { name: "small", size: 10 }, {
         name: "good",
         size: 10,
@@ -294,7 +294,7 @@ testEngines(
 
 Deno.test("B10: a sender that denies the receipt makes the run fail, with everything in place verified", async () => {
   const reception = await attackReceiver(async (peer) => {
-    await peer.greet();
+    await peer.shakeHands();
     await peer.announce([{ name: "small", size: 10 }]);
     await peer.bundle([0], [ten]);
     await peer.control.until("receipt");
@@ -306,7 +306,7 @@ Deno.test("B10: a sender that denies the receipt makes the run fail, with everyt
 
 Deno.test("B14: a sender that says nothing any more is left after the receiver's timeout, whatever it asked for", async () => {
   const reception = await attackReceiver(async (peer) => {
-    await peer.greet({ timeoutMs: 0xffff_ffff });
+    await peer.shakeHands({ timeoutMs: 0xffff_ffff });
     await peer.announce([{ name: "small", size: 10 }]);
   }, { receive: ["--timeout", "1s"] });
   assertEquals([reception.status, reception.code], [4, 14], reception.stderr);
@@ -323,7 +323,7 @@ Deno.test("A24: a manifest that says less or more than what came ends the sessio
   for (const end of ends) {
     assertProtocol(
       await attackReceiver(async (peer) => {
-        await peer.greet();
+        await peer.shakeHands();
         await peer.control.send("manifest", manifestOf(0, few, [0]));
         await peer.control.send("manifestEnd", end);
       }),

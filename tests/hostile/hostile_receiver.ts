@@ -1,4 +1,4 @@
-/** A receiver that dials, greets truly, and then says what it is told to. */
+/** A receiver that dials, performs the handshake truly, and then says what it is told to. */
 import type { Values } from "./capnp.ts";
 import { Connection } from "./connection.ts";
 import type { Arrived } from "./messages.ts";
@@ -53,11 +53,11 @@ export class HostileReceiver implements Disposable {
   };
 
   /** Says hello (parts of it replaced); with the answer it opens the data connections. `false` if there is none. */
-  async greet(different: Values = {}): Promise<boolean> {
+  async shakeHands(different: Values = {}): Promise<boolean> {
     this.control = await this.connect();
     await this.control.open("control", "hello", { ...HostileReceiver.ownHello, ...different });
-    const opening = await this.control.read(16);
-    if (opening?.toHex() !== preamble("control").toHex()) return false;
+    const preambleBytes = await this.control.read(16);
+    if (preambleBytes?.toHex() !== preamble("control").toHex()) return false;
     const answer = await this.control.next();
     if (answer?.kind !== "hello") return false;
     this.hello = answer.values;

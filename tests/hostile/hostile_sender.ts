@@ -1,4 +1,4 @@
-/** A sender that listens, greets truly, and then says what it is told to. */
+/** A sender that listens, performs the handshake truly, and then says what it is told to. */
 import type { Values } from "./capnp.ts";
 import { Connection } from "./connection.ts";
 import { type Arrived, frame, preamble } from "./messages.ts";
@@ -67,7 +67,7 @@ export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 
 export class HostileSender implements AsyncDisposable {
   readonly address: string;
-  /** What the receiver said of itself, once greeted. */
+  /** What the receiver said of itself, after the handshake. */
   hello: Values = {};
   control!: Connection;
   lanes: Connection[] = [];
@@ -89,15 +89,17 @@ export class HostileSender implements AsyncDisposable {
   /** The receiver's control connection, its hello read and not answered. */
   async hear(): Promise<void> {
     this.control = await this.accept();
-    const opening = await this.control.read(16);
-    if (!opening || opening.toHex() !== preamble("control").toHex()) throw new Error("no preamble came");
+    const preambleBytes = await this.control.read(16);
+    if (!preambleBytes || preambleBytes.toHex() !== preamble("control").toHex()) {
+      throw new Error("no preamble came");
+    }
     const hello = await this.control.next();
     if (hello?.kind !== "hello" || hello.values.role !== 1) throw new Error("no hello of a receiver came");
     this.hello = hello.values;
   }
 
   /** Hears the receiver, answers with a hello (parts of it replaced), and takes its data connections. */
-  async greet(different: Values = {}, streams = 2): Promise<void> {
+  async shakeHands(different: Values = {}, streams = 2): Promise<void> {
     await this.hear();
     const lanes = Math.min(this.hello.streams as number, streams);
     const session = crypto.getRandomValues(new Uint8Array(16));
@@ -107,9 +109,9 @@ export class HostileSender implements AsyncDisposable {
     this.lanes = new Array(lanes);
     for (let i = 0; i < lanes; i++) {
       const connection = await this.accept();
-      const opening = await connection.read(16);
-      const join = opening && await connection.next();
-      if (opening?.toHex() !== preamble("data").toHex() || join?.kind !== "join") {
+      const preambleBytes = await connection.read(16);
+      const join = preambleBytes && await connection.next();
+      if (preambleBytes?.toHex() !== preamble("data").toHex() || join?.kind !== "join") {
         throw new Error("no join came");
       }
       const lane = join.values.lane as number;

@@ -14,7 +14,7 @@ function fullBatch(batch: number, different: Partial<Entry> = {}): Entry[] {
 Deno.test("a receiver whose whole credit is used for files that never come", async () => {
   let sent = 0;
   const reception = await attackReceiver(async (peer) => {
-    await peer.greet();
+    await peer.shakeHands();
     for (let credit = peer.hello.creditBytes as number;; sent++) {
       const bytes = frame("manifest", manifestOf(sent, fullBatch(sent, { size: 1 })));
       credit -= bytes.length;
@@ -33,7 +33,7 @@ Deno.test("a receiver whose whole credit is used for files that never come", asy
 
 Deno.test("a receiver that is told of thirty thousand directories, none of which is ever closed", async () => {
   const reception = await attackReceiver(async (peer) => {
-    await peer.greet();
+    await peer.shakeHands();
     let credit = peer.hello.creditBytes as number;
     for (let batch = 0; batch < 8; batch++) {
       const bytes = frame("manifest", manifestOf(batch, fullBatch(batch, { kind: 2 })));
@@ -49,7 +49,7 @@ Deno.test("a receiver that is told of thirty thousand directories, none of which
 
 Deno.test("a receiver that is told twenty thousand times what cannot be sent prints twenty names", async () => {
   const reception = await attackReceiver(async (peer) => {
-    await peer.greet();
+    await peer.shakeHands();
     const component = latin1(`${"\x1b".repeat(1000)}`);
     const one = frame("failure", { code: 23, which: 1, number: 0, component, text: "\x1b".repeat(500) });
     const many = joined(new Array(100).fill(one));
@@ -68,7 +68,7 @@ Deno.test("a sender whose receiver grants all credit and never answers", async (
     await shell('mkdir "$1/a" && cd "$1/a" && seq -f f%06.0f 60000 | xargs touch', folder);
     await using victim = await Victim.serve(`${folder}/a`);
     using peer = new HostileReceiver(victim.address);
-    assert(await peer.greet({ creditBytes: 64 << 20, wantsAll: false }));
+    assert(await peer.shakeHands({ creditBytes: 64 << 20, wantsAll: false }));
     const end = await peer.control.until("manifestEnd");
     assertEquals(end.values.entries, 60_000n);
     assert(victim.resident < residentMax, `${victim.resident} bytes`);

@@ -36,7 +36,7 @@ for (const [name, row] of Object.entries(unsafe)) {
       for (const kind of [1, 2, 3]) {
         assertRefused(
           await attackReceiver(async (peer) => {
-            await peer.greet();
+            await peer.shakeHands();
             await peer.announce([{ name: "harmless" }, { name, kind, link: "x" }]);
           }, { io, after: assertNothingPlaced }),
           20,
@@ -49,7 +49,7 @@ for (const [name, row] of Object.entries(unsafe)) {
 Deno.test("A2: a NUL inside a name is the end of that name, and the columns no longer agree", async () => {
   const announce = (entries: Entry[]) =>
     attackReceiver(async (peer) => {
-      await peer.greet();
+      await peer.shakeHands();
       await peer.announce(entries);
     }, { after: assertNothingPlaced });
   assertRefused(await announce([{ name: "harmless" }, { name: "a\0b" }]));
@@ -58,7 +58,7 @@ Deno.test("A2: a NUL inside a name is the end of that name, and the columns no l
 testEngines("A2: what only other systems take for a path is a name like any other", async (io) => {
   const names = ["C:\\x", "\\\\server\\share", "a\\b", "CON", "~", "-rf", "a:b", "..."];
   const reception = await attackReceiver(async (peer) => {
-    await peer.greet();
+    await peer.shakeHands();
     await peer.announce(names.map((name) => ({ name, size: 1 })));
     await peer.bundle(names.map((_, i) => i), names.map(() => latin1("x")));
     await peer.conclude();
@@ -76,7 +76,7 @@ testEngines("A2: what only other systems take for a path is a name like any othe
 testEngines("A3: a link, and then a file inside it: there is no such directory to name", async (io) => {
   // Only an entry of kind 2 has a number, so that the file can only claim a number that nobody has.
   const reception = await attackReceiver(async (peer) => {
-    await peer.greet();
+    await peer.shakeHands();
     await peer.announce([{ name: "d", kind: 3, link: "../canary" }, { in: 1, name: "x", size: 1 }]);
   }, { io, after: assertNothingPlaced });
   assertRefused(reception);
@@ -92,7 +92,7 @@ for (const [what, entries] of Object.entries(twice)) {
   testEngines(`A4: ${what} of one name end the session before any effect`, async (io) => {
     assertRefused(
       await attackReceiver(async (peer) => {
-        await peer.greet();
+        await peer.shakeHands();
         await peer.announce([{ name: "harmless" }, ...entries]);
       }, { io, after: assertNothingPlaced }),
     );
@@ -101,7 +101,7 @@ for (const [what, entries] of Object.entries(twice)) {
 
 Deno.test("A4: a name that comes again in a later batch ends the session", async () => {
   const reception = await attackReceiver(async (peer) => {
-    await peer.greet();
+    await peer.shakeHands();
     await peer.control.send("manifest", manifestOf(0, [{ name: "d", kind: 2 }, { name: "a", in: 1 }]));
     await peer.control.send("manifest", manifestOf(1, [{ name: "a", in: 1, kind: 3, link: "../../canary" }]));
   });
@@ -115,7 +115,7 @@ testEngines("A6: link texts are stored as they are, and nobody follows them", as
     ...links.map((link, i) => ({ name: `link${i}`, kind: 3, link })),
   ];
   const reception = await attackReceiver(async (peer) => {
-    await peer.greet();
+    await peer.shakeHands();
     await peer.announce(entries);
     await peer.conclude();
   }, {
@@ -132,7 +132,7 @@ testEngines("A6: link texts are stored as they are, and nobody follows them", as
 for (const link of ["", "x".repeat(4096)]) {
   Deno.test(`A6: a link text of ${link.length} bytes ends the session`, async () => {
     const reception = await attackReceiver(async (peer) => {
-      await peer.greet();
+      await peer.shakeHands();
       await peer.announce([{ name: "harmless" }, { name: "l", kind: 3, link }]);
     }, { after: assertNothingPlaced });
     assertRefused(reception);
@@ -141,7 +141,7 @@ for (const link of ["", "x".repeat(4096)]) {
 
 testEngines("A7: a link that is there before stands in for no directory and for no file", async (io) => {
   const reception = await attackReceiver(async (peer) => {
-    await peer.greet();
+    await peer.shakeHands();
     await peer.announce([{ name: "d", kind: 2 }, { name: "f", size: 6 }, { name: "secret", in: 1, size: 6 }]);
     if (peer.hello.wantsAll !== true) await peer.control.until("wants");
     await peer.bundle([1], [latin1("pwned!")]);
@@ -168,7 +168,7 @@ for (const kind of [0, 4, 5, 6, 255]) {
   Deno.test(`A10: an entry of kind ${kind} (device, FIFO, socket) cannot be said`, async () => {
     assertRefused(
       await attackReceiver(async (peer) => {
-        await peer.greet();
+        await peer.shakeHands();
         await peer.announce([{ name: "harmless" }, { name: "x", kind }]);
       }, { after: assertNothingPlaced }),
     );
@@ -180,7 +180,7 @@ for (const mode of [0o20666, 0o10644, 0o140777, 0o6755, 0o4755, 0o1777, 0o1000, 
     for (const kind of [1, 2]) {
       assertRefused(
         await attackReceiver(async (peer) => {
-          await peer.greet();
+          await peer.shakeHands();
           await peer.announce([{ name: "harmless" }, { name: "x", kind, mode }]);
         }, { after: assertNothingPlaced }),
       );
@@ -190,7 +190,7 @@ for (const mode of [0o20666, 0o10644, 0o140777, 0o6755, 0o4755, 0o1777, 0o1000, 
 
 testEngines("A14: a file that is there stays whole when its successor never arrives whole", async (io) => {
   const reception = await attackReceiver(async (peer) => {
-    await peer.greet();
+    await peer.shakeHands();
     const entries = [{ name: "a", size: 5 << 20 }, { name: "b", size: 4 }];
     await peer.announce(entries);
     await peer.control.until("wants");
@@ -226,7 +226,7 @@ const raw = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/;
 for (const json of [false, true]) {
   Deno.test(`A15: names that a terminal would obey are shown escaped${json ? " in events" : ""}`, async () => {
     const reception = await attackReceiver(async (peer) => {
-      await peer.greet();
+      await peer.shakeHands();
       await peer.announce(escapes.map((name) => ({ name: `${name}+` })));
       for (const entry of escapes.keys()) {
         await peer.control.send("failure", { code: 26, number: 0, entry, text: "gone" });
@@ -247,7 +247,7 @@ for (const json of [false, true]) {
 Deno.test("A16: a text of the peer is shown escaped and labelled, a longer one than allowed ends the session", async () => {
   const close = (text: string) =>
     attackReceiver(async (peer) => {
-      await peer.greet();
+      await peer.shakeHands();
       await peer.control.send("close", { code: 10, text });
     });
   const { status, stderr } = await close("\x1b[2J".repeat(128));
@@ -263,7 +263,7 @@ Deno.test("A16: a text of the peer is shown escaped and labelled, a longer one t
 testEngines("A18: names that differ by case or normalisation stay apart", async (io) => {
   const names = ["A", "a", "\xc3\xa9", "e\xcc\x81", "\xc3\x9f", "ss"];
   const reception = await attackReceiver(async (peer) => {
-    await peer.greet();
+    await peer.shakeHands();
     await peer.announce(names.map((name) => ({ name, size: 1 })));
     await peer.bundle(names.map((_, i) => i), names.map((_, i) => latin1(`${i}`)));
     await peer.conclude();
@@ -285,7 +285,7 @@ for (const [what, time] of Object.entries(badTimes)) {
   Deno.test(`A22: a time of ${what} ends the session`, async () => {
     assertRefused(
       await attackReceiver(async (peer) => {
-        await peer.greet();
+        await peer.shakeHands();
         await peer.announce([{ name: "harmless" }, { name: "x", ...time }]);
       }, { after: assertNothingPlaced }),
     );
@@ -295,7 +295,7 @@ for (const [what, time] of Object.entries(badTimes)) {
 testEngines("A22: times of any year that the wire can say do not stop anything", async (io) => {
   const seconds = [-2_177_452_800, -1, 0, 4_294_967_296, 16_725_225_600, -(2 ** 53) + 1, 2 ** 53 - 1];
   const reception = await attackReceiver(async (peer) => {
-    await peer.greet();
+    await peer.shakeHands();
     await peer.announce([
       ...seconds.map((seconds, i) => ({ name: `f${i}`, size: 1, seconds, nanos: 999_999_999 })),
       ...seconds.map((seconds, i) => ({ name: `d${i}`, kind: 2, seconds })),

@@ -61,7 +61,7 @@ testEngines("a sender written from PROTOCOL.md alone is received when it behaves
   ];
   const large = content((8 << 20) + 5, 1);
   const reception = await attackReceiver(async (peer) => {
-    await peer.greet();
+    await peer.shakeHands();
     await peer.announce(entries);
     await peer.bundle([0, 1, 5], [latin1("abc"), latin1(""), latin1("four")]);
     await peer.extent({ entry: 2, index: 2 }, large.slice(8 << 20), 1);
@@ -101,7 +101,7 @@ Deno.test("a receiver written from PROTOCOL.md alone is served when it behaves, 
     await Deno.writeFile(`${folder}/a/d/e/large`, large);
     await using victim = await Victim.serve(`${folder}/a`);
     using peer = new HostileReceiver(victim.address);
-    await peer.greet();
+    await peer.shakeHands();
     const { files, code } = await fetchTruly(peer);
     assertEquals(code, 0);
     assertEquals([...files.keys()].sort(), ["d/e/large", "d/two", "empty", "one"]);
@@ -122,7 +122,7 @@ Deno.test("a receipt that lies about any count or hash is refused by the sender"
       await using _program = program;
       const [, port] = await program.stdoutMatch(/-a 127\.0\.0\.1:(\d+)/);
       using peer = new HostileReceiver(`127.0.0.1:${port}`);
-      await peer.greet();
+      await peer.shakeHands();
       const { code } = await fetchTruly(peer, (receipt) => ({ ...receipt, ...lie }));
       peer[Symbol.dispose]();
       // The reason is integrity, which closes with 2 and ends the program with 1.

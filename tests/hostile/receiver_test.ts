@@ -204,7 +204,7 @@ Deno.test("C6: a receiver that reads nothing is left at the timeout, and its pla
     await shell('head -c 200M /dev/zero > "$1/a/huge"', folder);
     const before = victim.resident;
     using peer = new HostileReceiver(victim.address);
-    assert(await peer.greet({ timeoutMs: 0xffff_ffff }));
+    assert(await peer.shakeHands({ timeoutMs: 0xffff_ffff }));
     await victim.program.stderrMatch(/sent nothing for 1 s/);
     const grown = victim.resident - before;
     assert(grown < 150 << 20, `${grown} bytes more`);
@@ -219,7 +219,7 @@ Deno.test("C8: two hundred thousand pings and failures of one entry cost no memo
     await victim.serveTruly();
     const before = victim.resident;
     using peer = new HostileReceiver(victim.address);
-    await peer.greet();
+    await peer.shakeHands();
     const draining = peer.drain();
     const { big } = await placesOf(peer);
     const ping = frame("ping");
@@ -263,7 +263,7 @@ Deno.test("C9: a hello out of range gets no answer, and costs its sender the con
     for (const [what, different] of Object.entries(badHellos)) {
       await t.step(what, async () => {
         using peer = new HostileReceiver(victim.address);
-        assertEquals(await peer.greet(different), false);
+        assertEquals(await peer.shakeHands(different), false);
       });
     }
     await victim.serveTruly();
@@ -283,7 +283,7 @@ Deno.test("C9: a peer's timeout, streams, credit and batch size only narrow what
     }
     // One millisecond is what it asks for; only its own session pays for it.
     using hasty = new HostileReceiver(victim.address);
-    await hasty.greet({ timeoutMs: 1 });
+    await hasty.shakeHands({ timeoutMs: 1 });
     assertEquals(await hasty.control.closeCode(), 14);
     hasty[Symbol.dispose]();
     await victim.serveTruly();
@@ -293,7 +293,7 @@ Deno.test("C9: a peer's timeout, streams, credit and batch size only narrow what
 Deno.test("C10: joins that know no session, no token or no lane are closed, and the session goes on", async () => {
   await withVictim(async (victim) => {
     using peer = new HostileReceiver(victim.address);
-    await peer.greet();
+    await peer.shakeHands();
     const guesses: [number, Values][] = [
       [0, {}], // used already
       [0, { token: crypto.getRandomValues(new Uint8Array(16)) }],
@@ -319,7 +319,7 @@ Deno.test("C10: joins that know no session, no token or no lane are closed, and 
 Deno.test("C11: a file that shrinks or grows after it was listed is reported, and none of its bytes leave", async () => {
   await withVictim(async (victim, folder) => {
     using peer = new HostileReceiver(victim.address);
-    await peer.greet({ wantsAll: false });
+    await peer.shakeHands({ wantsAll: false });
     const draining = peer.drain();
     const at = await placesOf(peer);
     await shell('cd "$1/a" && truncate -s 1 one && truncate -s 1000 big && echo more >> d/two', folder);
@@ -342,7 +342,7 @@ Deno.test("C13: a hundred sessions that ask for everything and hang up leave not
   await withVictim(async (victim) => {
     const ask = async () => {
       using peer = new HostileReceiver(victim.address);
-      await peer.greet();
+      await peer.shakeHands();
       await placesOf(peer);
     };
     for (let i = 0; i < 20; i++) await ask();

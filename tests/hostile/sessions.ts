@@ -94,13 +94,13 @@ export class Victim implements AsyncDisposable {
     return new Victim(sender, address);
   }
 
-  /** A session with a hostile receiver that has greeted truly; gives the code of the close that followed. */
+  /** A session with a hostile receiver that has performed the handshake truly; gives the code of the close that followed. */
   async attack(
     body: (peer: HostileReceiver) => Promise<void>,
-    hello: Parameters<HostileReceiver["greet"]>[0] = {},
+    hello: Parameters<HostileReceiver["shakeHands"]>[0] = {},
   ): Promise<number | undefined> {
     using peer = new HostileReceiver(this.address);
-    assert(await peer.greet(hello), "the sender answered the hello");
+    assert(await peer.shakeHands(hello), "the sender answered the hello");
     // A sender whose data nobody reads would wait for its reader and not for control.
     const draining = peer.drain();
     await body(peer);
@@ -119,9 +119,9 @@ export class Victim implements AsyncDisposable {
   }
 
   /** A whole session as it should be: the sender is none the worse for what came before. */
-  async serveTruly(hello: Parameters<HostileReceiver["greet"]>[0] = {}): Promise<Fetched> {
+  async serveTruly(hello: Parameters<HostileReceiver["shakeHands"]>[0] = {}): Promise<Fetched> {
     using peer = new HostileReceiver(this.address);
-    assert(await peer.greet(hello), "the sender answered the hello");
+    assert(await peer.shakeHands(hello), "the sender answered the hello");
     const fetched = await fetchTruly(peer);
     assertEquals(fetched.code, 0);
     return fetched;

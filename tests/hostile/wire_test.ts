@@ -129,7 +129,7 @@ for (const [what, bytes] of Object.entries(traps)) {
 for (const [what, send] of Object.entries(fromSender)) {
   Deno.test(`${what} ends a receiver's session`, async () => {
     const reception = await attackReceiver(async (peer) => {
-      await peer.greet();
+      await peer.shakeHands();
       await send(peer);
     });
     assertEquals([reception.status, reception.code], [3, 8], reception.stderr);
@@ -201,11 +201,11 @@ Deno.test("frames that are none end a sender's session, and the next receiver is
   });
 });
 
-Deno.test("H20: nothing that comes before the greeting is over is answered or believed", async (t) => {
+Deno.test("H20: nothing that comes before the handshake is over is answered or believed", async (t) => {
   await withFolder(async (folder) => {
     await shell('mkdir "$1/a" && echo 1 > "$1/a/one"', folder);
     await using victim = await Victim.serve(`${folder}/a`);
-    const openings: Record<string, Uint8Array<ArrayBuffer>[]> = {
+    const handshakes: Record<string, Uint8Array<ArrayBuffer>[]> = {
       "wants before a hello": [preamble("control"), frame("wants", { all: true })],
       "a hello on a data connection": [preamble("data"), frame("hello", HostileReceiver.ownHello)],
       "a join on control": [preamble("control"), frame("join")],
@@ -224,7 +224,7 @@ Deno.test("H20: nothing that comes before the greeting is over is answered or be
       "a hello of 4 KiB and more": [preamble("control"), rawFrame(1, new Uint8Array(4104))],
       "a proof of kinds that TLS has": [preamble("control"), frame("authStart")],
     };
-    for (const [what, bytes] of Object.entries(openings)) {
+    for (const [what, bytes] of Object.entries(handshakes)) {
       await t.step(what, async () => {
         using peer = new HostileReceiver(victim.address);
         const connection = await peer.connect();
@@ -262,7 +262,7 @@ Deno.test("D11: a session that is cut at any byte is never a success, and leaves
       const where = random();
       const ofData = cut % 2 === 0;
       const reception = await attackReceiver(async (peer) => {
-        await peer.greet();
+        await peer.shakeHands();
         const { control, data } = soundSession();
         const whole = ofData ? data : control;
         const end = Math.floor(where * (cut < 36 ? whole.length : 17)); // the last four within the first header
@@ -285,7 +285,7 @@ Deno.test("D11: a session that is cut at any byte is never a success, and leaves
 
 Deno.test("D11: truncation right after the last byte, before the close, is a lost peer and no success", async () => {
   const reception = await attackReceiver(async (peer) => {
-    await peer.greet();
+    await peer.shakeHands();
     const { control, data } = soundSession();
     await peer.control.write(control);
     await peer.lanes[0]!.write(data);
@@ -314,7 +314,7 @@ Deno.test("D11: a receiver that breaks off at every byte of its words is a lost 
     ]);
     for (let end = 0; end < words.length; end += 3) {
       using peer = new HostileReceiver(victim.address);
-      await peer.greet();
+      await peer.shakeHands();
       await peer.lanes[0]!.next();
       await peer.control.write(words.slice(0, end));
     }
@@ -327,7 +327,7 @@ Deno.test("D11: a receiver that breaks off at every byte of its words is a lost 
 Deno.test("D14: all frames in one segment, or a byte in each, make no difference", async () => {
   for (const step of [1, 7, 1 << 20]) {
     const reception = await attackReceiver(async (peer) => {
-      await peer.greet();
+      await peer.shakeHands();
       const { control, data } = soundSession();
       const pour = async (connection: Connection, bytes: Uint8Array) => {
         for (let at = 0; at < bytes.length; at += step) await connection.write(bytes.slice(at, at + step));

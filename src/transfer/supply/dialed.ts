@@ -7,7 +7,7 @@ import type { Join, LaneOffer, LaneRequest } from "../../wire/messages.ts";
 import { LaneGrowth, type Streams } from "./growth.ts";
 import { laneDescriptors, type LaneHost, type LaneSupply } from "./host.ts";
 import type { LaneWorkers } from "../thread/threads.ts";
-import { sendJoin } from "../../meet/opening.ts";
+import { sendJoin } from "../../meet/handshake.ts";
 
 /** Between two looks at the session. */
 const lookMs = 50;

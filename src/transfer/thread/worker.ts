@@ -24,7 +24,7 @@ import { readsOf, writesOf } from "./jobs.ts";
 import type { ArrivedFrame } from "../lane/lane_io.ts";
 import { LocalReceiveIo } from "../lane/local_receive_io.ts";
 import { LocalSendIo } from "../lane/local_send_io.ts";
-import { sendJoin } from "../../meet/opening.ts";
+import { sendJoin } from "../../meet/handshake.ts";
 import type { Role } from "../../wire/messages.ts";
 import { StageAccount } from "../session/stage_account.ts";
 
@@ -256,13 +256,13 @@ class LaneWorker {
     const admission = new Admission(listener, {
       // There may be eight such ports, beside the main one.
       descriptorsMax: Math.floor(this.#opened.descriptorsMax / 8),
-      onOpening: async (channel, opening) => {
+      onHandshake: async (channel, handshake) => {
         // Who has not proved itself on control knows no token.
-        if (opening.of !== "data") throw new RcopyError("protocol", "this port is for data connections");
+        if (handshake.of !== "data") throw new RcopyError("protocol", "this port is for data connections");
         const arrival = this.#arrivalCount++;
         const answered = Promise.withResolvers<void>();
         this.#arrived.set(arrival, { channel, answer: answered.resolve });
-        port.postMessage({ arrival, join: opening.join, peer: channel.peer });
+        port.postMessage({ arrival, join: handshake.join, peer: channel.peer });
         await answered.promise;
       },
       // The main port's admission has told of strangers; here they are closed without a word.

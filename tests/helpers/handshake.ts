@@ -1,12 +1,12 @@
-/** A dialer and a listener that greet each other over memory. */
+/** A dialer and a listener that perform a handshake over memory. */
 import { asRcopyError, type RcopyError } from "../../src/base/errors.ts";
 import {
-  answerOpening,
+  answerHandshake,
   type DialerProof,
-  greet,
+  type Handshake,
+  initiateHandshake,
   type ListenerChecks,
-  type Opening,
-  readOpening,
+  readHandshake,
 } from "../../src/meet/authenticate.ts";
 import type { Close, Hello } from "../../src/wire/messages.ts";
 import { memoryChannels } from "./memory_channel.ts";
@@ -39,28 +39,28 @@ export const answer: Hello = {
   laneTokens: new Uint8Array(16),
 };
 
-/** What a greeting came to at both ends. */
+/** What a handshake came to at both ends. */
 export interface Meeting {
   /** What the dialer heard, if it heard anything. */
   answered: Hello | Close | undefined;
   /** Whom the listener let in. */
-  opening: Opening | undefined;
+  handshake: Handshake | undefined;
   /** Why it let nobody in. */
   error: RcopyError | undefined;
 }
 
-/** Greets with `says`, the listener answering if it lets the dialer in; each end hangs up when it has failed. */
+/** Performs the handshake with `says`, the listener answering if it lets the dialer in; each end hangs up when it has failed. */
 export async function meet(
   proof: DialerProof | undefined,
   checks: ListenerChecks | undefined,
   says = hello,
 ): Promise<Meeting> {
   const [dialer, listener] = memoryChannels();
-  const listen = async (): Promise<Opening> => {
+  const listen = async (): Promise<Handshake> => {
     try {
-      const opening = await readOpening(listener, checks);
-      if (opening.of === "control") await answerOpening(listener, answer, opening);
-      return opening;
+      const handshake = await readHandshake(listener, checks);
+      if (handshake.of === "control") await answerHandshake(listener, answer, handshake);
+      return handshake;
     } catch (error) {
       listener.close();
       throw error;
@@ -68,7 +68,7 @@ export async function meet(
   };
   const dial = async (): Promise<Hello | Close> => {
     try {
-      return await greet(dialer, proof, says);
+      return await initiateHandshake(dialer, proof, says);
     } catch (error) {
       dialer.close();
       throw error;
@@ -79,7 +79,7 @@ export async function meet(
   listener.close();
   return {
     answered: dialled.status === "fulfilled" ? dialled.value : undefined,
-    opening: listened.status === "fulfilled" ? listened.value : undefined,
+    handshake: listened.status === "fulfilled" ? listened.value : undefined,
     error: listened.status === "rejected" ? asRcopyError(listened.reason) : undefined,
   };
 }

@@ -1,4 +1,4 @@
-/** How a connection begins: a preamble, then the frames of a greeting. See `src/wire/PROTOCOL.md`. */
+/** How a connection begins: a preamble, then the frames of a handshake. See `src/wire/PROTOCOL.md`. */
 import { RcopyError } from "../base/errors.ts";
 import type { Channel } from "../net/channel.ts";
 import { decodeMessage, encodeFrame, parseHeader } from "../wire/frame.ts";
@@ -6,10 +6,10 @@ import { handshakeMs, headerBytes, preambleBytes } from "../wire/limits.ts";
 import type { Join, Message } from "../wire/messages.ts";
 import { describeStranger, encodePreamble, isTlsAlert, negotiate, parsePreamble } from "../wire/version.ts";
 
-/** Runs `opening` under the handshake's absolute deadline, of which `leftMs` are left; past it the channel is closed. */
+/** Runs `handshake` under the handshake's absolute deadline, of which `leftMs` are left; past it the channel is closed. */
 export async function withinHandshake<T>(
   channel: Channel,
-  opening: () => Promise<T>,
+  handshake: () => Promise<T>,
   leftMs: number = handshakeMs,
 ): Promise<T> {
   let isLate = false;
@@ -18,10 +18,10 @@ export async function withinHandshake<T>(
     channel.close();
   }, leftMs);
   try {
-    return await opening();
+    return await handshake();
   } catch (error) {
     if (!isLate) throw error;
-    const message = `${channel.peer} did not complete its greeting within ${handshakeMs / 1000} s`;
+    const message = `${channel.peer} did not complete its handshake within ${handshakeMs / 1000} s`;
     throw new RcopyError("timeout", message, { cause: error });
   } finally {
     clearTimeout(timer);
@@ -44,36 +44,36 @@ export async function writeFrames(
 }
 
 /** What a connection is for, and the protocol version that both ends speak. */
-export interface Begun {
+export interface PeerPreamble {
   connection: "control" | "data";
   version: number;
 }
 
 /** What the peer's preamble says. @throws {RcopyError} `protocol` (also strangers), `refused`, `version`, `peer-lost` */
-export async function readPreamble(channel: Channel): Promise<Begun> {
+export async function readPreamble(channel: Channel): Promise<PeerPreamble> {
   const bytes = new Uint8Array(preambleBytes);
   await readExactly(channel, bytes, (count) => {
-    const begun = bytes.subarray(0, count);
-    if (isTlsAlert(begun)) throw wantsTls(channel);
-    return describeStranger(begun);
+    const received = bytes.subarray(0, count);
+    if (isTlsAlert(received)) throw wantsTls(channel);
+    return describeStranger(received);
   });
   if (isTlsAlert(bytes)) throw wantsTls(channel);
   const { low, high, connection } = parsePreamble(bytes);
   return { connection, version: negotiate(low, high) };
 }
 
-/** The next frame of a greeting. @throws {RcopyError} `protocol`, `peer-lost` */
+/** The next frame of a handshake. @throws {RcopyError} `protocol`, `peer-lost` */
 export async function readMessage(channel: Channel): Promise<Message> {
   const head = new Uint8Array(headerBytes);
   await readExactly(channel, head);
-  const header = parseHeader(head, "opening");
+  const header = parseHeader(head, "handshake");
   const frame = new Uint8Array(headerBytes + header.messageBytes);
   frame.set(head);
   await readExactly(channel, frame.subarray(headerBytes));
   return decodeMessage(header, frame);
 }
 
-/** A listener with a secure channel has answered a plain greeting. */
+/** A listener with a secure channel has answered a plain handshake. */
 function wantsTls({ peer }: Channel): RcopyError {
   return new RcopyError(
     "refused",
@@ -86,7 +86,7 @@ function isTampering(error: unknown): boolean {
   return error instanceof RcopyError && /BadRecordMac|cannot decrypt/i.test(error.message);
 }
 
-/** A greeting that was changed may have been meant to make both ends agree on less. */
+/** A handshake that was changed may have been meant to make both ends agree on less. */
 function tampered({ peer }: Channel, cause: unknown): RcopyError {
   return new RcopyError(
     "refused",
@@ -112,7 +112,7 @@ async function readExactly(
   const what = describe?.(count);
   throw new RcopyError(
     "peer-lost",
-    `${channel.peer} hung up during the greeting${what ? ` (${what})` : ""}`,
+    `${channel.peer} hung up during the handshake${what ? ` (${what})` : ""}`,
   );
 }
 
