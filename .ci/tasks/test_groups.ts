@@ -11,10 +11,10 @@ export interface TestGroup {
 
 /** How their paths begin: a file belongs to the first group that fits. The longest groups come first. */
 const sideBySide: readonly (readonly string[])[] = [
-  ["tests/e2e/kill", "tests/e2e/many_entries"],
+  ["tests/e2e/kill", "tests/e2e/send_many"],
   ["tests/hostile/data", "tests/hostile/names"],
   ["tests/contract/", "src/io/"],
-  ["tests/e2e/behaviours", "tests/e2e/destination", "tests/e2e/exit_status", "tests/e2e/remote"],
+  ["tests/e2e/send_test", "tests/e2e/exists", "tests/e2e/exit_status", "tests/e2e/remote"],
   ["tests/hostile/"],
   ["tests/e2e/"],
   ["src/security/", "tests/fuzz/", "tests/bench/"],
@@ -28,9 +28,9 @@ export const alone: readonly string[] = [
   "tests/bench/metered_process_test.ts",
   "tests/bench/peers_smoke_test.ts",
   "tests/e2e/latency_test.ts",
-  "tests/e2e/limits_test.ts",
-  "tests/e2e/original_faults_test.ts",
-  "tests/e2e/strangers_test.ts",
+  "tests/e2e/descriptors_test.ts",
+  "tests/e2e/receive_test.ts",
+  "tests/e2e/insecure_test.ts",
   "tests/fuzz/allocation_test.ts",
   "tests/helpers/delay_line_test.ts",
   "tests/helpers/delay_proxy_test.ts",

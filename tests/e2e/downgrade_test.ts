@@ -7,13 +7,13 @@ import {
   unlimitedValidity,
 } from "../../src/security/anchor/certificate.ts";
 import { decodeTicket, encodeTicket } from "../../src/security/anchor/ticket.ts";
-import { Connection } from "../hostile/connection.ts";
-import { frame, preamble } from "../hostile/messages.ts";
-import { HostileReceiver } from "../hostile/hostile_receiver.ts";
 import { Proxy } from "../helpers/proxy.ts";
 import { type Outcome, RcopyProcess } from "../helpers/rcopy_process.ts";
 import { shell, withFolder } from "../helpers/test_folder.ts";
 import { startTicketSender, ticketTo } from "../helpers/ticket_copy.ts";
+import { Connection } from "../hostile/connection.ts";
+import { HostileReceiver } from "../hostile/hostile_receiver.ts";
+import { frame, preamble } from "../hostile/messages.ts";
 
 async function run(args: string[]): Promise<Outcome> {
   await using process = new RcopyProcess(args);
@@ -213,62 +213,5 @@ Deno.test("what a man in the middle changes of the handshake or of the hello end
     await assertNothingIn(`${folder}/b`);
     assertEquals((await run(["receive", ticket, `${folder}/b`])).status, 0);
     assertEquals((await sender.end()).status, 0);
-  });
-});
-
-Deno.test("a listener that answers TLS with a plain handshake is refused by both kinds of dialer, with the remedy", async () => {
-  await withTree(async (folder) => {
-    const hello = frame("hello", { ...HostileReceiver.ownHello, role: 0, wantsAll: false });
-    const heard: string[] = [];
-    const { port, stop } = serve(Deno.listen({ hostname: "127.0.0.1", port: 0 }), async (connection) => {
-      const buffer = new Uint8Array(5000);
-      const count = await connection.read(buffer);
-      heard.push(buffer.subarray(0, count ?? 0).toHex());
-      await connection.write(new Uint8Array([...preamble("control"), ...hello]));
-      while (await connection.read(buffer) !== null);
-    });
-    const { spki: anchor } = await makeAnchorKey();
-    const secret = crypto.getRandomValues(new Uint8Array(16));
-    const ticket = encodeTicket({ anchor, secret, port, addresses: [{ host: "127.0.0.1", port }] });
-    for (const args of [["receive", ticket, `${folder}/b`], ["send", "--to", ticket, `${folder}/a`]]) {
-      const { status, stderr } = await run(args);
-      assertEquals(status, 3, stderr);
-      assertMatch(stderr, /started with --insecure[;:] start it without, or say --insecure at both ends/);
-    }
-    await stop();
-    assert(heard.length >= 2);
-    for (const words of heard) {
-      assert(words.startsWith("1603"), "something other than TLS was said first");
-      assert(!words.includes(secret.toHex()), "the secret is on the wire");
-    }
-    await assertNothingIn(`${folder}/b`);
-  });
-});
-
-Deno.test("plaintext against TLS is refused with the remedy where the receiver listens too", async () => {
-  await withTree(async (folder) => {
-    const listen = ["receive", "--listen", "-l", "-p", "0"];
-    await using secure = new RcopyProcess([...listen, `${folder}/b`]);
-    const [, ticket = ""] = await secure.stdoutMatch(/rcopy send --to (rcopy1[a-z2-7]+) PATH/);
-    const { port } = decodeTicket(ticket);
-    const plainSender = await run(["send", "--insecure", "-a", `127.0.0.1:${port}`, `${folder}/a`]);
-    assertEquals(plainSender.status, 3, plainSender.stderr);
-    assertMatch(plainSender.stderr, /secure connections only: use the ticket .* or say --insecure at both/);
-
-    await using plain = new RcopyProcess([...listen, "--insecure", `${folder}/c`]);
-    const [, plainPort] = await plain.stdoutMatch(/-a 127\.0\.0\.1:(\d+)/);
-    const way = ticketTo(ticket, { host: "127.0.0.1", port: Number(plainPort) });
-    const secureSender = await run(["send", "--to", way, `${folder}/a`]);
-    assertEquals(secureSender.status, 3, secureSender.stderr);
-    assertMatch(secureSender.stderr, /started with --insecure; start it without, or say --insecure at both/);
-    for (const name of ["b", "c"]) await assertNothingIn(`${folder}/${name}`);
-
-    // Both wait for the sender that was meant.
-    assertEquals((await run(["send", "--to", ticket, `${folder}/a`])).status, 0);
-    assertEquals(
-      (await run(["send", "--insecure", "-a", `127.0.0.1:${plainPort}`, `${folder}/a`])).status,
-      0,
-    );
-    for (const one of [secure, plain]) assertEquals((await one.end()).status, 0);
   });
 });

@@ -165,24 +165,6 @@ testWhere({ mount: true }, "5: a destination that is read-only, at both ends", a
   });
 });
 
-testWhere(
-  { mount: true },
-  "5: a destination without inodes, with what was there left as it was",
-  async () => {
-    await withFolder(async (folder) => {
-      await shell('mkdir "$1/a" && cd "$1/a" && for i in $(seq 200); do echo $i > f$i; done', folder);
-      await withTmpfs(`${folder}/small`, "size=16m,nr_inodes=50", async () => {
-        await shell('mkdir "$1/small/b" && echo old > "$1/small/b/f1"', folder);
-        assertStatuses(await copyTree({ source: `${folder}/a`, target: `${folder}/small/b` }), 5);
-        assertEquals(
-          await shell('cat "$1/small/b/f1"; ls -A "$1/small/b" | grep -c ^.rcopy || true', folder),
-          "old\n0\n",
-        );
-      });
-    });
-  },
-);
-
 testWhere({ root: true, programs: ["setpriv"] }, "5: a destination that is not permitted", async () => {
   await withFolder(async (folder) => {
     await shell('mkdir "$1/a" "$1/b" && echo 1 > "$1/a/file" && chmod 555 "$1/b"', folder);

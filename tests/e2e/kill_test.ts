@@ -1,6 +1,7 @@
 /** kill -9 of either process, anywhere: nothing that was not verified is under a final name, and the same command mends it. */
 import { assert, assertEquals } from "@std/assert";
 import { Proxy } from "../helpers/proxy.ts";
+import { randomFrom, testSeed } from "../helpers/random.ts";
 import {
   assertStatuses,
   type CopyOptions,
@@ -8,9 +9,8 @@ import {
   startReceiver,
   startSender,
 } from "../helpers/rcopy_process.ts";
-import { randomFrom, testSeed } from "../helpers/random.ts";
 import { makeSmallTree } from "../helpers/small_tree.ts";
-import { shell, withFolder } from "../helpers/test_folder.ts";
+import { shell, testEngines, withFolder } from "../helpers/test_folder.ts";
 import { assertEqualTrees, recordTree } from "../helpers/tree_record.ts";
 
 interface KillOptions extends CopyOptions {
@@ -50,6 +50,39 @@ for (const victim of ["sender", "receiver"] as const) {
     });
   });
 }
+
+testEngines("a receiver that is killed leaves the old file whole", async (io) => {
+  await withFolder(async (folder) => {
+    await shell(
+      'cd "$1" && mkdir a b && head -c 40000000 /dev/urandom > a/file && echo old > b/file',
+      folder,
+    );
+    const before = await recordTree(`${folder}/b`);
+    const options = {
+      source: `${folder}/a`,
+      target: `${folder}/b`,
+      send: ["--timeout", "1s"],
+      receive: ["--io", io],
+    };
+    const { sender, address } = await startSender(options);
+    await using _sender = sender;
+    const halfWay = Promise.withResolvers<void>();
+    await using proxy: Proxy = new Proxy(address, {
+      onChunk: (_, __, total) => {
+        if (total < 20_000_000) return;
+        proxy.hold();
+        halfWay.resolve();
+      },
+    });
+    await using receiver = startReceiver(options, proxy.address);
+    await halfWay.promise;
+    receiver.kill("SIGKILL");
+    await receiver.end();
+    proxy.cut();
+    assertEquals((await recordTree(`${folder}/b`)).get("file"), before.get("file"));
+    assertEquals((await sender.end()).status, 4);
+  });
+});
 
 async function makeSource(root: string): Promise<void> {
   await Deno.mkdir(root);

@@ -1,6 +1,6 @@
 /** The flags that doctor prints, used as they are: they are enough, and nothing beyond them is asked for. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
 import { resolve } from "node:path";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { whyNoUring } from "../../ffi/mod.ts";
 import { assertStatuses, copyTree, type Outcome, RcopyProcess } from "../helpers/rcopy_process.ts";
 import { makeSmallTree } from "../helpers/small_tree.ts";

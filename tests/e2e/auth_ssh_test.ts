@@ -46,7 +46,7 @@ function assertStatus(outcome: Outcome, status: number): void {
 const fingerprintOf = (home: Home) => sshFingerprint(parseSshPublicKeyLine(home.publicKey).key);
 const at = (port: number) => `127.0.0.1:${port}`;
 
-testPeople("the original's two commands copy between people who know each other's keys", async (people) => {
+testPeople("two commands without a ticket copy between people who know each other's keys", async (people) => {
   const { folder, alice, bob, tree } = people;
   alice.trust(bob);
   bob.trust(alice);

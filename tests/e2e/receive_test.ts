@@ -1,0 +1,226 @@
+/** What `rcopy receive` makes of DEST, for whom, and how it ends when the sender misbehaves or is not there. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Proxy } from "../helpers/proxy.ts";
+import {
+  assertStatuses,
+  copyTree,
+  RcopyProcess,
+  startReceiver,
+  startSender,
+} from "../helpers/rcopy_process.ts";
+import { shell, testEngines, withFolder } from "../helpers/test_folder.ts";
+import { assertEqualTrees, Canary } from "../helpers/tree_record.ts";
+
+const comparison = { mtimeStepNs: 1_000_000, linkTimes: false };
+
+testEngines(
+  "DEST keeps its own mode and time, and is made with its parents where it is missing",
+  async (io) => {
+    await withFolder(async (folder) => {
+      await shell('cd "$1" && mkdir a b && chmod 711 a && chmod 750 b && touch -d 2001-01-01 a b', folder);
+      const made = await copyTree({
+        source: `${folder}/a`,
+        target: `${folder}/new/deep/b`,
+        receive: ["--io", io],
+      });
+      assertStatuses(made, 0);
+      assertStatuses(
+        await copyTree({ source: `${folder}/a`, target: `${folder}/b`, receive: ["--io", io] }),
+        0,
+      );
+      assertEquals(
+        await shell('stat -c "%a %Y" "$1/b"', folder),
+        await shell("echo 750 $(date -d 2001-01-01 +%s)"),
+      );
+      assertEquals(await shell('ls -A "$1/new/deep/b"', folder), "");
+    });
+  },
+);
+
+testEngines(
+  "what a dead run left behind is removed by the next, at once if it died removing it, and not sent on",
+  async (io) => {
+    await withFolder(async (folder) => {
+      await shell(
+        `cd "$1" && mkdir -p a/.rcopy-0123456789abcdef/x b/.rcopy-fedcba9876543210/y && echo 1 > a/file &&
+      touch -d '2 days ago' b/.rcopy-fedcba9876543210 &&
+      mkdir -p b/.rcopy-gone-0011223344556677/z b/.rcopy-gone-8899aabbccddeeff`,
+        folder,
+      );
+      const { sent, received } = await copyTree({
+        source: `${folder}/a`,
+        target: `${folder}/b`,
+        send: ["--io", io],
+        receive: ["--io", io],
+      });
+      assertStatuses({ sent, received }, 0);
+      assertMatch(sent.stderr, /not copied: \.rcopy-0123456789abcdef: /);
+      assertEquals(await shell('ls -A "$1/b"', folder), "file\n");
+    });
+  },
+);
+
+testEngines("an ordinary user receives into a folder of its own, and owns what comes", async (io) => {
+  await withFolder(async (folder) => {
+    await shell(
+      `mkdir "$1/a" "$1/home" && chown nobody "$1/home" && cd "$1/a" && mkdir -p sub/locked empty &&
+      for i in $(seq 50); do echo $i > sub/f$i; done && head -c 5000000 /dev/urandom > large &&
+      ln -s sub/f1 link && echo 1 > sub/locked/file && chmod 400 sub/locked/file && chmod 555 sub/locked`,
+      folder,
+    );
+    const { sender, address } = await startSender({
+      source: `${folder}/a`,
+      target: "",
+      send: ["--io", io],
+    });
+    await using _sender = sender;
+    const user = await OrdinaryUser.prepare(folder);
+    const received = await user.run(["receive", "--insecure", "-a", address, "--io", io, `${folder}/home/b`]);
+    assertStatuses({ sent: await sender.end(), received }, 0);
+    await assertEqualTrees(`${folder}/a`, `${folder}/home/b`, comparison);
+    assertEquals(await shell('find "$1/home/b" -not -user nobody', folder), "");
+  });
+}, { root: true, programs: ["setpriv"] });
+
+Deno.test("a receiver connects at once, and gives up in seconds where nobody listens", async () => {
+  await withFolder(async (folder) => {
+    const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const address = `127.0.0.1:${free.addr.port}`;
+    free.close();
+    const before = performance.now();
+    await using alone = startReceiver({ source: "", target: `${folder}/b` }, address);
+    const { status, stderr } = await alone.end();
+    assertEquals(status, 4);
+    assertMatch(stderr, /cannot reach the peer/);
+    assert(performance.now() - before < 15_000);
+
+    // Started first, with the sender a moment later on that port.
+    await shell('mkdir "$1/a" && echo 1 > "$1/a/file"', folder);
+    await using early = startReceiver({ source: "", target: `${folder}/b` }, address);
+    await using sender = new RcopyProcess([
+      "send",
+      "--insecure",
+      "-l",
+      "-p",
+      address.split(":")[1]!,
+      `${folder}/a`,
+    ]);
+    assertStatuses({ sent: await sender.end(), received: await early.end() }, 0);
+  });
+});
+
+Deno.test("a connection that ends between two frames ends the receiver with 4, whichever frame it was", async () => {
+  for (const frames of [1, 2, 3]) {
+    await withFolder(async (folder) => {
+      await shell('mkdir "$1/a" && head -c 300000 /dev/urandom > "$1/a/file"', folder);
+      const options = { source: `${folder}/a`, target: `${folder}/b` };
+      const { sender, address } = await startSender(options);
+      await using _sender = sender;
+      let due = frames;
+      await using proxy: Proxy = new Proxy(address, {
+        onControlFrame: () => {
+          if (due-- === 0) proxy.cut(); // before this frame goes on, after the last one did
+        },
+      });
+      await using receiver = startReceiver(options, proxy.address);
+      const { status, stderr } = await receiver.end();
+      assertEquals(status, 4, stderr);
+      const left = await shell(
+        'cd "$1" && find b -type f ! -path "b/.rcopy-*" -exec cmp a/file {} ";"',
+        folder,
+      );
+      assertEquals(left, "", "what is there is whole");
+    });
+  }
+});
+
+for (const hostile of ["../pwned", "/pwnedxx", "a/pwnedx", ".rcopy-x", "pwned\0xx"]) {
+  testEngines(
+    `a sender that names ${JSON.stringify(hostile)} ends the session and writes nothing`,
+    async (io) => {
+      await withFolder(async (folder) => {
+        const canary = await Canary.plant(`${folder}/canary`);
+        await shell('mkdir "$1/source" && cd "$1/source" && echo 1 > harmless && mkdir a', folder);
+        await Deno.rename(`${folder}/source/harmless`, `${folder}/source/harmles8`);
+        const options = { source: `${folder}/source`, target: `${folder}/target`, receive: ["--io", io] };
+        const { sender, address } = await startSender(options);
+        await using _sender = sender;
+        let changed = 0;
+        await using proxy = new Proxy(address, {
+          onControlFrame: (message) => changed += replaceBytes(message, "harmles8", hostile),
+        });
+        await using receiver = startReceiver(options, proxy.address);
+        const { status, stderr } = await receiver.end();
+        assertEquals(changed, 1, "the name went by");
+        assertEquals(status, 3, stderr);
+        assertEquals(await shell('cd "$1" && find . -name "*pwned*" && find target -type f', folder), "");
+        await canary.assertUntouched();
+      });
+    },
+  );
+}
+
+/** The user `nobody`, with a copy of the program where that user can read it. */
+class OrdinaryUser {
+  readonly #folder: string;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  static async prepare(folder: string): Promise<OrdinaryUser> {
+    const root = new URL("../../", import.meta.url).pathname;
+    await shell(
+      `mkdir "$1/program" "$1/program/cache" && cd "$1/program" && cp "$2" deno && cp -r "$3"/{src,ffi,wasm,deno.json,deno.lock} . &&
+      cp -r "$4/npm" cache/ && chmod -R a+rX . && chown -R nobody .`,
+      folder,
+      Deno.execPath(),
+      root,
+      await denoDirectory(),
+    );
+    return new OrdinaryUser(folder);
+  }
+
+  async run(args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+    const program = `${this.#folder}/program`;
+    const { code, stdout, stderr } = await new Deno.Command("setpriv", {
+      args: [
+        "--reuid=nobody",
+        "--regid=nogroup",
+        "--clear-groups",
+        ...[
+          `${program}/deno`,
+          "run",
+          "-A",
+          "--no-prompt",
+          "--cached-only",
+          `${program}/src/main.ts`,
+          ...args,
+        ],
+      ],
+      cwd: program,
+      clearEnv: true,
+      env: { DENO_DIR: `${program}/cache`, HOME: program, PATH: "/usr/bin:/bin", NO_COLOR: "1" },
+    }).output();
+    const decoder = new TextDecoder();
+    return { status: code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  }
+}
+
+async function denoDirectory(): Promise<string> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
+  return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
+}
+
+/** Replaces a text by another of its length, and counts. */
+function replaceBytes(bytes: Uint8Array, text: string, by: string): number {
+  const [wanted, given] = [new TextEncoder().encode(text), new TextEncoder().encode(by)];
+  assertEquals(given.length, wanted.length);
+  let count = 0;
+  for (let at = 0; at + wanted.length <= bytes.length; at++) {
+    if (!wanted.every((byte, i) => bytes[at + i] === byte)) continue;
+    bytes.set(given, at);
+    count++;
+  }
+  return count;
+}
