@@ -7,7 +7,10 @@ import { asRcopyError, RcopyError } from "../base/errors.ts";
 import type { Channel } from "../net/channel.ts";
 import { wireCodeOf } from "../wire/codes.ts";
 import { authNonceBytes } from "../wire/limits.ts";
-import type { AuthChallenge, AuthProof, AuthStart, Close, Hello, Join, Message } from "../wire/messages.ts";
+import type { Close } from "../wire/closing.ts";
+import type { Hello, Join } from "../wire/hello.ts";
+import type { Message } from "../wire/message.ts";
+import type { AuthChallenge, AuthProof, AuthStart } from "../wire/proof.ts";
 import { encodePreamble } from "../wire/version.ts";
 import { readMessage, readPreamble, writeFrames } from "./handshake.ts";
 

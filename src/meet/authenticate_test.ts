@@ -4,7 +4,7 @@ import { answer, hello, meet } from "../../tests/helpers/handshake.ts";
 import { memoryChannels } from "../../tests/helpers/memory_channel.ts";
 import { RcopyError } from "../base/errors.ts";
 import { wireCodeOf } from "../wire/codes.ts";
-import type { Close } from "../wire/messages.ts";
+import type { Close } from "../wire/closing.ts";
 import { type DialerProof, type ListenerChecks, readHandshake, type SignedClaim } from "./authenticate.ts";
 
 const secret = () => crypto.getRandomValues(new Uint8Array(16));

@@ -5,7 +5,7 @@ import { requireChecks, requireNoOtherRoots, requireTightPin } from "./pin_guard
 import { plainTransport } from "../net/transport.ts";
 import { decodeTicket } from "../security/anchor/ticket.ts";
 import type { DialPlan } from "./reach.ts";
-import type { Role } from "../wire/messages.ts";
+import type { Role } from "../wire/hello.ts";
 import type { AuthMethod } from "./invite.ts";
 import type { SshOptions } from "./ssh_run.ts";
 import { planDialByTicket } from "./by_ticket.ts";

@@ -3,7 +3,8 @@ import { RcopyError } from "../base/errors.ts";
 import type { Channel } from "../net/channel.ts";
 import { decodeMessage, encodeFrame, parseHeader } from "../wire/frame.ts";
 import { handshakeMs, headerBytes, preambleBytes } from "../wire/limits.ts";
-import type { Join, Message } from "../wire/messages.ts";
+import type { Join } from "../wire/hello.ts";
+import type { Message } from "../wire/message.ts";
 import { describeStranger, encodePreamble, isTlsAlert, negotiate, parsePreamble } from "../wire/version.ts";
 
 /** Runs `handshake` under the handshake's absolute deadline, of which `leftMs` are left; past it the channel is closed. */

@@ -3,7 +3,7 @@ import { RcopyError } from "../base/errors.ts";
 import type { TcpChannel } from "../net/channel.ts";
 import { dialOne } from "../net/dial.ts";
 import { tokenBytes } from "../wire/limits.ts";
-import type { Hello } from "../wire/messages.ts";
+import type { Hello } from "../wire/hello.ts";
 import { initiateHandshake } from "../meet/authenticate.ts";
 import { type DialPlan, reach, type Reached } from "../meet/reach.ts";
 import { DialedLanes } from "./supply/dialed.ts";

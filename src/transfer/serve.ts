@@ -8,7 +8,7 @@ import type { PeerListener } from "../net/listen.ts";
 import type { ListenTransport } from "../net/transport.ts";
 import { wireCodeOf } from "../wire/codes.ts";
 import { tokenBytes } from "../wire/limits.ts";
-import type { Hello, Join } from "../wire/messages.ts";
+import type { Hello, Join } from "../wire/hello.ts";
 import { answerHandshake, type Handshake, type ListenerChecks } from "../meet/authenticate.ts";
 import type { TransferSummary } from "./session/events.ts";
 import { Admission } from "../meet/admission.ts";

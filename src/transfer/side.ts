@@ -6,8 +6,8 @@
  */
 import type { Directory, Engine } from "../io/contract/engine.ts";
 import type { TcpChannel } from "../net/channel.ts";
-import { FrameSplitter } from "../wire/frame.ts";
-import type { Hello } from "../wire/messages.ts";
+import { FrameSplitter } from "../wire/frame_splitter.ts";
+import type { Hello, Role } from "../wire/hello.ts";
 import { Control } from "./session/control.ts";
 import { DestinationIdentity, isEmptyDirectory, readBootId } from "./target/destination.ts";
 import type { EventSink, TransferSummary } from "./session/events.ts";
@@ -17,7 +17,6 @@ import type { LaneHost, LaneSupply } from "./supply/host.ts";
 import type { ExistsPolicy } from "./receive/plan.ts";
 import { Receiver } from "./receive/receiver.ts";
 import { Sender } from "./send/sender.ts";
-import type { Role } from "../wire/messages.ts";
 import { openSources } from "./source/roots.ts";
 
 /** What a session needs of the run that it is a part of. */

@@ -13,10 +13,9 @@
  */
 import { RcopyError } from "../base/errors.ts";
 import { crc32 } from "./crc32.ts";
-import { decodeCapnp } from "./decode.ts";
-import { encodeMessage } from "./encode.ts";
+import type { Bundle, Extent } from "./data.ts";
 import * as limits from "./limits.ts";
-import { type Bundle, type Extent, FrameKind, type Message } from "./messages.ts";
+import { decodeCapnp, encodeMessage, FrameKind, kindName, type Message } from "./message.ts";
 
 const { headerBytes } = limits;
 const crcOffset = 12;
@@ -30,10 +29,6 @@ export interface FrameHeader {
   payloadBytes: number;
   crc: number;
 }
-
-const kindNames = new Map<number, keyof typeof FrameKind>(
-  (Object.keys(FrameKind) as (keyof typeof FrameKind)[]).map((name) => [FrameKind[name], name]),
-);
 
 const messageBytesMax = {
   handshake: limits.handshakeMessageBytesMax,
@@ -76,7 +71,7 @@ export function parseHeader(bytes: Uint8Array, context: FrameContext): FrameHead
   const messageBytes = view.getUint32(0, true);
   const payloadBytes = view.getUint32(4, true);
   const kind = view.getUint16(8, true);
-  const name = kindNames.get(kind);
+  const name = kindName(kind);
   if (name === undefined) throw new RcopyError("protocol", `the peer sent a frame of unknown kind ${kind}`);
   const isData = name === "extent" || name === "bundle";
   if (isData !== (context === "data")) {
@@ -106,51 +101,4 @@ export function decodeMessage(header: FrameHeader, headerAndMessage: Uint8Array)
   }
   // A copy of its own starts at offset 0, so that columns are aligned.
   return decodeCapnp(header.kind, frame.slice(headerBytes) as Uint8Array<ArrayBuffer>);
-}
-
-/** Cuts the stream of a control connection into messages. Holds at most one frame and one chunk. */
-export class FrameSplitter {
-  #buffer = new Uint8Array(4096);
-  #start = 0;
-  #end = 0;
-  #header: FrameHeader | undefined;
-  #lastFrameBytes = 0;
-
-  /** Bytes of the frame that `next` gave last, header included. */
-  get lastFrameBytes(): number {
-    return this.#lastFrameBytes;
-  }
-
-  /** Takes bytes as they come; they are copied. `next` must have been called until it gave nothing. */
-  push(chunk: Uint8Array): void {
-    const held = this.#end - this.#start;
-    if (this.#end + chunk.length > this.#buffer.length) {
-      const needed = held + chunk.length;
-      const target = needed > this.#buffer.length
-        ? new Uint8Array(Math.max(needed, this.#buffer.length * 2))
-        : this.#buffer;
-      target.set(this.#buffer.subarray(this.#start, this.#end));
-      this.#buffer = target;
-      this.#start = 0;
-      this.#end = held;
-    }
-    this.#buffer.set(chunk, this.#end);
-    this.#end += chunk.length;
-  }
-
-  /** The next whole message, or `undefined` until more bytes have come. @throws {RcopyError} `protocol`, `name-unsafe` */
-  next(): Message | undefined {
-    if (!this.#header) {
-      if (this.#end - this.#start < headerBytes) return undefined;
-      this.#header = parseHeader(this.#buffer.subarray(this.#start, this.#start + headerBytes), "control");
-    }
-    const bytes = headerBytes + this.#header.messageBytes;
-    if (this.#end - this.#start < bytes) return undefined;
-    const message = decodeMessage(this.#header, this.#buffer.subarray(this.#start, this.#start + bytes));
-    this.#header = undefined;
-    this.#lastFrameBytes = bytes;
-    this.#start += bytes;
-    if (this.#start === this.#end) this.#start = this.#end = 0;
-    return message;
-  }
 }

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { wireCodeOf } from "./codes.ts";
 import * as limits from "./limits.ts";
-import { FrameKind } from "./messages.ts";
+import { FrameKind } from "./message.ts";
 
 const page = Deno.readTextFileSync(new URL("PROTOCOL.md", import.meta.url));
 const schema = Deno.readTextFileSync(new URL("schema.capnp", import.meta.url));

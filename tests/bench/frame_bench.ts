@@ -6,7 +6,8 @@ import { EntryColumns } from "../../src/entry/columns.ts";
 import { EntryKind } from "../../src/entry/metadata.ts";
 import { decodeMessage, encodeDataHead, encodeFrame, parseHeader } from "../../src/wire/frame.ts";
 import { batchEntriesMax, headerBytes } from "../../src/wire/limits.ts";
-import type { Bundle, Extent, Manifest } from "../../src/wire/messages.ts";
+import type { Bundle, Extent } from "../../src/wire/data.ts";
+import type { Manifest } from "../../src/wire/manifest.ts";
 
 const hash = new Uint8Array(16).fill(7);
 const extent: Extent = { kind: "extent", batch: 3, entry: 5, index: 9, hash, fileVerified: false };

@@ -11,7 +11,7 @@ import { headRoomBytes, sendSliceBytes } from "../../src/transfer/lane/lane_io.t
 import { StageAccount } from "../../src/transfer/session/stage_account.ts";
 import { encodeDataHead } from "../../src/wire/frame.ts";
 import { extentBytes } from "../../src/wire/limits.ts";
-import type { Extent } from "../../src/wire/messages.ts";
+import type { Extent } from "../../src/wire/data.ts";
 
 /**
  * Ours, with frames and everything that reads them; nothing but reads and writes; or those from a file into a file, which

@@ -2,11 +2,9 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { RcopyError } from "../../src/base/errors.ts";
-import { decodeCapnp } from "../../src/wire/decode.ts";
-import { encodeMessage } from "../../src/wire/encode.ts";
-import { FrameSplitter } from "../../src/wire/frame.ts";
+import { decodeCapnp, encodeMessage, FrameKind, type Message } from "../../src/wire/message.ts";
+import { FrameSplitter } from "../../src/wire/frame_splitter.ts";
 import { controlMessageBytesMax } from "../../src/wire/limits.ts";
-import { FrameKind, type Message } from "../../src/wire/messages.ts";
 import { withSeed } from "../helpers/random.ts";
 import { controlMessage, dataMessage } from "./message_arbitraries.ts";
 import { mutate } from "./mutations.ts";

@@ -1,8 +1,6 @@
 /** Debian's `capnp` reads what we write and writes what we read: the messages are Cap'n Proto and nothing of our own. */
 import { assertEquals } from "@std/assert";
-import { decodeCapnp } from "../../src/wire/decode.ts";
-import { encodeMessage } from "../../src/wire/encode.ts";
-import { FrameKind, type Message } from "../../src/wire/messages.ts";
+import { decodeCapnp, encodeMessage, FrameKind, type Message } from "../../src/wire/message.ts";
 import { whyNot } from "../helpers/test_folder.ts";
 
 const schema = new URL("../../src/wire/schema.capnp", import.meta.url).pathname;

@@ -1,7 +1,8 @@
 /** Arbitrary messages of the protocol, valid ones. */
 import fc from "fast-check";
 import * as limits from "../../src/wire/limits.ts";
-import type { Manifest, Message } from "../../src/wire/messages.ts";
+import type { Manifest } from "../../src/wire/manifest.ts";
+import type { Message } from "../../src/wire/message.ts";
 
 const u16 = fc.nat(0xffff);
 const u32 = fc.nat(0xffff_ffff);

@@ -1,9 +1,9 @@
 /** Damage to bytes, and what a decoder may do about it. */
 import { assert } from "@std/assert";
 import { RcopyError } from "../../src/base/errors.ts";
-import { decodeCapnp } from "../../src/wire/decode.ts";
-import { decodeMessage, FrameSplitter, parseHeader } from "../../src/wire/frame.ts";
-import type { FrameKind } from "../../src/wire/messages.ts";
+import { decodeCapnp, type FrameKind } from "../../src/wire/message.ts";
+import { decodeMessage, parseHeader } from "../../src/wire/frame.ts";
+import { FrameSplitter } from "../../src/wire/frame_splitter.ts";
 
 /** No run over this long: an input that takes longer has found work that the limits do not bound. */
 const runMsMax = 100;

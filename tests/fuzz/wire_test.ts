@@ -2,18 +2,17 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { RcopyError } from "../../src/base/errors.ts";
-import { decodeCapnp } from "../../src/wire/decode.ts";
-import { encodeMessage } from "../../src/wire/encode.ts";
+import { decodeCapnp, encodeMessage, FrameKind, type Message } from "../../src/wire/message.ts";
 import {
   decodeMessage,
   encodeDataHead,
   encodeFrame,
   type FrameContext,
-  FrameSplitter,
   parseHeader,
 } from "../../src/wire/frame.ts";
+import { FrameSplitter } from "../../src/wire/frame_splitter.ts";
 import * as limits from "../../src/wire/limits.ts";
-import { FrameKind, type Manifest, type Message } from "../../src/wire/messages.ts";
+import type { Manifest } from "../../src/wire/manifest.ts";
 import { withSeed } from "../helpers/random.ts";
 import { controlMessage, dataMessage } from "./message_arbitraries.ts";
 import { decodesOrRefuses, mutate, tryEveryDecoder } from "./mutations.ts";

@@ -8,7 +8,8 @@ import {
   type ListenerChecks,
   readHandshake,
 } from "../../src/meet/authenticate.ts";
-import type { Close, Hello } from "../../src/wire/messages.ts";
+import type { Close } from "../../src/wire/closing.ts";
+import type { Hello } from "../../src/wire/hello.ts";
 import { memoryChannels } from "./memory_channel.ts";
 
 const none = new Uint8Array(0);

@@ -10,7 +10,7 @@ import type { ExistsPolicy } from "../../src/transfer/receive/plan.ts";
 import { Receiver } from "../../src/transfer/receive/receiver.ts";
 import { Sender } from "../../src/transfer/send/sender.ts";
 import { openSources } from "../../src/transfer/source/roots.ts";
-import { FrameSplitter } from "../../src/wire/frame.ts";
+import { FrameSplitter } from "../../src/wire/frame_splitter.ts";
 import { type MemoryChannelOptions, memoryChannels } from "./memory_channel.ts";
 
 export interface SessionPairOptions {

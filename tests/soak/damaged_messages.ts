@@ -3,9 +3,8 @@
  * first that a decoder answers with anything but a message or a protocol error, or too late. Prints the seed.
  */
 import fc from "fast-check";
-import { encodeMessage } from "../../src/wire/encode.ts";
+import { encodeMessage, FrameKind } from "../../src/wire/message.ts";
 import { encodeFrame } from "../../src/wire/frame.ts";
-import { FrameKind } from "../../src/wire/messages.ts";
 import { controlMessage, dataMessage } from "../fuzz/message_arbitraries.ts";
 import { mutate, tryEveryDecoder } from "../fuzz/mutations.ts";
 import { randomFrom, testSeed } from "../helpers/random.ts";

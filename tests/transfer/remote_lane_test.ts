@@ -4,7 +4,7 @@ import { RcopyError } from "../../src/base/errors.ts";
 import { chooseEngine } from "../../src/io/choose_engine.ts";
 import type { Directory, Engine, FileRead, FileWrite } from "../../src/io/contract/engine.ts";
 import { plainTransport } from "../../src/net/transport.ts";
-import type { Role } from "../../src/wire/messages.ts";
+import type { Role } from "../../src/wire/hello.ts";
 import { LaneThread } from "../../src/transfer/thread/thread.ts";
 import { RemoteReceiveIo, RemoteSendIo } from "../../src/transfer/thread/remote_io.ts";
 import { encodeDataHead } from "../../src/wire/frame.ts";

@@ -5,7 +5,7 @@ import { openDenoEngine } from "../../src/io/deno/engine.ts";
 import type { Engine } from "../../src/io/contract/engine.ts";
 import type { TransferSummary } from "../../src/transfer/session/events.ts";
 import { creditBytesMin } from "../../src/wire/limits.ts";
-import { FrameKind } from "../../src/wire/messages.ts";
+import { FrameKind } from "../../src/wire/message.ts";
 import { withSeed } from "../helpers/random.ts";
 import { runSessionPair, type SessionPairResult } from "../helpers/session_pair.ts";
 import { assertSameTree, makeSmallTree, withTwoDirectories } from "../helpers/small_tree.ts";

@@ -5,7 +5,7 @@ import type { Channel } from "../../net/channel.ts";
 import { decodeMessage, type FrameHeader, parseHeader } from "../../wire/frame.ts";
 import { dataMessageBytesMax, extentBytes, headerBytes } from "../../wire/limits.ts";
 import type { StageAccount } from "../session/stage_account.ts";
-import type { Bundle, Extent } from "../../wire/messages.ts";
+import type { Bundle, Extent } from "../../wire/data.ts";
 
 /** How far a read may go beyond the frame at hand: enough to bring the next head, little enough to copy. */
 const readAheadBytes = 64 * 1024;

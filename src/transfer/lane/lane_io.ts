@@ -6,7 +6,7 @@
 import type { FileRead, FileWrite, Pending, SourceFile, TargetFile } from "../../io/contract/engine.ts";
 import type { LaneConnection } from "../../net/channel.ts";
 import { dataMessageBytesMax, extentBytes, headerBytes } from "../../wire/limits.ts";
-import type { Bundle, Extent } from "../../wire/messages.ts";
+import type { Bundle, Extent } from "../../wire/data.ts";
 
 /** Bytes of one content hash. */
 export const hashBytes = 16;

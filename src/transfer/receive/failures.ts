@@ -2,7 +2,7 @@
 import { RcopyError } from "../../base/errors.ts";
 import { showPeerText } from "../../base/show.ts";
 import { errorCodeOf } from "../../wire/codes.ts";
-import type { Failure } from "../../wire/messages.ts";
+import type { Failure } from "../../wire/settlement.ts";
 import { entryKey } from "../session/entry_key.ts";
 import type { LargeTarget } from "../target/large_file.ts";
 import type { Outcome } from "../session/outcome.ts";

@@ -12,7 +12,7 @@ import type { Codec } from "../../codec/codec.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import type { Engine, FileWrite } from "../../io/contract/engine.ts";
 import { extentBytes, resendsMax } from "../../wire/limits.ts";
-import type { Bundle, Extent } from "../../wire/messages.ts";
+import type { Bundle, Extent } from "../../wire/data.ts";
 import { type ArrivedFrame, hashBytes, type ReceiveIo } from "../lane/lane_io.ts";
 import { LargeTarget } from "../target/large_file.ts";
 import { sameHash } from "../lane/local_receive_io.ts";

@@ -13,7 +13,10 @@ import { Codec } from "../../codec/codec.ts";
 import { kindNames } from "../../entry/metadata.ts";
 import type { Directory, Engine } from "../../io/contract/engine.ts";
 import type { Channel } from "../../net/channel.ts";
-import type { Hello, LaneOffer, LaneRequest, Manifest, ManifestEnd, Message } from "../../wire/messages.ts";
+import type { Hello } from "../../wire/hello.ts";
+import type { LaneOffer, LaneRequest } from "../../wire/lanes.ts";
+import type { Manifest, ManifestEnd } from "../../wire/manifest.ts";
+import type { Message } from "../../wire/message.ts";
 import type { Control } from "../session/control.ts";
 import { AwaitedBatches } from "./awaited_batches.ts";
 import { EntryHasher } from "../../codec/entry_hash.ts";
@@ -25,13 +28,13 @@ import { PathPrefixes } from "../../entry/path_prefixes.ts";
 import { Placement } from "../target/placement.ts";
 import { type ExistsPolicy, Plan } from "./plan.ts";
 import { EntryState, ReceiveBatch } from "../target/batch.ts";
-import { fileWork, type LaneHost, type LaneSupply, type SessionLoad } from "../supply/host.ts";
+import { fileWork, type LaneHost, type LaneSupply, type SessionLoad, tellSupply } from "../supply/host.ts";
 import type { ReceiveIo } from "../lane/lane_io.ts";
 import { RemoteReceiveIo, type RemoteSendIo } from "../thread/remote_io.ts";
 import { LocalReceiveIo } from "../lane/local_receive_io.ts";
 import { ReceiveLane } from "./lane.ts";
 import { ReceivedTree } from "./unsettled.ts";
-import { afterMessage, type SessionState } from "../session/states.ts";
+import { admitMessage, type MessageTo, type SessionState } from "../session/states.ts";
 import { errorOfClose, SessionTasks } from "../session/tasks.ts";
 import { SourceFailures } from "./failures.ts";
 import { SpaceBudget } from "../target/space_budget.ts";
@@ -249,35 +252,32 @@ export class Receiver implements LaneHost {
 
   /** Handles one message at once, without waiting for anything; false ends the reading. */
   #onMessage(message: Message): boolean {
-    this.#state = afterMessage("receiver", this.#state, message.kind);
-    switch (message.kind) {
-      case "manifest":
-        this.#onManifest(message);
-        return true;
-      case "manifestEnd":
-        this.#onManifestEnd(message);
-        return true;
-      case "failure":
-        this.#failures.onFailure(message, this.#batches);
-        return true;
-      case "laneRequest":
-      case "laneOffer":
-        this.#onLaneMessage(message);
-        return true;
-      case "close":
-        if (message.code === 0 && this.#receiptSent) this.#tasks.end({});
-        else this.#tasks.end({ error: errorOfClose(message) });
-        return false;
-      default:
-        return true;
-    }
+    const { admitted, next } = admitMessage("receiver", this.#state, message);
+    this.#state = next;
+    this.#onAdmitted(admitted);
+    return !this.#tasks.hasEnded;
   }
 
-  #onLaneMessage(message: LaneRequest | LaneOffer): void {
-    if (!this.supply) {
-      throw new RcopyError("protocol", `the peer sent ${message.kind}, which nobody asked for`);
+  #onAdmitted(message: MessageTo<"receiver">): void {
+    switch (message.kind) {
+      case "manifest":
+        return this.#onManifest(message);
+      case "manifestEnd":
+        return this.#onManifestEnd(message);
+      case "failure":
+        return this.#failures.onFailure(message, this.#batches);
+      case "laneRequest":
+      case "laneOffer":
+        return tellSupply(this.supply, message);
+      case "ping":
+        return;
+      case "close":
+        return this.#tasks.end(
+          message.code === 0 && this.#receiptSent ? {} : { error: errorOfClose(message) },
+        );
+      default:
+        message satisfies never;
     }
-    this.supply.onMessage(message);
   }
 
   #onManifest(message: Manifest): void {

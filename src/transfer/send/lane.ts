@@ -10,7 +10,7 @@ import type { Engine, FileRead, Pending } from "../../io/contract/engine.ts";
 import type { EventLoopYield } from "../../base/event_loop_yield.ts";
 import { encodeDataHead } from "../../wire/frame.ts";
 import { extentBytes } from "../../wire/limits.ts";
-import type { Bundle, Extent } from "../../wire/messages.ts";
+import type { Bundle, Extent } from "../../wire/data.ts";
 import type { EntryHasher } from "../../codec/entry_hash.ts";
 import { hashBytes, type SendIo, type Turn } from "../lane/lane_io.ts";
 import { FramesOnTheWay } from "./frames_on_the_way.ts";

@@ -1,7 +1,7 @@
 /** What the receiver asks for again, because it arrived damaged. */
 import { RcopyError } from "../../base/errors.ts";
 import { resendsMax } from "../../wire/limits.ts";
-import type { Resend } from "../../wire/messages.ts";
+import type { Resend } from "../../wire/settlement.ts";
 import { SendState } from "../source/batch.ts";
 import type { SendPlan } from "./plan.ts";
 import type { SentTree } from "./unsettled.ts";

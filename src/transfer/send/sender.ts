@@ -13,7 +13,11 @@ import { Codec } from "../../codec/codec.ts";
 import type { Directory, Engine } from "../../io/contract/engine.ts";
 import type { Channel } from "../../net/channel.ts";
 import { errorCodeOf, wireCodeOf } from "../../wire/codes.ts";
-import type { Failure, Hello, LaneOffer, LaneRequest, Message, Receipt, Wants } from "../../wire/messages.ts";
+import type { Hello } from "../../wire/hello.ts";
+import type { LaneOffer, LaneRequest } from "../../wire/lanes.ts";
+import type { Wants } from "../../wire/manifest.ts";
+import type { Message } from "../../wire/message.ts";
+import type { Failure, Receipt } from "../../wire/settlement.ts";
 import { creditBytesMax } from "../../wire/limits.ts";
 import type { Control } from "../session/control.ts";
 import { EntryHasher } from "../../codec/entry_hash.ts";
@@ -28,14 +32,14 @@ import { Scan } from "../source/scan.ts";
 import type { LargeSource } from "../source/large_file.ts";
 import { ScanPace } from "../source/scan_pace.ts";
 import { SendLane, standingMs } from "./lane.ts";
-import { fileWork, type LaneHost, type LaneSupply, type SessionLoad } from "../supply/host.ts";
+import { fileWork, type LaneHost, type LaneSupply, type SessionLoad, tellSupply } from "../supply/host.ts";
 import type { SendIo } from "../lane/lane_io.ts";
 import { type RemoteReceiveIo, RemoteSendIo } from "../thread/remote_io.ts";
 import { LocalSendIo } from "../lane/local_send_io.ts";
 import { ResendRequests } from "./resend_requests.ts";
 import { SendPlan } from "./plan.ts";
 import { SentTree } from "./unsettled.ts";
-import { afterMessage, type SessionState } from "../session/states.ts";
+import { admitMessage, type MessageTo, type SessionState } from "../session/states.ts";
 import type { SourceRoots } from "../source/roots.ts";
 import type { SourceDirectory } from "../source/directory.ts";
 import { StageAccount } from "../session/stage_account.ts";
@@ -305,52 +309,51 @@ export class Sender implements LaneHost {
 
   /** Handles one message at once, without waiting for anything; false ends the reading. */
   #onMessage(message: Message): boolean {
-    this.#state = afterMessage("sender", this.#state, message.kind);
+    const { admitted, next } = admitMessage("sender", this.#state, message);
+    this.#state = next;
+    this.#onAdmitted(admitted);
+    return !this.#tasks.hasEnded;
+  }
+
+  #onAdmitted(message: MessageTo<"sender">): void {
     switch (message.kind) {
       case "credit":
-        this.#credit += message.bytes;
-        if (this.#credit > creditBytesMax) {
-          throw new RcopyError(
-            "protocol",
-            `the peer grants a credit of ${this.#credit} bytes, which is out of range`,
-          );
-        }
-        this.#creditGrew?.();
-        return true;
+        return this.#onCredit(message.bytes);
       case "wants":
-        this.#onWants(message);
-        return true;
+        return this.#onWants(message);
       case "failure":
-        this.#onFailure(message);
-        return true;
+        return this.#onFailure(message);
       case "resend":
-        this.#resends.onResend(message);
-        return true;
+        return this.#resends.onResend(message);
       case "laneRequest":
       case "laneOffer":
-        if (!this.supply) {
-          throw new RcopyError("protocol", `the peer sent ${message.kind}, which nobody asked for`);
-        }
-        this.supply.onMessage(message);
-        return true;
+        return tellSupply(this.supply, message);
       case "framesTaken":
-        this.#lanes.get(message.lane)?.onTheWay.onTaken(message.frames);
-        return true;
+        return this.#lanes.get(message.lane)?.onTheWay.onTaken(message.frames);
       case "batchSettled":
-        this.#tree.settle(message);
-        return true;
+        return this.#tree.settle(message);
       case "heldSettled":
-        this.#tree.settleHeld(message);
-        return true;
+        return this.#tree.settleHeld(message);
       case "receipt":
-        this.#tasks.end(this.#compare(message));
-        return false;
+        return this.#tasks.end(this.#compare(message));
+      case "ping":
+        return;
       case "close":
-        this.#tasks.end({ error: errorOfClose(message) });
-        return false;
+        return this.#tasks.end({ error: errorOfClose(message) });
       default:
-        return true;
+        message satisfies never;
     }
+  }
+
+  #onCredit(bytes: number): void {
+    this.#credit += bytes;
+    if (this.#credit > creditBytesMax) {
+      throw new RcopyError(
+        "protocol",
+        `the peer grants a credit of ${this.#credit} bytes, which is out of range`,
+      );
+    }
+    this.#creditGrew?.();
   }
 
   #onFailure(message: Failure): void {

@@ -4,7 +4,7 @@ import type { Codec } from "../../codec/codec.ts";
 import { TreeHash } from "../../codec/tree_hash.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import { extentBytes } from "../../wire/limits.ts";
-import type { BatchSettled, HeldSettled, Receipt } from "../../wire/messages.ts";
+import type { BatchSettled, HeldSettled, Receipt } from "../../wire/settlement.ts";
 import { entryKey } from "../session/entry_key.ts";
 import type { EntryHasher } from "../../codec/entry_hash.ts";
 import type { LargeSource } from "../source/large_file.ts";

@@ -6,8 +6,9 @@
  */
 import { RcopyError } from "../../base/errors.ts";
 import type { Channel } from "../../net/channel.ts";
-import { encodeFrame, type FrameSplitter } from "../../wire/frame.ts";
-import type { Message } from "../../wire/messages.ts";
+import { encodeFrame } from "../../wire/frame.ts";
+import type { FrameSplitter } from "../../wire/frame_splitter.ts";
+import type { Message } from "../../wire/message.ts";
 
 const readBytes = 256 * 1024;
 /** Frames that wait to be written are joined up to this many bytes a write. */

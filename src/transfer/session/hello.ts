@@ -2,7 +2,7 @@
 import { version } from "../../base/version.ts";
 import type { Engine } from "../../io/contract/engine.ts";
 import { batchEntriesMax } from "../../wire/limits.ts";
-import type { Hello, Role } from "../../wire/messages.ts";
+import type { Hello, Role } from "../../wire/hello.ts";
 
 /** Manifest bytes that a receiver grants: some tens of thousands of entries under way. */
 const creditBytes = 4 * 1024 * 1024;

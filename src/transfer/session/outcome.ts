@@ -2,7 +2,7 @@
 import { type ErrorCode, exitStatusOfCode } from "../../base/errors.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import type { EventSink, ProgressSnapshot, TransferSummary } from "./events.ts";
-import type { Role } from "../../wire/messages.ts";
+import type { Role } from "../../wire/hello.ts";
 
 /** What only the end itself knows of its progress. */
 export interface ProgressFigures extends Pick<ProgressSnapshot, "entriesTotal" | "growing" | "limitedBy"> {

@@ -1,6 +1,7 @@
 /** The states of one session, seen from each role: which message may come when. Pure. */
 import { RcopyError } from "../../base/errors.ts";
-import type { Message, Role } from "../../wire/messages.ts";
+import type { Role } from "../../wire/hello.ts";
+import type { Message } from "../../wire/message.ts";
 
 /**
  * `open`: the manifest is being written. `listed`: it is complete. `receipted`: everything is settled and
@@ -65,6 +66,11 @@ const reachesSender = {
   closed: {},
 } as const satisfies Record<SessionState, Row>;
 
+/** Messages that may reach a role in some state. */
+type ReachingKind<R extends Role> = R extends "receiver" ? keyof (typeof reachesReceiver)["open"]
+  : keyof (typeof reachesSender)["open"] | keyof (typeof reachesSender)["listed"];
+export type MessageTo<R extends Role> = Message & { kind: ReachingKind<R> };
+
 /**
  * The state after a message of `kind` reached `role`.
  * @throws {RcopyError} `protocol` when that message has no business there
@@ -76,4 +82,16 @@ export function afterMessage(role: Role, state: SessionState, kind: Message["kin
     throw new RcopyError("protocol", `the peer sent ${kind} to the ${role}, whose session is ${state}`);
   }
   return next;
+}
+
+/**
+ * A message that may reach `role`, and the state that follows.
+ * @throws {RcopyError} `protocol` when that message has no business there
+ */
+export function admitMessage<R extends Role>(
+  role: R,
+  state: SessionState,
+  message: Message,
+): { admitted: MessageTo<R>; next: SessionState } {
+  return { next: afterMessage(role, state, message.kind), admitted: message as MessageTo<R> };
 }

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { RcopyError } from "../../base/errors.ts";
-import { FrameKind, type Message } from "../../wire/messages.ts";
-import type { Role } from "../../wire/messages.ts";
+import { FrameKind, type Message } from "../../wire/message.ts";
+import type { Role } from "../../wire/hello.ts";
 import { afterMessage, type SessionState } from "./states.ts";
 
 const states: SessionState[] = ["open", "listed", "receipted", "closed"];

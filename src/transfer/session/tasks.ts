@@ -3,7 +3,7 @@ import { asRcopyError, type ErrorCode, RcopyError } from "../../base/errors.ts";
 import { showPeerText } from "../../base/show.ts";
 import type { Channel, LaneConnection } from "../../net/channel.ts";
 import { errorCodeOf, wireCodeOf } from "../../wire/codes.ts";
-import type { Close } from "../../wire/messages.ts";
+import type { Close } from "../../wire/closing.ts";
 import type { Control } from "./control.ts";
 
 /** How long a closing end waits for its last message to leave, and then for the peer to hang up. */

@@ -3,7 +3,7 @@ import { assert } from "../../base/errors.ts";
 import { EntryColumns } from "../../entry/columns.ts";
 import type { EntryName } from "../../entry/name.ts";
 import { EntryKind } from "../../entry/metadata.ts";
-import type { Manifest } from "../../wire/messages.ts";
+import type { Manifest } from "../../wire/manifest.ts";
 import type { SourceDirectory } from "./directory.ts";
 
 /** Message bytes of a batch without entries, of each entry without its name, and of each group and closed directory. */

@@ -1,9 +1,10 @@
 /** What a session is for whoever brings it data connections. */
+import { RcopyError } from "../../base/errors.ts";
 import type { Directory, Engine } from "../../io/contract/engine.ts";
 import type { Channel } from "../../net/channel.ts";
-import type { LaneOffer, LaneRequest } from "../../wire/messages.ts";
+import type { Role } from "../../wire/hello.ts";
+import type { LaneOffer, LaneRequest } from "../../wire/lanes.ts";
 import type { RemoteReceiveIo, RemoteSendIo } from "../thread/remote_io.ts";
-import type { Role } from "../../wire/messages.ts";
 
 /** How far a session is and how busy its thread. */
 export interface SessionLoad {
@@ -46,4 +47,10 @@ export interface LaneSupply {
   onMessage(message: LaneRequest | LaneOffer): void;
   /** The session has ended: nothing more is brought. */
   end(): void;
+}
+
+/** Gives a message about data connections to who brings them. @throws {RcopyError} `protocol` where nobody does */
+export function tellSupply(supply: LaneSupply | undefined, message: LaneRequest | LaneOffer): void {
+  if (!supply) throw new RcopyError("protocol", `the peer sent ${message.kind}, which nobody asked for`);
+  supply.onMessage(message);
 }

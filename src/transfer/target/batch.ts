@@ -2,7 +2,7 @@
 import type { RcopyError } from "../../base/errors.ts";
 import { type EntryName, nameIn } from "../../entry/name.ts";
 import type { Timestamp } from "../../entry/metadata.ts";
-import type { Manifest, Wants } from "../../wire/messages.ts";
+import type { Manifest, Wants } from "../../wire/manifest.ts";
 import type { TargetDirectory } from "./tree.ts";
 
 /** What became of an entry. `placing`: its content is being written. `held`: its settlement outlives the batch (directories, links, large files under way). */

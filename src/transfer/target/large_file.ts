@@ -4,7 +4,7 @@ import type { Codec } from "../../codec/codec.ts";
 import type { Timestamp } from "../../entry/metadata.ts";
 import type { Engine, Pending, TargetFile } from "../../io/contract/engine.ts";
 import { extentBytes, resendsMax } from "../../wire/limits.ts";
-import type { Extent } from "../../wire/messages.ts";
+import type { Extent } from "../../wire/data.ts";
 import { FileHash } from "../../codec/file_hash.ts";
 import type { BuildPlace, Placement } from "./placement.ts";
 import type { HeldTarget } from "./tree.ts";

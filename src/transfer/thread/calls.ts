@@ -3,10 +3,9 @@ import { type ErrorCode, RcopyError } from "../../base/errors.ts";
 import type { Lent } from "../../io/contract/engine.ts";
 import type { PeerAddress } from "../../net/dial.ts";
 import type { DialTransport, ListenTransport } from "../../net/transport.ts";
-import type { Join } from "../../wire/messages.ts";
+import type { Join, Role } from "../../wire/hello.ts";
 import type { ReadJob, WriteJob } from "./jobs.ts";
 import type { ArrivedFrame, Turn } from "../lane/lane_io.ts";
-import type { Role } from "../../wire/messages.ts";
 import type { StageTimes } from "../session/events.ts";
 
 /** An error of an entry or of a call. */

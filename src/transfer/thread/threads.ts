@@ -2,11 +2,10 @@
 import type { Directory, Engine } from "../../io/contract/engine.ts";
 import type { PeerAddress } from "../../net/dial.ts";
 import type { DialTransport } from "../../net/transport.ts";
-import type { Join } from "../../wire/messages.ts";
+import type { Join, Role } from "../../wire/hello.ts";
 import type { LaneArrival } from "./calls.ts";
 import { LaneThread } from "./thread.ts";
 import { RemoteReceiveIo, RemoteSendIo } from "./remote_io.ts";
-import type { Role } from "../../wire/messages.ts";
 
 /** Workers of one process. */
 const threadsMax = 8;

@@ -25,7 +25,7 @@ import type { ArrivedFrame } from "../lane/lane_io.ts";
 import { LocalReceiveIo } from "../lane/local_receive_io.ts";
 import { LocalSendIo } from "../lane/local_send_io.ts";
 import { sendJoin } from "../../meet/handshake.ts";
-import type { Role } from "../../wire/messages.ts";
+import type { Role } from "../../wire/hello.ts";
 import { StageAccount } from "../session/stage_account.ts";
 
 /** The Worker's side of its port to the main thread. */

@@ -1,0 +1,210 @@
+/** The messages about what became of entries: `Failure`, `Resend`, settlements, `FramesTaken`, `Receipt`. */
+import { RcopyError } from "../base/errors.ts";
+import { readColumn, writeColumn } from "./column.ts";
+import {
+  ascendingEntries,
+  assign,
+  cappedText,
+  clipped,
+  count,
+  entryNumber,
+  exactly,
+  hashBytes,
+  laneNumber,
+  type MessageCodec,
+  outOfRange,
+} from "./fields.ts";
+import { batchEntriesMax, failureNameBytesMax, settlementEntriesMax } from "./limits.ts";
+import * as schema from "./schema.ts";
+
+/** An entry that is not copied, and why; either direction. */
+export interface Failure {
+  kind: "failure";
+  /** `entry`: number of an entry of `batch`. `name`: a component in directory `directory` that the manifest does not list. */
+  place: { of: "entry"; batch: number; entry: number } | { of: "name"; directory: number; name: Uint8Array };
+  /** Number of the error code (`wireCodeOf`). */
+  code: number;
+  /** At most `textBytesMax`. */
+  text: string;
+}
+
+export const failure: MessageCodec<Failure> = {
+  encode(capnp, message) {
+    const root = capnp.initRoot(schema.Failure);
+    assign(root, { code: message.code, text: clipped(message.text) });
+    const { place } = message;
+    const union = root._initPlace();
+    if (place.of === "entry") {
+      assign(union._initEntry(), { batch: place.batch, index: place.entry });
+      return;
+    }
+    const group = union._initName();
+    group.directory = place.directory;
+    writeColumn(group._initComponent(place.name.length), place.name);
+  },
+  decode(capnp) {
+    const root = capnp.getRoot(schema.Failure);
+    return { kind: "failure", place: placeOf(root.place), code: root.code, text: cappedText(root.text) };
+  },
+};
+
+function placeOf(place: schema.Failure_Place): Failure["place"] {
+  switch (place.which()) {
+    case schema.Failure_Place.ENTRY: {
+      const { batch, index } = place.entry;
+      return { of: "entry", batch, entry: entryNumber(index) };
+    }
+    case schema.Failure_Place.NAME: {
+      const { directory } = place.name;
+      // Only shown, escaped, and never used as a name: any bytes will do.
+      const name = readColumn(place.name.component, "u8", failureNameBytesMax).slice();
+      return { of: "name", directory, name };
+    }
+    default:
+      throw new RcopyError("protocol", "a failure names neither an entry nor a name");
+  }
+}
+
+/** Send an extent (or, with `extent` 0, a small file) again; receiver to sender. */
+export interface Resend {
+  kind: "resend";
+  batch: number;
+  entry: number;
+  extent: number;
+}
+
+export const resend: MessageCodec<Resend> = {
+  encode(capnp, { batch, entry, extent }) {
+    assign(capnp.initRoot(schema.Resend), { batch, entry, extent });
+  },
+  decode(capnp) {
+    const { batch, entry, extent } = capnp.getRoot(schema.Resend);
+    return { kind: "resend", batch, entry: entryNumber(entry), extent };
+  },
+};
+
+/** All entries of a batch are placed, skipped or failed, except those held; receiver to sender, once a batch. */
+export interface BatchSettled {
+  kind: "batchSettled";
+  batch: number;
+  /** Entries that failed. */
+  failed: Uint32Array;
+  /** Entries whose settlement comes later: directories, links, large files under way. */
+  held: Uint32Array;
+}
+
+export const batchSettled: MessageCodec<BatchSettled> = {
+  encode(capnp, message) {
+    const root = capnp.initRoot(schema.BatchSettled);
+    root.batch = message.batch;
+    writeColumn(root._initFailed(message.failed.length), message.failed);
+    writeColumn(root._initHeld(message.held.length), message.held);
+  },
+  decode(capnp) {
+    const root = capnp.getRoot(schema.BatchSettled);
+    return {
+      kind: "batchSettled",
+      batch: root.batch,
+      failed: ascendingEntries(readColumn(root.failed, "u32", batchEntriesMax)),
+      held: ascendingEntries(readColumn(root.held, "u32", batchEntriesMax)),
+    };
+  },
+};
+
+/** Held entries that are now placed or failed; receiver to sender. */
+export interface HeldSettled {
+  kind: "heldSettled";
+  batches: Uint32Array;
+  entries: Uint32Array;
+  /** 1 where it failed. */
+  failed: Uint8Array;
+}
+
+export const heldSettled: MessageCodec<HeldSettled> = {
+  encode(capnp, message) {
+    const root = capnp.initRoot(schema.HeldSettled);
+    writeColumn(root._initBatches(message.batches.length), message.batches);
+    writeColumn(root._initEntries(message.entries.length), message.entries);
+    writeColumn(root._initFailed(message.failed.length), message.failed);
+  },
+  decode(capnp) {
+    const root = capnp.getRoot(schema.HeldSettled);
+    const batches = readColumn(root.batches, "u32", settlementEntriesMax);
+    const entries = readColumn(root.entries, "u32", settlementEntriesMax);
+    const failed = readColumn(root.failed, "u8", settlementEntriesMax);
+    if (entries.length !== batches.length || failed.length !== batches.length) {
+      throw new RcopyError("protocol", "a settlement has columns of different lengths");
+    }
+    entries.forEach(entryNumber);
+    for (const flag of failed) if (flag > 1) throw outOfRange("a settlement's outcome", flag);
+    return { kind: "heldSettled", batches, entries, failed };
+  },
+};
+
+/** How many frames of a data connection have been read and are settled or under way; receiver to sender. */
+export interface FramesTaken {
+  kind: "framesTaken";
+  lane: number;
+  /** Since the connection was opened; never smaller than before. */
+  frames: number;
+}
+
+export const framesTaken: MessageCodec<FramesTaken> = {
+  encode(capnp, { lane, frames }) {
+    assign(capnp.initRoot(schema.FramesTaken), { lane, frames: BigInt(frames) });
+  },
+  decode(capnp) {
+    const { lane, frames } = capnp.getRoot(schema.FramesTaken);
+    return { kind: "framesTaken", lane: laneNumber(lane), frames: count(frames) };
+  },
+};
+
+/** Everything is settled and placed; receiver to sender, last but one. */
+export interface Receipt {
+  kind: "receipt";
+  files: number;
+  directories: number;
+  links: number;
+  bytes: bigint;
+  skipped: number;
+  failed: number;
+  changed: number;
+  /** Entries in the tree hash, and their sum modulo 2^128 (16 bytes, big-endian). */
+  treeCount: number;
+  treeSum: Uint8Array;
+  durable: boolean;
+}
+
+export const receipt: MessageCodec<Receipt> = {
+  encode(capnp, message) {
+    const root = capnp.initRoot(schema.Receipt);
+    assign(root, {
+      files: BigInt(message.files),
+      directories: BigInt(message.directories),
+      links: BigInt(message.links),
+      bytes: message.bytes,
+      skipped: BigInt(message.skipped),
+      failed: BigInt(message.failed),
+      changed: BigInt(message.changed),
+      treeCount: BigInt(message.treeCount),
+      durable: message.durable,
+    });
+    writeColumn(root._initTreeSum(message.treeSum.length), message.treeSum);
+  },
+  decode(capnp) {
+    const root = capnp.getRoot(schema.Receipt);
+    return {
+      kind: "receipt",
+      files: count(root.files),
+      directories: count(root.directories),
+      links: count(root.links),
+      bytes: root.bytes,
+      skipped: count(root.skipped),
+      failed: count(root.failed),
+      changed: count(root.changed),
+      treeCount: count(root.treeCount),
+      treeSum: exactly(root.treeSum, hashBytes),
+      durable: root.durable,
+    };
+  },
+};
