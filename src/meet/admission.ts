@@ -6,7 +6,7 @@ import { asRcopyError } from "../base/errors.ts";
 import { showText } from "../base/show.ts";
 import type { TcpChannel } from "../net/channel.ts";
 import type { PeerListener } from "../net/listen.ts";
-import { type Handshake, type ListenerChecks, readHandshake } from "./authenticate.ts";
+import { type Handshake, readHandshake, type Verifier } from "./authenticate.ts";
 import { handshakeMs } from "../wire/limits.ts";
 import { withinHandshake } from "./handshake.ts";
 
@@ -24,8 +24,8 @@ const noteIntervalMs = 5_000;
 export interface AdmissionOptions {
   /** Descriptors that this process may have. */
   descriptorsMax: number;
-  /** What dialers must prove; nothing on a plain channel. */
-  checks?: ListenerChecks | undefined;
+  /** Of the peers' proofs; absent on a plain channel. */
+  verifier?: Verifier | undefined;
   /** Takes over a connection whose handshake was valid; what it throws closes the connection. */
   onHandshake: (channel: TcpChannel, handshake: Handshake) => Promise<void>;
   onNote: (message: string) => void;
@@ -150,7 +150,7 @@ export class Admission {
       const leftMs = since + handshakeMs - performance.now();
       const handshake = await withinHandshake(
         channel,
-        () => readHandshake(channel, this.#options.checks),
+        () => readHandshake(channel, this.#options.verifier),
         leftMs,
       );
       this.#leave(channel);

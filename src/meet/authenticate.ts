@@ -1,6 +1,9 @@
 /**
- * How a dialer proves itself, before its hello and inside TLS; the listener is who its anchor says. See "Authentication" in
- * `src/wire/PROTOCOL.md`. Sender and receiver play no part here: whoever dialled proves itself to whoever listens.
+ * The handshake on a control connection, with the proof that comes before the hello inside TLS. See "Authentication" in
+ * `src/wire/PROTOCOL.md`. The roles here:
+ *  initiator  writes the first bytes, and is the prover: it proves itself by a credential
+ *  responder  answers, and is the verifier: its own proof is the TLS certificate that it presented
+ * The end that opened the TCP connection is the initiator. Sender and receiver play no part.
  */
 import { equalInConstantTime } from "../base/constant_time.ts";
 import { asRcopyError, RcopyError } from "../base/errors.ts";
@@ -14,27 +17,27 @@ import type { AuthChallenge, AuthProof, AuthStart } from "../wire/proof.ts";
 import { encodePreamble } from "../wire/version.ts";
 import { readMessage, readPreamble, writeFrames } from "./handshake.ts";
 
-/** What a proof by signature is about. Whoever signs and verifies adds the anchor, which they know already. */
+/** Fields that a prover signs. The anchor is signed too; both ends know it already. */
 export interface SignedClaim {
   /** Protocol version of the connection. */
   version: number;
-  /** What the dialer says of itself in its hello. */
-  dialerRole: Hello["role"];
-  dialerFeatures: bigint;
+  /** As in the prover's hello. */
+  proverRole: Hello["role"];
+  proverFeatures: bigint;
   /** Random, from each end. */
-  dialerNonce: Uint8Array;
-  listenerNonce: Uint8Array;
-  /** The dialer's, as OpenSSH encodes it. */
+  proverNonce: Uint8Array;
+  verifierNonce: Uint8Array;
+  /** Of the prover, as OpenSSH encodes it. */
   publicKey: Uint8Array;
 }
 
-/** What a dialer proves itself by. Absent on a plain channel. */
-export type DialerProof =
+/** Means by which a prover proves itself. Absent on a plain channel. */
+export type Credential =
   | { method: "ticket"; secret: Uint8Array }
   | { method: "ssh"; publicKey: Uint8Array; sign: (claim: SignedClaim) => Promise<Uint8Array> };
 
-/** What a listener accepts; a method that is absent is refused. Absent as a whole on a plain channel. */
-export interface ListenerChecks {
+/** Proofs that a verifier accepts; a method that is absent is refused. The verifier is absent on a plain channel. */
+export interface Verifier {
   /** Of the ticket. */
   secret?: Uint8Array;
   /** Throws `refused` for a key that would not be trusted, so that its holder need not sign, and may offer another. */
@@ -43,28 +46,28 @@ export interface ListenerChecks {
   verify?: (claim: SignedClaim, signature: Uint8Array, channel: Channel) => Promise<void>;
 }
 
-/** What a listener has read and checked on a connection that was opened to it. */
+/** A responder's view of a handshake that it has read and verified; control is still to be answered. */
 export type Handshake =
   | {
     of: "control";
     hello: Hello;
     /** Whether this end's preamble has been written, so that its answer goes without. */
     preambleSent: boolean;
-    /** Key of the dialer, where it has proved itself by signature. */
+    /** Key of the prover, if it has proved itself by signature. */
     publicKey?: Uint8Array;
   }
   | { of: "data"; join: Join };
 
 /**
- * What a dialer has sent, proved if `checks` are given. A proof that fails is answered with a close.
+ * Reads an initiator's part of the handshake; with `verifier`, its proof too. A proof that fails is answered with a close.
  * @throws {RcopyError} `refused`, `protocol` (also strangers), `version`, `peer-lost`
  */
-export async function readHandshake(channel: Channel, checks?: ListenerChecks): Promise<Handshake> {
+export async function readHandshake(channel: Channel, verifier?: Verifier): Promise<Handshake> {
   const { connection, version } = await readPreamble(channel);
   if (connection === "data") {
     return { of: "data", join: expectKind(channel, await readMessage(channel), "join") };
   }
-  if (!checks) {
+  if (!verifier) {
     return {
       of: "control",
       hello: expectKind(channel, await readMessage(channel), "hello"),
@@ -73,21 +76,21 @@ export async function readHandshake(channel: Channel, checks?: ListenerChecks): 
   }
   const start = expectKind(channel, await readMessage(channel), "authStart");
   const preambleSent = start.method === "ssh";
-  const listenerNonce = crypto.getRandomValues(new Uint8Array(authNonceBytes));
+  const verifierNonce = crypto.getRandomValues(new Uint8Array(authNonceBytes));
   if (preambleSent) {
-    await orRefuse(channel, { preambleSent: false }, () => admit(checks, start, channel));
-    await writeFrames(channel, encodePreamble("control"), { kind: "authChallenge", nonce: listenerNonce });
+    await orRefuse(channel, { preambleSent: false }, () => admit(verifier, start, channel));
+    await writeFrames(channel, encodePreamble("control"), { kind: "authChallenge", nonce: verifierNonce });
   }
   const proof = expectKind(channel, await readMessage(channel), "authProof");
   const hello = expectKind(channel, await readMessage(channel), "hello");
-  const given = { proof, hello, version, listenerNonce, channel };
-  await orRefuse(channel, { preambleSent }, () => check(checks, start, given));
+  const given = { proof, hello, version, verifierNonce, channel };
+  await orRefuse(channel, { preambleSent }, () => check(verifier, start, given));
   return preambleSent
     ? { of: "control", hello, preambleSent, publicKey: start.publicKey }
     : { of: "control", hello, preambleSent };
 }
 
-/** The listener's answer to a hello: its own, or a close with the reason. */
+/** Writes the responder's answer to a hello: its own hello, or a close with the reason. */
 export async function answerHandshake(
   channel: Channel,
   message: Hello | Close,
@@ -97,19 +100,19 @@ export async function answerHandshake(
 }
 
 /**
- * The dialer's first words on control, up to the listener's answer to its hello.
+ * Performs the initiator's part of the handshake on control, up to the responder's answer to its hello.
  * @throws {RcopyError} `protocol`, `version`, `peer-lost`, and what signing throws
  */
 export async function initiateHandshake(
   channel: Channel,
-  proof: DialerProof | undefined,
+  credential: Credential | undefined,
   hello: Hello,
 ): Promise<Hello | Close> {
-  if (proof?.method === "ssh") return await handshakeBySignature(channel, proof, hello);
-  const secret: Message[] = proof
+  if (credential?.method === "ssh") return await handshakeBySignature(channel, credential, hello);
+  const secret: Message[] = credential
     ? [
       { kind: "authStart", method: "ticket", nonce: none, publicKey: none },
-      { kind: "authProof", secret: proof.secret, signature: none },
+      { kind: "authProof", secret: credential.secret, signature: none },
     ]
     : [];
   await writeFrames(channel, encodePreamble("control"), ...secret, hello);
@@ -119,28 +122,28 @@ export async function initiateHandshake(
 
 async function handshakeBySignature(
   channel: Channel,
-  proof: DialerProof & { method: "ssh" },
+  credential: Credential & { method: "ssh" },
   hello: Hello,
 ): Promise<Hello | Close> {
-  const { publicKey } = proof;
-  const dialerNonce = crypto.getRandomValues(new Uint8Array(authNonceBytes));
+  const { publicKey } = credential;
+  const proverNonce = crypto.getRandomValues(new Uint8Array(authNonceBytes));
   await writeFrames(channel, encodePreamble("control"), {
     kind: "authStart",
     method: "ssh",
-    nonce: dialerNonce,
+    nonce: proverNonce,
     publicKey,
   });
   const version = await readControlPreamble(channel);
   const answer = await readMessage(channel);
   if (answer.kind === "close") return answer;
-  const { nonce: listenerNonce } = expectKind(channel, answer, "authChallenge");
-  const { role: dialerRole, features: dialerFeatures } = hello;
-  const signature = await proof.sign({
+  const { nonce: verifierNonce } = expectKind(channel, answer, "authChallenge");
+  const { role: proverRole, features: proverFeatures } = hello;
+  const signature = await credential.sign({
     version,
-    dialerRole,
-    dialerFeatures,
-    dialerNonce,
-    listenerNonce,
+    proverRole,
+    proverFeatures,
+    proverNonce,
+    verifierNonce,
     publicKey,
   });
   await writeFrames(channel, undefined, { kind: "authProof", secret: none, signature }, hello);
@@ -149,7 +152,7 @@ async function handshakeBySignature(
 
 const none = new Uint8Array(0);
 
-/** Runs a check; its failure is told to the dialer too. */
+/** Runs a check; its failure is told to the prover too. */
 async function orRefuse(
   channel: Channel,
   { preambleSent }: { preambleSent: boolean },
@@ -166,20 +169,22 @@ async function orRefuse(
   }
 }
 
-async function admit(checks: ListenerChecks, start: AuthStart, channel: Channel): Promise<void> {
-  if (!checks.verify) throw new RcopyError("refused", "this end accepts no SSH key; use its ticket");
-  await checks.admit?.(start.publicKey, channel);
+async function admit(verifier: Verifier, start: AuthStart, channel: Channel): Promise<void> {
+  if (!verifier.verify) throw new RcopyError("refused", "this end accepts no SSH key; use its ticket");
+  await verifier.admit?.(start.publicKey, channel);
 }
 
 async function check(
-  checks: ListenerChecks,
+  verifier: Verifier,
   start: AuthStart,
-  given: { proof: AuthProof; hello: Hello; version: number; listenerNonce: Uint8Array; channel: Channel },
+  given: { proof: AuthProof; hello: Hello; version: number; verifierNonce: Uint8Array; channel: Channel },
 ): Promise<void> {
-  const { proof, hello, version, listenerNonce, channel } = given;
+  const { proof, hello, version, verifierNonce, channel } = given;
   if (start.method === "ticket") {
-    if (!checks.secret) throw new RcopyError("refused", "this end accepts no ticket; it demands an SSH key");
-    if (!equalInConstantTime(checks.secret, proof.secret)) {
+    if (!verifier.secret) {
+      throw new RcopyError("refused", "this end accepts no ticket; it demands an SSH key");
+    }
+    if (!equalInConstantTime(verifier.secret, proof.secret)) {
       throw new RcopyError(
         "refused",
         "the secret of the ticket is not the one of this run; get a new ticket",
@@ -187,20 +192,20 @@ async function check(
     }
     return;
   }
-  if (!checks.verify) throw new RcopyError("refused", "this end accepts no SSH key; use its ticket");
-  const { nonce: dialerNonce, publicKey } = start;
+  if (!verifier.verify) throw new RcopyError("refused", "this end accepts no SSH key; use its ticket");
+  const { nonce: proverNonce, publicKey } = start;
   if (proof.signature.length === 0) {
     throw new RcopyError("refused", "a signature was promised and did not come");
   }
   const claim = {
     version,
-    dialerRole: hello.role,
-    dialerFeatures: hello.features,
-    dialerNonce,
-    listenerNonce,
+    proverRole: hello.role,
+    proverFeatures: hello.features,
+    proverNonce,
+    verifierNonce,
     publicKey,
   };
-  await checks.verify(claim, proof.signature, channel);
+  await verifier.verify(claim, proof.signature, channel);
 }
 
 /** The protocol version that both speak. */

@@ -5,16 +5,16 @@ import { memoryChannels } from "../../tests/helpers/memory_channel.ts";
 import { RcopyError } from "../base/errors.ts";
 import { wireCodeOf } from "../wire/codes.ts";
 import type { Close } from "../wire/closing.ts";
-import { type DialerProof, type ListenerChecks, readHandshake, type SignedClaim } from "./authenticate.ts";
+import { type Credential, readHandshake, type SignedClaim, type Verifier } from "./authenticate.ts";
 
 const secret = () => crypto.getRandomValues(new Uint8Array(16));
 
 async function assertRefused(
-  proof: DialerProof | undefined,
-  checks: ListenerChecks | undefined,
+  credential: Credential | undefined,
+  verifier: Verifier | undefined,
   code: "refused" | "protocol",
 ): Promise<void> {
-  const { answered, error } = await meet(proof, checks);
+  const { answered, error } = await meet(credential, verifier);
   assertEquals(error?.code, code, error?.message);
   if (code !== "refused") return;
   assertEquals(answered?.kind, "close");
@@ -22,12 +22,12 @@ async function assertRefused(
 }
 
 /** A key pair whose signatures cover everything of the claim. */
-async function signer(): Promise<{ proof: DialerProof & { method: "ssh" }; checks: ListenerChecks }> {
+async function signer(): Promise<{ credential: Credential & { method: "ssh" }; verifier: Verifier }> {
   const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]) as CryptoKeyPair;
   const publicKey = new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey));
   const bytesOf = (claim: SignedClaim) =>
-    Uint8Array.from([...claim.dialerNonce, ...claim.listenerNonce, ...claim.publicKey]);
-  const proof = {
+    Uint8Array.from([...claim.proverNonce, ...claim.verifierNonce, ...claim.publicKey]);
+  const credential = {
     method: "ssh" as const,
     publicKey,
     sign: async (claim: SignedClaim) =>
@@ -42,7 +42,7 @@ async function signer(): Promise<{ proof: DialerProof & { method: "ssh" }; check
     );
     if (!holds) throw new RcopyError("refused", "the signature does not hold");
   };
-  return { proof, checks: { verify } };
+  return { credential, verifier: { verify } };
 }
 
 Deno.test("the right secret is accepted, and the hello is handed on", async () => {
@@ -53,10 +53,10 @@ Deno.test("the right secret is accepted, and the hello is handed on", async () =
 });
 
 Deno.test("a signature over both nonces is accepted, and its key is handed on", async () => {
-  const { proof, checks } = await signer();
-  const { answered, handshake } = await meet(proof, checks);
+  const { credential, verifier } = await signer();
+  const { answered, handshake } = await meet(credential, verifier);
   assertEquals(answered, answer);
-  assertEquals(handshake, { of: "control", hello, preambleSent: true, publicKey: proof.publicKey });
+  assertEquals(handshake, { of: "control", hello, preambleSent: true, publicKey: credential.publicKey });
 });
 
 Deno.test("without TLS there is no proof, and one that comes all the same is a violation", async () => {
@@ -76,51 +76,59 @@ Deno.test("every wrong secret is refused, one that differs in a single bit too",
 });
 
 Deno.test("a method that this end does not accept is refused, the other one does not stand in for it", async () => {
-  const { proof, checks } = await signer();
-  await assertRefused(proof, { secret: secret() }, "refused");
-  await assertRefused({ method: "ticket", secret: secret() }, checks, "refused");
-  await assertRefused({ ...proof, sign: () => Promise.resolve(new Uint8Array(0)) }, checks, "protocol");
+  const { credential, verifier } = await signer();
+  await assertRefused(credential, { secret: secret() }, "refused");
+  await assertRefused({ method: "ticket", secret: secret() }, verifier, "refused");
+  await assertRefused(
+    { ...credential, sign: () => Promise.resolve(new Uint8Array(0)) },
+    verifier,
+    "protocol",
+  );
 });
 
 Deno.test("a key that would not be trusted is refused before it signs", async () => {
-  const { proof, checks } = await signer();
+  const { credential, verifier } = await signer();
   let signatures = 0;
-  const counting: DialerProof = { ...proof, sign: (claim) => (signatures++, proof.sign(claim)) };
+  const counting: Credential = { ...credential, sign: (claim) => (signatures++, credential.sign(claim)) };
   const admit = (publicKey: Uint8Array) => {
-    assertEquals(publicKey, proof.publicKey);
+    assertEquals(publicKey, credential.publicKey);
     return Promise.reject(new RcopyError("refused", "not that one"));
   };
-  await assertRefused(counting, { ...checks, admit }, "refused");
+  await assertRefused(counting, { ...verifier, admit }, "refused");
   await assertRefused(counting, { secret: secret() }, "refused");
   assertEquals(signatures, 0);
-  assert((await meet(counting, { ...checks, admit: () => Promise.resolve() })).handshake);
+  assert((await meet(counting, { ...verifier, admit: () => Promise.resolve() })).handshake);
   assertEquals(signatures, 1);
 });
 
 Deno.test("both ends sign and verify one claim: version, role and features of the dialer among it", async () => {
-  const { proof } = await signer();
+  const { credential } = await signer();
   const claims: SignedClaim[] = [];
   const sign = (claim: SignedClaim) => (claims.push(claim), Promise.resolve(new Uint8Array(64)));
   const verify = (claim: SignedClaim) => (claims.push(claim), Promise.resolve());
-  await meet({ ...proof, sign }, { verify });
+  await meet({ ...credential, sign }, { verify });
   assertEquals(claims[1], claims[0]);
-  const { version, dialerRole, dialerFeatures, publicKey } = claims[0]!;
-  assertEquals({ version, dialerRole, dialerFeatures, publicKey }, {
+  const { version, proverRole, proverFeatures, publicKey } = claims[0]!;
+  assertEquals({ version, proverRole, proverFeatures, publicKey }, {
     version: 1,
-    dialerRole: "receiver",
-    dialerFeatures: 0n,
-    publicKey: proof.publicKey,
+    proverRole: "receiver",
+    proverFeatures: 0n,
+    publicKey: credential.publicKey,
   });
 });
 
 Deno.test("a signature of another session, of another key or of nothing is refused", async () => {
-  const { proof, checks } = await signer();
+  const { credential, verifier } = await signer();
   const other = await signer();
   let replayed: Uint8Array | undefined;
-  await meet({ ...proof, sign: async (claim) => replayed = await proof.sign(claim) }, checks);
-  await assertRefused({ ...proof, sign: () => Promise.resolve(replayed!) }, checks, "refused");
-  await assertRefused({ ...proof, sign: other.proof.sign }, checks, "refused");
-  await assertRefused({ ...proof, sign: () => Promise.resolve(new Uint8Array(64)) }, checks, "refused");
+  await meet({ ...credential, sign: async (claim) => replayed = await credential.sign(claim) }, verifier);
+  await assertRefused({ ...credential, sign: () => Promise.resolve(replayed!) }, verifier, "refused");
+  await assertRefused({ ...credential, sign: other.credential.sign }, verifier, "refused");
+  await assertRefused(
+    { ...credential, sign: () => Promise.resolve(new Uint8Array(64)) },
+    verifier,
+    "refused",
+  );
 });
 
 Deno.test("a hello without a proof is no handshake inside TLS", async () => {

@@ -4,27 +4,27 @@
  *  follow   dialer    the ticket → what to dial with, what to prove oneself by
  */
 import type { PeerAddress } from "../net/dial.ts";
-import type { DialTransport, ListenTransport } from "../net/transport.ts";
+import type { ClientTransport, ServerTransport } from "../net/transport.ts";
 import { anchorOf, certifyLeaf, makeAnchorKey, unlimitedValidity } from "../security/anchor/certificate.ts";
 import { decodeTicket, encodeTicket, secretBytes } from "../security/anchor/ticket.ts";
-import type { DialerProof, ListenerChecks } from "./authenticate.ts";
+import type { Credential, Verifier } from "./authenticate.ts";
 
 /** What a listener needs for one run. */
 export interface Invitation {
-  transport: ListenTransport;
-  checks: ListenerChecks;
+  transport: ServerTransport;
+  verifier: Verifier;
   /** The ticket, once the port is known; a secret. `undefined` where no ticket opens the channel. */
   ticketFor(port: number, addresses: readonly PeerAddress[]): string | undefined;
   /** Who may come in, and what they can know this end by. */
   notes?: readonly string[];
   /** A new leaf, where the old one expires; `undefined` if none can be had now. */
-  renew?: () => Promise<ListenTransport | undefined>;
+  renew?: () => Promise<ServerTransport | undefined>;
 }
 
 /** What a dialer needs for one peer. */
 export interface TicketDialPlan {
-  transport: DialTransport;
-  proof: DialerProof;
+  transport: ClientTransport;
+  credential: Credential;
   /** Where the ticket says that the listener may be reached. */
   addresses: readonly PeerAddress[];
 }
@@ -37,11 +37,11 @@ export async function inviteByTicket(): Promise<Invitation> {
 }
 
 /** A new secret that opens a channel whose anchor is there already. */
-export function ticketInvitation(anchor: Uint8Array<ArrayBuffer>, transport: ListenTransport): Invitation {
+export function ticketInvitation(anchor: Uint8Array<ArrayBuffer>, transport: ServerTransport): Invitation {
   const secret = crypto.getRandomValues(new Uint8Array(secretBytes));
   return {
     transport,
-    checks: { secret },
+    verifier: { secret },
     ticketFor: (port, addresses) => encodeTicket({ anchor, secret, port, addresses }),
   };
 }
@@ -52,7 +52,7 @@ export async function planDialByTicket(ticket: string): Promise<TicketDialPlan> 
   const { anchorPem, serverName } = await anchorOf(anchor);
   return {
     transport: { kind: "tls", anchorPem, serverName },
-    proof: { method: "ticket", secret },
+    credential: { method: "ticket", secret },
     addresses,
   };
 }

@@ -1,4 +1,4 @@
-/** The dialing end: addresses, transport and proof, from a ticket, from SSH keys, or from `--insecure`. */
+/** The dialing end: addresses, transport and credential, from a ticket, from SSH keys, or from `--insecure`. */
 import { RcopyError } from "../base/errors.ts";
 import type { PeerAddress } from "../net/dial.ts";
 import { requireChecks, requireNoOtherRoots, requireTightPin } from "./pin_guard.ts";
@@ -41,7 +41,7 @@ export async function planDial(options: DialPlanOptions): Promise<DialPlan> {
     }
     return insecure ? { addresses: named, transport: plainTransport } : await planDialWithoutTicket(options);
   }
-  const { transport, proof, addresses: its } = await planDialByTicket(ticket);
+  const { transport, credential, addresses: its } = await planDialByTicket(ticket);
   const addresses = [...named, ...its];
   if (addresses.length === 0) {
     throw new RcopyError(
@@ -50,7 +50,7 @@ export async function planDial(options: DialPlanOptions): Promise<DialPlan> {
     );
   }
   if (transport.kind === "tls") await requireTightPin(transport, options.onNote);
-  return { addresses, transport, proof };
+  return { addresses, transport, credential };
 }
 
 /** Looks at what was said before anything is done. @throws {RcopyError} `usage`, also for a mistyped ticket */
@@ -87,6 +87,6 @@ async function planDialWithoutTicket(options: DialPlanOptions): Promise<DialPlan
   const run = await prepareSsh({ ...options, role });
   const plan = await planDialBySsh({ addresses, run, role, confirm, onNote, signal });
   await requireChecks(plan.transport, onNote);
-  const [proof, ...otherProofs] = plan.proofs;
-  return { ...plan, proof, otherProofs };
+  const [credential, ...otherCredentials] = plan.credentials;
+  return { ...plan, credential, otherCredentials };
 }

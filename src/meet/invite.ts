@@ -1,7 +1,7 @@
 /** How a listener lets its peers in: by ticket, by SSH keys, or by either at one port. */
-import type { ListenTransport } from "../net/transport.ts";
+import type { ServerTransport } from "../net/transport.ts";
 import { fitsTicket } from "../security/anchor/ticket.ts";
-import { certifyBySsh, sshChecks, type SshLeaf } from "./ssh_listener.ts";
+import { certifyBySsh, type SshLeaf, sshVerifier } from "./ssh_listener.ts";
 import {
   describeIdentity,
   noIdentity,
@@ -56,11 +56,14 @@ async function inviteByKey(run: SshRun, leaf: SshLeaf, options: InviteOptions): 
   const { identity, transport } = leaf;
   const withTicket = auth === "auto";
   const base = ticketInvitation(identity.key.spki, transport);
-  const checks = { ...sshChecks(run, identity.key, { role, onNote }), ...withTicket ? base.checks : {} };
+  const verifier = {
+    ...sshVerifier(run, identity.key, { role, onNote }),
+    ...withTicket ? base.verifier : {},
+  };
   const who = await whoMayFetch(run, withTicket);
   const invitation = {
     ...base,
-    checks,
+    verifier,
     notes: [
       `this end shows the key ${await describeIdentity(identity)}`,
       `open to: ${who.join("; ")}`,
@@ -74,7 +77,7 @@ async function inviteByKey(run: SshRun, leaf: SshLeaf, options: InviteOptions): 
 async function renewed(
   identity: SshLeaf["identity"],
   onNote: (message: string) => void,
-): Promise<ListenTransport | undefined> {
+): Promise<ServerTransport | undefined> {
   const leaf = await certifyBySsh([identity], { kinds: "all", now: new Date(), onNote });
   return leaf?.transport;
 }

@@ -1,12 +1,12 @@
 /** Keeps the leaf of a listener from expiring while it waits. */
 import { asRcopyError } from "../base/errors.ts";
-import type { ListenTransport } from "../net/transport.ts";
+import type { ServerTransport } from "../net/transport.ts";
 
 /** How often a leaf under a key that lives on is made anew; it holds for a week. */
 export const leafRenewalMs = 24 * 3600 * 1000;
 
 export interface LeafRenewalOptions {
-  onRenewed: (transport: ListenTransport) => Promise<void>;
+  onRenewed: (transport: ServerTransport) => Promise<void>;
   onNote: (message: string) => void;
   intervalMs?: number;
 }
@@ -15,7 +15,7 @@ export interface LeafRenewalOptions {
 export class LeafRenewal implements Disposable {
   readonly #timer: ReturnType<typeof setInterval> | undefined;
 
-  constructor(renew: (() => Promise<ListenTransport | undefined>) | undefined, options: LeafRenewalOptions) {
+  constructor(renew: (() => Promise<ServerTransport | undefined>) | undefined, options: LeafRenewalOptions) {
     if (renew === undefined) return;
     const { onRenewed, onNote, intervalMs = leafRenewalMs } = options;
     this.#timer = setInterval(async () => {

@@ -1,12 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { RcopyError } from "../base/errors.ts";
-import { type ListenTransport, plainTransport } from "../net/transport.ts";
+import { plainTransport, type ServerTransport } from "../net/transport.ts";
 import { LeafRenewal } from "./leaf_renewal.ts";
 
 /** Renews every few milliseconds until `count` calls were made, and gives what was renewed and noted. */
 async function renewals(
   count: number,
-  renew: (call: number) => Promise<ListenTransport | undefined>,
+  renew: (call: number) => Promise<ServerTransport | undefined>,
 ): Promise<{ renewed: number; notes: string[] }> {
   const { promise, resolve } = Promise.withResolvers<void>();
   let calls = 0;

@@ -1,8 +1,8 @@
 /** The listening end: a port, and what the other end needs to find and pass it. */
 import { reachableAddresses } from "../net/addresses.ts";
 import { listenForPeers, type PeerListener } from "../net/listen.ts";
-import { type ListenTransport, plainTransport } from "../net/transport.ts";
-import type { ListenerChecks } from "./authenticate.ts";
+import { plainTransport, type ServerTransport } from "../net/transport.ts";
+import type { Verifier } from "./authenticate.ts";
 import type { Invitation } from "./by_ticket.ts";
 import type { InviteOptions } from "./invite.ts";
 import { LeafRenewal } from "./leaf_renewal.ts";
@@ -25,10 +25,10 @@ export interface ListenerOptions {
 /** An open port. */
 export interface OpenedListener {
   listener: PeerListener;
-  /** What dialers must prove; nothing on a plain channel. */
-  checks: ListenerChecks | undefined;
+  /** Of the peers' proofs; absent on a plain channel. */
+  verifier: Verifier | undefined;
   /** Where further ports of this run are opened. */
-  place: { bind: string | undefined; local: boolean; transport: ListenTransport };
+  place: { bind: string | undefined; local: boolean; transport: ServerTransport };
   listening: Listening;
   /** Keeps the certificate from expiring while the port is open. */
   renewal: Disposable;
@@ -39,7 +39,7 @@ export async function openListener(options: ListenerOptions): Promise<OpenedList
   const { bind, local, onTlsOpened } = options;
   const { onNote } = options.invite;
   const invitation = options.insecure ? undefined : await letIn(options.invite);
-  const transport: ListenTransport = invitation?.transport ?? plainTransport;
+  const transport: ServerTransport = invitation?.transport ?? plainTransport;
   const listener = listenForPeers({ port: options.port, bind, local, onTlsOpened }, transport);
   const { port, dualStack } = listener;
   const addresses = addressesOf(options, dualStack);
@@ -57,7 +57,7 @@ export async function openListener(options: ListenerOptions): Promise<OpenedList
   });
   return {
     listener,
-    checks: invitation?.checks,
+    verifier: invitation?.verifier,
     place,
     listening: ticket !== undefined
       ? { ...listening, ticket }

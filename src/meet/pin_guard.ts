@@ -6,7 +6,7 @@ import { RcopyError } from "../base/errors.ts";
 import { certifyLeaf, makeAnchorKey, unlimitedValidity } from "../security/anchor/certificate.ts";
 import { dialOne } from "../net/dial.ts";
 import { listenForPeers } from "../net/listen.ts";
-import type { DialTransport } from "../net/transport.ts";
+import type { ClientTransport } from "../net/transport.ts";
 
 /** Settings that make Deno trust more than the pin, and what of their values does. */
 const settings: Record<string, (value: string) => boolean> = {
@@ -27,7 +27,7 @@ const selfTestMs = 5_000;
  * @throws {RcopyError} `refused` naming the setting that must go
  */
 export async function requireTightPin(
-  transport: DialTransport & { kind: "tls" },
+  transport: ClientTransport & { kind: "tls" },
   onNote: (message: string) => void,
 ): Promise<void> {
   requireNoOtherRoots(onNote);
@@ -59,7 +59,7 @@ export function requireNoOtherRoots(onNote: (message: string) => void): void {
  * @throws {RcopyError} `refused` where Deno does not check certificates
  */
 export async function requireChecks(
-  transport: DialTransport & { kind: "tls" },
+  transport: ClientTransport & { kind: "tls" },
   onNote: (message: string) => void,
 ): Promise<void> {
   const mayTest = Deno.permissions.querySync({ name: "net", host: "127.0.0.1" }).state === "granted";
@@ -79,7 +79,7 @@ function weakened(setting: string, remedy?: string): RcopyError {
 }
 
 /** Whether somebody else's certificate, made out to the peer's name, passes for the peer's. */
-async function isFooled(transport: DialTransport & { kind: "tls" }): Promise<boolean> {
+async function isFooled(transport: ClientTransport & { kind: "tls" }): Promise<boolean> {
   const impostor = await certifyLeaf(await makeAnchorKey(), unlimitedValidity, transport.serverName);
   using listener = listenForPeers({ port: 0, local: true }, { kind: "tls", ...impostor });
   const limit = AbortSignal.timeout(selfTestMs);

@@ -2,18 +2,18 @@
 import { asRcopyError, RcopyError } from "../base/errors.ts";
 import type { TcpChannel } from "../net/channel.ts";
 import { dialListeningPeer, dialPeer, type PeerAddress } from "../net/dial.ts";
-import type { DialTransport } from "../net/transport.ts";
-import type { DialerProof } from "./authenticate.ts";
+import type { ClientTransport } from "../net/transport.ts";
+import type { Credential } from "./authenticate.ts";
 
 /** Everything that a dialer must know before it connects. */
 export interface DialPlan {
   /** Of the listener, the best first. */
   addresses: readonly PeerAddress[];
-  transport: DialTransport;
+  transport: ClientTransport;
   /** What this end proves itself by; absent on a plain channel. */
-  proof?: DialerProof | undefined;
-  /** Proofs to try one after the other once `proof` has been refused. */
-  otherProofs?: readonly DialerProof[] | undefined;
+  credential?: Credential | undefined;
+  /** Credentials to try one after the other once `credential` has been refused. */
+  otherCredentials?: readonly Credential[] | undefined;
   /** Called once the listener has let this end in. */
   onAccepted?: (() => Promise<void>) | undefined;
   /** Present only if the listener is known to listen already. */

@@ -9,7 +9,7 @@ import { RcopyError } from "../base/errors.ts";
 import { showText } from "../base/show.ts";
 import type { PeerAddress } from "../net/dial.ts";
 import { type ProbedKey, probeListener } from "./probe.ts";
-import type { DialTransport } from "../net/transport.ts";
+import type { ClientTransport } from "../net/transport.ts";
 import { anchorOf } from "../security/anchor/certificate.ts";
 import type { SshIdentity } from "../security/user/identities.ts";
 import { addPin, knownPeersPath, peerName } from "../security/user/known_peers.ts";
@@ -18,15 +18,15 @@ import { signSshsig } from "../security/ssh/signature.ts";
 import { judgeReceiverKey, judgeSenderKey, type TrustVerdict } from "../security/user/trust.ts";
 import { senderKeyFacts, sharedFacts } from "../security/user/trust_facts.ts";
 import { authSignatureBytesMax } from "../wire/limits.ts";
-import type { DialerProof } from "./authenticate.ts";
+import type { Credential } from "./authenticate.ts";
 import { transcriptOf } from "./ssh_listener.ts";
 import { noIdentity, type SshRun } from "./ssh_run.ts";
 
 /** What a dialer needs to reach a listener that it trusts. */
 export interface SshDialPlan {
-  transport: DialTransport & { kind: "tls" };
+  transport: ClientTransport & { kind: "tls" };
   /** One for each key, to be tried in order. */
-  proofs: readonly DialerProof[];
+  credentials: readonly Credential[];
   addresses: readonly PeerAddress[];
   /** To be called once the listener has let us in: pins a key that a person accepted. */
   onAccepted: () => Promise<void>;
@@ -56,7 +56,7 @@ export async function planDialBySsh(options: SshDialPlanOptions): Promise<SshDia
   const { anchorPem, serverName } = await anchorOf(key.spki);
   return {
     transport: { kind: "tls", anchorPem, serverName },
-    proofs: identities.map((identity) => proofBy(identity, key)),
+    credentials: identities.map((identity) => credentialOf(identity, key)),
     addresses: [probed.address],
     onAccepted: async () => {
       if (isAskedFor) await pin(run, { peer, key }, options.onNote);
@@ -105,7 +105,7 @@ function fitsOnWire({ key }: SshIdentity): boolean {
   return 2 * key.blob.length < authSignatureBytesMax;
 }
 
-function proofBy(identity: SshIdentity, anchor: SshPublicKey): DialerProof {
+function credentialOf(identity: SshIdentity, anchor: SshPublicKey): Credential {
   return {
     method: "ssh",
     publicKey: identity.key.blob,

@@ -1,20 +1,20 @@
 /** A listener that SSH keys open: its leaf is certified by a key of the user, and dialers prove that theirs is trusted. */
 import { asRcopyError, RcopyError } from "../base/errors.ts";
 import { type Channel, TcpChannel } from "../net/channel.ts";
-import type { ListenTransport } from "../net/transport.ts";
+import type { ServerTransport } from "../net/transport.ts";
 import { anchorOf, certifyLeaf, limitedValidity } from "../security/anchor/certificate.ts";
 import { certifierOf, type SshIdentity } from "../security/user/identities.ts";
 import { parseSshBlob, type SshPublicKey } from "../security/ssh/key.ts";
 import { encodeTranscript, verifySshsig } from "../security/ssh/signature.ts";
 import { judgeReceiverKey, judgeSenderKey, type TrustVerdict } from "../security/user/trust.ts";
 import { senderKeyFacts, sharedFacts } from "../security/user/trust_facts.ts";
-import type { ListenerChecks, SignedClaim } from "./authenticate.ts";
+import type { SignedClaim, Verifier } from "./authenticate.ts";
 import type { SshRun } from "./ssh_run.ts";
 
 /** A leaf under a key of the user. */
 export interface SshLeaf {
   identity: SshIdentity;
-  transport: ListenTransport & { kind: "tls" };
+  transport: ServerTransport & { kind: "tls" };
 }
 
 /** Remedies that are printed in a run: whoever can connect can ask for one more. */
@@ -46,13 +46,13 @@ export async function certifyBySsh(
   return undefined;
 }
 
-/** The checks of a listener whose anchor is `anchor`, on dialers with SSH keys. */
-export function sshChecks(
+/** Verifies provers by their SSH keys, for the TLS server whose anchor is `anchor`. */
+export function sshVerifier(
   run: SshRun,
   anchor: SshPublicKey,
   options: { role: "sender" | "receiver"; onNote: (message: string) => void },
-): Pick<Required<ListenerChecks>, "admit" | "verify"> {
-  const judge = new DialerJudge(run, options);
+): Pick<Required<Verifier>, "admit" | "verify"> {
+  const judge = new ProverJudge(run, options);
   return {
     admit: async (publicKey, channel) => {
       await judge.requireTrust(readKey(publicKey), channel);
@@ -72,14 +72,14 @@ export function sshChecks(
       }
       // Asked again: what holds is a proof now, and files may have changed since.
       await judge.requireTrust(key, channel);
-      if (options.role === claim.dialerRole) {
+      if (options.role === claim.proverRole) {
         throw new RcopyError("refused", `both ends want to be the ${options.role}`);
       }
     },
   };
 }
 
-/** What the dialer signs. @throws {RcopyError} `protocol` for nonces that cannot be */
+/** Encodes what the prover signs. @throws {RcopyError} `protocol` for nonces that cannot be */
 export async function transcriptOf(
   claim: SignedClaim,
   anchor: { spki: Uint8Array<ArrayBuffer> },
@@ -87,13 +87,13 @@ export async function transcriptOf(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { serverName } = await anchorOf(anchor.spki);
   return encodeTranscript({
-    dialerRole: claim.dialerRole,
+    proverRole: claim.proverRole,
     protocolVersion: claim.version,
-    dialerFeatures: claim.dialerFeatures,
+    proverFeatures: claim.proverFeatures,
     anchorSpki: anchor.spki,
     serverName,
-    dialerNonce: claim.dialerNonce,
-    listenerNonce: claim.listenerNonce,
+    proverNonce: claim.proverNonce,
+    verifierNonce: claim.verifierNonce,
     ownKey,
   });
 }
@@ -103,8 +103,8 @@ function readKey(publicKey: Uint8Array): SshPublicKey {
   return parseSshBlob(Uint8Array.from(publicKey));
 }
 
-/** Judges keys of dialers; what a person here could do about one is told here, never to the dialer. */
-class DialerJudge {
+/** Judges keys of provers. A remedy for a refused key is shown at this end, never to the prover. */
+class ProverJudge {
   readonly #run: SshRun;
   readonly #role: "sender" | "receiver";
   readonly #onNote: (message: string) => void;
@@ -116,7 +116,7 @@ class DialerJudge {
     this.#onNote = options.onNote;
   }
 
-  /** @throws {RcopyError} `refused`, in words for the dialer */
+  /** @throws {RcopyError} `refused`, in words for the prover */
   async requireTrust(key: SshPublicKey, channel: Channel): Promise<void> {
     const address = addressOf(channel);
     const { trust } = this.#run;

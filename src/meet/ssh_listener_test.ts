@@ -5,8 +5,8 @@ import { RcopyError } from "../base/errors.ts";
 import type { SshIdentity } from "../security/user/identities.ts";
 import { bareKey, type SshPublicKey } from "../security/ssh/key.ts";
 import { signSshsig, type SshSigner } from "../security/ssh/signature.ts";
-import type { DialerProof } from "./authenticate.ts";
-import { certifyBySsh, sshChecks, transcriptOf } from "./ssh_listener.ts";
+import type { Credential } from "./authenticate.ts";
+import { certifyBySsh, sshVerifier, transcriptOf } from "./ssh_listener.ts";
 import type { SshRun } from "./ssh_run.ts";
 
 async function identity(origin = "file"): Promise<SshIdentity> {
@@ -36,7 +36,7 @@ function runThatAllows(...allowed: SshPublicKey[]): SshRun {
   return { places, identities: [], notes: [], trust };
 }
 
-function proofOf(signer: SshSigner, anchor: SshPublicKey): DialerProof & { method: "ssh" } {
+function credentialOf(signer: SshSigner, anchor: SshPublicKey): Credential & { method: "ssh" } {
   return {
     method: "ssh",
     publicKey: signer.key.blob,
@@ -45,8 +45,8 @@ function proofOf(signer: SshSigner, anchor: SshPublicKey): DialerProof & { metho
 }
 
 /** What a dialer hears, and why the listener refused it. */
-async function hearing(...[proof, checks, says]: Parameters<typeof meet>) {
-  const { answered, error } = await meet(proof, checks, says);
+async function hearing(...[credential, verifier, says]: Parameters<typeof meet>) {
+  const { answered, error } = await meet(credential, verifier, says);
   return { heard: answered?.kind === "close" ? answered.text : answered?.kind, error };
 }
 
@@ -54,13 +54,16 @@ Deno.test("a proof opens the listener that it was made for, by a key that is tru
   const [dialer, anchor] = [await identity(), await identity()];
   const notes: string[] = [];
   const options = { role: "sender" as const, onNote: (note: string) => notes.push(note) };
-  const checks = sshChecks(runThatAllows(dialer.key), anchor.key, options);
-  assertEquals(await hearing(proofOf(dialer, anchor.key), checks), { heard: "hello", error: undefined });
+  const verifier = sshVerifier(runThatAllows(dialer.key), anchor.key, options);
+  assertEquals(await hearing(credentialOf(dialer, anchor.key), verifier), {
+    heard: "hello",
+    error: undefined,
+  });
   assertEquals(notes, []);
 
   const stranger = await identity();
   for (let i = 0; i < 3; i++) {
-    const { heard, error } = await hearing(proofOf(stranger, anchor.key), checks);
+    const { heard, error } = await hearing(credentialOf(stranger, anchor.key), verifier);
     assertEquals(error?.code, "refused");
     assertMatch(heard ?? "", /^your key SHA256:\S+ is not trusted here$/);
   }
@@ -71,44 +74,44 @@ Deno.test("a proof opens the listener that it was made for, by a key that is tru
 Deno.test("a listener prints no more than a few remedies, whoever comes", async () => {
   const anchor = await identity();
   const notes: string[] = [];
-  const checks = sshChecks(runThatAllows(), anchor.key, {
+  const verifier = sshVerifier(runThatAllows(), anchor.key, {
     role: "sender",
     onNote: (note) => notes.push(note),
   });
-  for (let i = 0; i < 20; i++) await hearing(proofOf(await identity(), anchor.key), checks);
+  for (let i = 0; i < 20; i++) await hearing(credentialOf(await identity(), anchor.key), verifier);
   assertEquals(notes.length, 8);
 });
 
 Deno.test("a proof for another anchor is refused: a session cannot be passed on", async () => {
   const [dialer, anchor, other] = [await identity(), await identity(), await identity()];
-  const checks = sshChecks(runThatAllows(dialer.key), anchor.key, { role: "sender", onNote: () => {} });
-  const { error, heard } = await hearing(proofOf(dialer, other.key), checks);
+  const verifier = sshVerifier(runThatAllows(dialer.key), anchor.key, { role: "sender", onNote: () => {} });
+  const { error, heard } = await hearing(credentialOf(dialer, other.key), verifier);
   assertEquals(error?.code, "refused");
   assert(heard?.startsWith("the signature does not hold"), heard);
 });
 
 Deno.test("a proof of an earlier session, or for other features or another role, is refused", async () => {
   const [dialer, anchor] = [await identity(), await identity()];
-  const checks = sshChecks(runThatAllows(dialer.key), anchor.key, { role: "sender", onNote: () => {} });
-  const proof = proofOf(dialer, anchor.key);
+  const verifier = sshVerifier(runThatAllows(dialer.key), anchor.key, { role: "sender", onNote: () => {} });
+  const credential = credentialOf(dialer, anchor.key);
   let earlier: Uint8Array = new Uint8Array(0);
-  await hearing({ ...proof, sign: async (claim) => earlier = await proof.sign(claim) }, checks);
+  await hearing({ ...credential, sign: async (claim) => earlier = await credential.sign(claim) }, verifier);
   assert(earlier.length > 0);
-  const tampered: DialerProof[] = [
-    { ...proof, sign: () => Promise.resolve(earlier) },
-    { ...proof, sign: (claim) => proof.sign({ ...claim, dialerFeatures: 1n }) },
-    { ...proof, sign: (claim) => proof.sign({ ...claim, dialerRole: "sender" }) },
-    { ...proof, sign: (claim) => proof.sign({ ...claim, version: 2 }) },
-    { ...proof, sign: (claim) => proof.sign({ ...claim, listenerNonce: new Uint8Array(32) }) },
+  const tampered: Credential[] = [
+    { ...credential, sign: () => Promise.resolve(earlier) },
+    { ...credential, sign: (claim) => credential.sign({ ...claim, proverFeatures: 1n }) },
+    { ...credential, sign: (claim) => credential.sign({ ...claim, proverRole: "sender" }) },
+    { ...credential, sign: (claim) => credential.sign({ ...claim, version: 2 }) },
+    { ...credential, sign: (claim) => credential.sign({ ...claim, verifierNonce: new Uint8Array(32) }) },
   ];
-  for (const one of tampered) assertEquals((await hearing(one, checks)).error?.code, "refused");
+  for (const one of tampered) assertEquals((await hearing(one, verifier)).error?.code, "refused");
 });
 
 Deno.test("reflection: the same key on both machines works, a sender that dials a sender does not", async () => {
   const same = await identity();
-  const checks = sshChecks(runThatAllows(same.key), same.key, { role: "sender", onNote: () => {} });
-  assertEquals((await hearing(proofOf(same, same.key), checks)).heard, "hello");
-  const mirrored = await hearing(proofOf(same, same.key), checks, {
+  const verifier = sshVerifier(runThatAllows(same.key), same.key, { role: "sender", onNote: () => {} });
+  assertEquals((await hearing(credentialOf(same, same.key), verifier)).heard, "hello");
+  const mirrored = await hearing(credentialOf(same, same.key), verifier, {
     ...hello,
     role: "sender",
     creditBytes: 0,
@@ -119,12 +122,12 @@ Deno.test("reflection: the same key on both machines works, a sender that dials 
 
 Deno.test("a key blob that is none, or one that is weak, is refused", async () => {
   const [dialer, anchor] = [await identity(), await identity()];
-  const checks = sshChecks(runThatAllows(dialer.key), anchor.key, { role: "sender", onNote: () => {} });
-  const proof = proofOf(dialer, anchor.key);
+  const verifier = sshVerifier(runThatAllows(dialer.key), anchor.key, { role: "sender", onNote: () => {} });
+  const credential = credentialOf(dialer, anchor.key);
   for (
     const publicKey of [new Uint8Array(3), dialer.key.blob.slice(1), new Uint8Array([...dialer.key.blob, 0])]
   ) {
-    assertEquals((await hearing({ ...proof, publicKey }, checks)).error?.code, "refused");
+    assertEquals((await hearing({ ...credential, publicKey }, verifier)).error?.code, "refused");
   }
 });
 

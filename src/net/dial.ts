@@ -1,7 +1,7 @@
 /** Connecting to a peer that listens. */
 import { asRcopyError, RcopyError } from "../base/errors.ts";
 import { showAddress, TcpChannel } from "./channel.ts";
-import { type DialTransport, startTls } from "./transport.ts";
+import { type ClientTransport, startTls } from "./transport.ts";
 
 /** Where a peer may be reached. */
 export interface PeerAddress {
@@ -26,7 +26,7 @@ const staggerMs = 250;
  */
 export async function dialPeer(
   addresses: readonly PeerAddress[],
-  transport: DialTransport,
+  transport: ClientTransport,
   signal: AbortSignal,
 ): Promise<TcpChannel> {
   const deadline = performance.now() + startUpMs;
@@ -45,7 +45,7 @@ export async function dialPeer(
  */
 export async function dialListeningPeer(
   addresses: readonly PeerAddress[],
-  transport: DialTransport,
+  transport: ClientTransport,
   signal: AbortSignal,
 ): Promise<TcpChannel> {
   const { channel, failures } = await race(addresses, transport, signal);
@@ -56,7 +56,7 @@ export async function dialListeningPeer(
 /** One round over all addresses. @throws the reason of `signal` */
 async function race(
   addresses: readonly PeerAddress[],
-  transport: DialTransport,
+  transport: ClientTransport,
   signal: AbortSignal,
 ): Promise<{ channel: TcpChannel | undefined; failures: readonly Failure[] }> {
   const outcome = await new Race(addresses, transport, signal).run();
@@ -71,7 +71,7 @@ async function race(
  */
 export async function dialOne(
   address: PeerAddress,
-  transport: DialTransport,
+  transport: ClientTransport,
   signal: AbortSignal,
 ): Promise<TcpChannel> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(attemptMs)]);
@@ -99,7 +99,7 @@ interface Failure {
 /** One attempt at each address, begun one after the other; the first that succeeds ends the others. */
 class Race {
   readonly #addresses: readonly PeerAddress[];
-  readonly #transport: DialTransport;
+  readonly #transport: ClientTransport;
   readonly #others = new AbortController();
   readonly #signal: AbortSignal;
   readonly #failures: Failure[] = [];
@@ -109,7 +109,7 @@ class Race {
   #winner: TcpChannel | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(addresses: readonly PeerAddress[], transport: DialTransport, signal: AbortSignal) {
+  constructor(addresses: readonly PeerAddress[], transport: ClientTransport, signal: AbortSignal) {
     this.#addresses = addresses;
     this.#transport = transport;
     this.#signal = AbortSignal.any([signal, this.#others.signal]);

@@ -5,7 +5,7 @@ import { makeChain } from "../../tests/helpers/openssl.ts";
 import type { TcpChannel } from "./channel.ts";
 import { dialListeningPeer, dialPeer } from "./dial.ts";
 import { listenForPeers, type PeerListener } from "./listen.ts";
-import { type DialTransport, plainTransport } from "./transport.ts";
+import { type ClientTransport, plainTransport } from "./transport.ts";
 
 const local = { port: 0, local: true };
 const never = new AbortController().signal;
@@ -30,7 +30,7 @@ async function echo(listener: PeerListener): Promise<string[]> {
   return failures;
 }
 
-async function refusal(port: number, transport: DialTransport): Promise<RcopyError> {
+async function refusal(port: number, transport: ClientTransport): Promise<RcopyError> {
   const error = await assertRejects(
     () => dialPeer([{ host: "127.0.0.1", port }], transport, never),
     RcopyError,

@@ -1,7 +1,7 @@
 /** Listening for peers. */
 import { RcopyError } from "../base/errors.ts";
 import { TcpChannel } from "./channel.ts";
-import type { ListenTransport } from "./transport.ts";
+import type { ServerTransport } from "./transport.ts";
 
 /** Where to listen. */
 export interface ListenOptions {
@@ -30,7 +30,7 @@ export class PeerListener implements Disposable {
   #isClosed = false;
 
   /** @throws what Deno says */
-  constructor(where: { hostname: string } & ListenOptions, transport: ListenTransport) {
+  constructor(where: { hostname: string } & ListenOptions, transport: ServerTransport) {
     this.#onTlsOpened = where.onTlsOpened;
     this.#listener = this.#open(where, transport);
     this.port = (this.#listener.addr as Deno.NetAddr).port;
@@ -39,7 +39,7 @@ export class PeerListener implements Disposable {
 
   #open(
     { hostname, port }: { hostname: string; port: number },
-    transport: ListenTransport,
+    transport: ServerTransport,
   ): Deno.TcpListener | Deno.TlsListener {
     if (transport.kind === "plain") return Deno.listen({ hostname, port });
     const { chainPem: cert, keyPem: key } = transport;
@@ -80,7 +80,7 @@ export class PeerListener implements Disposable {
    * Opens the same port with another leaf; connections that are there stay.
    * @throws {RcopyError} as when it was opened; then it is closed
    */
-  async reopen(transport: ListenTransport): Promise<void> {
+  async reopen(transport: ServerTransport): Promise<void> {
     this.#reopening = this.#openAnew(transport);
     try {
       await this.#reopening;
@@ -89,7 +89,7 @@ export class PeerListener implements Disposable {
     }
   }
 
-  async #openAnew(transport: ListenTransport): Promise<void> {
+  async #openAnew(transport: ServerTransport): Promise<void> {
     const { hostname } = this.#listener.addr as Deno.NetAddr;
     const where = { hostname, port: this.port };
     this.#listener.close();
@@ -120,7 +120,7 @@ export class PeerListener implements Disposable {
  * Opens a port. Without `bind` or `local` it serves IPv6 and IPv4, or IPv4 alone where there is no IPv6.
  * @throws {RcopyError} `address-in-use`, `usage` (no such address here), `permission-flag`
  */
-export function listenForPeers(options: ListenOptions, transport: ListenTransport): PeerListener {
+export function listenForPeers(options: ListenOptions, transport: ServerTransport): PeerListener {
   const hosts = options.bind !== undefined
     ? [options.bind]
     : options.local

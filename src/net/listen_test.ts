@@ -4,12 +4,12 @@ import { anchorOf, certifyLeaf, makeAnchorKey, unlimitedValidity } from "../secu
 import type { TcpChannel } from "./channel.ts";
 import { dialOne } from "./dial.ts";
 import { listenForPeers } from "./listen.ts";
-import type { ListenTransport } from "./transport.ts";
+import type { ServerTransport } from "./transport.ts";
 
 const never = new AbortController().signal;
 
 async function keyed(): Promise<
-  { listen: ListenTransport; dial: { kind: "tls"; anchorPem: string; serverName: string } }
+  { listen: ServerTransport; dial: { kind: "tls"; anchorPem: string; serverName: string } }
 > {
   const anchor = await makeAnchorKey();
   return {

@@ -4,8 +4,8 @@
  */
 import { RcopyError } from "../base/errors.ts";
 
-/** How a dialer speaks to its peer. */
-export type DialTransport =
+/** The client's half of a transport: of TLS, what the server must prove. */
+export type ClientTransport =
   | { readonly kind: "plain" }
   | {
     readonly kind: "tls";
@@ -15,8 +15,8 @@ export type DialTransport =
     readonly serverName: string;
   };
 
-/** How a listener speaks to its peers. */
-export type ListenTransport =
+/** The server's half of a transport: of TLS, what it presents. */
+export type ServerTransport =
   | { readonly kind: "plain" }
   | {
     readonly kind: "tls";
@@ -27,7 +27,7 @@ export type ListenTransport =
   };
 
 /** Without authentication or encryption: `--insecure` on both ends. */
-export const plainTransport = { kind: "plain" } as const satisfies DialTransport & ListenTransport;
+export const plainTransport = { kind: "plain" } as const satisfies ClientTransport & ServerTransport;
 
 /**
  * Speaks TLS over a connection that was dialled, and returns once the peer has proved that it holds the anchor.
@@ -36,7 +36,7 @@ export const plainTransport = { kind: "plain" } as const satisfies DialTransport
  */
 export async function startTls(
   connection: Deno.TcpConn,
-  transport: DialTransport & { kind: "tls" },
+  transport: ClientTransport & { kind: "tls" },
   options: { peer: string; signal: AbortSignal },
 ): Promise<Deno.TlsConn> {
   const { peer, signal } = options;

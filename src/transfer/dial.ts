@@ -1,4 +1,8 @@
-/** An end that dials: one session with the listener that answers. Which side of the transfer it is plays no part. */
+/**
+ * An end that dials: one session with the listener that answers. It opens the TCP connections, and so it has three more
+ * roles: it is the TLS client, it is the prover of the handshake, and it requests data connections (`supply/requested.ts`).
+ * Which side of the transfer it is plays no part.
+ */
 import { RcopyError } from "../base/errors.ts";
 import type { TcpChannel } from "../net/channel.ts";
 import { dialOne } from "../net/dial.ts";
@@ -6,7 +10,7 @@ import { tokenBytes } from "../wire/limits.ts";
 import type { Hello } from "../wire/hello.ts";
 import { initiateHandshake } from "../meet/authenticate.ts";
 import { type DialPlan, reach, type Reached } from "../meet/reach.ts";
-import { DialedLanes } from "./supply/dialed.ts";
+import { RequestedLanes } from "./supply/requested.ts";
 import type { TransferSummary } from "./session/events.ts";
 import { LaneWorkers } from "./thread/threads.ts";
 import { sendJoin, withinHandshake } from "../meet/handshake.ts";
@@ -28,7 +32,7 @@ export async function dialSession(side: Side, plan: DialPlan, run: RunOptions): 
   for (const [number, lane] of lanes.entries()) session.addLane(number, lane);
   const onNote = (message: string) => emit({ type: "note", level: "debug", message });
   const workers = new LaneWorkers({ engine, onNote });
-  session.supply = new DialedLanes({
+  session.supply = new RequestedLanes({
     host: session,
     workers,
     address: channel.remote,
@@ -59,21 +63,21 @@ interface Agreement {
   lanes: TcpChannel[];
 }
 
-/** Comes again with the next proof where one is refused. */
+/** Comes again with the next credential where one is refused. */
 async function agreeByAnyProof(
   reached: Reached,
   { side, plan, run }: { side: Side; plan: DialPlan; run: RunOptions },
 ): Promise<Agreement> {
-  const proofs = [plan.proof, ...plan.otherProofs ?? []];
+  const credentials = [plan.credential, ...plan.otherCredentials ?? []];
   for (let i = 0;; i++) {
     const channel = i === 0 ? reached.channel : await reached.again();
     try {
-      return await agree(channel, { side, plan: { ...plan, proof: proofs[i] }, run });
+      return await agree(channel, { side, plan: { ...plan, credential: credentials[i] }, run });
     } catch (error) {
       const isRefused = error instanceof RcopyError && error.code === "refused";
-      if (!isRefused || proofs.length === 1) throw error;
-      if (i + 1 < proofs.length) continue;
-      const message = `none of ${proofs.length} SSH keys was accepted; of the last: ${error.message}`;
+      if (!isRefused || credentials.length === 1) throw error;
+      if (i + 1 < credentials.length) continue;
+      const message = `none of ${credentials.length} SSH keys was accepted; of the last: ${error.message}`;
       throw new RcopyError("refused", message, { cause: error });
     }
   }
@@ -108,8 +112,12 @@ async function agree(
   }
 }
 
-async function handshakeWithListener(channel: TcpChannel, { proof }: DialPlan, hello: Hello): Promise<Hello> {
-  const answer = await initiateHandshake(channel, proof, hello);
+async function handshakeWithListener(
+  channel: TcpChannel,
+  { credential }: DialPlan,
+  hello: Hello,
+): Promise<Hello> {
+  const answer = await initiateHandshake(channel, credential, hello);
   if (answer.kind === "close") throw errorOfClose(answer);
   if (answer.role === hello.role) {
     const [same, other] = hello.role === "receiver" ? ["receive", "send"] : ["send", "receive"];

@@ -1,15 +1,16 @@
 /**
- * An end that listens: one session after the other, or with `keep` many side by side. Which side of the transfer it is plays
- * no part.
+ * An end that listens: one session after the other, or with `keep` many side by side. It accepts TCP connections, and so it
+ * has three more roles: it is the TLS server, it is the verifier of the handshake, and it offers data connections
+ * (`supply/offered.ts`). Which side of the transfer it is plays no part.
  */
 import { asRcopyError, type ErrorCode, RcopyError } from "../base/errors.ts";
 import type { TcpChannel } from "../net/channel.ts";
 import type { PeerListener } from "../net/listen.ts";
-import type { ListenTransport } from "../net/transport.ts";
+import type { ServerTransport } from "../net/transport.ts";
 import { wireCodeOf } from "../wire/codes.ts";
 import { tokenBytes } from "../wire/limits.ts";
 import type { Hello, Join } from "../wire/hello.ts";
-import { answerHandshake, type Handshake, type ListenerChecks } from "../meet/authenticate.ts";
+import { answerHandshake, type Handshake, type Verifier } from "../meet/authenticate.ts";
 import type { TransferSummary } from "./session/events.ts";
 import { Admission } from "../meet/admission.ts";
 import type { LaneArrival } from "./thread/calls.ts";
@@ -27,11 +28,11 @@ const lostCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["peer-lost", "time
 export interface ServeOptions extends RunOptions {
   side: Side;
   listener: PeerListener;
-  /** What dialers must prove; nothing on a plain channel. */
-  checks?: ListenerChecks | undefined;
+  /** Of the peers' proofs; absent on a plain channel. */
+  verifier?: Verifier | undefined;
   keep: boolean;
   /** Where the Workers listen, as the main port does. */
-  place: { bind: string | undefined; local: boolean; transport: ListenTransport };
+  place: { bind: string | undefined; local: boolean; transport: ServerTransport };
 }
 
 /** A session that runs, and the lanes that it was offered. */
@@ -63,7 +64,7 @@ export class Server {
     if (signal.aborted) onAbort();
     const admission = new Admission(listener, {
       descriptorsMax: this.#options.engine.descriptorsMax,
-      checks: this.#options.checks,
+      verifier: this.#options.verifier,
       onHandshake: (channel, handshake) => this.#onHandshake(channel, handshake),
       onNote: (message) => emit({ type: "note", level: "info", message }),
     });

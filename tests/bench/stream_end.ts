@@ -5,7 +5,7 @@
 import { Codec } from "../../src/codec/codec.ts";
 import { TcpChannel } from "../../src/net/channel.ts";
 import { listenForPeers } from "../../src/net/listen.ts";
-import { type DialTransport, type ListenTransport, startTls } from "../../src/net/transport.ts";
+import { type ClientTransport, type ServerTransport, startTls } from "../../src/net/transport.ts";
 import { DataReader, readerSliceBytes } from "../../src/transfer/lane/data_reader.ts";
 import { headRoomBytes, sendSliceBytes } from "../../src/transfer/lane/lane_io.ts";
 import { StageAccount } from "../../src/transfer/session/stage_account.ts";
@@ -25,7 +25,7 @@ export interface Listening {
   program: Program;
   /** Of payload. */
   bytes: number;
-  transport: ListenTransport;
+  transport: ServerTransport;
   /** What a copy reads. */
   file: string;
 }
@@ -35,7 +35,7 @@ export interface Dialing {
   role: "receive";
   program: Program;
   bytes: number;
-  transport: DialTransport;
+  transport: ClientTransport;
   port: number;
   /** What a copy writes. */
   file: string;

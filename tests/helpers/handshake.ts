@@ -2,11 +2,11 @@
 import { asRcopyError, type RcopyError } from "../../src/base/errors.ts";
 import {
   answerHandshake,
-  type DialerProof,
+  type Credential,
   type Handshake,
   initiateHandshake,
-  type ListenerChecks,
   readHandshake,
+  type Verifier,
 } from "../../src/meet/authenticate.ts";
 import type { Close } from "../../src/wire/closing.ts";
 import type { Hello } from "../../src/wire/hello.ts";
@@ -52,14 +52,14 @@ export interface Meeting {
 
 /** Performs the handshake with `says`, the listener answering if it lets the dialer in; each end hangs up when it has failed. */
 export async function meet(
-  proof: DialerProof | undefined,
-  checks: ListenerChecks | undefined,
+  credential: Credential | undefined,
+  verifier: Verifier | undefined,
   says = hello,
 ): Promise<Meeting> {
   const [dialer, listener] = memoryChannels();
   const listen = async (): Promise<Handshake> => {
     try {
-      const handshake = await readHandshake(listener, checks);
+      const handshake = await readHandshake(listener, verifier);
       if (handshake.of === "control") await answerHandshake(listener, answer, handshake);
       return handshake;
     } catch (error) {
@@ -69,7 +69,7 @@ export async function meet(
   };
   const dial = async (): Promise<Hello | Close> => {
     try {
-      return await initiateHandshake(dialer, proof, says);
+      return await initiateHandshake(dialer, credential, says);
     } catch (error) {
       dialer.close();
       throw error;

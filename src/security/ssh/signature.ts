@@ -88,19 +88,19 @@ async function signedBytes(
   return new SshWriter().raw(magic).string(namespace).string("").string("sha512").string(hash).bytes();
 }
 
-/** Everything that a proof is bound to; whatever differs between the two ends makes it worthless. */
+/** Everything that a proof is bound to; a difference between the two ends in any field makes the proof worthless. */
 export interface ProofTranscript {
-  /** What the one who dials does; the listener does the other. */
-  dialerRole: "sender" | "receiver";
+  /** The prover's side of the transfer; the verifier has the other one. */
+  proverRole: "sender" | "receiver";
   protocolVersion: number;
-  /** That the dialer offers; the listener's answer is protected by the channel that the anchor opened. */
-  dialerFeatures: bigint;
+  /** Features that the prover offers; the verifier's answer is protected by the channel that the anchor opened. */
+  proverFeatures: bigint;
   /** Public key of the anchor that this connection was verified against, as certificates have it. */
   anchorSpki: Uint8Array;
   serverName: string;
-  dialerNonce: Uint8Array;
-  listenerNonce: Uint8Array;
-  /** Of the one who signs. */
+  proverNonce: Uint8Array;
+  verifierNonce: Uint8Array;
+  /** The prover's. */
   ownKey: SshPublicKey;
 }
 
@@ -108,27 +108,27 @@ export const nonceBytes = 32;
 
 /**
  * The transcript as the bytes that both ends build: each field with its length before it, in one order.
- * The label names the signer's side, so that nothing a listener ever signs could pass for it.
+ * The label names the signer's side, so that nothing a verifier ever signs could pass for it.
  */
 export function encodeTranscript(transcript: ProofTranscript): Uint8Array<ArrayBuffer> {
-  const { dialerNonce, listenerNonce, dialerRole } = transcript;
-  if (dialerNonce.length !== nonceBytes || listenerNonce.length !== nonceBytes) {
+  const { proverNonce, verifierNonce, proverRole } = transcript;
+  if (proverNonce.length !== nonceBytes || verifierNonce.length !== nonceBytes) {
     throw new RcopyError("protocol", `a nonce does not have ${nonceBytes} bytes`);
   }
-  if (sameBytes(dialerNonce, listenerNonce)) {
+  if (sameBytes(proverNonce, verifierNonce)) {
     throw new RcopyError("protocol", "the peer sent our own nonce back");
   }
   const u32 = (value: number) => new SshWriter().u32(value).bytes();
   const u64 = (value: bigint) => new SshWriter().u64(value).bytes();
   return new SshWriter()
     .string("rcopy proof of the dialer")
-    .string(dialerRole === "sender" ? "dialer sends" : "dialer receives")
+    .string(proverRole === "sender" ? "dialer sends" : "dialer receives")
     .string(u32(transcript.protocolVersion))
-    .string(u64(transcript.dialerFeatures))
+    .string(u64(transcript.proverFeatures))
     .string(transcript.anchorSpki)
     .string(transcript.serverName)
-    .string(dialerNonce)
-    .string(listenerNonce)
+    .string(proverNonce)
+    .string(verifierNonce)
     .string(transcript.ownKey.blob)
     .bytes();
 }

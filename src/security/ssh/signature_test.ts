@@ -146,25 +146,25 @@ Deno.test("openSshsig() does not read on beyond its limit", () => {
 Deno.test("every field of a transcript changes its bytes, and a proof for one is none for another", async () => {
   const signer = await ed25519();
   const base: ProofTranscript = {
-    dialerRole: "receiver",
+    proverRole: "receiver",
     protocolVersion: 1,
-    dialerFeatures: 3n,
+    proverFeatures: 3n,
     anchorSpki: Uint8Array.of(1, 2, 3),
     serverName: "x.rcopy.invalid",
-    dialerNonce: new Uint8Array(32).fill(1),
-    listenerNonce: new Uint8Array(32).fill(2),
+    proverNonce: new Uint8Array(32).fill(1),
+    verifierNonce: new Uint8Array(32).fill(2),
     ownKey: signer.key,
   };
   const others: Partial<ProofTranscript>[] = [
-    { dialerRole: "sender" },
+    { proverRole: "sender" },
     { protocolVersion: 2 },
-    { dialerFeatures: 7n },
+    { proverFeatures: 7n },
     { anchorSpki: Uint8Array.of(1, 2) },
     { anchorSpki: Uint8Array.of(1, 2, 3, 4) },
     { serverName: "y.rcopy.invalid" },
-    { dialerNonce: new Uint8Array(32).fill(2), listenerNonce: new Uint8Array(32).fill(1) },
-    { dialerNonce: new Uint8Array(32).fill(3) },
-    { listenerNonce: new Uint8Array(32).fill(3) },
+    { proverNonce: new Uint8Array(32).fill(2), verifierNonce: new Uint8Array(32).fill(1) },
+    { proverNonce: new Uint8Array(32).fill(3) },
+    { verifierNonce: new Uint8Array(32).fill(3) },
     { ownKey: (await ed25519()).key },
   ];
   const proof = await signSshsig(signer, encodeTranscript(base));
@@ -181,10 +181,10 @@ Deno.test("every field of a transcript changes its bytes, and a proof for one is
 
 Deno.test("a transcript with our own nonce reflected, or one of another length, is a breach of the protocol", () => {
   const nonce = new Uint8Array(32).fill(5);
-  const transcript = { dialerNonce: nonce, listenerNonce: nonce.slice() } as unknown as ProofTranscript;
+  const transcript = { proverNonce: nonce, verifierNonce: nonce.slice() } as unknown as ProofTranscript;
   assertThrows(() => encodeTranscript(transcript), RcopyError, "our own nonce");
   assertThrows(
-    () => encodeTranscript({ ...transcript, listenerNonce: nonce.slice(1) }),
+    () => encodeTranscript({ ...transcript, verifierNonce: nonce.slice(1) }),
     RcopyError,
     "32 bytes",
   );

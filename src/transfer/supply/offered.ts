@@ -1,8 +1,8 @@
-/** The listener's end: offers data connections that are asked for, and knows them again by their tokens. */
+/** Data connections that this end offers when the peer requests them, and recognises by their tokens. */
 import { equalInConstantTime } from "../../base/constant_time.ts";
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import type { TcpChannel } from "../../net/channel.ts";
-import type { ListenTransport } from "../../net/transport.ts";
+import type { ServerTransport } from "../../net/transport.ts";
 import { lanesMax, tokenBytes } from "../../wire/limits.ts";
 import type { Join } from "../../wire/hello.ts";
 import type { LaneOffer, LaneRequest } from "../../wire/lanes.ts";
@@ -23,7 +23,7 @@ export interface OfferedLanesOptions {
   /** Where the Workers listen, as the main port does. */
   bind: string | undefined;
   local: boolean;
-  transport: ListenTransport;
+  transport: ServerTransport;
   /** Most connections at a time. */
   limit: number;
   onNote: (message: string) => void;
@@ -55,7 +55,7 @@ export class OfferedLanes implements LaneSupply {
 
   onMessage(message: LaneRequest | LaneOffer): void {
     if (message.kind !== "laneRequest") {
-      throw new RcopyError("protocol", `the peer sent ${message.kind}, which a dialer does not`);
+      throw new RcopyError("protocol", `the peer sent ${message.kind}, which a requester does not`);
     }
     const { host } = this.#options;
     const { lanes, busyMs } = host.load;

@@ -2,7 +2,7 @@
 import { type ErrorCode, RcopyError } from "../../base/errors.ts";
 import type { Lent } from "../../io/contract/engine.ts";
 import type { PeerAddress } from "../../net/dial.ts";
-import type { DialTransport, ListenTransport } from "../../net/transport.ts";
+import type { ClientTransport, ServerTransport } from "../../net/transport.ts";
 import type { Join, Role } from "../../wire/hello.ts";
 import type { ReadJob, WriteJob } from "./jobs.ts";
 import type { ArrivedFrame, Turn } from "../lane/lane_io.ts";
@@ -32,11 +32,11 @@ export interface LaneMethods {
   start: [{ engine: "uring" | "deno" }, void];
   /** Opens a data connection and joins it to the session. */
   dial: [
-    { role: Role; address: PeerAddress; transport: DialTransport; join: Join },
+    { role: Role; address: PeerAddress; transport: ClientTransport; join: Join },
     { peer: string },
   ];
   /** Opens a port of the Worker's own, for data connections of peers. */
-  listen: [{ bind: string | undefined; local: boolean; transport: ListenTransport }, { port: number }];
+  listen: [{ bind: string | undefined; local: boolean; transport: ServerTransport }, { port: number }];
   /** Makes a lane of a connection that has arrived at that port. */
   admit: [{ arrival: number; role: Role }, void];
   /** Closes a connection that has arrived at that port. */

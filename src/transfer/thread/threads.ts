@@ -1,7 +1,7 @@
 /** The threads of this process that move data connections beside the main thread. */
 import type { Directory, Engine } from "../../io/contract/engine.ts";
 import type { PeerAddress } from "../../net/dial.ts";
-import type { DialTransport } from "../../net/transport.ts";
+import type { ClientTransport } from "../../net/transport.ts";
 import type { Join, Role } from "../../wire/hello.ts";
 import type { LaneArrival } from "./calls.ts";
 import { LaneThread } from "./thread.ts";
@@ -62,7 +62,7 @@ export class LaneWorkers {
   async dial(
     thread: LaneThread,
     role: Role,
-    place: { address: PeerAddress; transport: DialTransport; join: Join },
+    place: { address: PeerAddress; transport: ClientTransport; join: Join },
   ): Promise<RemoteSendIo | RemoteReceiveIo> {
     const lane = ++this.#laneCount;
     thread.lanes++;

@@ -1,8 +1,8 @@
-/** The dialer's end: asks for data connections as long as they pay, and opens what is offered. */
+/** Data connections that this end requests as long as they pay, and opens once the peer offers them. */
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import { dialOne, type PeerAddress } from "../../net/dial.ts";
 import type { TcpChannel } from "../../net/channel.ts";
-import type { DialTransport } from "../../net/transport.ts";
+import type { ClientTransport } from "../../net/transport.ts";
 import type { Join } from "../../wire/hello.ts";
 import type { LaneOffer, LaneRequest } from "../../wire/lanes.ts";
 import { LaneGrowth, type Streams } from "./growth.ts";
@@ -17,14 +17,14 @@ const dialMs = 1_000;
 /** Above this part of the time the main thread is busy, and another lane goes to a Worker. */
 const busyFrom = 0.5;
 
-export interface DialedLanesOptions {
+export interface RequestedLanesOptions {
   host: LaneHost;
   workers: LaneWorkers;
   /** Where control went. */
   address: PeerAddress;
   /** Whether no other port of the peer can be reached there. */
   onePort: boolean;
-  transport: DialTransport;
+  transport: ClientTransport;
   session: Uint8Array;
   streams: Streams;
   roundTripMs: number;
@@ -34,8 +34,8 @@ export interface DialedLanesOptions {
   onNote: (message: string) => void;
 }
 
-export class DialedLanes implements LaneSupply {
-  readonly #options: DialedLanesOptions;
+export class RequestedLanes implements LaneSupply {
+  readonly #options: RequestedLanesOptions;
   readonly #growth: LaneGrowth;
   readonly #timer: ReturnType<typeof setInterval>;
   /** Asked for, and neither opened nor given up. */
@@ -47,7 +47,7 @@ export class DialedLanes implements LaneSupply {
   #hasEnded = false;
   #askedAt = 0;
 
-  constructor(options: DialedLanesOptions) {
+  constructor(options: RequestedLanesOptions) {
     this.#options = options;
     this.#growth = new LaneGrowth({ ...options.streams, roundTripMs: options.roundTripMs });
     this.#before = { now: performance.now(), busyMs: options.host.load.busyMs };
