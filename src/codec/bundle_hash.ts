@@ -1,8 +1,8 @@
 /** Hashes of many files that lie in the arena, in one call of the codec. */
 import { assert } from "../base/errors.ts";
+import { hashBytes } from "../wire/limits.ts";
 import type { Codec } from "./codec.ts";
 
-const hashBytes = 16;
 const rowBytes = 8;
 
 /**

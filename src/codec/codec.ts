@@ -1,12 +1,11 @@
 /** The codec: hashes in place over the arena that connections and files read into and write from. */
 import { assert } from "../base/errors.ts";
 import { type CodecExports, instantiate, pageBytes, reservedBytes } from "../../wasm/mod.ts";
+import { hashBytes } from "../wire/limits.ts";
 import { Arena } from "./arena.ts";
 
 export { type Arena, Slice } from "./arena.ts";
 
-/** Bytes of an XXH3-128 hash in canonical (big-endian) form. */
-export const hashBytes = 16;
 /** Streams that may be open at once: large files under way, and one long path. */
 const streamsMax = 512;
 /** Bytes of a stream's state, as the module has it. */
@@ -67,7 +66,7 @@ export class Codec implements Disposable {
   }
 
   /** XXH3-128 of bytes that are anywhere; they are copied into the scratch region piece by piece. */
-  hashBytes(bytes: Uint8Array): Uint8Array {
+  hashOf(bytes: Uint8Array): Uint8Array {
     if (bytes.length + hashBytes > this.scratch.length) {
       using stream = this.stream();
       stream.update(bytes);

@@ -89,7 +89,7 @@ Deno.test("hash() gives the published sanity check values", () => {
     [2367, "e89c0f6ff369b427cb37aeb9e5d361ed"],
   ];
   for (const [length, hash] of published) {
-    assertEquals(codec.hashBytes(buffer.subarray(0, length)).toHex(), hash, `length ${length}`);
+    assertEquals(codec.hashOf(buffer.subarray(0, length)).toHex(), hash, `length ${length}`);
   }
 });
 
@@ -110,10 +110,10 @@ Deno.test("a stream gives what hash() gives, however the input is cut", async ()
         }
         at += now;
         if (random() < 0.1) {
-          assertEquals(stream.digest().toHex(), codec.hashBytes(input.subarray(0, at)).toHex());
+          assertEquals(stream.digest().toHex(), codec.hashOf(input.subarray(0, at)).toHex());
         }
       }
-      assertEquals(stream.digest().toHex(), codec.hashBytes(input).toHex(), `length ${length}`);
+      assertEquals(stream.digest().toHex(), codec.hashOf(input).toHex(), `length ${length}`);
     }
   });
 });
@@ -132,7 +132,7 @@ Deno.test("hashMany() hashes every range of its table", () => {
   codec.hashMany(count, codec.scratch.offset, into);
   const hashes = codec.memory.slice(into, into + count * 16);
   for (let i = 0; i < count; i++) {
-    const expected = codec.hashBytes(slice.bytes.slice(i * 300, i * 301));
+    const expected = codec.hashOf(slice.bytes.slice(i * 300, i * 301));
     assertEquals(hashes.subarray(i * 16, i * 16 + 16).toHex(), expected.toHex(), `range ${i}`);
   }
 });
@@ -153,18 +153,18 @@ Deno.test("streams that take turns do not mix", async () => {
       one.at += piece.length;
     }
     for (const { stream, input } of all) {
-      assertEquals(stream.digest().toHex(), codec.hashBytes(input).toHex());
+      assertEquals(stream.digest().toHex(), codec.hashOf(input).toHex());
     }
   });
 });
 
-Deno.test("hashBytes() and update() take what is larger than the scratch region", () => {
+Deno.test("hashOf() and update() take what is larger than the scratch region", () => {
   using codec = Codec.open();
   const bytes = randomBytes(codec.scratch.length * 2 + 777, 5);
   const expected = hashInArena(codec, bytes, 3);
   using stream = codec.stream();
   stream.update(bytes);
-  assertEquals([codec.hashBytes(bytes).toHex(), stream.digest().toHex()], [expected, expected]);
+  assertEquals([codec.hashOf(bytes).toHex(), stream.digest().toHex()], [expected, expected]);
 });
 
 Deno.test("the memory has its final size from the start", () => {
@@ -173,7 +173,7 @@ Deno.test("the memory has its final size from the start", () => {
   using slice = codec.arena.take(16 * MiB);
   assertEquals(slice.bytes.buffer, buffer);
   codec.hash(slice.offset, slice.length, codec.scratch.offset);
-  codec.hashBytes(new Uint8Array(3_000_000));
+  codec.hashOf(new Uint8Array(3_000_000));
   assert(!buffer.detached && buffer.byteLength === byteLength, "never detached, never resized");
 });
 
@@ -184,7 +184,7 @@ Deno.test("scratch region and arena are apart, and a codec without arena still h
     assert(length >= 256 * 1024 && offset % 4096 === 0);
     assert(codec.arena.bytesFree >= arenaBytes);
     assert(offset + length + codec.arena.bytesFree <= codec.memory.length);
-    assertEquals(codec.hashBytes(new Uint8Array(0)).toHex(), "99aa06d3014798d86001c324468d497f");
+    assertEquals(codec.hashOf(new Uint8Array(0)).toHex(), "99aa06d3014798d86001c324468d497f");
     if (arenaBytes === 0) continue;
     using slice = codec.arena.take(codec.arena.bytesFree);
     assert(slice.offset >= offset + length && slice.offset + slice.length <= codec.memory.length);

@@ -1,10 +1,10 @@
 /** The hash of an entry: what the tree hash is the sum of. Defined in `src/wire/PROTOCOL.md`, "Integrity". */
+import { hashBytes } from "../wire/limits.ts";
 import type { Codec } from "./codec.ts";
 import { EntryKind } from "../entry/metadata.ts";
 
 /** Bytes of the record before the path: kind, mode, size, content hash. */
 const fixedBytes = 1 + 2 + 8 + 16;
-const hashBytes = 16;
 
 /** What an entry hash covers. */
 export interface HashedEntry {

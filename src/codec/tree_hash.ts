@@ -1,4 +1,5 @@
 /** The tree hash: count and sum of entry hashes. Free of order, so that nobody sorts or stores. */
+import { hashBytes } from "../wire/limits.ts";
 
 const limb = 0x1_0000_0000;
 
@@ -15,7 +16,7 @@ export class TreeHash {
 
   /** The sum as 16 big-endian bytes. */
   get sum(): Uint8Array {
-    const bytes = new Uint8Array(16);
+    const bytes = new Uint8Array(hashBytes);
     const view = new DataView(bytes.buffer);
     for (let i = 0; i < 4; i++) view.setUint32(12 - 4 * i, this.#sum[i]!);
     return bytes;

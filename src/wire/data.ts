@@ -1,8 +1,8 @@
 /** The messages of a data connection that carry content: `Extent` and `Bundle`. */
 import { RcopyError } from "../base/errors.ts";
 import { readColumn, writeColumn } from "./column.ts";
-import { ascendingEntries, assign, entryNumber, exactly, hashBytes, type MessageCodec } from "./fields.ts";
-import { bundleFilesMax } from "./limits.ts";
+import { ascendingEntries, assign, entryNumber, exactly, type MessageCodec } from "./fields.ts";
+import { bundleFilesMax, hashBytes } from "./limits.ts";
 import * as schema from "./schema.ts";
 
 /** A piece of a file above 4 MiB, on the grid of `extentBytes`; payload: its bytes. */

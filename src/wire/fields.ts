@@ -12,9 +12,6 @@ export interface MessageCodec<M> {
   decode(capnp: CapnpMessage): M;
 }
 
-/** Bytes of an XXH3-128 hash. */
-export const hashBytes = 16;
-
 const encoder = new TextEncoder();
 /** Where a text must fit. */
 const textRoom = new Uint8Array(textBytesMax);

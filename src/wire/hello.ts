@@ -6,12 +6,18 @@ import {
   clipped,
   emptyOr,
   exactly,
-  hashBytes,
   laneNumber,
   type MessageCodec,
   outOfRange,
 } from "./fields.ts";
-import { batchEntriesMax, creditBytesMax, creditBytesMin, streamsMax, tokenBytes } from "./limits.ts";
+import {
+  batchEntriesMax,
+  creditBytesMax,
+  creditBytesMin,
+  hashBytes,
+  streamsMax,
+  tokenBytes,
+} from "./limits.ts";
 import * as schema from "./schema.ts";
 
 /** Who has the files, and who wants them. */

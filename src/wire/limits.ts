@@ -37,6 +37,8 @@ export const streamsMax = 32;
 export const lanesMax = 1024;
 /** Bytes of a session number and of a lane's token. */
 export const tokenBytes = 16;
+/** Bytes of an XXH3-128 hash in canonical (big-endian) form. */
+export const hashBytes = 16;
 /** Bytes of the nonces of an authentication by signature. */
 export const authNonceBytes = 32;
 /** Bytes of a ticket's secret. */

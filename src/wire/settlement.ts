@@ -9,12 +9,11 @@ import {
   count,
   entryNumber,
   exactly,
-  hashBytes,
   laneNumber,
   type MessageCodec,
   outOfRange,
 } from "./fields.ts";
-import { batchEntriesMax, failureNameBytesMax, settlementEntriesMax } from "./limits.ts";
+import { batchEntriesMax, failureNameBytesMax, hashBytes, settlementEntriesMax } from "./limits.ts";
 import * as schema from "./schema.ts";
 
 /** An entry that is not copied, and why; either direction. */

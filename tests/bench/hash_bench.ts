@@ -28,7 +28,7 @@ Deno.bench("a stream takes 1 MiB in place", () => stream.updateRange(slice.offse
 
 const text = new Uint8Array(100);
 Deno.bench("hashBytes of 100 bytes from elsewhere", () => {
-  codec.hashBytes(text);
+  codec.hashOf(text);
 });
 
 Deno.bench("take and return a slice of the arena", () => codec.arena.take(65_536)[Symbol.dispose]());

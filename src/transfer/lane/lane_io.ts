@@ -8,8 +8,6 @@ import type { LaneConnection } from "../../net/channel.ts";
 import { dataMessageBytesMax, extentBytes, headerBytes } from "../../wire/limits.ts";
 import type { Bundle, Extent } from "../../wire/data.ts";
 
-/** Bytes of one content hash. */
-export const hashBytes = 16;
 /** Slices of an I/O: one is filled while the other is emptied. */
 export type Turn = 0 | 1;
 /** Room before the payload for the frame header and the largest message, so that all of a frame is contiguous. */

@@ -4,7 +4,9 @@ import type { Engine, FileWrite, Pending, TargetFile } from "../../io/contract/e
 import type { Channel } from "../../net/channel.ts";
 import { hashFilesInPlace } from "../../codec/bundle_hash.ts";
 import { type DataFrame, DataReader, readerSliceBytes } from "./data_reader.ts";
-import { type ArrivedFrame, hashBytes, type ReceiveIo, type Turn } from "./lane_io.ts";
+import type { ArrivedFrame, ReceiveIo, Turn } from "./lane_io.ts";
+import { hashBytes } from "../../wire/limits.ts";
+import { hashAt, sameHash } from "../../codec/hash.ts";
 import { LocalIo } from "./local_io.ts";
 import type { StageAccount } from "../session/stage_account.ts";
 
@@ -43,7 +45,9 @@ export class LocalReceiveIo extends LocalIo implements ReceiveIo {
     );
     this.account.book("verify", began);
     const sound = new Uint8Array(files.length);
-    for (let i = 0; i < files.length; i++) sound[i] = sameHash(found, hashes, i * hashBytes) ? 1 : 0;
+    for (let i = 0; i < files.length; i++) {
+      sound[i] = sameHash(hashAt(found, i), hashes, i * hashBytes) ? 1 : 0;
+    }
     const writes = sound.includes(0) ? files.filter((_, i) => sound[i] === 1) : files;
     const placing = performance.now();
     const pending = this.engine.createFiles(writes, this.#codec.memory);
@@ -67,10 +71,4 @@ export class LocalReceiveIo extends LocalIo implements ReceiveIo {
     this.account.book("verify", began);
     return memory.slice(scratch.offset, scratch.offset + hashBytes);
   }
-}
-
-/** Whether 16 bytes at the same place of both are the same. */
-export function sameHash(hash: Uint8Array, expected: Uint8Array, at: number): boolean {
-  for (let i = at; i < at + hashBytes; i++) if (hash[i] !== expected[i]) return false;
-  return true;
 }

@@ -3,7 +3,8 @@ import { Codec, type Slice } from "../../codec/codec.ts";
 import type { Engine, FileRead, Pending, SourceFile } from "../../io/contract/engine.ts";
 import type { Channel } from "../../net/channel.ts";
 import { hashFilesInPlace } from "../../codec/bundle_hash.ts";
-import { hashBytes, headRoomBytes, type SendIo, sendSliceBytes, type Turn } from "./lane_io.ts";
+import { headRoomBytes, type SendIo, sendSliceBytes, type Turn } from "./lane_io.ts";
+import { hashBytes } from "../../wire/limits.ts";
 import { LocalIo } from "./local_io.ts";
 import type { StageAccount } from "../session/stage_account.ts";
 

@@ -13,9 +13,9 @@ import { EntryKind } from "../../entry/metadata.ts";
 import type { Engine, FileWrite } from "../../io/contract/engine.ts";
 import { extentBytes, resendsMax } from "../../wire/limits.ts";
 import type { Bundle, Extent } from "../../wire/data.ts";
-import { type ArrivedFrame, hashBytes, type ReceiveIo } from "../lane/lane_io.ts";
+import type { ArrivedFrame, ReceiveIo } from "../lane/lane_io.ts";
 import { LargeTarget } from "../target/large_file.ts";
-import { sameHash } from "../lane/local_receive_io.ts";
+import { hashAt, pickHashes, sameHash } from "../../codec/hash.ts";
 import { asEntryError } from "../target/errors.ts";
 import type { BuildPlace, Placement } from "../target/placement.ts";
 import { EntryState, type ReceiveBatch } from "../target/batch.ts";
@@ -141,7 +141,7 @@ export class ReceiveLane {
         size: sizes[i]!,
       });
     }
-    if (kept.length < offsets.length) bundle.hashes = pick(message.hashes, kept);
+    if (kept.length < offsets.length) bundle.hashes = pickHashes(message.hashes, kept);
     const pending = this.#options.io.placeFiles(frame, bundle.writes, bundle.hashes);
     return { finish: async () => this.#settleBundle(batch, bundle, await pending.finish()) };
   }
@@ -209,7 +209,7 @@ export class ReceiveLane {
         continue;
       }
       onPlaced(write.size);
-      received.place(batch, entry, done.hashes.subarray(i * hashBytes, (i + 1) * hashBytes));
+      received.place(batch, entry, hashAt(done.hashes, i));
     }
   }
 
@@ -254,7 +254,7 @@ export class ReceiveLane {
       this.#finishLarge(target);
       return undefined;
     }
-    if (!frame.hash || !sameHash(frame.hash, message.hash, 0)) {
+    if (!frame.hash || !sameHash(frame.hash, message.hash)) {
       if (target.mayAskAgain(message.index)) askAgain(message.batch, message.entry, message.index);
       else this.#failLarge(target, corrupt());
       return undefined;
@@ -293,15 +293,6 @@ export class ReceiveLane {
       this.#options.received.failHeld(target.held, error);
     });
   }
-}
-
-/** The rows of a table of hashes that are still wanted. */
-function pick(hashes: Uint8Array, rows: readonly number[]): Uint8Array {
-  const kept = new Uint8Array(rows.length * hashBytes);
-  for (const [i, row] of rows.entries()) {
-    kept.set(hashes.subarray(row * hashBytes, (row + 1) * hashBytes), i * hashBytes);
-  }
-  return kept;
 }
 
 function corrupt(): RcopyError {

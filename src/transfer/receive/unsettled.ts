@@ -5,7 +5,7 @@ import { TreeHash } from "../../codec/tree_hash.ts";
 import type { EntryKind } from "../../entry/metadata.ts";
 import { copyName } from "../../entry/name.ts";
 import { wireCodeOf } from "../../wire/codes.ts";
-import { settlementEntriesMax } from "../../wire/limits.ts";
+import { hashBytes, settlementEntriesMax } from "../../wire/limits.ts";
 import type { Control } from "../session/control.ts";
 import type { EntryHasher } from "../../codec/entry_hash.ts";
 import type { Outcome } from "../session/outcome.ts";
@@ -14,7 +14,7 @@ import { EntryState, type ReceiveBatch } from "../target/batch.ts";
 import type { Settlement } from "../target/settlement.ts";
 import type { HeldTarget, TargetDirectory } from "../target/tree.ts";
 
-const noContent = new Uint8Array(16);
+const noContent = new Uint8Array(hashBytes);
 /** Settlements of held entries leave together, this long after the first of them at the latest. */
 const flushMs = 5;
 
@@ -36,7 +36,7 @@ export class ReceivedTree implements Settlement {
   readonly hash = new TreeHash();
   readonly #options: ReceivedTreeOptions;
   readonly #batches = new Map<number, ReceiveBatch>();
-  readonly #hashBytes = new Uint8Array(16);
+  readonly #entryHash = new Uint8Array(hashBytes);
   #held = 0;
   #toFlush: { batch: number; entry: number; failed: boolean }[] = [];
   #flushTimer: ReturnType<typeof setTimeout> | undefined;
@@ -76,7 +76,7 @@ export class ReceivedTree implements Settlement {
 
   /** The content hash of a link. */
   hashOfLink(text: Uint8Array): Uint8Array {
-    return this.#options.codec.hashBytes(text);
+    return this.#options.codec.hashOf(text);
   }
 
   /** What is there already is as it should be. */
@@ -211,8 +211,8 @@ export class ReceivedTree implements Settlement {
     content: Uint8Array,
   ): void {
     const prefix = this.#options.prefixes.of(directory);
-    this.#options.hasher.hash({ kind, mode, size, content, prefix, name }, this.#hashBytes, 0);
-    this.hash.add(this.#hashBytes);
+    this.#options.hasher.hash({ kind, mode, size, content, prefix, name }, this.#entryHash, 0);
+    this.hash.add(this.#entryHash);
     this.#options.outcome.countPlaced(kind, size);
   }
 

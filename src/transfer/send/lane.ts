@@ -9,10 +9,11 @@ import type { RcopyError } from "../../base/errors.ts";
 import type { Engine, FileRead, Pending } from "../../io/contract/engine.ts";
 import type { EventLoopYield } from "../../base/event_loop_yield.ts";
 import { encodeDataHead } from "../../wire/frame.ts";
-import { extentBytes } from "../../wire/limits.ts";
+import { hashAt } from "../../codec/hash.ts";
+import { extentBytes, hashBytes } from "../../wire/limits.ts";
 import type { Bundle, Extent } from "../../wire/data.ts";
 import type { EntryHasher } from "../../codec/entry_hash.ts";
-import { hashBytes, type SendIo, type Turn } from "../lane/lane_io.ts";
+import type { SendIo, Turn } from "../lane/lane_io.ts";
 import { FramesOnTheWay } from "./frames_on_the_way.ts";
 import { type SendBatch, SendState } from "../source/batch.ts";
 import type { PathPrefixes } from "../../entry/path_prefixes.ts";
@@ -205,7 +206,7 @@ export class SendLane {
           kind: 1,
           mode: batch.columns.modes[entry]!,
           size: batch.columns.sizes[entry]!,
-          content: hashes.subarray(i * hashBytes, (i + 1) * hashBytes),
+          content: hashAt(hashes, i),
           prefix: prefixes.of(batch.directoryOf(entry)),
           name: batch.columns.name(entry),
         },

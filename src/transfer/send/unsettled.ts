@@ -3,7 +3,8 @@ import { RcopyError } from "../../base/errors.ts";
 import type { Codec } from "../../codec/codec.ts";
 import { TreeHash } from "../../codec/tree_hash.ts";
 import { EntryKind } from "../../entry/metadata.ts";
-import { extentBytes } from "../../wire/limits.ts";
+import { hashAt } from "../../codec/hash.ts";
+import { extentBytes, hashBytes } from "../../wire/limits.ts";
 import type { BatchSettled, HeldSettled, Receipt } from "../../wire/settlement.ts";
 import { entryKey } from "../session/entry_key.ts";
 import type { EntryHasher } from "../../codec/entry_hash.ts";
@@ -11,8 +12,6 @@ import type { LargeSource } from "../source/large_file.ts";
 import { type SendBatch, SendState } from "../source/batch.ts";
 import type { Outcome } from "../session/outcome.ts";
 import type { PathNode, PathPrefixes } from "../../entry/path_prefixes.ts";
-
-const hashBytes = 16;
 
 /** An entry that outlives its batch: a directory, a link, a large file under way. */
 interface HeldEntry {
@@ -48,7 +47,7 @@ export class SentTree {
         const kind = batch.columns.kinds[i] as EntryKind;
         if (kind === EntryKind.file) continue;
         const content = kind === EntryKind.link
-          ? codec.hashBytes(batch.linkTexts[link++]!)
+          ? codec.hashOf(batch.linkTexts[link++]!)
           : new Uint8Array(hashBytes);
         const entry = {
           kind,
@@ -186,7 +185,7 @@ export class SentTree {
       size: columns.sizes[entry]!,
       directory: batch.directoryOf(entry),
       name: columns.name(entry).slice(),
-      hash: large ? undefined : batch.hashes.slice(entry * hashBytes, (entry + 1) * hashBytes),
+      hash: large ? undefined : hashAt(batch.hashes, entry).slice(),
     });
   }
 }

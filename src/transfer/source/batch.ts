@@ -3,6 +3,7 @@ import { assert } from "../../base/errors.ts";
 import { EntryColumns } from "../../entry/columns.ts";
 import type { EntryName } from "../../entry/name.ts";
 import { EntryKind } from "../../entry/metadata.ts";
+import { hashBytes } from "../../wire/limits.ts";
 import type { Manifest } from "../../wire/manifest.ts";
 import type { SourceDirectory } from "./directory.ts";
 
@@ -47,7 +48,7 @@ export class SendBatch {
     this.#room = room;
     this.columns = new EntryColumns(room.entries);
     this.states = new Uint8Array(room.entries);
-    this.hashes = new Uint8Array(room.entries * 16);
+    this.hashes = new Uint8Array(room.entries * hashBytes);
   }
 
   get count(): number {

@@ -85,7 +85,7 @@ export class DestinationIdentity {
     const record = new Uint8Array(this.#nonce.length + text.length);
     record.set(this.#nonce);
     record.set(text, this.#nonce.length);
-    return this.#codec.hashBytes(record);
+    return this.#codec.hashOf(record);
   }
 
   matches(hash: Uint8Array, device: number, inode: bigint): boolean {

@@ -15,8 +15,10 @@ import {
   type LaneMethods,
   type RemoteFrame,
 } from "./calls.ts";
+import { pickHashes } from "../../codec/hash.ts";
+import { hashBytes } from "../../wire/limits.ts";
 import { lendReads, lendWrites } from "./jobs.ts";
-import { type ArrivedFrame, hashBytes, type ReceiveIo, type SendIo, type Turn } from "../lane/lane_io.ts";
+import type { ArrivedFrame, ReceiveIo, SendIo, Turn } from "../lane/lane_io.ts";
 import type { LaneThread } from "./thread.ts";
 import type { StageAccount } from "../session/stage_account.ts";
 
@@ -134,7 +136,7 @@ export class RemoteReceiveIo extends RemoteIo implements ReceiveIo {
     const { job, rows } = lending;
     try {
       if (rows.length === 0) return sound;
-      const part = await this.call("placeFiles", { frame, job, hashes: hashesOf(rows, hashes) });
+      const part = await this.call("placeFiles", { frame, job, hashes: pickHashes(hashes, rows) });
       setErrors(files, rows, part.failed);
       for (const [i, row] of rows.entries()) sound[row] = part.sound[i]!;
       return sound;
@@ -142,16 +144,6 @@ export class RemoteReceiveIo extends RemoteIo implements ReceiveIo {
       lending.end();
     }
   }
-}
-
-/** The hashes of these files, as a copy of their own. */
-function hashesOf(rows: readonly number[], hashes: Uint8Array): Uint8Array {
-  if (rows.length * hashBytes === hashes.length) return hashes.slice();
-  const some = new Uint8Array(rows.length * hashBytes);
-  for (const [i, row] of rows.entries()) {
-    some.set(hashes.subarray(row * hashBytes, (row + 1) * hashBytes), i * hashBytes);
-  }
-  return some;
 }
 
 /** Where the files from `start` on begin to need more directories than may be lent. */
