@@ -40,13 +40,15 @@ const embedded: Readonly<Record<string, RegExp>> = {
   "wasm/codec.wasm": /codec\.wasm|─ wasm\/\* \(/,
 };
 
-/** What the packing does not follow: a source-phase import, and the module of a Worker. Packages of tasks and tests stay out. */
+/** Packages of tests and tasks, which `src/deno.json` keeps out of a binary. */
+const foreign = /\b(typescript|binaryen|assemblyscript|vega|fast-check|deno-std)\b/;
+
+/** What the packing does not follow: a source-phase import, and the module of a Worker. */
 const options = [
   "--include",
   "wasm/codec.wasm",
   "--include",
   "src/transfer/thread/worker.ts",
-  "--exclude-unused-npm",
 ];
 
 if (import.meta.main) {
@@ -80,10 +82,11 @@ async function checkPacking(): Promise<boolean[]> {
       });
       const absent = Object.keys(embedded).filter((name) => !embedded[name]!.test(output));
       for (const name of absent) console.log(`compile: ${target.name} lacks ${name}`);
-      if (success && absent.length === 0) {
-        console.log(`compile: ${target.name} packs; not run, see compile.ts`);
-      }
-      outcomes.push(success && absent.length === 0);
+      const [stranger] = foreign.exec(output) ?? [];
+      if (stranger !== undefined) console.log(`compile: ${target.name} embeds ${stranger}`);
+      const isRight = success && absent.length === 0 && stranger === undefined;
+      if (isRight) console.log(`compile: ${target.name} packs; not run, see compile.ts`);
+      outcomes.push(isRight);
     }
     return outcomes;
   } finally {
@@ -97,7 +100,17 @@ async function compile(
   env: Record<string, string>,
 ): Promise<{ success: boolean; output: string }> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["compile", "--no-prompt", ...options, ...permissions, "-o", path, "src/main.ts"],
+    args: [
+      "compile",
+      "--no-prompt",
+      "--config",
+      "src/deno.json",
+      ...options,
+      ...permissions,
+      "-o",
+      path,
+      "src/main.ts",
+    ],
     env: { ...env, NO_COLOR: "1" },
   }).output();
   const output = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);

@@ -38,7 +38,7 @@ async function flagsFor(command: string[]): Promise<string[]> {
   return flags;
 }
 
-Deno.test("the permission sets send and receive of deno.json are enough", async () => {
+Deno.test("the permission sets send and receive of src/deno.json are enough", async () => {
   await withFolder(async (folder) => {
     await makeTree(folder);
     await shell('ln -s large "$1/a/link"', folder);

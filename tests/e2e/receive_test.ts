@@ -171,8 +171,8 @@ class OrdinaryUser {
   static async prepare(folder: string): Promise<OrdinaryUser> {
     const root = new URL("../../", import.meta.url).pathname;
     await shell(
-      `mkdir "$1/program" "$1/program/cache" && cd "$1/program" && cp "$2" deno && cp -r "$3"/{src,ffi,wasm,deno.json,deno.lock} . &&
-      cp -r "$4/npm" cache/ && chmod -R a+rX . && chown -R nobody .`,
+      `mkdir "$1/program" "$1/program/cache" && cd "$1/program" && cp "$2" deno && cp -r "$3"/{src,ffi,wasm} . &&
+      (cd "$4" && cp -r --parents npm/*/{@scure,@stricli,capnp-es} "$1/program/cache/") && chmod -R a+rX . && chown -R nobody .`,
       folder,
       Deno.execPath(),
       root,
