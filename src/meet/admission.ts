@@ -2,6 +2,7 @@
  * Admission of connections to a listener: reads the handshake of each under caps and a deadline, and hands on those of rcopy.
  * A stranger never ends a run, sets its status, or costs more than its place among the unauthenticated.
  */
+import { settlesWithin } from "../base/deadline.ts";
 import { asRcopyError } from "../base/errors.ts";
 import { showText } from "../base/show.ts";
 import type { TcpChannel } from "../net/channel.ts";
@@ -88,7 +89,7 @@ export class Admission {
       if (oldest) {
         const graceLeftMs = this.#strangers.get(oldest)!.since + graceMs - performance.now();
         if (graceLeftMs > 0) {
-          await this.#movedWithin(graceLeftMs);
+          await settlesWithin(this.#moved.promise, graceLeftMs);
           continue;
         }
         this.#strangers.delete(oldest);
@@ -100,14 +101,6 @@ export class Admission {
       this.#move();
     }
     this.#isLettingIn = false;
-  }
-
-  /** Waits until somebody has left, or so long. */
-  async #movedWithin(milliseconds: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, milliseconds));
-    await Promise.race([this.#moved.promise, late]);
-    clearTimeout(timer);
   }
 
   /** Whose turn it is: the oldest of the address that has the fewest strangers, so that a crowd waits for itself. */

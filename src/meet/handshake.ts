@@ -1,4 +1,5 @@
 /** How a connection begins: a preamble, then the frames of a handshake. See `src/wire/PROTOCOL.md`. */
+import { settlesWithin } from "../base/deadline.ts";
 import { RcopyError } from "../base/errors.ts";
 import type { Channel } from "../net/channel.ts";
 import { decodeMessage, encodeFrame, parseHeader } from "../wire/frame.ts";
@@ -7,26 +8,21 @@ import type { Join } from "../wire/hello.ts";
 import type { Message } from "../wire/message.ts";
 import { describeStranger, encodePreamble, isTlsAlert, negotiate, parsePreamble } from "../wire/version.ts";
 
-/** Runs `handshake` under the handshake's absolute deadline, of which `leftMs` are left; past it the channel is closed. */
+/**
+ * Runs `handshake` under the handshake's absolute deadline, of which `leftMs` are left; past it the channel is closed.
+ * @throws {RcopyError} `timeout`; whatever `handshake` throws
+ */
 export async function withinHandshake<T>(
   channel: Channel,
   handshake: () => Promise<T>,
   leftMs: number = handshakeMs,
 ): Promise<T> {
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    channel.close();
-  }, leftMs);
-  try {
-    return await handshake();
-  } catch (error) {
-    if (!isLate) throw error;
-    const message = `${channel.peer} did not complete its handshake within ${handshakeMs / 1000} s`;
-    throw new RcopyError("timeout", message, { cause: error });
-  } finally {
-    clearTimeout(timer);
-  }
+  const running = handshake();
+  if (await settlesWithin(running, leftMs)) return await running;
+  channel.close();
+  const cause = await running.catch((thrown) => thrown);
+  const message = `${channel.peer} did not complete its handshake within ${handshakeMs / 1000} s`;
+  throw new RcopyError("timeout", message, { cause });
 }
 
 /** The dialer's first and last words on a data connection. */

@@ -2,7 +2,9 @@
  * A look at the key that a listener claims to have. Nothing is sent and nothing is believed: certificates are not checked
  * here, and what comes out is the question that trust has to answer before a pinned connection is made.
  */
+import { settlesWithin } from "../base/deadline.ts";
 import { RcopyError } from "../base/errors.ts";
+import { pause } from "../base/pause.ts";
 import { showText } from "../base/show.ts";
 import { showAddress } from "../net/channel.ts";
 import type { PeerAddress } from "../net/dial.ts";
@@ -56,7 +58,7 @@ export async function probeListener(
           "port through?",
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, retryDelayMs));
+    await pause(retryDelayMs, signal);
   }
 }
 
@@ -64,8 +66,8 @@ async function probeOne(address: PeerAddress, signal: AbortSignal): Promise<Prob
   const { host, port } = address;
   requireNet(address);
   const { connect } = await import("node:tls");
+  if (signal.aborted) throw signal.reason;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  promise.catch(() => {}); // The first reason counts; others may come when nobody waits any more.
   const socket = connect({
     host,
     port,
@@ -74,19 +76,17 @@ async function probeOne(address: PeerAddress, signal: AbortSignal): Promise<Prob
     minVersion: "TLSv1.3",
   });
   const stop = () => reject(signal.reason);
-  const timer = setTimeout(() => reject(new RcopyError("unreachable", "no answer")), attemptMs);
   signal.addEventListener("abort", stop, { once: true });
   socket.once("secureConnect", resolve);
   socket.once("error", reject);
   socket.once("close", () => reject(new RcopyError("unreachable", "the connection was closed")));
   try {
-    if (signal.aborted) throw signal.reason;
+    if (!await settlesWithin(promise, attemptMs)) throw new RcopyError("unreachable", "no answer");
     await promise;
     return { address, ...await claimOf(socket.getPeerCertificate(true), address) };
   } catch (error) {
     throw asProbeError(error, address);
   } finally {
-    clearTimeout(timer);
     signal.removeEventListener("abort", stop);
     socket.on("error", () => {}); // What it says from now on is nobody's business.
     socket.destroy();

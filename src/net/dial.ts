@@ -1,5 +1,6 @@
 /** Connecting to a peer that listens. */
 import { asRcopyError, RcopyError } from "../base/errors.ts";
+import { pause } from "../base/pause.ts";
 import { showAddress, TcpChannel } from "./channel.ts";
 import { type ClientTransport, startTls } from "./transport.ts";
 
@@ -180,13 +181,4 @@ function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.ConnectionRefused) return "nothing listens there";
   if (error instanceof DOMException && error.name === "TimeoutError") return "no answer";
   return error instanceof Error ? error.message.split("\n")[0]! : String(error);
-}
-
-function pause(delayMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const done = () => (signal.removeEventListener("abort", stop), resolve());
-    const timer = setTimeout(done, delayMs);
-    const stop = () => (clearTimeout(timer), reject(signal.reason));
-    signal.addEventListener("abort", stop, { once: true });
-  });
 }

@@ -1,5 +1,6 @@
 /** Listening for peers. */
 import { RcopyError } from "../base/errors.ts";
+import { pause } from "../base/pause.ts";
 import { TcpChannel } from "./channel.ts";
 import type { ServerTransport } from "./transport.ts";
 
@@ -18,6 +19,8 @@ export interface ListenOptions {
 /** A port that is opened anew is free again soon, unless somebody takes it in between. */
 const reopenDelayMs = 5;
 const reopenAttemptsMax = 100;
+/** How long `accept` waits after an error that will pass. */
+const acceptRetryMs = 50;
 
 /** An open port. */
 export class PeerListener implements Disposable {
@@ -65,7 +68,7 @@ export class PeerListener implements Disposable {
         if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
           return undefined;
         }
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await pause(acceptRetryMs);
         continue;
       }
       try {
@@ -95,7 +98,7 @@ export class PeerListener implements Disposable {
     this.#listener.close();
     for (let attempt = 1;; attempt++) {
       // Deno lets go of the port only after whoever waits in accept() has heard of the end.
-      await new Promise((resolve) => setTimeout(resolve, reopenDelayMs));
+      await pause(reopenDelayMs);
       try {
         this.#listener = this.#open(where, transport);
         if (this.#isClosed) this.#listener.close();

@@ -1,4 +1,5 @@
 /** One run of the user's own ssh: a program on another machine, or a forwarded port. */
+import { settlesWithin } from "../../base/deadline.ts";
 import { RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
 
@@ -76,14 +77,7 @@ export class SshProcess implements AsyncDisposable {
 
   /** Waits for its end and for all that it had to say; false where that takes longer. */
   async hasEnded(withinMs: number): Promise<boolean> {
-    const { promise: late, resolve } = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => resolve(false), withinMs);
-    const ended = Promise.all([this.status, this.#errors]).then(() => true);
-    try {
-      return await Promise.race([ended, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return await settlesWithin(Promise.all([this.status, this.#errors]), withinMs);
   }
 
   /** Closes its standard input, which ends what runs at the other end. */

@@ -1,4 +1,5 @@
 /** The user's `ssh-agent`: which keys it holds, and signatures by them. One short connection for each request. */
+import { settlesWithin } from "../../base/deadline.ts";
 import { RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
 import {
@@ -112,22 +113,17 @@ export class SshAgent {
     wanted: number,
     action: string,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(this.#silent(action)), this.#deadlineMs);
-    late.catch(() => {}); // The deadline may come when nobody waits any more.
     const connecting = this.#connect();
     try {
-      const connection = await Promise.race([connecting, late]);
-      const answering = exchange(connection, request);
-      answering.catch(() => {}); // Whoever lost the race has nothing to say.
-      const answer = await Promise.race([answering, late]);
+      const answering = connecting.then((connection) => exchange(connection, request));
+      if (!await settlesWithin(answering, this.#deadlineMs)) throw this.#silent(action);
+      const answer = await answering;
       if (answer[0] === wanted) return answer.subarray(1);
       if (answer[0] === failure) {
         throw new RcopyError("refused", `ssh-agent at ${showText(this.#socket)} refuses to ${action}`);
       }
       throw new RcopyError("refused", `ssh-agent answered with the unknown message ${answer[0]}`);
     } finally {
-      clearTimeout(timer);
       connecting.then((connection) => connection.close(), () => {});
     }
   }

@@ -1,4 +1,5 @@
 /** The loops of one session: the first that ends or fails ends all, and nothing is left running. */
+import { settlesWithin } from "../../base/deadline.ts";
 import { asRcopyError, type ErrorCode, RcopyError } from "../../base/errors.ts";
 import { showPeerText } from "../../base/show.ts";
 import type { Channel, LaneConnection } from "../../net/channel.ts";
@@ -94,7 +95,7 @@ export class SessionTasks {
         if (error.code !== "peer-lost") throw error;
         lane.close();
         if (this.#lanesAlive === 0) {
-          await this.#endedWithin(reasonMs);
+          await settlesWithin(this.#end.promise, reasonMs);
           throw error;
         }
         if (!this.#hasEnded) this.onLaneLost(error);
@@ -110,14 +111,6 @@ export class SessionTasks {
   /** Data connections of the session so far, those that were lost among them. */
   get lanes(): readonly LaneConnection[] {
     return this.#lanes;
-  }
-
-  /** Resolves when the session has ended, or after so long. */
-  async #endedWithin(ms: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const deadline = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
-    await Promise.race([this.#end.promise, deadline]);
-    clearTimeout(timer);
   }
 
   /** Ends the session; only the first end counts. */
@@ -144,9 +137,9 @@ export class SessionTasks {
     if (end.error) { for (const lane of this.#lanes) lane.close(); }
     if (end.close) {
       this.#control.send(end.close);
-      await withinFarewell(this.#control.flushed());
+      await settlesWithin(this.#control.flushed(), farewellMs);
       // Closing a socket with unread bytes would reset it, and the reset could overtake the farewell.
-      await withinFarewell(drain(channel));
+      await settlesWithin(drain(channel), farewellMs);
     }
     channel.close();
     for (const lane of this.#lanes) lane.close();
@@ -157,12 +150,4 @@ export class SessionTasks {
 async function drain(channel: Channel): Promise<void> {
   const sink = new Uint8Array(16 * 1024);
   while (await channel.read(sink) > 0);
-}
-
-/** Waits for a promise, at most for the farewell, whatever becomes of it. */
-async function withinFarewell(promise: Promise<void>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const deadline = new Promise<void>((resolve) => timer = setTimeout(resolve, farewellMs));
-  await Promise.race([promise.catch(() => {}), deadline]);
-  clearTimeout(timer);
 }

@@ -1,4 +1,5 @@
 /** One Worker, seen from the main thread: calls, answers, and connections that arrive at its port. */
+import { settlesWithin } from "../../base/deadline.ts";
 import { RcopyError } from "../../base/errors.ts";
 import {
   errorOf,
@@ -88,10 +89,7 @@ export class LaneThread {
 
   /** Ends the Worker; its lanes have been closed and are done. Throws nothing. */
   async end(): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, endMs));
-    await Promise.race([this.call(0, "end", undefined).catch(() => {}), late]);
-    clearTimeout(timer);
+    await settlesWithin(this.call(0, "end", undefined), endMs);
     this.#worker.terminate();
   }
 
