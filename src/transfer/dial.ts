@@ -10,6 +10,7 @@ import { tokenBytes } from "../wire/limits.ts";
 import type { Hello } from "../wire/hello.ts";
 import { initiateHandshake } from "../meet/authenticate.ts";
 import { type DialPlan, reach, type Reached } from "../meet/reach.ts";
+import { LocalConnection } from "./lane/local_connection.ts";
 import { RequestedLanes } from "./supply/requested.ts";
 import type { TransferSummary } from "./session/events.ts";
 import { LaneWorkers } from "./thread/threads.ts";
@@ -29,10 +30,10 @@ export async function dialSession(side: Side, plan: DialPlan, run: RunOptions): 
   const forwarded = reached.forwarded ? { forwarded: true as const } : {};
   emit({ type: "connected", peer: channel.peer });
   const session = proposal.begin(channel, answer);
-  for (const [number, lane] of lanes.entries()) session.addLane(number, lane);
+  for (const [number, lane] of lanes.entries()) session.addLane(number, new LocalConnection(lane));
   const onNote = (message: string) => emit({ type: "note", level: "debug", message });
   const workers = new LaneWorkers({ engine, onNote });
-  session.supply = new RequestedLanes({
+  const supply = new RequestedLanes({
     host: session,
     workers,
     address: channel.remote,
@@ -45,6 +46,7 @@ export async function dialSession(side: Side, plan: DialPlan, run: RunOptions): 
     signal,
     onNote,
   });
+  session.useSupply(supply);
   try {
     const summary = { ...await session.run(), ...forwarded };
     emit({ type: "done", summary });

@@ -156,7 +156,7 @@ export class Server {
       limit: Math.min(streams.limit, peer.streams),
       onNote: (message) => this.#onNote(message),
     });
-    session.supply = lanes;
+    session.useSupply(lanes);
     return { session, lanes };
   }
 

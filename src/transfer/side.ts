@@ -13,7 +13,8 @@ import { DestinationIdentity, isEmptyDirectory, readBootId } from "./target/dest
 import type { EventSink, TransferSummary } from "./session/events.ts";
 import { localHello } from "./session/hello.ts";
 import type { Streams } from "./supply/growth.ts";
-import type { LaneHost, LaneSupply } from "./supply/host.ts";
+import type { LaneSupply } from "./session/session_run.ts";
+import type { LaneHost } from "./supply/host.ts";
 import type { ExistsPolicy } from "./receive/plan.ts";
 import { Receiver } from "./receive/receiver.ts";
 import { Sender } from "./send/sender.ts";
@@ -30,7 +31,8 @@ export interface RunOptions {
 
 /** A sender or a receiver, ready to run. */
 export interface Session extends LaneHost {
-  supply: LaneSupply | undefined;
+  /** Has it get data connections beside those that it gets at first. */
+  useSupply(supply: LaneSupply): void;
   /** @throws {RcopyError} whatever ended the session without an agreed receipt */
   run(): Promise<TransferSummary>;
 }

@@ -5,8 +5,10 @@ import { chooseEngine } from "../../src/io/choose_engine.ts";
 import type { Directory, Engine, FileRead, FileWrite } from "../../src/io/contract/engine.ts";
 import { plainTransport } from "../../src/net/transport.ts";
 import type { Role } from "../../src/wire/hello.ts";
+import type { LaneContext } from "../../src/transfer/lane/lane_io.ts";
 import { LaneThread } from "../../src/transfer/thread/thread.ts";
-import { RemoteReceiveIo, RemoteSendIo } from "../../src/transfer/thread/remote_io.ts";
+import { RemoteConnection } from "../../src/transfer/thread/remote_connection.ts";
+import { StageAccount } from "../../src/transfer/session/stage_account.ts";
 import { encodeDataHead } from "../../src/wire/frame.ts";
 import { contentOf, identityIn, named } from "../contract/contract_case.ts";
 import { type CallCounts, faultEngine } from "../helpers/fault_engine.ts";
@@ -21,7 +23,8 @@ interface Lane {
   calls: CallCounts;
   directories: Directory[];
   folder: string;
-  options: { thread: LaneThread; lane: number; peer: string; engine: Engine };
+  connection: RemoteConnection;
+  context: LaneContext;
   /** The other end of the connection. */
   far: Deno.TcpConn;
 }
@@ -46,7 +49,9 @@ async function withLane(
       thread.call(1, "dial", { role, address, transport: plainTransport, join }),
     ]);
     try {
-      await body({ engine, calls, directories, folder, far, options: { thread, lane: 1, peer, engine } });
+      const connection = new RemoteConnection({ thread, lane: 1, peer });
+      const context = { engine, account: new StageAccount() };
+      await body({ engine, calls, directories, folder, far, connection, context });
       assertEquals(calls.giveBackDirectory ?? 0, (calls.lendDirectory ?? 0) - failing.length, "given back");
     } finally {
       far.close();
@@ -75,7 +80,7 @@ for (const [failing, left] of cases) {
   testEngines(`a sender's lane leaves out files of directories that cannot be lent: ${which}`, async (io) => {
     await withLane(
       { io, role: "sender", failing },
-      async ({ engine, calls, directories, folder, options }) => {
+      async ({ engine, calls, directories, folder, connection, context }) => {
         const reads: FileRead[] = [];
         for (const [i, content] of contents.entries()) {
           const directory = directories[i % 3]!;
@@ -85,7 +90,7 @@ for (const [failing, left] of cases) {
         }
         const name = left.find((i) => i === 5) ?? left[0];
         if (name !== undefined) await Deno.remove(`${folder}/${"abc"[name % 3]}/${name}`);
-        const hashes = await new RemoteSendIo(options).readFiles(0, reads).finish();
+        const hashes = await connection.toSendIo(context).readFiles(0, reads).finish();
         // One more is gone: rows of the job are not rows of the batch.
         const kept = left.filter((i) => i !== name);
         assertEquals(soundOf(reads), kept);
@@ -102,39 +107,42 @@ for (const [failing, left] of cases) {
   testEngines(
     `a receiver's lane leaves out files of directories that cannot be lent: ${which}`,
     async (io) => {
-      await withLane({ io, role: "receiver", failing }, async ({ directories, folder, far, options }) => {
-        const hashes = new Uint8Array(contents.flatMap((content) => [...xxh3(content)]));
-        const damaged = left[1];
-        if (damaged !== undefined) hashes[damaged * hashBytes]! ^= 1;
-        const payload = new Uint8Array(contents.flatMap((content) => [...content]));
-        const entries = Uint32Array.from(contents, (_, i) => i);
-        const head = encodeDataHead({ kind: "bundle", batch: 0, entries, hashes }, payload.length);
-        await far.write(new Uint8Array([...head, ...payload]));
-        const lane = new RemoteReceiveIo(options);
-        const frame = (await lane.next())!;
-        let offset = 0;
-        const writes = contents.map(({ length: size }, i): FileWrite => {
-          const mtime = { seconds: 1_700_000_000 + i, nanos: 0 };
-          const write = {
-            directory: directories[i % 3]!,
-            name: named(`${i}`),
-            mode: 0o640,
-            mtime,
-            offset,
-            size,
-          };
-          offset += size;
-          return write;
-        });
-        const sound = await lane.placeFiles(frame, writes, hashes).finish();
-        assertEquals([...sound], contents.map((_, i) => i === damaged ? 0 : 1));
-        assertEquals(soundOf(writes), left);
-        for (const [i, content] of contents.entries()) {
-          const found = await Deno.readFile(`${folder}/${"abc"[i % 3]}/${i}`).catch(() => undefined);
-          assertEquals(found, left.includes(i) && i !== damaged ? content : undefined, `file ${i}`);
-          assertEquals(writes[i]!.error, left.includes(i) ? undefined : swapped);
-        }
-      });
+      await withLane(
+        { io, role: "receiver", failing },
+        async ({ directories, folder, far, connection, context }) => {
+          const hashes = new Uint8Array(contents.flatMap((content) => [...xxh3(content)]));
+          const damaged = left[1];
+          if (damaged !== undefined) hashes[damaged * hashBytes]! ^= 1;
+          const payload = new Uint8Array(contents.flatMap((content) => [...content]));
+          const entries = Uint32Array.from(contents, (_, i) => i);
+          const head = encodeDataHead({ kind: "bundle", batch: 0, entries, hashes }, payload.length);
+          await far.write(new Uint8Array([...head, ...payload]));
+          const lane = connection.toReceiveIo(context);
+          const frame = (await lane.next())!;
+          let offset = 0;
+          const writes = contents.map(({ length: size }, i): FileWrite => {
+            const mtime = { seconds: 1_700_000_000 + i, nanos: 0 };
+            const write = {
+              directory: directories[i % 3]!,
+              name: named(`${i}`),
+              mode: 0o640,
+              mtime,
+              offset,
+              size,
+            };
+            offset += size;
+            return write;
+          });
+          const sound = await frame.placeFiles(writes, hashes).finish();
+          assertEquals([...sound], contents.map((_, i) => i === damaged ? 0 : 1));
+          assertEquals(soundOf(writes), left);
+          for (const [i, content] of contents.entries()) {
+            const found = await Deno.readFile(`${folder}/${"abc"[i % 3]}/${i}`).catch(() => undefined);
+            assertEquals(found, left.includes(i) && i !== damaged ? content : undefined, `file ${i}`);
+            assertEquals(writes[i]!.error, left.includes(i) ? undefined : swapped);
+          }
+        },
+      );
     },
   );
 }

@@ -3,10 +3,18 @@
  * `send/lane.ts` and `receive/lane.ts` decide, in the main thread, where batches, plan and placement are; an I/O is in
  * the same thread (`lane/local_send_io.ts`, `lane/local_receive_io.ts`) or in a Worker (`thread/remote_io.ts`, `thread/worker.ts`).
  */
-import type { FileRead, FileWrite, Pending, SourceFile, TargetFile } from "../../io/contract/engine.ts";
+import type {
+  Engine,
+  FileRead,
+  FileWrite,
+  Pending,
+  SourceFile,
+  TargetFile,
+} from "../../io/contract/engine.ts";
 import type { LaneConnection } from "../../net/channel.ts";
 import { dataMessageBytesMax, extentBytes, headerBytes } from "../../wire/limits.ts";
 import type { Bundle, Extent } from "../../wire/data.ts";
+import type { StageAccount } from "../session/stage_account.ts";
 
 /** Slices of an I/O: one is filled while the other is emptied. */
 export type Turn = 0 | 1;
@@ -17,13 +25,13 @@ export const sendSliceBytes = headRoomBytes + extentBytes;
 
 /** The sending side of a data connection. One read and one write of a slice at a time, each slice in its turn. */
 export interface SendIo extends LaneConnection {
-  /** Whether it works in the main thread. */
-  readonly isHere: boolean;
+  /** Whether it works in the main thread, which the scan shares with it. */
+  readonly isInMainThread: boolean;
   /** Directories that the files of one bundle may have. */
   readonly directoriesMax: number;
   /**
    * Starts to read small files, one after the other, into a slice. Sets `error` of those that fail, and closes their gaps.
-   * @returns the hashes of the files that did not fail, {@linkcode hashBytes} each, in their order
+   * @returns the hashes of the files that did not fail, 16 bytes each, in their order
    */
   readFiles(turn: Turn, files: FileRead[]): Pending<Uint8Array>;
   /**
@@ -41,23 +49,36 @@ export interface SendIo extends LaneConnection {
 
 /** A frame that lies in a slice until the frame after the next is asked for. */
 export interface ArrivedFrame {
-  message: Extent | Bundle;
-  payloadBytes: number;
-  turn: Turn;
+  readonly message: Extent | Bundle;
+  readonly payloadBytes: number;
   /** Of an extent: the hash of its payload. */
-  hash: Uint8Array | undefined;
+  readonly hash: Uint8Array | undefined;
+  /**
+   * Starts to create those small files of a bundle whose content has the expected hash; `offset` of each counts from the
+   * start of the payload, `error` is set as the engine does it.
+   * @returns for each file 1, or 0 where the hash is another and nothing was created
+   */
+  placeFiles(files: FileWrite[], hashes: Uint8Array): Pending<Uint8Array>;
+  /** Starts to write the payload of an extent into its file. @throws {RcopyError} in `finish` */
+  writeExtent(file: TargetFile, offset: number): Pending;
 }
 
 /** The receiving side of a data connection. */
 export interface ReceiveIo extends LaneConnection {
   /** The next frame; `undefined` at the end of the stream between two frames. @throws {RcopyError} `protocol`, `peer-lost` */
   next(): Promise<ArrivedFrame | undefined>;
-  /**
-   * Starts to create those small files of a bundle whose content has the expected hash; `offset` of each counts from the
-   * start of the payload, `error` is set as the engine does it.
-   * @returns for each file 1, or 0 where the hash is another and nothing was created
-   */
-  placeFiles(frame: ArrivedFrame, files: FileWrite[], hashes: Uint8Array): Pending<Uint8Array>;
-  /** Starts to write the payload of an extent into its file. @throws {RcopyError} in `finish` */
-  writeExtent(frame: ArrivedFrame, file: TargetFile, offset: number): Pending;
+}
+
+/** What a session lends to the I/O of each of its lanes. */
+export interface LaneContext {
+  engine: Engine;
+  account: StageAccount;
+}
+
+/** A data connection that no lane uses yet. The side that takes it makes its own I/O out of it, one and once. */
+export interface DataConnection {
+  toSendIo(context: LaneContext): SendIo;
+  toReceiveIo(context: LaneContext): ReceiveIo;
+  /** Closes a connection that no side takes. */
+  close(): void;
 }

@@ -1,15 +1,15 @@
 /** What the two I/Os of a data connection in this thread have in common: the connection. */
 import type { Engine } from "../../io/contract/engine.ts";
-import type { Channel } from "../../net/channel.ts";
-import type { LaneConnection } from "../../net/channel.ts";
+import type { Channel, LaneConnection } from "../../net/channel.ts";
+import type { LaneContext } from "./lane_io.ts";
 import type { StageAccount } from "../session/stage_account.ts";
 
-export abstract class LocalIo implements LaneConnection {
+export abstract class LocalIo implements LaneConnection, LaneContext {
   protected readonly channel: Channel;
-  protected readonly engine: Engine;
-  protected readonly account: StageAccount;
+  readonly engine: Engine;
+  readonly account: StageAccount;
 
-  constructor(channel: Channel, engine: Engine, account: StageAccount) {
+  constructor(channel: Channel, { engine, account }: LaneContext) {
     this.channel = channel;
     this.engine = engine;
     this.account = account;

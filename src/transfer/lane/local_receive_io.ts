@@ -1,74 +1,85 @@
 /** The receiving side of a data connection, in this thread. */
 import { Codec } from "../../codec/codec.ts";
+import { hashFilesInPlace } from "../../codec/bundle_hash.ts";
 import type { Engine, FileWrite, Pending, TargetFile } from "../../io/contract/engine.ts";
 import type { Channel } from "../../net/channel.ts";
-import { hashFilesInPlace } from "../../codec/bundle_hash.ts";
-import { type DataFrame, DataReader, readerSliceBytes } from "./data_reader.ts";
-import type { ArrivedFrame, ReceiveIo, Turn } from "./lane_io.ts";
-import { hashBytes } from "../../wire/limits.ts";
 import { hashAt, sameHash } from "../../codec/hash.ts";
-import { LocalIo } from "./local_io.ts";
+import { hashBytes } from "../../wire/limits.ts";
+import type { Bundle, Extent } from "../../wire/data.ts";
 import type { StageAccount } from "../session/stage_account.ts";
-
-/** The frame as it lies in the codec's memory. */
-interface LocalFrame extends ArrivedFrame {
-  payloadOffset: number;
-}
+import { type DataFrame, DataReader, readerSliceBytes } from "./data_reader.ts";
+import type { ArrivedFrame, LaneContext, ReceiveIo } from "./lane_io.ts";
+import { LocalIo } from "./local_io.ts";
 
 export class LocalReceiveIo extends LocalIo implements ReceiveIo {
   readonly #codec = Codec.open({ arenaBytes: 2 * readerSliceBytes + 8192 });
   readonly #reader: DataReader;
-  #turn: Turn = 1;
 
-  constructor(channel: Channel, engine: Engine, account: StageAccount) {
-    super(channel, engine, account);
-    this.#reader = new DataReader(channel, this.#codec, account);
+  constructor(channel: Channel, context: LaneContext) {
+    super(channel, context);
+    this.#reader = new DataReader(channel, this.#codec, context.account);
   }
 
-  async next(): Promise<LocalFrame | undefined> {
+  async next(): Promise<ArrivedFrame | undefined> {
     const frame = await this.#reader.next();
-    if (!frame) return undefined;
-    this.#turn = this.#turn === 0 ? 1 : 0;
-    const { message, payloadOffset, payloadBytes } = frame;
-    const hash = message.kind === "extent" ? this.#hashExtent(frame) : undefined;
-    return { message, payloadBytes, payloadOffset, turn: this.#turn, hash };
+    return frame && new LocalFrame(frame, this.#codec, this);
+  }
+}
+
+/** A frame in the codec's memory. */
+class LocalFrame implements ArrivedFrame {
+  readonly message: Extent | Bundle;
+  readonly payloadBytes: number;
+  readonly hash: Uint8Array | undefined;
+  readonly #payloadOffset: number;
+  readonly #codec: Codec;
+  readonly #engine: Engine;
+  readonly #account: StageAccount;
+
+  constructor({ message, payloadOffset, payloadBytes }: DataFrame, codec: Codec, context: LaneContext) {
+    this.message = message;
+    this.payloadBytes = payloadBytes;
+    this.#payloadOffset = payloadOffset;
+    this.#codec = codec;
+    this.#engine = context.engine;
+    this.#account = context.account;
+    this.hash = message.kind === "extent" ? this.#hashPayload() : undefined;
   }
 
-  placeFiles(frame: ArrivedFrame, files: FileWrite[], hashes: Uint8Array): Pending<Uint8Array> {
-    const { payloadOffset } = frame as LocalFrame;
-    for (const file of files) file.offset += payloadOffset;
+  placeFiles(files: FileWrite[], hashes: Uint8Array): Pending<Uint8Array> {
+    const account = this.#account;
+    for (const file of files) file.offset += this.#payloadOffset;
     const began = performance.now();
     const found = hashFilesInPlace(
       this.#codec,
       files.map((file) => file.offset),
       files.map((file) => file.size),
     );
-    this.account.book("verify", began);
+    const placing = account.book("verify", began);
     const sound = new Uint8Array(files.length);
     for (let i = 0; i < files.length; i++) {
       sound[i] = sameHash(hashAt(found, i), hashes, i * hashBytes) ? 1 : 0;
     }
     const writes = sound.includes(0) ? files.filter((_, i) => sound[i] === 1) : files;
-    const placing = performance.now();
-    const pending = this.engine.createFiles(writes, this.#codec.memory);
-    this.account.book("place", placing);
-    return { finish: () => this.account.finish("place", pending, () => sound) };
+    const pending = this.#engine.createFiles(writes, this.#codec.memory);
+    account.book("place", placing);
+    return { finish: () => account.finish("place", pending, () => sound) };
   }
 
-  writeExtent(frame: ArrivedFrame, file: TargetFile, offset: number): Pending {
-    const { payloadOffset, payloadBytes } = frame as LocalFrame;
-    const payload = this.#codec.memory.subarray(payloadOffset, payloadOffset + payloadBytes);
+  writeExtent(file: TargetFile, offset: number): Pending {
+    const account = this.#account;
+    const payload = this.#codec.memory.subarray(this.#payloadOffset, this.#payloadOffset + this.payloadBytes);
     const began = performance.now();
-    const pending = this.engine.writeRange(file, offset, payload);
-    this.account.book("place", began);
-    return { finish: () => this.account.finish("place", pending, () => {}) };
+    const pending = this.#engine.writeRange(file, offset, payload);
+    account.book("place", began);
+    return { finish: () => account.finish("place", pending, () => {}) };
   }
 
-  #hashExtent({ payloadOffset, payloadBytes }: DataFrame): Uint8Array {
+  #hashPayload(): Uint8Array {
     const began = performance.now();
     const { memory, scratch } = this.#codec;
-    this.#codec.hash(payloadOffset, payloadBytes, scratch.offset);
-    this.account.book("verify", began);
+    this.#codec.hash(this.#payloadOffset, this.payloadBytes, scratch.offset);
+    this.#account.book("verify", began);
     return memory.slice(scratch.offset, scratch.offset + hashBytes);
   }
 }

@@ -1,26 +1,25 @@
 /** The sending side of a data connection, in this thread. */
 import { Codec, type Slice } from "../../codec/codec.ts";
-import type { Engine, FileRead, Pending, SourceFile } from "../../io/contract/engine.ts";
+import type { FileRead, Pending, SourceFile } from "../../io/contract/engine.ts";
 import type { Channel } from "../../net/channel.ts";
 import { hashFilesInPlace } from "../../codec/bundle_hash.ts";
-import { headRoomBytes, type SendIo, sendSliceBytes, type Turn } from "./lane_io.ts";
+import { headRoomBytes, type LaneContext, type SendIo, sendSliceBytes, type Turn } from "./lane_io.ts";
 import { hashBytes } from "../../wire/limits.ts";
 import { LocalIo } from "./local_io.ts";
-import type { StageAccount } from "../session/stage_account.ts";
 
 /** What fits into the cache of one core. */
 const pieceBytes = 512 * 1024;
 
 export class LocalSendIo extends LocalIo implements SendIo {
-  readonly isHere = true;
+  readonly isInMainThread = true;
   readonly directoriesMax = Infinity;
   readonly #codec = Codec.open({ arenaBytes: 2 * sendSliceBytes + 8192 });
   readonly #slices: readonly [Slice, Slice];
   /** The last write that was queued. */
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(channel: Channel, engine: Engine, account: StageAccount) {
-    super(channel, engine, account);
+  constructor(channel: Channel, context: LaneContext) {
+    super(channel, context);
     const { arena } = this.#codec;
     this.#slices = [arena.take(sendSliceBytes), arena.take(sendSliceBytes)];
   }
@@ -39,9 +38,9 @@ export class LocalSendIo extends LocalIo implements SendIo {
   }
 
   readExtent(turn: Turn, file: SourceFile, offset: number, bytes: number): Pending<Uint8Array> {
+    if (file.isReadAtOnce) return this.#readPieces(turn, file, offset, bytes);
     const account = this.account;
     const began = performance.now();
-    if (file.isReadAtOnce) return this.#readPieces(turn, file, offset, bytes);
     const target = this.#slices[turn].bytes.subarray(headRoomBytes, headRoomBytes + bytes);
     const pending = this.engine.readRange(file, offset, target);
     account.book("read", began);
@@ -91,11 +90,11 @@ export class LocalSendIo extends LocalIo implements SendIo {
 
   /** Piece by piece, each hashed while it is still in the processor's cache. */
   #readPieces(turn: Turn, file: SourceFile, offset: number, bytes: number): Pending<Uint8Array> {
-    const began = performance.now();
     const slice = this.#slices[turn];
-    let hashMs = 0;
     return {
       finish: () => {
+        const began = performance.now();
+        let hashMs = 0;
         using stream = this.#codec.stream();
         for (let at = 0; at < bytes; at += pieceBytes) {
           const length = Math.min(pieceBytes, bytes - at);
@@ -110,8 +109,8 @@ export class LocalSendIo extends LocalIo implements SendIo {
           stream.updateRange(slice.offset + start, length);
           hashMs += performance.now() - read;
         }
-        this.account.book("read", began + hashMs);
-        this.account.book("hash", performance.now() - hashMs);
+        this.account.add("read", performance.now() - began - hashMs);
+        this.account.add("hash", hashMs);
         return stream.digest();
       },
     };

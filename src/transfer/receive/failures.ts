@@ -1,4 +1,4 @@
-/** What the sender says that it cannot send. */
+/** What the sender says that it cannot send. The mirror image is `send/failures.ts`. */
 import { RcopyError } from "../../base/errors.ts";
 import { showPeerText } from "../../base/show.ts";
 import { errorCodeOf } from "../../wire/codes.ts";
@@ -8,7 +8,7 @@ import type { LargeTarget } from "../target/large_file.ts";
 import type { Outcome } from "../session/outcome.ts";
 import type { PathPrefixes } from "../../entry/path_prefixes.ts";
 import { EntryState } from "../target/batch.ts";
-import type { ReceivedTree } from "./unsettled.ts";
+import type { ReceiveUnsettled } from "./unsettled.ts";
 import type { TargetTree } from "../target/tree.ts";
 
 /** States of an entry whose sender may find that it cannot send it a second time, which changes nothing. */
@@ -19,25 +19,25 @@ const mayFailTwice: ReadonlySet<number> = new Set([
   EntryState.held,
 ]);
 
-export interface SourceFailuresOptions {
+export interface ReceiveFailuresOptions {
   outcome: Outcome;
   tree: TargetTree;
-  received: ReceivedTree;
+  unsettled: ReceiveUnsettled;
   prefixes: PathPrefixes;
   /** Large files under way. */
   large: Map<number, LargeTarget>;
 }
 
-export class SourceFailures {
-  readonly #options: SourceFailuresOptions;
+export class ReceiveFailures {
+  readonly #options: ReceiveFailuresOptions;
 
-  constructor(options: SourceFailuresOptions) {
+  constructor(options: ReceiveFailuresOptions) {
     this.#options = options;
   }
 
   /** The sender cannot send something. */
   onFailure({ place, code: number, text }: Failure, batches: number): void {
-    const { outcome, tree, received, prefixes, large } = this.#options;
+    const { outcome, tree, unsettled, prefixes, large } = this.#options;
     const error = new RcopyError(errorCodeOf(number), showPeerText(text));
     if (place.of === "name") {
       const directory = tree.open(place.directory);
@@ -50,15 +50,15 @@ export class SourceFailures {
     if (target) {
       target.abandon(() => {
         large.delete(entryKey(batchNumber, entry));
-        received.failHeldAtSource(target.held, error);
+        unsettled.failHeldAtSource(target.held, error);
       });
     } else {
-      const batch = received.find(batchNumber);
+      const batch = unsettled.find(batchNumber);
       const state = batch?.states[entry];
       if (batch && entry < batch.count && !batch.isPlanned) {
         batch.failedEarly.set(entry, error);
       } else if (batch && state === EntryState.wanted) {
-        received.failAtSource(batch, entry, error);
+        unsettled.failAtSource(batch, entry, error);
       } else if (batch ? state === undefined || !mayFailTwice.has(state) : batchNumber >= batches) {
         throw new RcopyError(
           "protocol",

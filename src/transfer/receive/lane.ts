@@ -1,9 +1,9 @@
 /**
  * One data connection of a receiver. The mirror image is `send/lane.ts`.
- *  4. read    sequential  a frame into one slice, while the other may still be being written to disk
- *  3. verify  in place    extent or files against the hashes of the frame
- *  2. place   batched     small files created together, extents written at their offsets
- *  1. settle  sequential  entry by entry, with the account
+ *  1. read    sequential  a frame into one slice, while the other may still be being written to disk
+ *  2. verify  in place    extent or files against the hashes of the frame
+ *  3. place   batched     small files created together, extents written at their offsets
+ *  4. settle  by entry    counts, tree hash, and what the sender is told
  * A frame of a batch that is not planned yet stops the reading of this connection, and of no other.
  */
 import type { EventLoopYield } from "../../base/event_loop_yield.ts";
@@ -20,7 +20,7 @@ import { asEntryError } from "../target/errors.ts";
 import type { BuildPlace, Placement } from "../target/placement.ts";
 import { EntryState, type ReceiveBatch } from "../target/batch.ts";
 import { entryKey } from "../session/entry_key.ts";
-import type { ReceivedTree } from "./unsettled.ts";
+import type { ReceiveUnsettled } from "./unsettled.ts";
 import type { StageAccount } from "../session/stage_account.ts";
 
 /** What a lane works with, shared by all lanes of a session. */
@@ -29,10 +29,10 @@ export interface ReceiveLaneOptions {
   engine: Engine;
   /** Of the session, for the hashes of large files. */
   sessionCodec: Codec;
-  received: ReceivedTree;
+  unsettled: ReceiveUnsettled;
   placement: Placement;
   account: StageAccount;
-  /** Of the thread. */
+  /** Shared by all loops of this thread. */
   eventLoopYield: EventLoopYield;
   /** Large files under way, by {@linkcode entryKey}. */
   large: Map<number, LargeTarget>;
@@ -99,14 +99,14 @@ export class ReceiveLane {
     const batch = this.#largeOf(message) ? undefined : await this.#options.plannedBatch(message.batch);
     const { account } = this.#options;
     const planned = account.wait("peer", began);
-    // An I/O in this thread books its own work.
-    const booked = account.load.busyMs;
+    const bookedMs = account.load.busyMs;
     try {
       if (message.kind === "bundle") return this.#takeBundle(message, batch, frame);
       // Another lane may have begun the file while this one waited for the batch.
       return this.#takeExtent(message, this.#largeOf(message) ?? this.#newLarge(message, batch), frame);
     } finally {
-      account.book("place", planned + account.load.busyMs - booked);
+      // An I/O in this thread has booked its own work.
+      account.add("place", performance.now() - planned - (account.load.busyMs - bookedMs));
     }
   }
 
@@ -142,7 +142,7 @@ export class ReceiveLane {
       });
     }
     if (kept.length < offsets.length) bundle.hashes = pickHashes(message.hashes, kept);
-    const pending = this.#options.io.placeFiles(frame, bundle.writes, bundle.hashes);
+    const pending = frame.placeFiles(bundle.writes, bundle.hashes);
     return { finish: async () => this.#settleBundle(batch, bundle, await pending.finish()) };
   }
 
@@ -176,12 +176,12 @@ export class ReceiveLane {
   }
 
   #corruptSmall(batch: ReceiveBatch, entry: number): void {
-    const { resends, received, askAgain } = this.#options;
+    const { resends, unsettled, askAgain } = this.#options;
     const key = entryKey(batch.number, entry);
     const times = (resends.get(key) ?? 0) + 1;
     if (times > resendsMax) {
       resends.delete(key);
-      received.fail(batch, entry, corrupt());
+      unsettled.fail(batch, entry, corrupt());
       return;
     }
     resends.set(key, times);
@@ -190,7 +190,7 @@ export class ReceiveLane {
   }
 
   #settleBundle(batch: ReceiveBatch, done: Placing, sound: Uint8Array): void {
-    const { placement, received, onPlaced } = this.#options;
+    const { placement, unsettled, onPlaced } = this.#options;
     for (const [i, write] of done.writes.entries()) {
       const entry = done.entries[i]!;
       if (!sound[i]) {
@@ -205,11 +205,11 @@ export class ReceiveLane {
         if (write.error) throw write.error;
         placement.publish(done.builds[i]!, batch.directoryOf(entry), batch.name(entry));
       } catch (thrown) {
-        received.fail(batch, entry, asEntryError(thrown));
+        unsettled.fail(batch, entry, asEntryError(thrown));
         continue;
       }
       onPlaced(write.size);
-      received.place(batch, entry, hashAt(done.hashes, i));
+      unsettled.place(batch, entry, hashAt(done.hashes, i));
     }
   }
 
@@ -231,23 +231,23 @@ export class ReceiveLane {
     if (state !== EntryState.wanted) {
       throw unexpected(batch.number, entry, "which is not wanted");
     }
-    const { engine, sessionCodec: codec, placement, received, large } = this.#options;
-    const held = received.hold(batch, entry);
+    const { engine, sessionCodec: codec, placement, unsettled, large } = this.#options;
+    const held = unsettled.hold(batch, entry);
     try {
       const target = new LargeTarget({ engine, codec, placement, held, mtime: batch.mtime(entry) });
       large.set(entryKey(batch.number, entry), target);
       return target;
     } catch (thrown) {
-      received.failHeld(held, asEntryError(thrown));
+      unsettled.failHeld(held, asEntryError(thrown));
       return undefined;
     } finally {
-      received.settleIfDone(batch);
+      unsettled.settleIfDone(batch);
     }
   }
 
   #takeExtent(message: Extent, target: LargeTarget | undefined, frame: ArrivedFrame): Writing | undefined {
     if (!target || target.isEnded) return undefined;
-    const { askAgain, io } = this.#options;
+    const { askAgain } = this.#options;
     target.check(message, frame.payloadBytes);
     if (target.has(message.index)) {
       target.noteVerified(message);
@@ -261,7 +261,7 @@ export class ReceiveLane {
     }
     // The message's bytes go with the slice, the settlement may come later.
     const extent = { ...message, hash: frame.hash };
-    const pending = target.write(extent, (file, offset) => io.writeExtent(frame, file, offset));
+    const pending = target.write(extent, (file, offset) => frame.writeExtent(file, offset));
     return {
       finish: async () => {
         try {
@@ -281,16 +281,16 @@ export class ReceiveLane {
     if (!target.isComplete) return;
     this.#options.large.delete(entryKey(target.held.batch, target.held.entry));
     try {
-      this.#options.received.placeHeld(target.held, target.finish());
+      this.#options.unsettled.placeHeld(target.held, target.finish());
     } catch (thrown) {
-      this.#options.received.failHeld(target.held, asEntryError(thrown));
+      this.#options.unsettled.failHeld(target.held, asEntryError(thrown));
     }
   }
 
   #failLarge(target: LargeTarget, error: RcopyError): void {
     target.abandon(() => {
       this.#options.large.delete(entryKey(target.held.batch, target.held.entry));
-      this.#options.received.failHeld(target.held, error);
+      this.#options.unsettled.failHeld(target.held, error);
     });
   }
 }

@@ -12,18 +12,18 @@ import type { Engine, EntryLookup } from "../../io/contract/engine.ts";
 import { asEntryError } from "../target/errors.ts";
 import type { Placement } from "../target/placement.ts";
 import { EntryState, type ReceiveBatch } from "../target/batch.ts";
-import type { ReceivedTree } from "./unsettled.ts";
+import type { ReceiveUnsettled } from "./unsettled.ts";
 import type { TargetDirectory, TargetTree } from "../target/tree.ts";
 import type { SpaceBudget } from "../target/space_budget.ts";
 
 /** `--exists`: what happens to an entry that is there already. */
 export type ExistsPolicy = "changed" | "skip" | "replace" | "fail";
 
-export interface PlanOptions {
+export interface ReceivePlanOptions {
   engine: Engine;
   tree: TargetTree;
   placement: Placement;
-  received: ReceivedTree;
+  unsettled: ReceiveUnsettled;
   space: SpaceBudget;
   exists: ExistsPolicy;
   /** Nothing is made; what would be copied is reported instead. */
@@ -35,10 +35,10 @@ export interface PlanOptions {
   onPlanned: (batch: ReceiveBatch) => void;
 }
 
-export class Plan {
-  readonly #options: PlanOptions;
+export class ReceivePlan {
+  readonly #options: ReceivePlanOptions;
 
-  constructor(options: PlanOptions) {
+  constructor(options: ReceivePlanOptions) {
     this.#options = options;
   }
 
@@ -53,10 +53,10 @@ export class Plan {
     for (const number of batch.manifest.closed) {
       const directory = this.#options.tree.find(number)!;
       directory.closed = true;
-      this.#options.placement.completeFrom(directory, this.#options.received);
+      this.#options.placement.completeFrom(directory, this.#options.unsettled);
     }
     batch.announced.clear();
-    this.#options.received.settleIfDone(batch);
+    this.#options.unsettled.settleIfDone(batch);
   }
 
   /**
@@ -92,12 +92,12 @@ export class Plan {
   }
 
   #planGroup(batch: ReceiveBatch, directory: TargetDirectory, start: number, end: number): void {
-    const { received } = this.#options;
+    const { unsettled } = this.#options;
     if (directory.origin === "failed") {
       for (let entry = start; entry < end; entry++) {
         const announced = batch.announced.get(entry);
         if (announced) announced.origin = "failed";
-        received.fail(batch, entry);
+        unsettled.fail(batch, entry);
       }
       return;
     }
@@ -124,7 +124,7 @@ export class Plan {
     entry: number,
     found: EntryLookup | RcopyError | undefined,
   ): void {
-    const { received, exists, mtimeResolutionNs } = this.#options;
+    const { unsettled, exists, mtimeResolutionNs } = this.#options;
     if (found instanceof RcopyError) {
       this.#fail(batch, entry, found);
       return;
@@ -144,8 +144,8 @@ export class Plan {
       this.#imagine(batch, directory, entry);
     } else if (wanted.kind === EntryKind.link) {
       if (found && decision !== "replace" && this.#sameLink(batch, directory, entry, found)) {
-        received.skip(batch, entry);
-      } else if (decision === "skip") received.skip(batch, entry);
+        unsettled.skip(batch, entry);
+      } else if (decision === "skip") unsettled.skip(batch, entry);
       else this.#planLink(batch, directory, entry);
     } else if (decision === "skip") {
       this.#skipFile(batch, directory, entry, found!);
@@ -158,11 +158,11 @@ export class Plan {
   #fail(batch: ReceiveBatch, entry: number, error: RcopyError): void {
     const announced = batch.announced.get(entry);
     if (announced) announced.origin = "failed";
-    this.#options.received.fail(batch, entry, error);
+    this.#options.unsettled.fail(batch, entry, error);
   }
 
   #planDirectory(batch: ReceiveBatch, entry: number, isThere: boolean): void {
-    const { placement, received, space } = this.#options;
+    const { placement, unsettled, space } = this.#options;
     const directory = batch.announced.get(entry)!;
     if (this.#options.dryRun && !isThere) {
       directory.origin = "imagined";
@@ -180,30 +180,30 @@ export class Plan {
       this.#fail(batch, entry, asEntryError(thrown));
       return;
     }
-    if (this.#options.dryRun) received.skip(batch, entry);
-    else directory.held = received.hold(batch, entry);
+    if (this.#options.dryRun) unsettled.skip(batch, entry);
+    else directory.held = unsettled.hold(batch, entry);
   }
 
   #imagine(batch: ReceiveBatch, directory: TargetDirectory, entry: number): void {
     const kind = batch.manifest.kinds[entry] as EntryKind;
     this.#options.onImagined(directory, batch.name(entry), kind, batch.size(entry));
-    this.#options.received.skip(batch, entry);
+    this.#options.unsettled.skip(batch, entry);
   }
 
   #planLink(batch: ReceiveBatch, directory: TargetDirectory, entry: number): void {
-    const { placement, received, space } = this.#options;
+    const { placement, unsettled, space } = this.#options;
     space.claim(0, () => directory.handle!.shown, batch.name(entry));
     const text = linkTextOf(batch, entry).slice();
     const mtime = batch.mtime(entry);
-    const held = received.hold(batch, entry);
+    const held = unsettled.hold(batch, entry);
     // A link does not hold up its directory: it is made when the directory is complete.
     directory.pending--;
     if (placement.keepLink(directory, { held, text, mtime })) return;
     try {
       placement.makeLink(directory, held.name, text, mtime);
-      received.placeHeld(held, received.hashOfLink(text));
+      unsettled.placeHeld(held, unsettled.hashOfLink(text));
     } catch (thrown) {
-      received.failHeld(held, asEntryError(thrown));
+      unsettled.failHeld(held, asEntryError(thrown));
     }
   }
 
@@ -219,17 +219,17 @@ export class Plan {
   }
 
   #skipFile(batch: ReceiveBatch, directory: TargetDirectory, entry: number, found: EntryLookup): void {
-    const { received, engine, exists } = this.#options;
+    const { unsettled, engine, exists } = this.#options;
     const mode = batch.manifest.modes[entry]!;
     if (found.mode !== mode && exists !== "skip" && !this.#options.dryRun) {
       try {
         engine.setFileMode(directory.handle!, batch.name(entry), mode);
       } catch (thrown) {
-        received.fail(batch, entry, asEntryError(thrown));
+        unsettled.fail(batch, entry, asEntryError(thrown));
         return;
       }
     }
-    received.skip(batch, entry);
+    unsettled.skip(batch, entry);
   }
 }
 

@@ -1,8 +1,8 @@
-/** What the receiver has been told of and not settled yet, and the tree hash of what it placed. Mirror of `send/unsettled.ts`. */
+/** What the receiver has been told of and not settled yet, and the tree hash of what it placed. The mirror image is `send/unsettled.ts`. */
 import type { RcopyError } from "../../base/errors.ts";
 import type { Codec } from "../../codec/codec.ts";
 import { TreeHash } from "../../codec/tree_hash.ts";
-import type { EntryKind } from "../../entry/metadata.ts";
+import { EntryKind } from "../../entry/metadata.ts";
 import { copyName } from "../../entry/name.ts";
 import { wireCodeOf } from "../../wire/codes.ts";
 import { hashBytes, settlementEntriesMax } from "../../wire/limits.ts";
@@ -18,7 +18,7 @@ const noContent = new Uint8Array(hashBytes);
 /** Settlements of held entries leave together, this long after the first of them at the latest. */
 const flushMs = 5;
 
-export interface ReceivedTreeOptions {
+export interface ReceiveUnsettledOptions {
   control: Control;
   outcome: Outcome;
   codec: Codec;
@@ -32,21 +32,21 @@ export interface ReceivedTreeOptions {
   onAllSettled: () => void;
 }
 
-export class ReceivedTree implements Settlement {
+export class ReceiveUnsettled implements Settlement {
   readonly hash = new TreeHash();
-  readonly #options: ReceivedTreeOptions;
+  readonly #options: ReceiveUnsettledOptions;
   readonly #batches = new Map<number, ReceiveBatch>();
   readonly #entryHash = new Uint8Array(hashBytes);
   #held = 0;
   #toFlush: { batch: number; entry: number; failed: boolean }[] = [];
   #flushTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(options: ReceivedTreeOptions) {
+  constructor(options: ReceiveUnsettledOptions) {
     this.#options = options;
   }
 
   /** Nothing is unsettled. */
-  get isSettled(): boolean {
+  get isEmpty(): boolean {
     return this.#batches.size === 0 && this.#held === 0;
   }
 
@@ -153,7 +153,7 @@ export class ReceivedTree implements Settlement {
     });
     this.#options.onCredit(batch.creditBytes);
     control.send({ kind: "credit", bytes: batch.creditBytes });
-    if (this.isSettled) this.#options.onAllSettled();
+    if (this.isEmpty) this.#options.onAllSettled();
   }
 
   /** Sends the settlements of held entries that wait to be sent. */
@@ -195,11 +195,11 @@ export class ReceivedTree implements Settlement {
       if (this.#toFlush.length >= settlementEntriesMax) this.flush();
       else this.#flushTimer ??= setTimeout(() => this.flush(), flushMs);
     }
-    if (held.kind === 1) {
+    if (held.kind === EntryKind.file) {
       held.directory.pending--;
       this.#options.onSettled(held.directory);
     }
-    if (this.isSettled) this.#options.onAllSettled();
+    if (this.isEmpty) this.#options.onAllSettled();
   }
 
   #count(

@@ -1,4 +1,4 @@
-/** What a sender cannot send: told to the receiver, and to whoever runs this end. The mirror image is `receive/failures.ts`. */
+/** What the sender cannot send: reported here, and told to the receiver. The mirror image is `receive/failures.ts`. */
 import type { RcopyError } from "../../base/errors.ts";
 import { wireCodeOf } from "../../wire/codes.ts";
 import type { Control } from "../session/control.ts";
@@ -7,7 +7,7 @@ import type { Outcome } from "../session/outcome.ts";
 import type { PathPrefixes } from "../../entry/path_prefixes.ts";
 import type { SourceDirectory } from "../source/directory.ts";
 
-export class FailureReports {
+export class SendFailures {
   readonly #control: Control;
   readonly #outcome: Outcome;
   readonly #prefixes: PathPrefixes;

@@ -8,7 +8,7 @@ interface Sent {
   job: SendJob;
   /** `performance.now()` when it was queued. */
   since: number;
-  /** It has been given to another lane already. */
+  /** Its job has been handed back already. */
   isHandedBack: boolean;
 }
 
@@ -46,26 +46,26 @@ export class FramesOnTheWay {
     }
   }
 
-  /** Waits until the receiver has taken a frame; false once all is over. */
-  async moved(): Promise<boolean> {
+  /** Waits until the receiver has taken another frame; false once the session has ended. */
+  async progress(): Promise<boolean> {
     if (!this.#isEnded) await new Promise<void>((resolve) => this.#onRoom = resolve);
     return !this.#isEnded;
   }
 
-  /** Nobody waits any more. */
+  /** The session has ended: neither room nor progress is waited for any more. */
   end(): void {
     this.#isEnded = true;
     this.#onRoom?.();
   }
 
-  /** Whether the oldest frame has waited so long, and none was taken meanwhile; never once nobody waits any more. */
-  standsStill(ms: number): boolean {
+  /** Whether the oldest frame has waited so long, and none was taken meanwhile; false once the session has ended. */
+  isStalled(ms: number): boolean {
     const oldest = this.#frames[0];
     return !this.#isEnded && oldest !== undefined &&
       performance.now() - Math.max(oldest.since, this.#progressAt) > ms;
   }
 
-  /** What another lane must send, each once; what is too young to worry about stays. */
+  /** Jobs of frames that are at least so old, for another lane to send as well; each job is handed back once. */
   handBack(olderThanMs: number): SendJob[] {
     const jobs: SendJob[] = [];
     const now = performance.now();

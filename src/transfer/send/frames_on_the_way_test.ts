@@ -34,11 +34,11 @@ Deno.test("FramesOnTheWay believes no count that goes back or beyond what was se
 
 Deno.test("FramesOnTheWay stands still only while nothing is taken", () => {
   const frames = new FramesOnTheWay();
-  assertEquals(frames.standsStill(-1), false);
+  assertEquals(frames.isStalled(-1), false);
   frames.push(job(1));
-  assertEquals([frames.standsStill(-1), frames.standsStill(60_000)], [true, false]);
+  assertEquals([frames.isStalled(-1), frames.isStalled(60_000)], [true, false]);
   frames.onTaken(1);
-  assertEquals(frames.standsStill(-1), false);
+  assertEquals(frames.isStalled(-1), false);
 });
 
 Deno.test("FramesOnTheWay makes a lane wait while too much is untold, until some of it is taken or all is over", async () => {
@@ -54,5 +54,5 @@ Deno.test("FramesOnTheWay makes a lane wait while too much is untold, until some
   const second = frames.room();
   frames.end();
   await second;
-  assertEquals(await frames.moved(), false, "who asks after the end does not wait, and knows it");
+  assertEquals(await frames.progress(), false, "who asks after the end does not wait, and knows it");
 });

@@ -2,11 +2,12 @@
  * One data connection of a sender. The mirror image is `receive/lane.ts`.
  *  1. take   sequential  next job from the plan
  *  2. read   batched     into one slice while the other is still being written; hashed in place (`SendIo`)
- *  3. tell   entry by entry  states and entry hashes, before the frame can have arrived anywhere
+ *  3. note   by entry    states and entry hashes, before the frame can have arrived anywhere
  *  4. write  sequential  frame header, message and payload leave the slice in one write (`SendIo`)
  */
 import type { RcopyError } from "../../base/errors.ts";
-import type { Engine, FileRead, Pending } from "../../io/contract/engine.ts";
+import { EntryKind } from "../../entry/metadata.ts";
+import type { FileRead, Pending } from "../../io/contract/engine.ts";
 import type { EventLoopYield } from "../../base/event_loop_yield.ts";
 import { encodeDataHead } from "../../wire/frame.ts";
 import { hashAt } from "../../codec/hash.ts";
@@ -20,27 +21,25 @@ import type { PathPrefixes } from "../../entry/path_prefixes.ts";
 import type { BundleJob, ExtentJob, SendJob, SendPlan } from "./plan.ts";
 import type { StageAccount } from "../session/stage_account.ts";
 
-/** A frame that the receiver has not taken for so long is sent again, by another lane that has nothing better to do. */
-export const standingMs = 1_000;
+/** A frame that the receiver has not taken for so long is stalled: a lane that has nothing else to send sends it as well. */
+export const stallMs = 1_000;
 
 /** What a lane works with and whom it tells. */
 export interface SendLaneOptions {
   io: SendIo;
-  engine: Engine;
   plan: SendPlan;
   hasher: EntryHasher;
   prefixes: PathPrefixes;
   account: StageAccount;
-  /** Of the thread. */
+  /** Shared by all loops of this thread. */
   eventLoopYield: EventLoopYield;
   /** A file that could not be read as the scan saw it. */
   onFailed: (batch: SendBatch, entry: number, error: RcopyError) => void;
-  /** Whether there are other lanes. */
-  mayRest: () => boolean;
+  hasOtherLanes: () => boolean;
   /** Content bytes given to the connection. */
   onSent: (bytes: number) => void;
-  /** It has taken a job, has begun to wait, or has ended. */
-  onTurn: () => void;
+  /** The lane has taken a job, has begun to wait, or has ended. */
+  onBusyChanged: () => void;
 }
 
 /** A job whose read has been started into a slice. */
@@ -60,7 +59,7 @@ export class SendLane {
   readonly #options: SendLaneOptions;
   /** The last write from each slice. */
   readonly #writes: [Promise<void>, Promise<void>] = [Promise.resolve(), Promise.resolve()];
-  /** Whether that is still under way. */
+  /** Whether the last write from each slice is still under way. */
   readonly #isWriting: [boolean, boolean] = [false, false];
   #hasJob = false;
 
@@ -68,9 +67,9 @@ export class SendLane {
     this.#options = options;
   }
 
-  /** Whether it is at work in the main thread, and does not wait for the network or for a job. */
-  get isWorking(): boolean {
-    return this.#hasJob && this.#options.io.isHere;
+  /** Whether the lane works in the main thread, and waits neither for the network nor for a job. */
+  get isBusy(): boolean {
+    return this.#hasJob && this.#options.io.isInMainThread;
   }
 
   /**
@@ -84,24 +83,24 @@ export class SendLane {
       this.#options.plan.handBack(this.onTheWay.handBack(0));
       throw error;
     } finally {
-      this.#rest();
+      this.#idle();
     }
   }
 
   async #run(): Promise<void> {
-    const { plan, account, eventLoopYield, io, mayRest } = this.#options;
+    const { plan, account, eventLoopYield, io, hasOtherLanes } = this.#options;
     for (let turn: Turn = 0;;) {
-      // What stands still here is sent by others, and must not come back.
-      while (mayRest() && this.onTheWay.standsStill(standingMs)) {
-        if (!await this.onTheWay.moved()) return;
+      // The frames that are stalled here are sent by other lanes, and must not come back to this one.
+      while (hasOtherLanes() && this.onTheWay.isStalled(stallMs)) {
+        if (!await this.onTheWay.progress()) return;
       }
-      // A job is taken only when there is room for it: who stands still keeps no more than is on its way.
+      // A job is taken only when there is room for it: a stalled lane keeps no job that another could send.
       await this.#sliceFree(turn);
       await this.onTheWay.room();
       const job = plan.next(io.directoriesMax);
       if (!job) {
         await this.#sliceFree(turn === 0 ? 1 : 0);
-        this.#rest();
+        this.#idle();
         const began = performance.now();
         const more = await plan.wait();
         account.wait("peer", began);
@@ -109,7 +108,7 @@ export class SendLane {
         continue;
       }
       this.#hasJob = true;
-      this.#options.onTurn();
+      this.#options.onBusyChanged();
       const reading = this.#start(job, turn);
       const frame = reading && await this.#complete(reading);
       if (!frame) continue;
@@ -123,15 +122,15 @@ export class SendLane {
   /** Waits until what a slice holds has been given to the connection. */
   async #sliceFree(turn: Turn): Promise<void> {
     const began = performance.now();
-    if (this.#isWriting[turn]) this.#rest();
+    if (this.#isWriting[turn]) this.#idle();
     await this.#writes[turn];
     this.#options.account.wait("network", began);
   }
 
-  /** Others may have the thread. */
-  #rest(): void {
+  /** The lane waits: the scan may have the thread. */
+  #idle(): void {
     this.#hasJob = false;
-    this.#options.onTurn();
+    this.#options.onBusyChanged();
   }
 
   #write(turn: Turn, { message, payloadBytes }: Frame): void {
@@ -203,7 +202,7 @@ export class SendLane {
       batch.states[entry] = SendState.sent;
       hasher.hash(
         {
-          kind: 1,
+          kind: EntryKind.file,
           mode: batch.columns.modes[entry]!,
           size: batch.columns.sizes[entry]!,
           content: hashAt(hashes, i),
@@ -256,7 +255,7 @@ export class SendLane {
     batch.states[entry] = SendState.sent;
     this.#options.hasher.hash(
       {
-        kind: 1,
+        kind: EntryKind.file,
         mode: batch.columns.modes[entry]!,
         size: source.size,
         content: source.digest(),

@@ -1,18 +1,19 @@
 /** What the receiver asks for again, because it arrived damaged. */
 import { RcopyError } from "../../base/errors.ts";
+import { EntryKind } from "../../entry/metadata.ts";
 import { resendsMax } from "../../wire/limits.ts";
 import type { Resend } from "../../wire/settlement.ts";
 import { SendState } from "../source/batch.ts";
 import type { SendPlan } from "./plan.ts";
-import type { SentTree } from "./unsettled.ts";
+import type { SendUnsettled } from "./unsettled.ts";
 
 export class ResendRequests {
-  readonly #tree: SentTree;
+  readonly #unsettled: SendUnsettled;
   readonly #plan: SendPlan;
   readonly #times = new Map<string, number>();
 
-  constructor(tree: SentTree, plan: SendPlan) {
-    this.#tree = tree;
+  constructor(unsettled: SendUnsettled, plan: SendPlan) {
+    this.#unsettled = unsettled;
     this.#plan = plan;
   }
 
@@ -24,7 +25,7 @@ export class ResendRequests {
       throw new RcopyError("protocol", `the peer asked more than ${resendsMax} times for one extent again`);
     }
     this.#times.set(key, times);
-    const large = this.#tree.large(number, entry);
+    const large = this.#unsettled.large(number, entry);
     if (large) {
       if (extent >= large.extents || extent >= large.next) {
         throw new RcopyError("protocol", `the peer asked again for extent ${extent}, which was not sent`);
@@ -32,8 +33,8 @@ export class ResendRequests {
       this.#plan.addAgain({ of: "extent", source: large, index: extent });
       return;
     }
-    const batch = this.#tree.batch(number);
-    if (batch.states[entry] !== SendState.sent || batch.columns.kinds[entry] !== 1) {
+    const batch = this.#unsettled.batch(number);
+    if (batch.states[entry] !== SendState.sent || batch.columns.kinds[entry] !== EntryKind.file) {
       throw new RcopyError(
         "protocol",
         `the peer asked again for entry ${entry} of batch ${number}, which was not sent`,

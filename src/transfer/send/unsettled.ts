@@ -1,11 +1,11 @@
-/** What the sender has announced and not yet seen settled, and the tree hash of what the receiver placed. */
+/** What the sender has announced and not yet seen settled, and the tree hash of what the receiver placed. The mirror image is `receive/unsettled.ts`. */
 import { RcopyError } from "../../base/errors.ts";
 import type { Codec } from "../../codec/codec.ts";
 import { TreeHash } from "../../codec/tree_hash.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import { hashAt } from "../../codec/hash.ts";
 import { extentBytes, hashBytes } from "../../wire/limits.ts";
-import type { BatchSettled, HeldSettled, Receipt } from "../../wire/settlement.ts";
+import type { BatchSettled, HeldSettled } from "../../wire/settlement.ts";
 import { entryKey } from "../session/entry_key.ts";
 import type { EntryHasher } from "../../codec/entry_hash.ts";
 import type { LargeSource } from "../source/large_file.ts";
@@ -23,21 +23,37 @@ interface HeldEntry {
   hash: Uint8Array | undefined;
 }
 
-export class SentTree {
+export interface SendUnsettledOptions {
+  outcome: Outcome;
+  codec: Codec;
+  hasher: EntryHasher;
+  prefixes: PathPrefixes;
+  /** Large files that are being sent, by {@linkcode entryKey}; one leaves when it is settled. */
+  large: Map<number, LargeSource>;
+}
+
+export class SendUnsettled {
   readonly hash = new TreeHash();
+  readonly #options: SendUnsettledOptions;
   readonly #outcome: Outcome;
   readonly #batches = new Map<number, SendBatch>();
   readonly #large: Map<number, LargeSource>;
   readonly #held = new Map<number, HeldEntry>();
 
-  /** `large`: large files that are being sent, by {@linkcode entryKey}; one leaves when it is settled. */
-  constructor(outcome: Outcome, large: Map<number, LargeSource>) {
-    this.#outcome = outcome;
-    this.#large = large;
+  constructor(options: SendUnsettledOptions) {
+    this.#options = options;
+    this.#outcome = options.outcome;
+    this.#large = options.large;
+  }
+
+  /** How many batches and held entries there are. */
+  get remaining(): { batches: number; entries: number } {
+    return { batches: this.#batches.size, entries: this.#held.size };
   }
 
   /** Remembers a batch, and hashes the entries that have no content to wait for. */
-  announce(batch: SendBatch, hasher: EntryHasher, prefixes: PathPrefixes, codec: Codec): void {
+  add(batch: SendBatch): void {
+    const { hasher, prefixes, codec } = this.#options;
     this.#batches.set(batch.number, batch);
     let link = 0;
     for (const [at, group] of batch.groups.entries()) {
@@ -75,7 +91,8 @@ export class SentTree {
   }
 
   /** The escaped path of an entry that is not settled. */
-  pathOf(number: number, entry: number, prefixes: PathPrefixes): string {
+  pathOf(number: number, entry: number): string {
+    const { prefixes } = this.#options;
     const held = this.#held.get(entryKey(number, entry));
     if (held) return prefixes.show(held.directory, held.name);
     const batch = this.batch(number);
@@ -133,21 +150,6 @@ export class SentTree {
         this.#place(held.kind, held.size, held.hash!, 0);
       }
     }
-  }
-
-  /** Why a receipt is not what this side counted, or `undefined` when it is. */
-  whyDisagree(receipt: Receipt): string | undefined {
-    if (this.#batches.size > 0 || this.#held.size > 0) {
-      return `${this.#batches.size} batches and ${this.#held.size} entries were never settled`;
-    }
-    const ours = this.#outcome;
-    for (const count of ["files", "directories", "links", "skipped", "failed", "changed"] as const) {
-      if (receipt[count] !== ours[count]) return `${receipt[count]} ${count} there, ${ours[count]} here`;
-    }
-    if (receipt.bytes !== BigInt(ours.bytes)) return `${receipt.bytes} bytes there, ${ours.bytes} here`;
-    const sum = this.hash.sum;
-    const same = receipt.treeCount === this.hash.count && receipt.treeSum.every((byte, i) => byte === sum[i]);
-    return same ? undefined : "the tree hashes differ";
   }
 
   /** Lets go of everything that is still open. */

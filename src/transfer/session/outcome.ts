@@ -11,13 +11,13 @@ export interface ProgressFigures extends Pick<ProgressSnapshot, "entriesTotal" |
   bytesWanted: number;
 }
 
-/** Counts of one end, from its construction on; both ends must arrive at the same. */
-/** What has gone through a connection. */
-interface Counted {
+/** Bytes that have gone through one connection. */
+interface Traffic {
   readonly bytesRead: number;
   readonly bytesWritten: number;
 }
 
+/** Counts of one end, from its construction on; both ends must arrive at the same. */
 export class Outcome {
   files = 0;
   directories = 0;
@@ -26,10 +26,12 @@ export class Outcome {
   skipped = 0;
   failed = 0;
   changed = 0;
+  readonly #role: Role;
   readonly #emit: EventSink;
   readonly #began = performance.now();
 
-  constructor(emit: EventSink) {
+  constructor(role: Role, emit: EventSink) {
+    this.#role = role;
     this.#emit = emit;
   }
 
@@ -60,10 +62,10 @@ export class Outcome {
   }
 
   /** What is known at the moment. `bytesDone` may be more than was wanted, where something was sent twice. */
-  progress(role: Role, at: ProgressFigures): ProgressSnapshot {
+  progress(at: ProgressFigures): ProgressSnapshot {
     const { bytesDone, bytesWanted, ...figures } = at;
     return {
-      role,
+      role: this.#role,
       bytesDone,
       bytesTotal: Math.max(bytesWanted, bytesDone),
       entriesDone: this.settled,
@@ -75,11 +77,11 @@ export class Outcome {
   }
 
   /** How a session over these connections has ended. */
-  summary(role: Role, connections: readonly Counted[], treeHash: string): TransferSummary {
+  summary(connections: readonly Traffic[], treeHash: string): TransferSummary {
     const { files, directories, links, bytes, skipped, failed, changed, exitStatus } = this;
     const wireBytes = connections.reduce((sum, one) => sum + one.bytesRead + one.bytesWritten, 0);
     return {
-      role,
+      role: this.#role,
       files,
       directories,
       links,

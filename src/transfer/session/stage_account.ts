@@ -33,23 +33,32 @@ export class StageAccount {
   /** Books the time since `since` (from `performance.now()`) as work, and returns the present time. */
   book(stage: StageName, since: number): number {
     const now = performance.now();
-    this.#total[stage].busyMs += now - since;
-    this.#busyMs += now - since;
+    this.add(stage, now - since);
     return now;
   }
 
-  /** Books it as time in which a lane waited. */
+  /** Books the time since `since` as time in which a lane waited, and returns the present time. */
   wait(stage: StageName, since: number): number {
     const now = performance.now();
-    this.#total[stage].waitingMs += now - since;
-    if (stage === "network" || stage === "peer") this.#waitingMs += now - since;
+    this.#addWait(stage, now - since);
     return now;
   }
 
   /** Books `busyMs` of the time since `since` as work, and the rest as a wait. */
   split(stage: StageName, since: number, busyMs: number): void {
-    this.book(stage, performance.now() - busyMs);
-    this.wait(stage, since + busyMs);
+    this.add(stage, busyMs);
+    this.#addWait(stage, performance.now() - since - busyMs);
+  }
+
+  /** Books so many milliseconds as work. */
+  add(stage: StageName, busyMs: number): void {
+    this.#total[stage].busyMs += busyMs;
+    this.#busyMs += busyMs;
+  }
+
+  #addWait(stage: StageName, waitingMs: number): void {
+    this.#total[stage].waitingMs += waitingMs;
+    if (stage === "network" || stage === "peer") this.#waitingMs += waitingMs;
   }
 
   /** Finishes what was started, books the wait, and goes on with what follows; at once where it is done already. */
@@ -74,7 +83,7 @@ export class StageAccount {
   }
 
   /** Adds what another thread has booked. */
-  add(times: StageTimes): void {
+  merge(times: StageTimes): void {
     for (const name of names) {
       this.#total[name].busyMs += times[name].busyMs;
       this.#total[name].waitingMs += times[name].waitingMs;

@@ -8,7 +8,7 @@ Deno.test("StageAccount tells work from waiting, and adds what other threads boo
   account.wait("network", since - 50);
   const other = new StageAccount();
   other.book("read", since - 20);
-  account.add(other.take());
+  account.merge(other.take());
   const { read, network, place } = account.times;
   assert(read.busyMs >= 50 && read.waitingMs === 0, `${read.busyMs}`);
   assert(network.waitingMs >= 50 && network.busyMs === 0, `${network.waitingMs}`);

@@ -69,7 +69,7 @@ export class SendBatch {
   add(directory: SourceDirectory, listed: EntryColumns, index: number, linkText?: Uint8Array): number {
     const at = this.count;
     if (this.groups.at(-1)?.directory !== directory) {
-      directory.hold();
+      directory.retain();
       this.groups.push({ directory, start: at });
       this.#bytes += groupBytes;
     }

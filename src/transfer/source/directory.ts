@@ -15,7 +15,7 @@ export class SourceDirectory implements PathNode {
   /** Set where the name on disk is not the name sent: a PATH that is a symbolic link. The directory then has one entry. */
   readonly nameOnDisk: EntryName | undefined;
   readonly #engine: Engine;
-  #holders = 1;
+  #references = 1;
 
   constructor(engine: Engine, handle: Directory, place: {
     number: number;
@@ -29,11 +29,11 @@ export class SourceDirectory implements PathNode {
     this.parent = place.parent;
     this.name = place.name ?? noName;
     this.nameOnDisk = place.nameOnDisk;
-    this.parent?.hold();
+    this.parent?.retain();
   }
 
-  hold(): void {
-    this.#holders++;
+  retain(): void {
+    this.#references++;
   }
 
   /** Lets go; the last holder closes the handle and lets go of the parent. */
@@ -45,7 +45,7 @@ export class SourceDirectory implements PathNode {
 
   /** One holder less; the parent, if that was the last one. */
   #drop(): SourceDirectory | undefined {
-    if (--this.#holders > 0) return undefined;
+    if (--this.#references > 0) return undefined;
     this.#engine.closeDirectory(this.handle);
     return this.parent;
   }

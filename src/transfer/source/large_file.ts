@@ -31,7 +31,7 @@ export class LargeSource implements Disposable {
     this.#engine = engine;
     // Its batch may be settled long before it is, and it may have to be opened again.
     this.#directory = batch.directoryOf(entry);
-    this.#directory.hold();
+    this.#directory.retain();
     this.batch = batch;
     this.entry = entry;
     this.size = batch.columns.sizes[entry]!;

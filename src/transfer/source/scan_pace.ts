@@ -4,10 +4,10 @@
  * Without that it would list a whole tree first, while the receiver has next to nothing to place.
  */
 
-/** What of a lane matters here. */
+/** A lane, as far as the pace of the scan depends on it. */
 export interface PacingLane {
-  /** It has a job, and does not wait for the network. */
-  readonly isWorking: boolean;
+  /** The lane works in the main thread, and waits neither for the network nor for a job. */
+  readonly isBusy: boolean;
 }
 
 /** Batches whose small files are not all taken, for each lane: enough until the scan has had its turn. */
@@ -30,7 +30,7 @@ export class ScanPace {
   }
 
   /** A lane has taken a job, has begun to wait, or is gone. */
-  onLane(): void {
+  onLaneChanged(): void {
     if (this.#isTurnOfLanes) return;
     this.#wake?.();
     this.#wake = undefined;
@@ -39,12 +39,12 @@ export class ScanPace {
   /** The scan waits no more. */
   end(): void {
     this.#hasEnded = true;
-    this.onLane();
+    this.onLaneChanged();
   }
 
   get #isTurnOfLanes(): boolean {
     if (this.#hasEnded || this.#plan.backlog < enoughBatches * this.#lanes.size) return false;
-    for (const { isWorking } of this.#lanes.values()) if (isWorking) return true;
+    for (const { isBusy } of this.#lanes.values()) if (isBusy) return true;
     return false;
   }
 }

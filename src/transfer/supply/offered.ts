@@ -7,7 +7,9 @@ import { lanesMax, tokenBytes } from "../../wire/limits.ts";
 import type { Join } from "../../wire/hello.ts";
 import type { LaneOffer, LaneRequest } from "../../wire/lanes.ts";
 import type { LaneArrival } from "../thread/calls.ts";
-import { laneDescriptors, type LaneHost, type LaneSupply } from "./host.ts";
+import type { LaneSupply } from "../session/session_run.ts";
+import { LocalConnection } from "../lane/local_connection.ts";
+import { laneDescriptors, type LaneHost } from "./host.ts";
 import type { LaneThread } from "../thread/thread.ts";
 import type { LaneWorkers } from "../thread/threads.ts";
 
@@ -74,7 +76,7 @@ export class OfferedLanes implements LaneSupply {
   /** A connection at the main port. @throws {RcopyError} `refused` */
   join(channel: TcpChannel, join: Join): void {
     this.#take(join);
-    this.#options.host.addLane(join.lane, channel);
+    this.#options.host.addLane(join.lane, new LocalConnection(channel));
   }
 
   /** A connection at a Worker's port; one that does not belong here is closed. */
@@ -87,9 +89,9 @@ export class OfferedLanes implements LaneSupply {
       await thread.call(0, "turnAway", { arrival: arrival.arrival });
       return;
     }
-    const io = await workers.admit(thread, this.#options.host.role, arrival);
-    if (this.#options.host.load.hasEnded) io.close();
-    else this.#options.host.addRemoteLane(arrival.join.lane, io);
+    const connection = await workers.admit(thread, this.#options.host.role, arrival);
+    if (this.#options.host.load.hasEnded) connection.close();
+    else this.#options.host.addLane(arrival.join.lane, connection);
   }
 
   end(): void {

@@ -6,7 +6,10 @@ import type { ClientTransport } from "../../net/transport.ts";
 import type { Join } from "../../wire/hello.ts";
 import type { LaneOffer, LaneRequest } from "../../wire/lanes.ts";
 import { LaneGrowth, type Streams } from "./growth.ts";
-import { laneDescriptors, type LaneHost, type LaneSupply } from "./host.ts";
+import type { LaneSupply } from "../session/session_run.ts";
+import type { DataConnection } from "../lane/lane_io.ts";
+import { LocalConnection } from "../lane/local_connection.ts";
+import { laneDescriptors, type LaneHost } from "./host.ts";
 import type { LaneWorkers } from "../thread/threads.ts";
 import { sendJoin } from "../../meet/handshake.ts";
 
@@ -108,7 +111,7 @@ export class RequestedLanes implements LaneSupply {
       if (this.#hasEnded || !this.#hasDescriptors()) return;
       try {
         if (await this.#openInWorker(lane, place, join)) return;
-        this.#add(lane, await this.#dial(place, join));
+        this.#add(lane, new LocalConnection(await this.#dial(place, join)));
         this.#options.onNote(`data connection ${lane} runs in the main thread`);
         return;
       } catch (thrown) {
@@ -132,9 +135,7 @@ export class RequestedLanes implements LaneSupply {
     if (!this.#isBusy && !(streams.isFixed && lane < navigator.hardwareConcurrency)) return false;
     const thread = await workers.take(host.root);
     if (!thread) return false;
-    const io = await workers.dial(thread, host.role, { address, transport, join });
-    if (this.#hasEnded) io.close();
-    else host.addRemoteLane(lane, io);
+    this.#add(lane, await workers.dial(thread, host.role, { address, transport, join }));
     this.#options.onNote(`data connection ${lane} runs in a thread of its own`);
     return true;
   }
@@ -152,8 +153,8 @@ export class RequestedLanes implements LaneSupply {
     }
   }
 
-  #add(lane: number, channel: TcpChannel): void {
-    if (this.#hasEnded) channel.close();
-    else this.#options.host.addLane(lane, channel);
+  #add(lane: number, connection: DataConnection): void {
+    if (this.#hasEnded) connection.close();
+    else this.#options.host.addLane(lane, connection);
   }
 }

@@ -3,9 +3,10 @@ import { type ErrorCode, RcopyError } from "../../base/errors.ts";
 import type { Lent } from "../../io/contract/engine.ts";
 import type { PeerAddress } from "../../net/dial.ts";
 import type { ClientTransport, ServerTransport } from "../../net/transport.ts";
+import type { Bundle, Extent } from "../../wire/data.ts";
 import type { Join, Role } from "../../wire/hello.ts";
 import type { ReadJob, WriteJob } from "./jobs.ts";
-import type { ArrivedFrame, Turn } from "../lane/lane_io.ts";
+import type { Turn } from "../lane/lane_io.ts";
 import type { StageTimes } from "../session/events.ts";
 
 /** An error of an entry or of a call. */
@@ -22,8 +23,12 @@ export interface FailedRow {
 }
 
 /** A frame in a slice of a Worker's: its number there stands for the slice. */
-export interface RemoteFrame extends ArrivedFrame {
+export interface PlainFrame {
   frame: number;
+  message: Extent | Bundle;
+  payloadBytes: number;
+  /** Of an extent: the hash of its payload. */
+  hash: Uint8Array | undefined;
 }
 
 /** What the main thread may ask of a Worker: arguments and result of each method. */
@@ -44,7 +49,7 @@ export interface LaneMethods {
   readFiles: [{ turn: Turn; job: ReadJob }, { hashes: Uint8Array; failed: FailedRow[] }];
   readExtent: [{ turn: Turn; file: Lent; offset: number; bytes: number }, Uint8Array];
   write: [{ turn: Turn; head: Uint8Array; payloadBytes: number }, void];
-  next: [undefined, RemoteFrame | undefined];
+  next: [undefined, PlainFrame | undefined];
   placeFiles: [
     { frame: number; job: WriteJob; hashes: Uint8Array },
     { sound: Uint8Array; failed: FailedRow[] },

@@ -7,72 +7,61 @@ import type {
   SourceFile,
   TargetFile,
 } from "../../io/contract/engine.ts";
+import type { LaneConnection } from "../../net/channel.ts";
+import type { Bundle, Extent } from "../../wire/data.ts";
 import {
   errorOf,
   type FailedRow,
   type LaneCounts,
   type LaneMethod,
   type LaneMethods,
-  type RemoteFrame,
+  type PlainFrame,
 } from "./calls.ts";
 import { pickHashes } from "../../codec/hash.ts";
 import { hashBytes } from "../../wire/limits.ts";
 import { lendReads, lendWrites } from "./jobs.ts";
-import type { ArrivedFrame, ReceiveIo, SendIo, Turn } from "../lane/lane_io.ts";
-import type { LaneThread } from "./thread.ts";
-import type { StageAccount } from "../session/stage_account.ts";
-
-export interface RemoteLaneOptions {
-  thread: LaneThread;
-  /** Its number in the Worker. */
-  lane: number;
-  peer: string;
-  /** Of the main thread: it lends what the Worker's engine uses. */
-  engine: Engine;
-}
+import type { ArrivedFrame, LaneContext, ReceiveIo, SendIo, Turn } from "../lane/lane_io.ts";
+import type { RemoteLane } from "./remote_lane.ts";
 
 /** What sending and receiving have in common. */
-abstract class RemoteIo {
-  readonly peer: string;
+abstract class RemoteIo implements LaneConnection {
   bytesRead = 0;
   bytesWritten = 0;
-  protected readonly engine: Engine;
-  /** Of the session; set when the lane joins it. */
-  account: StageAccount | undefined;
-  readonly #thread: LaneThread;
-  readonly #lane: number;
-  #isClosed = false;
+  /** Of the main thread: it lends what the Worker's engine uses. */
+  readonly engine: Engine;
+  readonly #account: LaneContext["account"];
+  readonly #lane: RemoteLane;
 
-  constructor({ thread, lane, peer, engine }: RemoteLaneOptions) {
-    this.#thread = thread;
+  constructor(lane: RemoteLane, { engine, account }: LaneContext) {
     this.#lane = lane;
-    this.peer = peer;
     this.engine = engine;
+    this.#account = account;
+  }
+
+  get peer(): string {
+    return this.#lane.peer;
   }
 
   close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#thread.lanes--;
-    this.#thread.call(this.#lane, "close", undefined).catch(() => {});
+    this.#lane.close();
   }
 
-  protected call<Method extends LaneMethod>(
+  call<Method extends LaneMethod>(
     method: Method,
     argument: LaneMethods[Method][0],
   ): Promise<LaneMethods[Method][1]> {
-    return this.#thread.call(this.#lane, method, argument, this.#onCounts);
+    return this.#lane.call(method, argument, this.#onCounts);
   }
 
   readonly #onCounts = ({ bytesRead, bytesWritten, stages }: LaneCounts): void => {
     this.bytesRead = bytesRead;
     this.bytesWritten = bytesWritten;
-    this.account?.add(stages);
+    this.#account.merge(stages);
   };
 }
 
 export class RemoteSendIo extends RemoteIo implements SendIo {
-  readonly isHere = false;
+  readonly isInMainThread = false;
 
   get directoriesMax(): number {
     return this.engine.lentDirectoriesMax;
@@ -104,39 +93,61 @@ export class RemoteSendIo extends RemoteIo implements SendIo {
 }
 
 export class RemoteReceiveIo extends RemoteIo implements ReceiveIo {
-  next(): Promise<ArrivedFrame | undefined> {
-    return this.call("next", undefined);
+  async next(): Promise<ArrivedFrame | undefined> {
+    const frame = await this.call("next", undefined);
+    return frame && new RemoteFrame(frame, this);
+  }
+}
+
+/** A frame in a slice of the Worker's. */
+class RemoteFrame implements ArrivedFrame {
+  readonly message: Extent | Bundle;
+  readonly payloadBytes: number;
+  readonly hash: Uint8Array | undefined;
+  readonly #number: number;
+  readonly #io: RemoteReceiveIo;
+
+  constructor({ frame, message, payloadBytes, hash }: PlainFrame, io: RemoteReceiveIo) {
+    this.message = message;
+    this.payloadBytes = payloadBytes;
+    this.hash = hash;
+    this.#number = frame;
+    this.#io = io;
   }
 
-  placeFiles(frame: ArrivedFrame, files: FileWrite[], hashes: Uint8Array): Pending<Uint8Array> {
-    return started(this.#placeFiles((frame as RemoteFrame).frame, files, hashes));
+  placeFiles(files: FileWrite[], hashes: Uint8Array): Pending<Uint8Array> {
+    return started(this.#placeFiles(files, hashes));
   }
 
-  writeExtent(frame: ArrivedFrame, file: TargetFile, offset: number): Pending {
-    const { frame: number } = frame as RemoteFrame;
-    return started(this.call("writeExtent", { frame: number, file: this.engine.lendTarget(file), offset }));
+  writeExtent(file: TargetFile, offset: number): Pending {
+    const lent = this.#io.engine.lendTarget(file);
+    return started(this.#io.call("writeExtent", { frame: this.#number, file: lent, offset }));
   }
 
   /** A peer may put files of any number of directories into a bundle: few are lent at a time. */
-  async #placeFiles(frame: number, files: FileWrite[], hashes: Uint8Array): Promise<Uint8Array> {
+  async #placeFiles(files: FileWrite[], hashes: Uint8Array): Promise<Uint8Array> {
     const sound = new Uint8Array(files.length);
     for (let start = 0; start < files.length;) {
-      const end = endOfRun(files, start, this.engine.lentDirectoriesMax);
+      const end = endOfRun(files, start, this.#io.engine.lentDirectoriesMax);
       const expected = hashes.subarray(start * hashBytes, end * hashBytes);
-      sound.set(await this.#placeRun(frame, files.slice(start, end), expected), start);
+      sound.set(await this.#placeRun(files.slice(start, end), expected), start);
       start = end;
     }
     return sound;
   }
 
-  async #placeRun(frame: number, files: FileWrite[], hashes: Uint8Array): Promise<Uint8Array> {
+  async #placeRun(files: FileWrite[], hashes: Uint8Array): Promise<Uint8Array> {
     // What has failed already is not asked for again, as what arrived damaged would be.
     const sound = new Uint8Array(files.length).fill(1);
-    const lending = lendWrites(this.engine, files);
+    const lending = lendWrites(this.#io.engine, files);
     const { job, rows } = lending;
     try {
       if (rows.length === 0) return sound;
-      const part = await this.call("placeFiles", { frame, job, hashes: pickHashes(hashes, rows) });
+      const part = await this.#io.call("placeFiles", {
+        frame: this.#number,
+        job,
+        hashes: pickHashes(hashes, rows),
+      });
       setErrors(files, rows, part.failed);
       for (const [i, row] of rows.entries()) sound[row] = part.sound[i]!;
       return sound;

@@ -3,9 +3,10 @@ import type { Directory, Engine } from "../../io/contract/engine.ts";
 import type { PeerAddress } from "../../net/dial.ts";
 import type { ClientTransport } from "../../net/transport.ts";
 import type { Join, Role } from "../../wire/hello.ts";
+import type { DataConnection } from "../lane/lane_io.ts";
 import type { LaneArrival } from "./calls.ts";
 import { LaneThread } from "./thread.ts";
-import { RemoteReceiveIo, RemoteSendIo } from "./remote_io.ts";
+import { RemoteConnection } from "./remote_connection.ts";
 
 /** Workers of one process. */
 const threadsMax = 8;
@@ -63,12 +64,12 @@ export class LaneWorkers {
     thread: LaneThread,
     role: Role,
     place: { address: PeerAddress; transport: ClientTransport; join: Join },
-  ): Promise<RemoteSendIo | RemoteReceiveIo> {
+  ): Promise<DataConnection> {
     const lane = ++this.#laneCount;
     thread.lanes++;
     try {
       const { peer } = await thread.call(lane, "dial", { role, ...place });
-      return this.#ioOf(role, thread, lane, peer);
+      return new RemoteConnection({ thread, lane, peer });
     } catch (error) {
       thread.lanes--;
       throw error;
@@ -76,11 +77,11 @@ export class LaneWorkers {
   }
 
   /** A data connection that came to a Worker's own port. */
-  async admit(thread: LaneThread, role: Role, arrival: LaneArrival): Promise<RemoteSendIo | RemoteReceiveIo> {
+  async admit(thread: LaneThread, role: Role, arrival: LaneArrival): Promise<DataConnection> {
     const lane = ++this.#laneCount;
     thread.lanes++;
     await thread.call(lane, "admit", { arrival: arrival.arrival, role });
-    return this.#ioOf(role, thread, lane, arrival.peer);
+    return new RemoteConnection({ thread, lane, peer: arrival.peer });
   }
 
   /** Ends all threads; their lanes are over. Throws nothing. */
@@ -88,11 +89,6 @@ export class LaneWorkers {
     this.#isEnded = true;
     await this.#starting;
     await Promise.all(this.#threads.map((thread) => thread.end()));
-  }
-
-  #ioOf(role: Role, thread: LaneThread, lane: number, peer: string): RemoteSendIo | RemoteReceiveIo {
-    const options = { thread, lane, peer, engine: this.#options.engine };
-    return role === "sender" ? new RemoteSendIo(options) : new RemoteReceiveIo(options);
   }
 
   async #start(root: Directory): Promise<LaneThread | undefined> {

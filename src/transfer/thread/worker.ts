@@ -6,7 +6,7 @@ import { asRcopyError, assert, RcopyError } from "../../base/errors.ts";
 import { chooseEngine } from "../../io/choose_engine.ts";
 import type { SocketOptions } from "../../io/contract/sockets.ts";
 import type { Engine, Lent, SourceFile, TargetFile } from "../../io/contract/engine.ts";
-import type { TcpChannel } from "../../net/channel.ts";
+import type { LaneConnection, TcpChannel } from "../../net/channel.ts";
 import { dialOne } from "../../net/dial.ts";
 import { listenForPeers, type ListenOptions, type PeerListener } from "../../net/listen.ts";
 import { Admission } from "../../meet/admission.ts";
@@ -18,6 +18,7 @@ import {
   type LaneMethod,
   type LaneMethods,
   type LaneRequest,
+  type PlainFrame,
   plainOf,
 } from "./calls.ts";
 import { readsOf, writesOf } from "./jobs.ts";
@@ -86,46 +87,50 @@ class BorrowedFiles<File> {
   }
 }
 
-class Lane {
+/** A data connection, its I/O, and what it has counted. */
+abstract class Lane {
   readonly account = new StageAccount();
-  readonly io: LocalSendIo | LocalReceiveIo;
+  abstract readonly io: LaneConnection;
+
+  takeCounts(): LaneCounts {
+    const { bytesRead, bytesWritten } = this.io;
+    return { bytesRead, bytesWritten, stages: this.account.take() };
+  }
+}
+
+class SendingLane extends Lane {
+  readonly io: LocalSendIo;
+
+  constructor(channel: TcpChannel, engine: Engine) {
+    super();
+    this.io = new LocalSendIo(channel, { engine, account: this.account });
+  }
+}
+
+class ReceivingLane extends Lane {
+  readonly io: LocalReceiveIo;
   /** Frames whose slices are in use, by number. */
   readonly #frames = new Map<number, ArrivedFrame>();
   #frameCount = 0;
 
-  constructor(role: Role, channel: TcpChannel, engine: Engine) {
-    this.io = role === "sender"
-      ? new LocalSendIo(channel, engine, this.account)
-      : new LocalReceiveIo(channel, engine, this.account);
-  }
-
-  get sending(): LocalSendIo {
-    assert(this.io instanceof LocalSendIo, "a lane of a sender");
-    return this.io;
-  }
-
-  get receiving(): LocalReceiveIo {
-    assert(this.io instanceof LocalReceiveIo, "a lane of a receiver");
-    return this.io;
+  constructor(channel: TcpChannel, engine: Engine) {
+    super();
+    this.io = new LocalReceiveIo(channel, { engine, account: this.account });
   }
 
   /** Keeps a frame until the frame after the next, as its slice does. */
-  keep(frame: ArrivedFrame): number {
+  keep(frame: ArrivedFrame): PlainFrame {
     const number = this.#frameCount++;
     this.#frames.set(number, frame);
     this.#frames.delete(number - 2);
-    return number;
+    const { message, payloadBytes, hash } = frame;
+    return { frame: number, message, payloadBytes, hash };
   }
 
   frame(number: number): ArrivedFrame {
     const frame = this.#frames.get(number);
     assert(frame, "a frame whose slice is still its own");
     return frame;
-  }
-
-  takeCounts(): LaneCounts {
-    const { bytesRead, bytesWritten } = this.io;
-    return { bytesRead, bytesWritten, stages: this.account.take() };
   }
 }
 
@@ -134,7 +139,8 @@ class LaneWorker {
   #engine: Engine | undefined;
   #sources: BorrowedFiles<SourceFile> | undefined;
   #targets: BorrowedFiles<TargetFile> | undefined;
-  readonly #lanes = new Map<number, Lane>();
+  readonly #sending = new Map<number, SendingLane>();
+  readonly #receiving = new Map<number, ReceivingLane>();
   #listener: PeerListener | undefined;
   readonly #arrived = new Map<number, { channel: TcpChannel; answer: () => void }>();
   #arrivalCount = 0;
@@ -144,9 +150,9 @@ class LaneWorker {
     try {
       const run = this.#methods[method] as (lane: number, argument: unknown) => unknown;
       const value = await run(lane, argument) as LaneMethods[LaneMethod][1];
-      answer = { call, value, counts: this.#lanes.get(lane)?.takeCounts() };
+      answer = { call, value, counts: this.#laneOf(lane)?.takeCounts() };
     } catch (thrown) {
-      answer = { call, error: plainOf(asRcopyError(thrown)), counts: this.#lanes.get(lane)?.takeCounts() };
+      answer = { call, error: plainOf(asRcopyError(thrown)), counts: this.#laneOf(lane)?.takeCounts() };
     }
     port.postMessage(answer);
     if (method === "end") port.close();
@@ -157,9 +163,24 @@ class LaneWorker {
     return this.#engine;
   }
 
-  #lane(number: number): Lane {
-    const lane = this.#lanes.get(number);
-    assert(lane, "a lane that is open");
+  #laneOf(number: number): Lane | undefined {
+    return this.#sending.get(number) ?? this.#receiving.get(number);
+  }
+
+  #add(number: number, role: Role, channel: TcpChannel): void {
+    if (role === "sender") this.#sending.set(number, new SendingLane(channel, this.#opened));
+    else this.#receiving.set(number, new ReceivingLane(channel, this.#opened));
+  }
+
+  #sendingLane(number: number): SendingLane {
+    const lane = this.#sending.get(number);
+    assert(lane, "a lane of a sender that is open");
+    return lane;
+  }
+
+  #receivingLane(number: number): ReceivingLane {
+    const lane = this.#receiving.get(number);
+    assert(lane, "a lane of a receiver that is open");
     return lane;
   }
 
@@ -181,7 +202,7 @@ class LaneWorker {
       const channel = await dialOne(address, transport, AbortSignal.timeout(dialMs));
       try {
         await sendJoin(channel, join);
-        this.#lanes.set(number, new Lane(role, channel, this.#opened));
+        this.#add(number, role, channel);
       } catch (error) {
         channel.close();
         throw error;
@@ -196,7 +217,7 @@ class LaneWorker {
     admit: (number, { arrival, role }) => {
       const { channel, answer } = this.#arrived.get(arrival)!;
       this.#arrived.delete(arrival);
-      this.#lanes.set(number, new Lane(role, channel, this.#opened));
+      this.#add(number, role, channel);
       answer();
     },
     turnAway: (_, { arrival }) => {
@@ -207,41 +228,38 @@ class LaneWorker {
     },
     readFiles: async (number, { turn, job }) => {
       const files = readsOf(this.#opened, job);
-      const hashes = await this.#lane(number).sending.readFiles(turn, files).finish();
+      const hashes = await this.#sendingLane(number).io.readFiles(turn, files).finish();
       return { hashes, failed: failedRows(files) };
     },
     readExtent: (number, { turn, file: lent, offset, bytes }) =>
       this.#sources!.with(
         lent,
-        (file) => this.#lane(number).sending.readExtent(turn, file, offset, bytes).finish(),
+        (file) => this.#sendingLane(number).io.readExtent(turn, file, offset, bytes).finish(),
       ),
     write: (number, { turn, head, payloadBytes }) =>
-      this.#lane(number).sending.write(turn, head, payloadBytes),
+      this.#sendingLane(number).io.write(turn, head, payloadBytes),
     next: async (number) => {
-      const lane = this.#lane(number);
-      const frame = await lane.receiving.next();
-      return frame && { ...frame, frame: lane.keep(frame) };
+      const lane = this.#receivingLane(number);
+      const frame = await lane.io.next();
+      return frame && lane.keep(frame);
     },
     placeFiles: async (number, { frame, job, hashes }) => {
-      const lane = this.#lane(number);
       const files = writesOf(this.#opened, job);
-      const sound = await lane.receiving.placeFiles(lane.frame(frame), files, hashes).finish();
+      const sound = await this.#receivingLane(number).frame(frame).placeFiles(files, hashes).finish();
       return { sound, failed: failedRows(files) };
     },
     writeExtent: (number, { frame, file: lent, offset }) => {
-      const lane = this.#lane(number);
-      return this.#targets!.with(
-        lent,
-        (file) => lane.receiving.writeExtent(lane.frame(frame), file, offset).finish(),
-      );
+      const arrived = this.#receivingLane(number).frame(frame);
+      return this.#targets!.with(lent, (file) => arrived.writeExtent(file, offset).finish());
     },
     close: (number) => {
-      this.#lanes.get(number)?.io.close();
-      this.#lanes.delete(number);
+      this.#laneOf(number)?.io.close();
+      this.#sending.delete(number);
+      this.#receiving.delete(number);
     },
     end: () => {
       this.#listener?.[Symbol.dispose]();
-      for (const { io } of this.#lanes.values()) io.close();
+      for (const { io } of [...this.#sending.values(), ...this.#receiving.values()]) io.close();
       this.#sources?.closeAll();
       this.#targets?.closeAll();
       this.#engine?.[Symbol.dispose]();

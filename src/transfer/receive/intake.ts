@@ -1,0 +1,93 @@
+/**
+ * Takes in what the sender announces, batch by batch. The mirror image is `send/announcer.ts`.
+ *  1. check  number, size and names of a batch as it arrives; its bytes are taken off the credit
+ *  2. queue  the batch for the plan; the credit bounds the queue
+ *  3. end    the counts of the manifest's end are compared with what came
+ */
+import { BoundedQueue } from "../../base/bounded_queue.ts";
+import { RcopyError } from "../../base/errors.ts";
+import type { Manifest, ManifestEnd } from "../../wire/manifest.ts";
+import type { SessionRun } from "../session/session_run.ts";
+import { ReceiveBatch } from "../target/batch.ts";
+import type { TargetTree } from "../target/tree.ts";
+import type { AwaitedBatches } from "./awaited_batches.ts";
+import type { ReceivePlan } from "./plan.ts";
+import type { ReceiveUnsettled } from "./unsettled.ts";
+
+/** Every batch takes at least so much credit, so that the credit bounds the queue. */
+const batchBytesMin = 64;
+
+export interface IntakeOptions {
+  run: SessionRun<"receiver">;
+  /** What this side granted in its hello. */
+  granted: { creditBytes: number; batchEntries: number };
+  tree: TargetTree;
+  plan: ReceivePlan;
+  unsettled: ReceiveUnsettled;
+  awaited: AwaitedBatches;
+}
+
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #arrived: BoundedQueue<ReceiveBatch>;
+  #credit: number;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+    this.#credit = options.granted.creditBytes;
+    this.#arrived = new BoundedQueue(options.granted.creditBytes / batchBytesMin);
+  }
+
+  /** @throws {RcopyError} `protocol` for a batch out of turn, or larger than what was granted */
+  onManifest(message: Manifest): void {
+    const { run, granted, plan, unsettled } = this.#options;
+    const { counts } = run;
+    const bytes = run.control.lastMessageBytes;
+    if (message.batch !== counts.batches) {
+      throw new RcopyError("protocol", `batch ${message.batch} came where batch ${counts.batches} was due`);
+    }
+    if (bytes > this.#credit || message.kinds.length > granted.batchEntries) {
+      throw new RcopyError("protocol", `batch ${message.batch} is larger than what was granted`);
+    }
+    this.#credit -= bytes;
+    counts.batches++;
+    counts.entries += message.kinds.length;
+    for (const size of message.sizes) counts.bytesListed += Number(size);
+    const batch = new ReceiveBatch(message, bytes);
+    plan.check(batch);
+    unsettled.add(batch);
+    this.#arrived.push(batch);
+  }
+
+  /** @throws {RcopyError} `protocol` where the sender counts something else, or has left a directory open */
+  onManifestEnd(message: ManifestEnd): void {
+    const { run, tree, awaited } = this.#options;
+    const { batches, entries, bytesListed } = run.counts;
+    const agrees = message.batches === batches && message.entries === entries &&
+      message.bytes === BigInt(bytesListed);
+    if (!agrees) {
+      throw new RcopyError("protocol", "the end of the manifest counts something else than what came");
+    }
+    if (!tree.isSealed) {
+      throw new RcopyError("protocol", "the manifest ended before its directories were closed");
+    }
+    run.counts.growing = false;
+    awaited.onManifestEnd(batches);
+    this.#arrived.end();
+  }
+
+  /** The sender is about to be told that it may send so many manifest bytes more. */
+  grant(bytes: number): void {
+    this.#credit += bytes;
+  }
+
+  /** The next batch to plan, in the order of their numbers; `undefined` after the last, or when the session has ended. */
+  next(): ReceiveBatch | undefined | Promise<ReceiveBatch | undefined> {
+    return this.#arrived.next();
+  }
+
+  /** The session has ended: no batch will be planned any more. */
+  end(): void {
+    this.#arrived.end();
+  }
+}

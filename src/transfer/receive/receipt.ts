@@ -1,0 +1,66 @@
+/** The receipt for the sender, once everything is settled and in place. The mirror image is `send/receipt.ts`. */
+import type { SessionRun } from "../session/session_run.ts";
+import type { Placement } from "../target/placement.ts";
+import type { TargetTree } from "../target/tree.ts";
+import type { AwaitedBatches } from "./awaited_batches.ts";
+import type { TakenFrames } from "./frames_taken.ts";
+import type { ReceiveUnsettled } from "./unsettled.ts";
+
+export interface ReceiptWriterOptions {
+  run: SessionRun<"receiver">;
+  tree: TargetTree;
+  placement: Placement;
+  unsettled: ReceiveUnsettled;
+  awaited: AwaitedBatches;
+  taken: TakenFrames;
+  /** Everything is on stable storage before the receipt leaves. */
+  durable: boolean;
+}
+
+export class ReceiptWriter {
+  readonly #options: ReceiptWriterOptions;
+
+  constructor(options: ReceiptWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Sends the receipt if everything is settled. Called whenever something may have been the last. */
+  sendIfDone(): void {
+    const { run } = this.#options;
+    if (!this.#isDone || run.hasEnded) return;
+    run.isFinishing = true;
+    run.tasks.start(() => this.#send());
+  }
+
+  get #isDone(): boolean {
+    const { run, tree, unsettled, awaited } = this.#options;
+    const { growing, batches } = run.counts;
+    // While a directory is being completed, its parents up to the root may still be to come.
+    return !growing && awaited.planned === batches && unsettled.isEmpty && tree.root.completed;
+  }
+
+  async #send(): Promise<void> {
+    const { run, placement, unsettled, taken, durable } = this.#options;
+    placement.close();
+    if (durable) await placement.sync();
+    if (run.tasks.hasEnded) return;
+    unsettled.flush();
+    taken.end();
+    const { files, directories, links, bytes, skipped, failed, changed } = run.outcome;
+    const { hash } = unsettled;
+    run.state = "receipted";
+    run.control.send({
+      kind: "receipt",
+      files,
+      directories,
+      links,
+      bytes: BigInt(bytes),
+      skipped,
+      failed,
+      changed,
+      treeCount: hash.count,
+      treeSum: hash.sum,
+      durable,
+    });
+  }
+}

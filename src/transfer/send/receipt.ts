@@ -1,0 +1,40 @@
+/** The receipt of the receiver, compared with what this side counted. The mirror image is `receive/receipt.ts`. */
+import { RcopyError } from "../../base/errors.ts";
+import type { TreeHash } from "../../codec/tree_hash.ts";
+import { wireCodeOf } from "../../wire/codes.ts";
+import type { Receipt } from "../../wire/settlement.ts";
+import type { Outcome } from "../session/outcome.ts";
+import type { SessionEnd } from "../session/tasks.ts";
+
+/** What this side counted: what the receiver settled, and how much it did not. */
+export interface SentCounts {
+  outcome: Outcome;
+  hash: TreeHash;
+  /** Batches and entries that were announced and never settled. */
+  unsettled: { readonly batches: number; readonly entries: number };
+}
+
+/** How the session ends: well, or with an `integrity` error that the receiver is told too. */
+export function endOfReceipt(receipt: Receipt, counted: SentCounts): SessionEnd {
+  const why = whyDisagree(receipt, counted);
+  if (why === undefined) return { close: { kind: "close", code: 0, text: "" } };
+  const error = new RcopyError(
+    "integrity",
+    `the two ends disagree about what was copied: ${why}; copy it again`,
+  );
+  return { error, close: { kind: "close", code: wireCodeOf.integrity, text: error.message } };
+}
+
+/** The first difference, or `undefined` where there is none. */
+function whyDisagree(receipt: Receipt, { outcome, hash, unsettled }: SentCounts): string | undefined {
+  if (unsettled.batches > 0 || unsettled.entries > 0) {
+    return `${unsettled.batches} batches and ${unsettled.entries} entries were never settled`;
+  }
+  for (const count of ["files", "directories", "links", "skipped", "failed", "changed"] as const) {
+    if (receipt[count] !== outcome[count]) return `${receipt[count]} ${count} there, ${outcome[count]} here`;
+  }
+  if (receipt.bytes !== BigInt(outcome.bytes)) return `${receipt.bytes} bytes there, ${outcome.bytes} here`;
+  const { count, sum } = hash;
+  const isSame = receipt.treeCount === count && receipt.treeSum.every((byte, i) => byte === sum[i]);
+  return isSame ? undefined : "the tree hashes differ";
+}

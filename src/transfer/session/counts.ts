@@ -1,0 +1,54 @@
+/** What one end of a session has counted so far, and what follows from it: its progress, and how much work is left. */
+import type { ProgressSnapshot } from "./events.ts";
+import type { Outcome } from "./outcome.ts";
+import type { StageAccount } from "./stage_account.ts";
+
+/** What a file costs beside its bytes, as bytes that would take as long. */
+export const fileWork = 16 * 1024;
+
+/** How far a session is. */
+export interface SessionWork {
+  /** In bytes; each file counts as {@linkcode fileWork} more. */
+  workDone: number;
+  workLeft: number;
+  /** The manifest is not complete: there is more than is known. */
+  growing: boolean;
+}
+
+export class SessionCounts {
+  /** Batches and entries of the manifest, and the content bytes of its files. */
+  batches = 0;
+  entries = 0;
+  bytesListed = 0;
+  /** Content bytes that are to be copied, as far as known. */
+  bytesWanted = 0;
+  /** Content bytes given to a connection (sender), or verified and written (receiver). */
+  bytesDone = 0;
+  /** The manifest is not complete: the counts above still grow. */
+  growing = true;
+  readonly #outcome: Outcome;
+
+  constructor(outcome: Outcome) {
+    this.#outcome = outcome;
+  }
+
+  get work(): SessionWork {
+    const { settled } = this.#outcome;
+    return {
+      workDone: this.bytesDone + settled * fileWork,
+      workLeft: this.bytesWanted - this.bytesDone + Math.max(0, this.entries - settled) * fileWork,
+      growing: this.growing,
+    };
+  }
+
+  /** Where the session is at this moment; `account` names what holds it back. */
+  progress(account: StageAccount): ProgressSnapshot {
+    return this.#outcome.progress({
+      bytesDone: this.bytesDone,
+      bytesWanted: this.bytesWanted,
+      entriesTotal: this.entries,
+      growing: this.growing,
+      limitedBy: account.bottleneck(),
+    });
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * What the two ends of a session have in common: control, data connections, counts, the account of the time, and the order in
+ * which a run begins and ends. What differs is a {@linkcode SessionSide}: `send/sender.ts`, `receive/receiver.ts`.
+ *  1. begin    the messages of control are read, the side scans or plans, the heartbeat ticks
+ *  2. end      the first loop that ends or fails ends the session
+ *  3. release  whatever waits goes on, the peer is told, connections are closed, the side lets go of what it has
+ *  4. report   the summary, or the error that ended the session
+ */
+import { EventLoopYield } from "../../base/event_loop_yield.ts";
+import { RcopyError } from "../../base/errors.ts";
+import type { Hello, Role } from "../../wire/hello.ts";
+import type { LaneOffer, LaneRequest } from "../../wire/lanes.ts";
+import type { Message } from "../../wire/message.ts";
+import type { Control } from "./control.ts";
+import { SessionCounts, type SessionWork } from "./counts.ts";
+import type { EventSink, TransferSummary } from "./events.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { Outcome } from "./outcome.ts";
+import { StageAccount } from "./stage_account.ts";
+import { admitMessage, type MessageTo, type SessionState } from "./states.ts";
+import { SessionTasks } from "./tasks.ts";
+
+export interface SessionRunOptions {
+  control: Control;
+  /** What the peer said of itself. */
+  peer: Hello;
+  /** Milliseconds without a byte of the peer after which this end gives up; the smaller of both ends' counts. */
+  timeoutMs: number;
+  emit: EventSink;
+  /** Its abort fails the session with its reason. */
+  signal: AbortSignal;
+}
+
+/** What a sender or a receiver adds to the run of its session. */
+export interface SessionSide<R extends Role> {
+  /** Handles one message at once, without waiting for anything. */
+  onMessage: (message: MessageTo<R>) => void;
+  /** The loop of this side beside those of its lanes: the scan, or the plan. */
+  work: () => Promise<void>;
+  /** Called some times a second. */
+  onTick: () => void;
+  /** The session has ended: whatever waits for work, credit or room goes on. */
+  stopWaiting: () => void;
+  /** Every loop is over: lets go of files, directories and memory. */
+  release: (end: { isComplete: boolean }) => void;
+  /** Count and sum of the hashes of all entries that were placed, for people. */
+  treeHash: () => string;
+}
+
+/** How far a session is, and how busy its thread. */
+export interface SessionLoad extends SessionWork {
+  /** Milliseconds so far in which the main thread worked, and in which its lanes waited. */
+  busyMs: number;
+  waitingMs: number;
+  /** Data connections that work. */
+  lanes: number;
+  /** No data connection is needed any more. */
+  hasEnded: boolean;
+}
+
+/** Brings data connections to a session: at the dialer's end it asks and opens, at the listener's it offers. */
+export interface LaneSupply {
+  /** @throws {RcopyError} `protocol` for a message that is not for this end */
+  onMessage(message: LaneRequest | LaneOffer): void;
+  /** The session has ended: nothing more is brought. */
+  end(): void;
+}
+
+export class SessionRun<R extends Role = Role> {
+  readonly role: R;
+  readonly control: Control;
+  readonly account = new StageAccount();
+  readonly outcome: Outcome;
+  readonly counts: SessionCounts;
+  readonly tasks: SessionTasks;
+  /** Shared by all loops of this thread. */
+  readonly eventLoopYield = new EventLoopYield();
+  state: SessionState = "open";
+  /** Everything is settled and the receipt is being made: no data connection is needed any more. */
+  isFinishing = false;
+  /** Brings data connections beside those that the session gets at first. */
+  supply: LaneSupply | undefined;
+  readonly #options: SessionRunOptions;
+
+  constructor(role: R, options: SessionRunOptions) {
+    this.role = role;
+    this.#options = options;
+    this.control = options.control;
+    this.outcome = new Outcome(role, options.emit);
+    this.counts = new SessionCounts(this.outcome);
+    this.tasks = new SessionTasks(options.control, options.signal);
+    this.tasks.onLaneLost = (error) => this.#onLaneLost(error);
+  }
+
+  /** The session is over, or so near its end that nothing new may begin. */
+  get hasEnded(): boolean {
+    return this.isFinishing || this.tasks.hasEnded;
+  }
+
+  get load(): SessionLoad {
+    return {
+      ...this.counts.work,
+      ...this.account.load,
+      lanes: this.tasks.lanesAlive,
+      hasEnded: this.hasEnded,
+    };
+  }
+
+  /** Sends a message about data connections, unless the session has ended. */
+  sendAboutLanes(message: LaneRequest | LaneOffer): void {
+    if (!this.hasEnded) this.control.send(message);
+  }
+
+  /** @throws {RcopyError} `protocol` where nothing brings data connections */
+  onLaneMessage(message: LaneRequest | LaneOffer): void {
+    if (!this.supply) {
+      throw new RcopyError("protocol", `the peer sent ${message.kind}, which nobody asked for`);
+    }
+    this.supply.onMessage(message);
+  }
+
+  /** Runs the session to its end. @throws {RcopyError} whatever ended it without an agreed receipt */
+  async run(side: SessionSide<R>): Promise<TransferSummary> {
+    const { emit } = this.#options;
+    const { control, tasks } = this;
+    const heartbeat = this.#heartbeat(side);
+    tasks.start(() => control.readMessages((message) => !tasks.hasEnded && this.#onMessage(message, side)));
+    tasks.start(side.work);
+    const end = await tasks.ended();
+    heartbeat[Symbol.dispose]();
+    this.supply?.end();
+    side.stopWaiting();
+    await tasks.close(end);
+    side.release({ isComplete: end.error === undefined });
+    if (end.error) throw end.error;
+    emit({ type: "progress", progress: this.counts.progress(this.account) });
+    emit({ type: "stages", stages: this.account.times });
+    return this.outcome.summary([control.channel, ...tasks.lanes], side.treeHash());
+  }
+
+  #onMessage(message: Message, side: SessionSide<R>): boolean {
+    const { admitted, next } = admitMessage(this.role, this.state, message);
+    this.state = next;
+    side.onMessage(admitted);
+    return !this.tasks.hasEnded;
+  }
+
+  #heartbeat(side: SessionSide<R>): Heartbeat {
+    const { control, tasks } = this;
+    const { timeoutMs, peer, emit } = this.#options;
+    return new Heartbeat({
+      timeoutMs: Math.min(timeoutMs, peer.timeoutMs),
+      bytesReceived: () => tasks.lanes.reduce((sum, lane) => sum + lane.bytesRead, control.channel.bytesRead),
+      ping: () => control.send({ kind: "ping" }),
+      onTick: () => {
+        side.onTick();
+        emit({ type: "progress", progress: this.counts.progress(this.account) });
+      },
+      onTimeout: (error) => tasks.fail(error),
+    });
+  }
+
+  #onLaneLost(error: RcopyError): void {
+    const direction = this.role === "sender" ? "goes" : "comes";
+    const others = `its content ${direction} over the ${this.tasks.lanesAlive} others`;
+    this.#options.emit({ type: "note", level: "info", message: `${error.message}; ${others}` });
+  }
+}
