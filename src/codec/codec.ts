@@ -7,10 +7,10 @@ import { Arena } from "./arena.ts";
 export { type Arena, Slice } from "./arena.ts";
 
 /** Streams that may be open at once: large files under way, and one long path. */
-const streamsMax = 512;
+const hashStreamsMax = 512;
 /** Bytes of a stream's state, as the module has it. */
 const streamStateBytes = 384;
-const statesEnd = reservedBytes + streamsMax * streamStateBytes;
+const statesEnd = reservedBytes + hashStreamsMax * streamStateBytes;
 const scratchBytes = 256 * 1024;
 /** Room for the slices of a sending or a receiving lane. */
 const defaultArenaBytes = 10 * 1024 * 1024;
@@ -83,7 +83,7 @@ export class Codec implements Disposable {
     let state = this.#freeStates.pop();
     if (state === undefined) {
       state = this.#nextState;
-      assert(state + streamStateBytes <= statesEnd, `at most ${streamsMax} hash streams at once`);
+      assert(state + streamStateBytes <= statesEnd, `at most ${hashStreamsMax} hash streams at once`);
       this.#nextState += streamStateBytes;
     }
     const place = state;

@@ -13,7 +13,7 @@ import { type DialPlan, reach, type Reached } from "../meet/reach.ts";
 import { LocalConnection } from "./lane/local_connection.ts";
 import { RequestedLanes } from "./supply/requested.ts";
 import type { TransferSummary } from "./session/events.ts";
-import { LaneWorkers } from "./thread/threads.ts";
+import { LaneThreads } from "./thread/threads.ts";
 import { sendJoin, withinHandshake } from "../meet/handshake.ts";
 import { errorOfClose } from "./session/tasks.ts";
 import type { Proposal, RunOptions, Side } from "./side.ts";
@@ -32,10 +32,10 @@ export async function dialSession(side: Side, plan: DialPlan, run: RunOptions): 
   const session = proposal.begin(channel, answer);
   for (const [number, lane] of lanes.entries()) session.addLane(number, new LocalConnection(lane));
   const onNote = (message: string) => emit({ type: "note", level: "debug", message });
-  const workers = new LaneWorkers({ engine, onNote });
+  const threads = new LaneThreads({ engine, onNote });
   const supply = new RequestedLanes({
     host: session,
-    workers,
+    threads,
     address: channel.remote,
     onePort: reached.forwarded,
     transport: plan.transport,
@@ -52,7 +52,7 @@ export async function dialSession(side: Side, plan: DialPlan, run: RunOptions): 
     emit({ type: "done", summary });
     return summary;
   } finally {
-    await workers.end();
+    await threads.end();
   }
 }
 

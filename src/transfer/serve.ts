@@ -15,7 +15,7 @@ import type { TransferSummary } from "./session/events.ts";
 import { Admission } from "../meet/admission.ts";
 import type { LaneArrival } from "./thread/calls.ts";
 import type { LaneThread } from "./thread/thread.ts";
-import { LaneWorkers } from "./thread/threads.ts";
+import { LaneThreads } from "./thread/threads.ts";
 import { OfferedLanes } from "./supply/offered.ts";
 import type { RunOptions, Session, Side } from "./side.ts";
 
@@ -46,14 +46,14 @@ export class Server {
   readonly #sessions = new Map<string, Served>();
   readonly #running = new Set<Promise<void>>();
   readonly #ended = Promise.withResolvers<TransferSummary>();
-  readonly #workers: LaneWorkers;
+  readonly #threads: LaneThreads;
   #returnTimer: ReturnType<typeof setTimeout> | undefined;
   #hasReceipt = false;
 
   constructor(options: ServeOptions) {
     this.#options = options;
-    this.#workers = new LaneWorkers({ engine: options.engine, onNote: (message) => this.#onNote(message) });
-    this.#workers.onArrival = (thread, arrival) => void this.#onArrival(thread, arrival);
+    this.#threads = new LaneThreads({ engine: options.engine, onNote: (message) => this.#onNote(message) });
+    this.#threads.onArrival = (thread, arrival) => void this.#onArrival(thread, arrival);
   }
 
   /** Serves until the first receipt, or with `keep` until interrupted. @throws {RcopyError} what ended the run */
@@ -77,7 +77,7 @@ export class Server {
       listener[Symbol.dispose]();
       await accepting;
       await Promise.all(this.#running);
-      await this.#workers.end();
+      await this.#threads.end();
     }
   }
 
@@ -151,7 +151,7 @@ export class Server {
     const { place, streams } = this.#options;
     const lanes = new OfferedLanes({
       host: session,
-      workers: this.#workers,
+      threads: this.#threads,
       ...place,
       limit: Math.min(streams.limit, peer.streams),
       onNote: (message) => this.#onNote(message),

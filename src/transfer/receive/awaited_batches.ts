@@ -33,14 +33,14 @@ export class AwaitedBatches {
     if (number > this.#planned + batchesAheadMax || number >= this.#all) {
       throw new RcopyError("protocol", `the peer sent data of batch ${number}, which it never announced`);
     }
-    // Who begins to wait after the session has ended would wait for ever.
+    // A lane that begins to wait after the session has ended would wait for ever.
     if (this.#isEnded) return;
     let awaited = this.#awaited.get(number);
     if (!awaited) this.#awaited.set(number, awaited = Promise.withResolvers<void>());
     await awaited.promise;
   }
 
-  /** Nobody waits any more. */
+  /** The session has ended: every wait is over. */
   end(): void {
     this.#isEnded = true;
     for (const { resolve } of this.#awaited.values()) resolve();

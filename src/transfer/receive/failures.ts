@@ -11,7 +11,7 @@ import { EntryState } from "../target/batch.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
 import type { TargetTree } from "../target/tree.ts";
 
-/** States of an entry whose sender may find that it cannot send it a second time, which changes nothing. */
+/** States in which a failure of the entry at the sender changes nothing: its content is here already, or it has failed. */
 const mayFailTwice: ReadonlySet<number> = new Set([
   EntryState.placing,
   EntryState.placed,

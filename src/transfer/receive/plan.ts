@@ -198,7 +198,7 @@ export class ReceivePlan {
     const held = unsettled.hold(batch, entry);
     // A link does not hold up its directory: it is made when the directory is complete.
     directory.pending--;
-    if (placement.keepLink(directory, { held, text, mtime })) return;
+    if (placement.deferLink(directory, { held, text, mtime })) return;
     try {
       placement.makeLink(directory, held.name, text, mtime);
       unsettled.placeHeld(held, unsettled.hashOfLink(text));

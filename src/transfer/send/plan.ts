@@ -44,7 +44,7 @@ export class SendPlan {
   readonly #waiting: (() => void)[] = [];
   #ended = false;
 
-  /** `sources`: large files that are being sent, by {@linkcode entryKey}; shared with whoever settles them. */
+  /** `sources`: large files that are being sent, by {@linkcode entryKey}; shared with `send/unsettled.ts`. */
   constructor(engine: Engine, codec: Codec, sources: Map<number, LargeSource>) {
     this.#engine = engine;
     this.#codec = codec;

@@ -49,7 +49,7 @@ export class Outcome {
     }
   }
 
-  /** Reports an entry that is not copied. Counting it is the caller's, who knows whether the manifest has it. */
+  /** Reports an entry that is not copied. The caller counts it, since only the caller knows whether the manifest has it. */
   report(path: string, code: ErrorCode, message: string): void {
     if (code === "vanished" || code === "changed") this.changed++;
     this.#emit({ type: "failure", failure: { path, code, message } });

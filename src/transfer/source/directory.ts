@@ -1,11 +1,11 @@
-/** The directories that a sender reads from, open as long as somebody needs them. */
+/** The directories that a sender reads from, each open as long as there is a reference to it. */
 import { type EntryName, noName } from "../../entry/name.ts";
 import type { Directory, Engine } from "../../io/contract/engine.ts";
 import type { PathNode } from "../../entry/path_prefixes.ts";
 
 /**
  * One directory of the source, with its number on the wire. The scan, every batch whose files are still to be
- * read, and every open subdirectory hold it; the handle is closed with the last of them.
+ * read, and every open subdirectory keep a reference; the handle is closed with the last of them.
  */
 export class SourceDirectory implements PathNode {
   readonly number: number;
@@ -32,18 +32,19 @@ export class SourceDirectory implements PathNode {
     this.parent?.retain();
   }
 
+  /** Adds a reference; {@linkcode release} takes one away. */
   retain(): void {
     this.#references++;
   }
 
-  /** Lets go; the last holder closes the handle and lets go of the parent. */
+  /** Takes a reference away; the last one closes the handle, and its reference to the parent goes too. */
   release(): void {
     // A loop, since the chain may be as deep as the tree.
     let parent = this.#drop();
     while (parent) parent = parent.#drop();
   }
 
-  /** One holder less; the parent, if that was the last one. */
+  /** One reference less. @returns the parent, if that was the last one */
   #drop(): SourceDirectory | undefined {
     if (--this.#references > 0) return undefined;
     this.#engine.closeDirectory(this.handle);

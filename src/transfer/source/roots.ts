@@ -121,7 +121,7 @@ function resolvePath(path: string): string {
   }
 }
 
-/** Closes roots that nobody scans. */
+/** Closes roots that no scan was given. */
 export function closeSources(roots: SourceRoots): void {
   roots.listed?.release();
   for (const { directory } of roots.named) directory.release();

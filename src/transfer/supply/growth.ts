@@ -41,7 +41,7 @@ const worthwhileMs = 250;
 const paysFrom = 1.15;
 /** Above this the lanes do little but wait, and many more may help; below, they work, and more help only in threads of their own. */
 const mostlyWaiting = 0.7;
-/** Below this a connection's window holds nothing back, and who waits there waits for the other end's disk or thread. */
+/** Round trips below this do not hold a connection back: a lane that waits there waits for the other end's disk or thread. */
 const farFromMs = 20;
 /** Between two tries to replace connections that were lost. */
 const replaceMs = 1_000;

@@ -1,4 +1,4 @@
-/** What a session is for whoever brings it data connections. */
+/** A session, as the supply of data connections sees it. */
 import type { Directory, Engine } from "../../io/contract/engine.ts";
 import type { Role } from "../../wire/hello.ts";
 import type { LaneOffer, LaneRequest } from "../../wire/lanes.ts";

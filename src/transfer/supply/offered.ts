@@ -11,7 +11,7 @@ import type { LaneSupply } from "../session/session_run.ts";
 import { LocalConnection } from "../lane/local_connection.ts";
 import { laneDescriptors, type LaneHost } from "./host.ts";
 import type { LaneThread } from "../thread/thread.ts";
-import type { LaneWorkers } from "../thread/threads.ts";
+import type { LaneThreads } from "../thread/threads.ts";
 
 /** How long a token serves. */
 const tokenMs = 30_000;
@@ -21,7 +21,7 @@ const busyFrom = 0.5;
 export interface OfferedLanesOptions {
   /** The session that gets the lanes. */
   host: LaneHost;
-  workers: LaneWorkers;
+  threads: LaneThreads;
   /** Where the Workers listen, as the main port does. */
   bind: string | undefined;
   local: boolean;
@@ -81,7 +81,7 @@ export class OfferedLanes implements LaneSupply {
 
   /** A connection at a Worker's port; one that does not belong here is closed. */
   async joinAtWorker(thread: LaneThread, arrival: LaneArrival): Promise<void> {
-    const { workers, onNote } = this.#options;
+    const { threads, onNote } = this.#options;
     try {
       this.#take(arrival.join);
     } catch (thrown) {
@@ -89,7 +89,7 @@ export class OfferedLanes implements LaneSupply {
       await thread.call(0, "turnAway", { arrival: arrival.arrival });
       return;
     }
-    const connection = await workers.admit(thread, this.#options.host.role, arrival);
+    const connection = await threads.admit(thread, this.#options.host.role, arrival);
     if (this.#options.host.load.hasEnded) connection.close();
     else this.#options.host.addLane(arrival.join.lane, connection);
   }
@@ -115,9 +115,9 @@ export class OfferedLanes implements LaneSupply {
 
   /** A port of a Worker's own, or 0 where there is none. */
   async #portOfWorker(): Promise<number> {
-    const { workers, bind, local, transport, onNote } = this.#options;
+    const { threads, bind, local, transport, onNote } = this.#options;
     try {
-      const thread = await workers.take(this.#options.host.root);
+      const thread = await threads.take(this.#options.host.root);
       return thread ? (await thread.call(0, "listen", { bind, local, transport })).port : 0;
     } catch (thrown) {
       onNote(`data connections stay on the main port: ${asRcopyError(thrown).message}`);

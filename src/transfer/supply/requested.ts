@@ -10,7 +10,7 @@ import type { LaneSupply } from "../session/session_run.ts";
 import type { DataConnection } from "../lane/lane_io.ts";
 import { LocalConnection } from "../lane/local_connection.ts";
 import { laneDescriptors, type LaneHost } from "./host.ts";
-import type { LaneWorkers } from "../thread/threads.ts";
+import type { LaneThreads } from "../thread/threads.ts";
 import { sendJoin } from "../../meet/handshake.ts";
 
 /** Between two looks at the session. */
@@ -22,7 +22,7 @@ const busyFrom = 0.5;
 
 export interface RequestedLanesOptions {
   host: LaneHost;
-  workers: LaneWorkers;
+  threads: LaneThreads;
   /** Where control went. */
   address: PeerAddress;
   /** Whether no other port of the peer can be reached there. */
@@ -74,7 +74,7 @@ export class RequestedLanes implements LaneSupply {
   }
 
   #look(): void {
-    const { host, workers, sharesMachine } = this.#options;
+    const { host, threads, sharesMachine } = this.#options;
     const load = host.load;
     const now = performance.now();
     const ms = Math.max(1, now - this.#before.now);
@@ -93,7 +93,7 @@ export class RequestedLanes implements LaneSupply {
       lanes: load.lanes + this.#opening,
       opening: this.#opening,
       waitingMs: load.waitingMs,
-      spareThreads: workers.spareBeside(sharesMachine ? 2 : 1),
+      spareThreads: threads.spareBeside(sharesMachine ? 2 : 1),
     });
     if (more === 0 || load.hasEnded) return;
     this.#asked += more;
@@ -131,11 +131,11 @@ export class RequestedLanes implements LaneSupply {
 
   /** False where a Worker would not help or cannot be had. */
   async #openInWorker(lane: number, address: PeerAddress, join: Join): Promise<boolean> {
-    const { host, workers, transport, streams } = this.#options;
+    const { host, threads, transport, streams } = this.#options;
     if (!this.#isBusy && !(streams.isFixed && lane < navigator.hardwareConcurrency)) return false;
-    const thread = await workers.take(host.root);
+    const thread = await threads.take(host.root);
     if (!thread) return false;
-    this.#add(lane, await workers.dial(thread, host.role, { address, transport, join }));
+    this.#add(lane, await threads.dial(thread, host.role, { address, transport, join }));
     this.#options.onNote(`data connection ${lane} runs in a thread of its own`);
     return true;
   }

@@ -5,7 +5,10 @@ import type { Timestamp } from "../../entry/metadata.ts";
 import type { Manifest, Wants } from "../../wire/manifest.ts";
 import type { TargetDirectory } from "./tree.ts";
 
-/** What became of an entry. `placing`: its content is being written. `held`: its settlement outlives the batch (directories, links, large files under way). */
+/**
+ * The state of an entry. `placing`: its content is being written. `held`: its settlement may come after that of its batch
+ * (directories, links, large files under way).
+ */
 export const EntryState = {
   announced: 0,
   wanted: 1,
@@ -70,7 +73,7 @@ export class ReceiveBatch {
     return bytes;
   }
 
-  /** What the plan wants of it, as the sender is told; likewise. */
+  /** The message that says what is wanted, right after the batch was planned: nothing of it has failed on its way yet. */
   toWants(): Wants {
     const bitmap = new Uint8Array((this.count + 7) >> 3);
     let wanted = 0;

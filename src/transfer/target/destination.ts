@@ -37,7 +37,7 @@ export function openDestination(
   }
 }
 
-/** A symbolic link as DEST is followed only if it is root's or ours: anybody else could have put it there. */
+/** A symbolic link as DEST is followed only if it is root's or ours: any other user could have put it there. */
 function refuseForeignLink(dest: string, what: string): void {
   if (Deno.build.os === "windows") return;
   if (Deno.permissions.querySync({ name: "sys", kind: "uid" }).state !== "granted") return;
@@ -96,7 +96,7 @@ export class DestinationIdentity {
   }
 }
 
-/** What tells this boot of this machine from every other, or "" where it cannot be read without asking somebody. */
+/** The boot id of this machine, unlike that of every other boot; "" where it cannot be read without a question to a person. */
 export function readBootId(): string {
   if (Deno.build.os !== "linux") return "";
   // Deno lets only runs with every permission read /proc, and would ask a person otherwise.

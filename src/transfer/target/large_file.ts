@@ -76,7 +76,7 @@ export class LargeTarget {
     return start(this.#file, extent.index * extentBytes);
   }
 
-  /** Takes note of an extent whose write is over, well or not. */
+  /** Takes note of an extent whose write has ended, with success or not. */
   written(extent: Extent): void {
     this.#writing.delete(extent.index);
     if (this.#ended) {

@@ -11,10 +11,10 @@ import type { Directory, Engine } from "../../io/contract/engine.ts";
 import { asEntryError, destinationError } from "./errors.ts";
 import { PrivateArea, removeLeftovers } from "./private_area.ts";
 import type { Settlement } from "./settlement.ts";
-import type { HeldLink, HeldTarget, TargetDirectory, TargetTree } from "./tree.ts";
+import type { DeferredLink, HeldTarget, TargetDirectory, TargetTree } from "./tree.ts";
 
 /** Bytes of links that may wait for their directories; links beyond are made at once. */
-const heldLinkBytesMax = 8 * 1024 * 1024;
+const deferredLinkBytesMax = 8 * 1024 * 1024;
 const linkOverheadBytes = 256;
 
 /** Where a file is built, and whether it must still be renamed. */
@@ -31,7 +31,7 @@ export class Placement {
   readonly #syncing: Promise<void>[] = [];
   /** Whether the disk is waited for in the end. */
   readonly isDurable: boolean;
-  #heldLinkBytes = 0;
+  #deferredLinkBytes = 0;
 
   constructor(engine: Engine, tree: TargetTree, options: { durable: boolean; dryRun: boolean }) {
     this.#engine = engine;
@@ -109,10 +109,10 @@ export class Placement {
   // ---- links
 
   /** Keeps a link for the end of its directory; false if too many wait, and it must be made now. */
-  keepLink(directory: TargetDirectory, link: HeldLink): boolean {
+  deferLink(directory: TargetDirectory, link: DeferredLink): boolean {
     const bytes = link.text.length + link.held.name.length + linkOverheadBytes;
-    if (this.#heldLinkBytes + bytes > heldLinkBytesMax) return false;
-    this.#heldLinkBytes += bytes;
+    if (this.#deferredLinkBytes + bytes > deferredLinkBytesMax) return false;
+    this.#deferredLinkBytes += bytes;
     directory.links.push(link);
     return true;
   }
@@ -160,9 +160,9 @@ export class Placement {
     if (this.isDurable) this.#syncing.push(Promise.resolve(this.#engine.syncFileSystem(area.within)));
   }
 
-  #placeLink(directory: TargetDirectory, link: HeldLink, settlement: Settlement): void {
+  #placeLink(directory: TargetDirectory, link: DeferredLink, settlement: Settlement): void {
     const { held, text } = link;
-    this.#heldLinkBytes -= text.length + held.name.length + linkOverheadBytes;
+    this.#deferredLinkBytes -= text.length + held.name.length + linkOverheadBytes;
     try {
       this.makeLink(directory, held.name, text, link.mtime);
       settlement.placeHeld(held, settlement.hashOfLink(text));

@@ -2,8 +2,8 @@
  * The private directory `.rcopy-<id>` in which everything is built before it gets its final name.
  *
  * Its lock tells a run that is alive from one that died, at every moment: a run begins by taking the lock of the directory
- * that it has made; another run takes the lock of what it finds, and holds it until the directory has lost its name. Who
- * is left without the lock, or without the name, makes another one.
+ * that it has made; another run takes the lock of what it finds, and holds it until the directory has lost its name. A run
+ * that is left without the lock, or without the name, makes another directory.
  */
 import { RcopyError } from "../../base/errors.ts";
 import { EntryColumns } from "../../entry/columns.ts";
@@ -13,7 +13,7 @@ import type { Directory, Engine, FileLock } from "../../io/contract/engine.ts";
 import { destinationError } from "./errors.ts";
 
 const lockName = ownName("lock");
-/** What is being removed is called by this and the rest of its name. */
+/** Begins the name of a directory that is being removed; the rest of its old name follows. */
 const setAsidePrefix = `${reservedPrefix}gone-`;
 const setAsideBytes = new TextEncoder().encode(setAsidePrefix);
 /** Directories that a run makes before it gives up: more than others can take away by mistake. */
@@ -101,8 +101,8 @@ export class PrivateArea {
 }
 
 /**
- * Gives a private directory the name of one that nobody needs any more: whoever made it and has no lock yet finds its name
- * gone, and who is killed while removing it leaves what anybody may remove.
+ * Gives a private directory a name that marks it as unused. A run that made it and has no lock yet finds its old name gone;
+ * a run that is killed while removing it leaves a directory that any later run may remove.
  * @returns its name now: as before where it cannot be renamed
  */
 function setAside(engine: Engine, within: Directory, name: EntryName): EntryName {
@@ -128,7 +128,7 @@ function freshName(): EntryName {
   return ownName(reservedPrefix + id.join(""));
 }
 
-/** Removes the private directories of runs that died: nobody holds their lock. */
+/** Removes the private directories of runs that died, whose lock is free. */
 export function removeLeftovers(engine: Engine, within: Directory): void {
   const columns = new EntryColumns();
   const found: EntryName[] = [];
@@ -145,18 +145,18 @@ export function removeLeftovers(engine: Engine, within: Directory): void {
     try {
       removeIfDead(engine, within, name);
     } catch {
-      // It vanished, is another user's, or somebody else is removing it: no reason to copy nothing.
+      // It vanished, is another user's, or another run is removing it: that is no reason to fail.
     }
   }
 }
 
 function removeIfDead(engine: Engine, within: Directory, name: EntryName): void {
-  // Whoever gave it this name needs it no more, and may be emptying it: no lock file is put there.
+  // The run that gave it this name may still be emptying it: no lock file is put there.
   if (isSetAside(name)) return engine.removeTree(within, name);
   let gone: EntryName;
   const directory = engine.openDirectory(within, name);
   try {
-    // A run that has just begun has no lock file yet: it finds this one held, and makes another directory.
+    // A run that has just begun has no lock file yet: it finds this lock taken, and makes another directory.
     using lock = engine.tryLock(directory, lockName);
     if (!lock) return;
     gone = setAside(engine, within, name);

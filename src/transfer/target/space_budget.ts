@@ -3,7 +3,7 @@ import { RcopyError } from "../../base/errors.ts";
 import { showName } from "../../base/show.ts";
 import type { FreeSpace } from "../../io/contract/engine.ts";
 
-/** Claims are held against what was free at the start, so that nothing is half done when it does not suffice. */
+/** Claims are compared with what was free at the start, so that nothing is half done when it does not suffice. */
 export class SpaceBudget {
   readonly #free: FreeSpace;
   #bytes = 0;

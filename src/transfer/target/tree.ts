@@ -18,7 +18,7 @@ export interface HeldTarget {
 }
 
 /** A link that waits until everything else in its directory is there. */
-export interface HeldLink {
+export interface DeferredLink {
   held: HeldTarget;
   text: Uint8Array;
   mtime: Timestamp;
@@ -44,12 +44,12 @@ export class TargetDirectory implements PathNode {
   held: HeldTarget | undefined;
   /** Files and subdirectories in it that are not settled. */
   pending = 0;
-  /** The manifest will not name it again: known when the batch that says so arrives, */
+  /** A batch has arrived that closes the directory: no later entry may name it. */
   sealed = false;
-  /** and acted on when that batch is planned. */
+  /** The batch that closes the directory has been planned: once nothing is pending, it is complete. */
   closed = false;
   completed = false;
-  links: HeldLink[] = [];
+  links: DeferredLink[] = [];
   names: NameSet | undefined = new NameSet();
 
   constructor(place: {

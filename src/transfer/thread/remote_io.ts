@@ -179,6 +179,6 @@ function setErrors(
 
 /** A call under way, as something to be finished. */
 function started<T>(promise: Promise<T>): Pending<T> {
-  promise.catch(() => {}); // whoever finishes it gets the error
+  promise.catch(() => {}); // `finish` gives the error
   return { finish: () => promise };
 }

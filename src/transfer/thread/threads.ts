@@ -14,14 +14,14 @@ const threadsMax = 8;
 const threadDescriptors = 40;
 const threadBytes = 256 * 1024 * 1024;
 
-export interface LaneWorkersOptions {
+export interface LaneThreadsOptions {
   engine: Engine;
   onNote: (message: string) => void;
 }
 
 /** Starts Workers one by one as lanes need them, as long as cores, descriptors and memory remain. */
-export class LaneWorkers {
-  readonly #options: LaneWorkersOptions;
+export class LaneThreads {
+  readonly #options: LaneThreadsOptions;
   readonly #threads: LaneThread[] = [];
   readonly #max = Math.min(navigator.hardwareConcurrency, threadsMax);
   #starting: Promise<LaneThread | undefined> | undefined;
@@ -31,7 +31,7 @@ export class LaneWorkers {
   /** Called when a data connection has arrived at the port of a Worker. */
   onArrival: (thread: LaneThread, arrival: LaneArrival) => void = () => {};
 
-  constructor(options: LaneWorkersOptions) {
+  constructor(options: LaneThreadsOptions) {
     this.#options = options;
   }
 

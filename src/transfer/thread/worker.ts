@@ -275,7 +275,7 @@ class LaneWorker {
       // There may be eight such ports, beside the main one.
       descriptorsMax: Math.floor(this.#opened.descriptorsMax / 8),
       onHandshake: async (channel, handshake) => {
-        // Who has not proved itself on control knows no token.
+        // A peer that has not proved itself on control knows no token.
         if (handshake.of !== "data") throw new RcopyError("protocol", "this port is for data connections");
         const arrival = this.#arrivalCount++;
         const answered = Promise.withResolvers<void>();
