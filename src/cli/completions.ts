@@ -1,9 +1,10 @@
 /** `rcopy completions`: scripts for shells, made from the table of options. */
 import { RcopyError } from "../base/errors.ts";
 import type { Console } from "./report/console.ts";
-import { type CommandName, commands, type Option } from "./line/options.ts";
+import { type CommandName, commandNames as names, commands, optionsOf } from "./line/options.ts";
 
-const names = Object.keys(commands) as CommandName[];
+type Row = ReturnType<typeof optionsOf>[number];
+
 const shells = { bash, zsh, fish } as const;
 
 /** Prints the completions of a shell. @throws {RcopyError} `usage` */
@@ -16,8 +17,8 @@ export function runCompletions(args: readonly string[], console: Console): numbe
   return 0;
 }
 
-function spellings(options: readonly Option[]): string[] {
-  return options.flatMap((option) =>
+function spellings(command: CommandName): string[] {
+  return optionsOf(command).flatMap((option) =>
     option.letter ? [`-${option.letter}`, `--${option.name}`] : [`--${option.name}`]
   );
 }
@@ -25,7 +26,7 @@ function spellings(options: readonly Option[]): string[] {
 function bash(): string {
   const choices = new Map<string, readonly string[]>();
   for (const name of names) {
-    for (const { name: option, kind } of commands[name].options as readonly Option[]) {
+    for (const { name: option, kind } of optionsOf(name)) {
       if (kind.of === "choice") choices.set(`--${option}`, kind.values);
     }
   }
@@ -33,7 +34,7 @@ function bash(): string {
     `    ${option}) COMPREPLY=($(compgen -W "${values.join(" ")}" -- "$word")); return ;;`
   );
   const commandCases = names.map((name) =>
-    `    ${name}) options="${[...spellings(commands[name].options), "--help"].join(" ")}" ;;`
+    `    ${name}) options="${[...spellings(name), "--help"].join(" ")}" ;;`
   );
   return `# bash completion for rcopy
 _rcopy() {
@@ -64,14 +65,14 @@ complete -o filenames -F _rcopy rcopy
 function zsh(): string {
   const quote = (text: string) =>
     text.replace(/['\[\]:\\]/g, (character) => character === "'" ? "'\\''" : `\\${character}`);
-  const argument = ({ kind }: Option) => {
+  const argument = ({ kind }: Row) => {
     if (kind.of === "switch") return "";
     return kind.of === "choice"
       ? `:value:(${kind.values.join(" ")})`
       : `:${kind.takes.toLowerCase().replace(":", "\\:")}:`;
   };
-  const line = (option: Option) => {
-    const star = option.kind.of === "value" && option.kind.repeatable ? "*" : "";
+  const line = (option: Row) => {
+    const star = option.kind.of === "list" ? "*" : "";
     const long = `'${star}--${option.name}[${quote(option.brief)}]${argument(option)}'`;
     return option.letter
       ? [`'${star}-${option.letter}[${quote(option.brief)}]${argument(option)}'`, long]
@@ -80,7 +81,7 @@ function zsh(): string {
   const cases = names.map((name) => {
     const help = "'--help[Show the help of this command]'";
     const rest = name === "completions" ? "'*:shell:(bash zsh fish)'" : "'*:file:_files'";
-    return `    ${name}) _arguments -s ${[...commands[name].options.flatMap(line), help, rest].join(" ")} ;;`;
+    return `    ${name}) _arguments -s ${[...optionsOf(name).flatMap(line), help, rest].join(" ")} ;;`;
   });
   cases.push(`    help) _arguments '*:command:(${names.join(" ")})' ;;`);
   const described = names.map((name) => `'${name}:${quote(commands[name].brief)}'`);
@@ -115,10 +116,10 @@ function fish(): string {
   for (const name of names) {
     const brief = quote(commands[name].brief);
     lines.push(`complete -c rcopy -n __fish_use_subcommand -f -a ${name} -d '${brief}'`);
-    for (const option of commands[name].options as readonly Option[]) {
+    for (const option of optionsOf(name)) {
       const letter = option.letter ? ` -s ${option.letter}` : "";
       const values = option.kind.of === "choice" ? ` -x -a '${option.kind.values.join(" ")}'` : "";
-      const takes = option.kind.of === "value" ? " -x" : "";
+      const takes = "takes" in option.kind ? " -x" : "";
       const condition = `-n '__fish_seen_subcommand_from ${name}'`;
       lines.push(
         `complete -c rcopy ${condition}${letter} -l ${option.name}${values}${takes} -d '${

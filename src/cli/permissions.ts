@@ -1,9 +1,9 @@
 /** The narrowest permission flags for a command line. Pure: what PATH and DEST are is looked at by the caller. */
 import { dirname, resolve } from "node:path";
-import type { PeerAddress } from "../mod.ts";
+import { defaultPort, type PeerAddress } from "../mod.ts";
 import { pinVariables } from "../meet/pin_guard.ts";
 import type { UserPlaces } from "../security/user/user_places.ts";
-import type { Flags } from "./line/parse.ts";
+import type { Flags } from "./line/options.ts";
 import { ticketVariable } from "./line/ticket_argument.ts";
 
 /** Flags for `deno run`, one argument each, and what is lost with them. */
@@ -122,12 +122,8 @@ function meetingFlags(flags: Flags, meeting: MeetingAdvice): MeetingFlags {
     ];
   };
   if (meeting.of === "listen") {
-    const port = (flags.port as number | undefined) ?? 3120;
-    const hosts = flags.local
-      ? ["127.0.0.1"]
-      : flags.bind !== undefined
-      ? [String(flags.bind)]
-      : ["::", "0.0.0.0"];
+    const port = flags.port ?? defaultPort;
+    const hosts = flags.local ? ["127.0.0.1"] : flags.bind !== undefined ? [flags.bind] : ["::", "0.0.0.0"];
     return {
       net: flagOf("net", [...hosts.map((host) => hostAndPort({ host, port })), ...ssh.net]),
       read,
@@ -139,7 +135,7 @@ function meetingFlags(flags: Flags, meeting: MeetingAdvice): MeetingFlags {
       ],
     };
   }
-  const named = ((flags.address as PeerAddress[] | undefined) ?? []).map(hostAndPort);
+  const named = (flags.address ?? []).map(hostAndPort);
   const { ticket } = meeting;
   // The checks of Deno's own trust: three variables, and a test over loopback.
   if (!ticket && meeting.ssh) {
@@ -204,12 +200,6 @@ function sshFlags(
     variables: sshVariables,
     notes: [],
   };
-}
-
-/** Flags as one line for a shell. */
-export function shellLine(flags: readonly string[]): string {
-  return flags.map((flag) => /^[\w@%+=:,./[\]-]+$/.test(flag) ? flag : `'${flag.replaceAll("'", `'\\''`)}'`)
-    .join(" ");
 }
 
 function hostAndPort({ host, port }: PeerAddress): string {

@@ -1,42 +1,39 @@
 /** `rcopy send` */
 import { RcopyError } from "../base/errors.ts";
-import { type PeerAddress, send, type SendOptions } from "../mod.ts";
-import type { Flags } from "./line/parse.ts";
-import { remoteDestination } from "./line/remote_operands.ts";
-import { commonOptions, listenOptions } from "./line/library_options.ts";
+import { send } from "../mod.ts";
+import { libraryOptions } from "./line/library_options.ts";
+import type { CommandLine } from "./line/parse.ts";
 import { refuseListenOptions } from "./line/refusals.ts";
-import type { Job } from "./report/job.ts";
+import { remoteDestination } from "./line/remote_operands.ts";
 import { noteOnArgument, ticketOf } from "./line/ticket_argument.ts";
+import type { Job } from "./report/job.ts";
 
 /** Serves the PATHs, or brings them to a receiver that listens, and returns the exit status. */
-export async function runSend(paths: string[], flags: Flags, job: Job): Promise<number> {
-  const { here, remote } = remoteDestination(paths, flags);
+export async function runSend(line: CommandLine, job: Job): Promise<number> {
+  const { flags, operands } = line;
+  const { here, remote } = remoteDestination(operands, flags);
   if (here.length === 0) {
     throw new RcopyError("usage", "send needs at least one PATH to serve; see rcopy send --help");
   }
   if (remote) {
     const { withRemoteEnd } = await import("./remote/far_end.ts");
-    const summary = await withRemoteEnd(remote, { command: "receive", flags, job }, (meeting) => {
-      const { ticket, addresses, fallback, signal } = meeting;
-      return send(here, { ...commonOptions(flags, { ...job, signal }), to: ticket, addresses, fallback });
+    const summary = await withRemoteEnd(remote, { command: "receive", line, job }, (meeting) => {
+      const { ticket, ...way } = meeting;
+      return send(here, { ...libraryOptions(line, job), ...way, to: ticket });
     });
     return summary.exitStatus;
   }
-  const options: SendOptions = { ...commonOptions(flags, job), ...meetingOptions(flags, job) };
-  const summary = await send(here, options);
+  const to = ticketToDial(line, job);
+  const summary = await send(here, { ...libraryOptions(line, job), ...(to === undefined ? {} : { to }) });
   return summary.exitStatus;
 }
 
-/** Whom to dial, or where to listen. */
-function meetingOptions(flags: Flags, job: Job): Partial<SendOptions> {
-  const addresses = flags.address as PeerAddress[] | undefined;
-  if (flags.to === undefined && !addresses) {
-    return flags.keep ? { ...listenOptions(flags), keep: true } : listenOptions(flags);
-  }
+/** The ticket of a receiver that listens, if the command line names one. @throws {RcopyError} `usage` */
+function ticketToDial({ flags }: CommandLine, job: Job): string | undefined {
+  if (flags.to === undefined && flags.address === undefined) return undefined;
   refuseListenOptions(flags, "a sender that dials by --to or -a");
-  const options: Partial<SendOptions> = addresses ? { addresses } : {};
-  if (flags.to === undefined) return options;
-  const { ticket, from } = ticketOf(String(flags.to));
+  if (flags.to === undefined) return undefined;
+  const { ticket, from } = ticketOf(flags.to);
   if (from === "argument") noteOnArgument(job.reporter);
-  return { ...options, to: ticket };
+  return ticket;
 }

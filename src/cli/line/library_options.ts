@@ -1,33 +1,16 @@
 /** From the flags of a command line to the options of the library. */
-import type { CommonOptions, ListenOptions } from "../../mod.ts";
 import type { Job } from "../report/job.ts";
-import type { Flags } from "./parse.ts";
+import type { LibraryOptions } from "./option.ts";
+import type { CommandLine } from "./parse.ts";
+import { options } from "./options.ts";
 
-/** The options that both ends have in common. */
-export function commonOptions(flags: Flags, job: Job): CommonOptions {
-  const options: CommonOptions = {
-    insecure: flags.insecure === true,
-    signal: job.signal,
-    onEvent: job.reporter.onEvent,
-  };
-  if (flags.auth !== undefined) options.auth = flags.auth as NonNullable<CommonOptions["auth"]>;
-  if (flags.identity !== undefined) options.identity = flags.identity as string;
-  if (flags.allow !== undefined) options.allow = flags.allow as string[];
-  if (job.command !== undefined) options.command = job.command;
-  if (flags.io !== undefined) options.io = flags.io as NonNullable<CommonOptions["io"]>;
-  if (flags.timeout !== undefined) options.timeoutMs = flags.timeout as number;
-  if (flags.streams !== undefined) options.streams = flags.streams as number | "auto";
-  return options;
-}
-
-/** Where to listen. */
-export function listenOptions(flags: Flags): ListenOptions {
-  const options: ListenOptions = {};
-  if (flags.port !== undefined) options.port = flags.port as number;
-  if (flags.local) options.local = true;
-  if (flags.bind !== undefined) options.bind = flags.bind as string;
-  if (flags.advertise !== undefined) {
-    options.advertise = flags.advertise as NonNullable<ListenOptions["advertise"]>;
+/** All that the flags say to the library, by the field that each row of the table names; an end ignores what is not its own. */
+export function libraryOptions({ flags, given }: CommandLine, job: Job): LibraryOptions {
+  const taken: LibraryOptions = { signal: job.signal, onEvent: job.reporter.onEvent };
+  if (job.command !== undefined) taken.command = job.command;
+  for (const { name } of given) {
+    const { field } = options[name];
+    if (field !== undefined) Object.assign(taken, { [field]: flags[name] });
   }
-  return options;
+  return taken;
 }

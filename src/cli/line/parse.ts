@@ -1,188 +1,176 @@
-/** Command lines, parsed by stricli from the table of options. */
-import {
-  type Application,
-  ArgumentScannerError,
-  buildApplication,
-  buildCommand,
-  buildRouteMap,
-  type Command,
-  type CommandContext,
-  formatMessageForArgumentScannerError,
-  run,
-  text_en,
-  // deno-lint-ignore no-import-prefix
-} from "npm:@stricli/core@1.3.0";
+/** Command lines, parsed by the table of options. Pure. */
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
-import { type CommandName, commands, type Option } from "./options.ts";
+import { closest } from "./closest.ts";
+import {
+  type Command,
+  type CommandName,
+  commandNames,
+  commands,
+  type Flags,
+  type OptionName,
+  options,
+} from "./options.ts";
 
 /** What a command line asks for. */
 export type Invocation =
-  | { of: "command"; command: CommandName; flags: Flags; args: string[] }
-  | { of: "text"; text: string };
+  | { of: "command"; line: CommandLine }
+  | { of: "help"; command: CommandName | undefined }
+  | { of: "version" };
 
-/** Values of options by name; absent ones are absent. */
-export type Flags = Readonly<Record<string, unknown>>;
-
-interface ParseContext extends CommandContext {
-  onCommand(command: CommandName, flags: Flags, args: string[]): void;
+/** A command, its options and its operands. */
+export interface CommandLine {
+  command: CommandName;
+  flags: Flags;
+  /** The options as they were typed, in their order. */
+  given: readonly GivenOption[];
+  operands: readonly string[];
 }
 
-/**
- * Parses a command line, or gives the text that it asks for (help, version).
- * @throws {RcopyError} `usage`, naming the option and what it takes
- */
-export async function parseCommandLine(argv: readonly string[], version: string): Promise<Invocation> {
-  if (argv.length === 0) return parseCommandLine(["--help"], version);
-  let invocation: Invocation | undefined;
-  let output = "";
-  let complaint = "";
-  const write = (text: string) => output += text;
-  const context: ParseContext = {
-    process: {
-      stdout: { write },
-      stderr: { write: (text: string) => complaint += text },
-    },
-    onCommand: (command, given, args) => {
-      const flags = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-      invocation = { of: "command", command, flags, args };
-    },
-  };
-  await run(application(version), normalized(argv), context);
-  if (complaint !== "") throw new RcopyError("usage", complaint.trim());
-  return invocation ?? { of: "text", text: output };
+/** An option as it was typed; a switch has no text. */
+export interface GivenOption {
+  name: OptionName;
+  text: string | undefined;
 }
 
-/** `help X` is `X --help`; what follows `doctor` and its own options is data. */
-function normalized(argv: readonly string[]): string[] {
+/** Parses a command line. @throws {RcopyError} `usage`, naming the option and what it takes */
+export function parseCommandLine(argv: readonly string[]): Invocation {
   const [first, ...rest] = argv;
-  if (first === "help") return rest.length > 0 ? [rest[0]!, "--help"] : ["--help"];
-  if (first === "doctor") {
-    const own = rest.findIndex((arg) => !["--json", "--help", "-h"].includes(arg));
-    if (own >= 0) return ["doctor", ...rest.slice(0, own), "--", ...rest.slice(own)];
+  if (first === undefined || isHelp(first)) return { of: "help", command: undefined };
+  if (first === "--version" || first === "-v") return { of: "version" };
+  if (first === "help") {
+    return { of: "help", command: rest[0] === undefined || isHelp(rest[0]) ? undefined : commandOf(rest[0]) };
   }
-  return [...argv];
+  return parseWords(commandOf(first), rest);
 }
 
-const programBrief = "Copy files and directories between two machines, fast, and verified at the far end";
-const programDetails = `rcopy help COMMAND lists the options of a command.
+/** A word for an option as another rcopy reads it. */
+export function wordOf({ name, text }: GivenOption): string {
+  return text === undefined ? `--${name}` : `--${name}=${text}`;
+}
 
-Exit status: 0 all copied and verified, 1 a fault of rcopy, 2 wrong usage, 3 refused, 4 the peer was not reached or
-was lost, 5 the destination cannot take it, 23 some entries were not copied, 24 some entries changed or vanished while
-being read, 130 and 143 interrupted.`;
-
-function application(version: string): Application<ParseContext> {
-  const routes = Object.fromEntries(
-    (Object.keys(commands) as CommandName[]).map((name) => [name, commandOf(name)]),
+function commandOf(word: string): CommandName {
+  const command = commandNames.find((name) => name === word);
+  if (command) return command;
+  const guesses = closest(word, [...commandNames, "help"]);
+  throw new RcopyError(
+    "usage",
+    `there is no command "${word}"; ${
+      guesses.length > 0 ? `did you mean ${guesses.join(" or ")}?` : "see rcopy --help"
+    }`,
   );
-  const root = buildRouteMap({
-    routes,
-    docs: { brief: programBrief, fullDescription: `${programBrief}\n\n${programDetails}` },
-  });
-  return buildApplication(root, {
-    name: "rcopy",
-    versionInfo: { currentVersion: version },
-    scanner: { caseStyle: "original", allowArgumentEscapeSequence: true },
-    documentation: { disableAnsiColor: true, caseStyle: "original", useAliasInUsageLine: false },
-    localization: {
-      text: {
-        ...text_en,
-        noCommandRegisteredForInput: ({ input, corrections }) => {
-          const guess = corrections.length > 0
-            ? `did you mean ${corrections.join(" or ")}?`
-            : "see rcopy --help";
-          return `there is no command "${input}"; ${guess}`;
-        },
-        exceptionWhileParsingArguments: (thrown) => parseComplaint(thrown),
-      },
-    },
-  });
 }
 
-function commandOf(name: CommandName): Command<ParseContext> {
-  const { brief, options, usage } = commands[name];
-  const aliases: Record<string, string> = {};
-  const flags: Record<string, unknown> = {};
-  for (const option of options) {
-    flags[option.name] = flagOf(option);
-    if (option.letter) aliases[option.letter] = option.name;
+function parseWords(command: CommandName, words: readonly string[]): Invocation {
+  const { endsOptions = false }: Command = commands[command];
+  const rest = [...words];
+  const given: GivenOption[] = [];
+  const operands: string[] = [];
+  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
+    if (isHelp(word)) return { of: "help", command };
+    if (word === "--") operands.push(...rest.splice(0));
+    else if (word.startsWith("--")) given.push(longOption(word, { command, rest }));
+    else if (/^-./.test(word)) given.push(...letters(word, { command, rest }));
+    else operands.push(word, ...endsOptions ? rest.splice(0) : []);
   }
-  const parameter = { brief: positionalBrief(name), parse: String, placeholder: positionalName(name) };
-  // The flags come from the table, so their types are known to it and not to stricli.
-  const parameters = { flags, aliases, positional: { kind: "array", parameter } } as unknown as Parameters<
-    typeof buildCommand<Record<string, unknown>, string[], ParseContext>
-  >[0]["parameters"];
-  const command = buildCommand<Record<string, unknown>, string[], ParseContext>({
-    docs: { brief, customUsage: [usage] },
-    parameters,
-    func(this: ParseContext, given, ...args) {
-      this.onCommand(name, given, args);
-    },
-  }) as Command<ParseContext>;
-  // In the list of all commands too, where stricli would spell out every option.
-  return { ...command, formatUsageLine: ({ prefix }) => `${prefix.join(" ")} ${usage}` };
+  return { of: "command", line: { command, flags: flagsOf(given), given, operands } };
 }
 
-function flagOf(option: Option): unknown {
-  const { kind } = option;
-  const takes = [
-    ...(kind.of === "value" ? [kind.takes] : []),
-    ...(option.byDefault === undefined ? [] : [`default: ${option.byDefault}`]),
-  ];
-  const brief = takes.length > 0 ? `${option.brief} (${takes.join("; ")})` : option.brief;
-  if (kind.of === "switch") return { kind: "boolean", brief, optional: true, withNegated: false };
-  if (kind.of === "choice") return { kind: "enum", values: kind.values, brief, optional: true };
-  return {
-    kind: "parsed",
-    brief,
-    placeholder: kind.takes,
-    optional: true,
-    variadic: kind.repeatable ?? false,
-    parse: (text: string) => {
+interface Around {
+  command: CommandName;
+  /** The words that follow; a value is taken from their front. */
+  rest: string[];
+}
+
+/** `--name`, `--name VALUE`, `--name=VALUE` */
+function longOption(word: string, { command, rest }: Around): GivenOption {
+  const equals = word.indexOf("=");
+  const typed = equals < 0 ? word.slice(2) : word.slice(2, equals);
+  const { options: names }: Command = commands[command];
+  const name = names.find((one) => one === typed);
+  if (!name) {
+    const guesses = closest(typed, names).map((one) => `--${one}`);
+    throw new RcopyError(
+      "usage",
+      `there is no option --${typed}; ${
+        guesses.length > 0 ? `did you mean ${guesses.join(" or ")}?` : "see --help"
+      }`,
+    );
+  }
+  return { name, text: textOf(name, { typed: equals < 0 ? undefined : word.slice(equals + 1), rest }) };
+}
+
+/** `-q`, `-p VALUE`, `-pVALUE`, `-p=VALUE`, and several letters in one word. */
+function letters(word: string, { command, rest }: Around): GivenOption[] {
+  const { options: names }: Command = commands[command];
+  const given: GivenOption[] = [];
+  for (let left = word.slice(1); left !== "";) {
+    const letter = left.charAt(0);
+    const name = names.find((one) => options[one].letter === letter);
+    if (!name) throw new RcopyError("usage", `there is no option -${letter}; see --help`);
+    left = left.slice(1);
+    if (options[name].kind.of === "switch") {
+      given.push({ name, text: undefined });
+      continue;
+    }
+    const typed = left === "" ? undefined : left.replace(/^=/, "");
+    given.push({ name, text: textOf(name, { typed, rest }) });
+    left = "";
+  }
+  return given;
+}
+
+/** The text of an option's value: typed in its own word, or the word behind it. */
+function textOf(
+  name: OptionName,
+  { typed, rest }: { typed: string | undefined; rest: string[] },
+): string | undefined {
+  if (options[name].kind.of === "switch") {
+    if (typed === undefined) return undefined;
+    throw new RcopyError("usage", `--${name} takes no value; leave out =${typed}`);
+  }
+  if (typed !== undefined) return typed;
+  // A dash alone stands for standard input.
+  if (rest[0] === undefined || /^-./.test(rest[0])) {
+    throw new RcopyError("usage", `--${name} needs a value; see --help`);
+  }
+  return rest.shift();
+}
+
+/** The values by name. */
+function flagsOf(given: readonly GivenOption[]): Flags {
+  const flags: Record<string, unknown> = {};
+  for (const { name, text } of given) {
+    const { kind } = options[name];
+    const parsed = text === undefined ? true : valueOf(name, text);
+    if (kind.of === "list") flags[name] = [...(flags[name] as unknown[] | undefined) ?? [], parsed];
+    else if (flags[name] !== undefined) throw new RcopyError("usage", `--${name} can be given once only`);
+    else flags[name] = parsed;
+  }
+  return flags as Flags; // each value is of the kind that its row of the table has
+}
+
+function valueOf(name: OptionName, text: string): unknown {
+  const { kind } = options[name];
+  switch (kind.of) {
+    case "switch":
+      return true;
+    case "choice": {
+      const values: readonly string[] = kind.values;
+      if (values.includes(text)) return text;
+      throw new RcopyError("usage", `--${name}: "${text}" is not one of ${values.join(", ")}`);
+    }
+    case "value":
+    case "list":
       try {
         return kind.parse(text);
       } catch (thrown) {
-        throw new RcopyError("usage", `--${option.name}: ${asRcopyError(thrown).message}`);
+        throw new RcopyError("usage", `--${name}: ${asRcopyError(thrown).message}`);
       }
-    },
-  };
-}
-
-function positionalName(name: CommandName): string {
-  if (name === "send") return "PATH";
-  if (name === "receive") return "TICKET, HOST:PATH or DEST";
-  return name === "doctor" ? "COMMAND" : "SHELL";
-}
-
-function positionalBrief(name: CommandName): string {
-  if (name === "send") {
-    return "What to serve: of one directory the contents, else each under its name; HOST:DEST at the end names " +
-      "where it lands on another machine, which ssh reaches; ./a:b is a path here";
+    default:
+      return kind satisfies never;
   }
-  if (name === "receive") {
-    return "The ticket that send printed (- reads it from standard input; RCOPY_TICKET works too), or HOST:PATH on another " +
-      "machine, which ssh reaches; then where it lands (the current directory)";
-  }
-  return name === "doctor" ? "A command line of rcopy to look at" : "bash, zsh or fish";
 }
 
-/** What stricli found wrong, in our words where it is about one of our own checks. */
-function parseComplaint(thrown: unknown): string {
-  if (!(thrown instanceof ArgumentScannerError)) return asRcopyError(thrown).message;
-  return formatMessageForArgumentScannerError(thrown, {
-    FlagNotFoundError: (error) => {
-      const guess = error.corrections.length > 0
-        ? `did you mean ${error.corrections.map((name) => `--${name}`).join(" or ")}?`
-        : "see --help";
-      return `there is no option --${error.input}; ${guess}`;
-    },
-    AliasNotFoundError: (error) => `there is no option -${error.input}; see --help`,
-    ArgumentParseError: (error) => {
-      return error.exception instanceof RcopyError ? error.exception.message : String(error.exception);
-    },
-    EnumValidationError: (error) => {
-      return `--${error.externalFlagName}: "${error.input}" is not one of ${error.values.join(", ")}`;
-    },
-    UnsatisfiedFlagError: (error) => `--${error.externalFlagName} needs a value; see --help`,
-    UnexpectedFlagError: (error) => `--${error.externalFlagName} can be given once only`,
-  });
+function isHelp(word: string): boolean {
+  return word === "--help" || word === "-h";
 }

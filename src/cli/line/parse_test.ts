@@ -1,28 +1,37 @@
-import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { RcopyError } from "../../base/errors.ts";
-import { commands } from "./options.ts";
-import { parseCommandLine } from "./parse.ts";
+import { helpText } from "./help.ts";
+import { commandNames, optionsOf } from "./options.ts";
+import { parseCommandLine, wordOf } from "./parse.ts";
 
-async function parsed(...argv: string[]) {
-  const invocation = await parseCommandLine(argv, "1.2.3");
-  if (invocation.of !== "command") throw new Error(`gave text: ${invocation.text}`);
-  return { command: invocation.command, flags: { ...invocation.flags }, args: invocation.args };
+function parsed(...argv: string[]) {
+  const invocation = parseCommandLine(argv);
+  if (invocation.of !== "command") throw new Error(`asks for ${invocation.of}`);
+  const { command, flags, operands } = invocation.line;
+  return { command, flags, operands };
 }
 
-async function complaint(...argv: string[]): Promise<string> {
-  const error = await assertRejects(() => parseCommandLine(argv, "1.2.3"), RcopyError) as RcopyError;
+/** The help that a command line asks for. */
+function help(...argv: string[]): string {
+  const invocation = parseCommandLine(argv);
+  if (invocation.of !== "help") throw new Error(`asks for ${invocation.of}`);
+  return helpText(invocation.command);
+}
+
+function complaint(...argv: string[]): string {
+  const error = assertThrows(() => parseCommandLine(argv), RcopyError);
   assertEquals(error.exitStatus, 2);
   return error.message;
 }
 
-Deno.test("options and operands come in any order, short, long and with =", async () => {
-  const expected = { command: "send", flags: { port: 0, local: true, insecure: true }, args: ["a", "b"] };
-  assertEquals(await parsed("send", "--insecure", "-l", "-p", "0", "a", "b"), expected);
-  assertEquals(await parsed("send", "a", "--port=0", "b", "--local", "--insecure"), expected);
+Deno.test("options and operands come in any order, short, long and with =", () => {
+  const expected = { command: "send", flags: { port: 0, local: true, insecure: true }, operands: ["a", "b"] };
+  assertEquals(parsed("send", "--insecure", "-l", "-p", "0", "a", "b"), expected);
+  assertEquals(parsed("send", "a", "--port=0", "b", "--local", "--insecure"), expected);
 });
 
-Deno.test("-a is repeatable and takes names, IPv4 and IPv6", async () => {
-  const { flags } = await parsed(
+Deno.test("-a is repeatable and takes names, IPv4 and IPv6", () => {
+  const { flags } = parsed(
     "receive",
     "-a",
     "host:3120",
@@ -38,26 +47,43 @@ Deno.test("-a is repeatable and takes names, IPv4 and IPv6", async () => {
   ]);
 });
 
-Deno.test("what follows doctor is taken as it is", async () => {
-  assertEquals(await parsed("doctor", "--json", "send", "-p", "0", "--insecure", "x"), {
+Deno.test("what follows doctor is taken as it is", () => {
+  assertEquals(parsed("doctor", "--json", "send", "-p", "0", "--insecure", "x"), {
     command: "doctor",
     flags: { json: true },
-    args: ["send", "-p", "0", "--insecure", "x"],
+    operands: ["send", "-p", "0", "--insecure", "x"],
   });
 });
 
-Deno.test("send takes the receiver's options, and says in its help with what", async () => {
-  const { flags } = await parsed("send", "--durable", "--dry-run", "--exists=skip", "a", "h:b");
+Deno.test("send takes the receiver's options, and says in its help with what", () => {
+  const { flags } = parsed("send", "--durable", "--dry-run", "--exists=skip", "a", "h:b");
   assertEquals(flags, { durable: true, "dry-run": true, exists: "skip" });
-  const help = await parseCommandLine(["help", "send"], "1.2.3");
-  if (help.of !== "text") throw new Error("no text");
   for (const name of ["exists", "durable", "dry-run"]) {
-    assertMatch(help.text, new RegExp(`--${name}\\b.*With HOST:DEST: `));
+    assertMatch(help("help", "send"), new RegExp(`--${name}\\b.*With HOST:DEST: `));
   }
 });
 
-Deno.test("an operand after -- may begin with a dash", async () => {
-  assertEquals((await parsed("send", "--", "-rf")).args, ["-rf"]);
+Deno.test("an operand after -- may begin with a dash", () => {
+  assertEquals((parsed("send", "--", "-rf")).operands, ["-rf"]);
+});
+
+Deno.test("letters may stand in one word, and a value behind its letter", () => {
+  const expected = { command: "send", flags: { quiet: true, local: true, port: 7 }, operands: ["x"] };
+  for (const words of [["-qlp7"], ["-ql", "-p7"], ["-qlp", "7"], ["-lqp=7"]]) {
+    assertEquals(parsed("send", ...words, "x"), expected);
+  }
+});
+
+Deno.test("a dash alone is an operand, or the value of an option", () => {
+  assertEquals(parsed("receive", "-", "x").operands, ["-", "x"]);
+  assertEquals(parsed("send", "--to", "-", "x").flags, { to: "-" });
+});
+
+Deno.test("an option as it was typed can be given to another rcopy", () => {
+  const typed = ["--port=1", "--local", "--advertise=a", "--advertise=[::1]:5", "--timeout=90s"];
+  const invocation = parseCommandLine(["send", ...typed, "x"]);
+  if (invocation.of !== "command") throw new Error(`asks for ${invocation.of}`);
+  assertEquals(invocation.line.given.map(wordOf), typed);
 });
 
 const wrong: [string[], RegExp][] = [
@@ -66,7 +92,15 @@ const wrong: [string[], RegExp][] = [
   [["recieve"], /no command "recieve"; did you mean.*receive/],
   [["send", "-p", "70000", "x"], /--port: "70000" is not a port; write a number from 0 to 65535/],
   [["send", "-p", "x"], /--port: "x" is not a port/],
-  [["send", "x", "-p"], /--port/],
+  [["send", "x", "-p"], /--port needs a value/],
+  [["send", "--port", "--json", "x"], /--port needs a value/],
+  [["send", "--json=maybe", "x"], /--json takes no value; leave out =maybe/],
+  [["send", "--quiet", "-q", "x"], /--quiet can be given once only/],
+  [["send", "-p1", "-p2", "x"], /--port can be given once only/],
+  [["send", "-qz", "x"], /no option -z/],
+  [["doctor", "-p", "1"], /no option -p/],
+  [["help", "recieve"], /no command "recieve"/],
+  [["xyzzy"], /no command "xyzzy"; see rcopy --help/],
   [["receive", "--exists", "maybe"], /--exists: "maybe" is not one of changed, skip, replace, fail/],
   [["receive", "-a", "host"], /--address: "host" is not an address; write HOST:PORT/],
   [["receive", "-a", "::1:3120"], /an IPv6 address stands in brackets/],
@@ -78,39 +112,32 @@ const wrong: [string[], RegExp][] = [
 ];
 
 for (const [argv, message] of wrong) {
-  Deno.test(`${argv.join(" ")} is refused with status 2, naming the option and what it takes`, async () => {
-    assertMatch(await complaint(...argv), message);
+  Deno.test(`${argv.join(" ")} is refused with status 2, naming the option and what it takes`, () => {
+    assertMatch(complaint(...argv), message);
   });
 }
 
-Deno.test("--help, help and help COMMAND give text that names every option of the table", async () => {
-  for (const argv of [["--help"], ["help"], []]) {
-    const invocation = await parseCommandLine(argv, "1.2.3");
-    if (invocation.of !== "text") throw new Error("no text");
-    for (const name of Object.keys(commands)) assertMatch(invocation.text, new RegExp(`\\b${name}\\b`));
+Deno.test("--help, help and help COMMAND give text that names every option of the table", () => {
+  for (const argv of [["--help"], ["help"], [], ["-h"]]) {
+    for (const name of commandNames) assertMatch(help(...argv), new RegExp(`\\b${name}\\b`));
   }
-  for (const [name, { options }] of Object.entries(commands)) {
-    for (const argv of [["help", name], [name, "--help"]]) {
-      const invocation = await parseCommandLine(argv, "1.2.3");
-      if (invocation.of !== "text") throw new Error("no text");
-      for (const option of options) assertMatch(invocation.text, new RegExp(`--${option.name}\\b`));
+  for (const name of commandNames) {
+    for (const argv of [["help", name], [name, "--help"], [name, "x", "-h"]]) {
+      for (const option of optionsOf(name)) assertMatch(help(...argv), new RegExp(`--${option.name}\\b`));
+      if (name === "doctor") break; // what follows its first operand is data
     }
   }
 });
 
-Deno.test("--version gives the version alone", async () => {
-  const invocation = await parseCommandLine(["--version"], "1.2.3");
-  assertEquals(invocation, { of: "text", text: "1.2.3\n" });
+Deno.test("--version and -v ask for the version", () => {
+  for (const argv of [["--version"], ["-v"]]) assertEquals(parseCommandLine(argv), { of: "version" });
 });
 
-Deno.test("usage lines are short, and help says what each option takes and its default", async () => {
-  const root = await parseCommandLine([], "1.2.3");
-  const send = await parseCommandLine(["help", "send"], "1.2.3");
-  if (root.of !== "text" || send.of !== "text") throw new Error("no text");
+Deno.test("usage lines are short, and help says what each option takes and its default", () => {
   assertMatch(
-    root.text,
+    help(),
     /^ {2}rcopy receive \[options\] \[-a HOST:PORT\]\.\.\. \[TICKET \| \[USER@\]HOST:PATH\] \[DEST\]$/m,
   );
-  assertMatch(send.text, /^ {2}rcopy send \[options\] PATH\.\.\. \[\[USER@\]HOST:DEST\]$/m);
-  assertMatch(send.text, /-p \[--port\] .*\(N; default: 3120\)/);
+  assertMatch(help("help", "send"), /^ {2}rcopy send \[options\] PATH\.\.\. \[\[USER@\]HOST:DEST\]$/m);
+  assertMatch(help("help", "send"), /-p \[--port\] .*\(N; default: 3120\)/);
 });

@@ -1,10 +1,10 @@
 /** Options that mean nothing in a command line. */
 import { RcopyError } from "../../base/errors.ts";
-import type { Flags } from "./parse.ts";
+import { type Flags, listenerNames, reachingNames } from "./options.ts";
 
 /** @throws {RcopyError} `usage` naming an option that means nothing to an end that dials */
 export function refuseListenOptions(flags: Flags, who: string): void {
-  for (const name of ["port", "local", "bind", "advertise", "keep", "end-with-stdin"]) {
+  for (const name of listenerNames) {
     if (flags[name] !== undefined) {
       throw new RcopyError(
         "usage",
@@ -16,7 +16,7 @@ export function refuseListenOptions(flags: Flags, who: string): void {
 
 /** @throws {RcopyError} `usage` naming an option for which there is no HOST:PATH */
 export function refuseRemoteOptions(flags: Flags): void {
-  for (const name of ["rsh", "remote-rcopy"]) {
+  for (const name of reachingNames) {
     if (flags[name] === undefined) continue;
     throw new RcopyError("usage", `--${name} is for a command line with HOST:PATH; leave it out`);
   }

@@ -1,8 +1,7 @@
 /** Which operand of a command line is on another machine. Pure. */
 import { RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
-import { placingNames } from "./options.ts";
-import type { Flags } from "./parse.ts";
+import { type Flags, type OptionName, placingNames } from "./options.ts";
 import { parseRemotePath, type RemotePath } from "./remote_path.ts";
 import { refuseRemoteOptions } from "./refusals.ts";
 
@@ -13,7 +12,16 @@ export interface Operands {
 }
 
 /** Options that have no meaning where ssh starts the other end, which is met by its ticket. */
-const unmeant = ["address", "to", "listen", "insecure", "keep", "identity", "allow", "end-with-stdin"];
+const unmeant: readonly OptionName[] = [
+  "address",
+  "to",
+  "listen",
+  "insecure",
+  "keep",
+  "identity",
+  "allow",
+  "end-with-stdin",
+];
 
 /** Of `rcopy send`: the last one may be HOST:DEST. @throws {RcopyError} `usage` */
 export function remoteDestination(paths: readonly string[], flags: Flags): Operands {

@@ -1,4 +1,4 @@
-/** HOST:PATH on a command line, and command lines for the shell of that host. Pure. */
+/** HOST:PATH on a command line, and the programs that reach it. Pure. */
 import { RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
 
@@ -67,20 +67,6 @@ export function remoteOperand(path: string): string {
   const inHome = path === "~" ? "" : path.startsWith("~/") ? path.slice(2).replace(/^\/+/, "") : path;
   if (inHome === "" || inHome === ".") return ".";
   return inHome.startsWith("/") ? inHome : `./${inHome}`;
-}
-
-/**
- * Words as one line for a shell that is not known: sh, bash, zsh and fish read the same words in it. Backslashes stand
- * outside of quotes, where all of them agree on what they mean.
- */
-export function remoteShellLine(words: readonly string[]): string {
-  return words.map(quote).join(" ");
-}
-
-function quote(word: string): string {
-  if (/^[\w@%+:,./-]+$/.test(word)) return word;
-  const pieces = word.match(/['\\]|[^'\\]+/g) ?? [""];
-  return pieces.map((piece) => piece === "'" || piece === "\\" ? `\\${piece}` : `'${piece}'`).join("");
 }
 
 /**

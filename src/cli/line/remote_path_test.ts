@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { RcopyError } from "../../base/errors.ts";
-import { commandWords, parseRemotePath, remoteOperand, remoteShellLine } from "./remote_path.ts";
+import { commandWords, parseRemotePath, remoteOperand } from "./remote_path.ts";
 
 const remote: [string, string, string][] = [
   ["host:", "host", ""],
@@ -40,37 +40,6 @@ Deno.test("no path is taken for an option, a ticket or another machine at the ot
   const operands = { "": ".", "~": ".", "~/": ".", "~/a": "./a", "-x": "./-x", "a:b": "./a:b", "/a": "/a" };
   for (const [path, operand] of Object.entries(operands)) assertEquals(remoteOperand(path), operand);
 });
-
-/** All that a name can hold, and what shells make something of. */
-const words = [
-  "",
-  "plain",
-  "two words",
-  "it's",
-  `"quoted"`,
-  "new\nline",
-  "-dash",
-  "$HOME `id` $(id) ~ * ? [a] {a,b} # ! ; & | < > \\ \\\\ \\' '\\''",
-  "\\",
-  "'",
-  "tab\tend\\",
-  "ä€😀",
-  "a=b",
-];
-for (const shell of ["sh", "bash", "zsh", "fish"]) {
-  const isHere = new Deno.Command("sh", { args: ["-c", `command -v ${shell}`], stdout: "null" }).outputSync();
-  Deno.test({
-    name: `${shell} reads the words that were quoted${
-      isHere.success ? "" : ` (skipped: ${shell} is not installed)`
-    }`,
-    ignore: !isHere.success,
-    fn: async () => {
-      const line = remoteShellLine(["printf", "%s\\0", ...words]);
-      const { stdout } = await new Deno.Command(shell, { args: ["-c", line] }).output();
-      assertEquals(new TextDecoder().decode(stdout).split("\0").slice(0, -1), words);
-    },
-  });
-}
 
 Deno.test("a command is cut at its blanks, but not within quotes", () => {
   assertEquals(commandWords(" ssh  -p 22 -o 'ProxyCommand=nc %h' "), [

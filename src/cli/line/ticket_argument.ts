@@ -1,6 +1,6 @@
 /** Where a command line has its ticket: as an argument, on standard input, in the environment. */
 import { RcopyError } from "../../base/errors.ts";
-import { looksLikeTicket } from "../../security/anchor/ticket.ts";
+import { looksLikeTicket } from "../../security/anchor/ticket_word.ts";
 import type { Reporter } from "../report/reporter.ts";
 
 /** Name of the variable that may hold the ticket. */

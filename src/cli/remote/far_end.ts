@@ -9,9 +9,10 @@ import { type ErrorCode, RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
 import type { FallbackPath, PeerAddress } from "../../mod.ts";
 import { decodeTicket } from "../../security/anchor/ticket.ts";
-import { placingNames } from "../line/options.ts";
-import type { Flags } from "../line/parse.ts";
-import { commandWords, remoteOperand, type RemotePath, remoteShellLine } from "../line/remote_path.ts";
+import { type Flags, options } from "../line/options.ts";
+import { type CommandLine, wordOf } from "../line/parse.ts";
+import { commandWords, remoteOperand, type RemotePath } from "../line/remote_path.ts";
+import { remoteShellLine } from "../line/shell_line.ts";
 import type { Job } from "../report/job.ts";
 import { requireRun, SshProcess } from "./ssh_process.ts";
 import { openTunnel } from "./ssh_tunnel.ts";
@@ -34,13 +35,14 @@ export interface RemoteMeeting {
 export interface RemoteEndOptions {
   /** What the other end does. */
   command: "send" | "receive";
-  flags: Flags;
+  /** The command line of this end. */
+  line: CommandLine;
   job: Job;
 }
 
 /** The program that reaches other machines, and its arguments. @throws {RcopyError} `usage` */
 export function sshWords(flags: Flags): string[] {
-  return commandWords((flags.rsh as string | undefined) ?? "ssh");
+  return commandWords(flags.rsh ?? "ssh");
 }
 
 /**
@@ -50,15 +52,16 @@ export function sshWords(flags: Flags): string[] {
  */
 export async function withRemoteEnd<T>(
   { destination, host, path }: RemotePath,
-  { command, flags, job }: RemoteEndOptions,
+  { command, line, job }: RemoteEndOptions,
   body: (meeting: RemoteMeeting) => Promise<T>,
 ): Promise<T> {
+  const { flags } = line;
   const rsh = sshWords(flags);
   requireRun(rsh[0]!);
   const label = showText(destination);
   const onLine = (line: string) => relay(line, label, job);
-  const line = remoteShellLine(remoteCommand(command, flags, remoteOperand(path)));
-  await using far = new SshProcess([...rsh, "-T", "--", destination, line], {
+  const started = remoteShellLine(remoteCommand(command, line, remoteOperand(path)));
+  await using far = new SshProcess([...rsh, "-T", "--", destination, started], {
     onLine,
     ...(flags["dry-run"] && command === "receive" ? { onOutput: (row) => listRow(row, job) } : {}),
     signal: job.signal,
@@ -125,9 +128,14 @@ class Follower implements Disposable {
 }
 
 /** The command line of the other end. */
-function remoteCommand(command: "send" | "receive", flags: Flags, operand: string): string[] {
-  const [program, ...args] = commandWords((flags["remote-rcopy"] as string | undefined) ?? "rcopy");
-  const words = [
+function remoteCommand(command: "send" | "receive", line: CommandLine, operand: string): string[] {
+  const { flags, given } = line;
+  const [program, ...args] = commandWords(flags["remote-rcopy"] ?? "rcopy");
+  const passed = given.filter(({ name }) => {
+    const { passedTo } = options[name];
+    return passedTo === "any" || passedTo === "receiver" && command === "receive";
+  });
+  return [
     // ssh starts in the home of the user, and quoting keeps a shell from finding it.
     program!.replace(/^~\//, "../"),
     ...args,
@@ -137,30 +145,16 @@ function remoteCommand(command: "send" | "receive", flags: Flags, operand: strin
     "--auth=ticket",
     "--quiet",
     `--log-level=${flags["log-level"] === "debug" ? "debug" : "error"}`,
-    `--port=${flags.port ?? 0}`,
+    ...(flags.port === undefined ? ["--port=0"] : []),
+    ...passed.map(wordOf),
+    "--",
+    operand,
   ];
-  if (flags.local) words.push("--local");
-  if (flags.bind !== undefined) words.push(`--bind=${flags.bind}`);
-  for (const one of (flags.advertise ?? []) as { host: string; port?: number }[]) {
-    const host = one.host.includes(":") ? `[${one.host}]` : one.host;
-    words.push(`--advertise=${one.port === undefined ? host : `${host}:${one.port}`}`);
-  }
-  if (flags.timeout !== undefined) words.push(`--timeout=${flags.timeout}ms`);
-  if (command === "receive") words.push(...placingWords(flags));
-  return [...words, "--", operand];
-}
-
-/** What a receiver is told of the destination. */
-function placingWords(flags: Flags): string[] {
-  return placingNames.filter((name) => flags[name] !== undefined).map((name) => {
-    const value = flags[name];
-    return value === true ? `--${name}` : `--${name}=${value}`;
-  });
 }
 
 /** Where the other end listens, seen from its own machine. */
 function tunnelTarget(flags: Flags): string {
-  const bind = flags.bind as string | undefined;
+  const { bind } = flags;
   return bind === undefined || /^(0\.0\.0\.0|::)$/.test(bind) ? "127.0.0.1" : bind;
 }
 
@@ -204,7 +198,7 @@ function whyNoTicket(status: number, label: string, flags: Flags): RcopyError {
     return new RcopyError("unreachable", `ssh could not connect to ${label}, or lost the connection`);
   }
   if (status === 126 || status === 127) {
-    const program = showText((flags["remote-rcopy"] as string | undefined) ?? "rcopy");
+    const program = showText(flags["remote-rcopy"] ?? "rcopy");
     return new RcopyError(
       "unreachable",
       `${label} has no program ${program} where ssh looks for it; install rcopy there, or name it with --remote-rcopy`,

@@ -81,11 +81,6 @@ export function encodeTicket({ anchor, secret, port, addresses }: Ticket): strin
   return prefix + encodeBase32(bytes);
 }
 
-/** Whether a word is meant to be a ticket, a mistyped one too. */
-export function looksLikeTicket(word: string): boolean {
-  return /^rcopy\d[a-z0-9]{20,}$/i.test(word.trim());
-}
-
 /** The ticket in a text. @throws {RcopyError} `usage`, never repeating the text */
 export function decodeTicket(text: string): Ticket {
   const word = text.trim().toLowerCase();

@@ -6,7 +6,8 @@ import fc from "fast-check";
 import { RcopyError } from "../../base/errors.ts";
 import { testSeed } from "../../../tests/helpers/random.ts";
 import { spkiOf } from "./public_key.ts";
-import { decodeTicket, encodeTicket, fitsTicket, looksLikeTicket, type Ticket } from "./ticket.ts";
+import { decodeTicket, encodeTicket, fitsTicket, type Ticket } from "./ticket.ts";
+import { looksLikeTicket } from "./ticket_word.ts";
 
 const bytes = (count: number) =>
   fc.uint8Array({ minLength: count, maxLength: count }).map((one) => one.slice() as Uint8Array<ArrayBuffer>);

@@ -1,0 +1,33 @@
+import { assertEquals } from "@std/assert";
+import { remoteShellLine } from "./shell_line.ts";
+
+/** All that a name can hold, and what shells make something of. */
+const words = [
+  "",
+  "plain",
+  "two words",
+  "it's",
+  `"quoted"`,
+  "new\nline",
+  "-dash",
+  "$HOME `id` $(id) ~ * ? [a] {a,b} # ! ; & | < > \\ \\\\ \\' '\\''",
+  "\\",
+  "'",
+  "tab\tend\\",
+  "ä€😀",
+  "a=b",
+];
+for (const shell of ["sh", "bash", "zsh", "fish"]) {
+  const isHere = new Deno.Command("sh", { args: ["-c", `command -v ${shell}`], stdout: "null" }).outputSync();
+  Deno.test({
+    name: `${shell} reads the words that were quoted${
+      isHere.success ? "" : ` (skipped: ${shell} is not installed)`
+    }`,
+    ignore: !isHere.success,
+    fn: async () => {
+      const line = remoteShellLine(["printf", "%s\\0", ...words]);
+      const { stdout } = await new Deno.Command(shell, { args: ["-c", line] }).output();
+      assertEquals(new TextDecoder().decode(stdout).split("\0").slice(0, -1), words);
+    },
+  });
+}
