@@ -17,7 +17,7 @@ import type { LaneArrival } from "./thread/calls.ts";
 import type { LaneThread } from "./thread/thread.ts";
 import { LaneThreads } from "./thread/threads.ts";
 import { OfferedLanes } from "./supply/offered.ts";
-import type { RunOptions, Session, Side } from "./side.ts";
+import type { Preparation, RunOptions, Session, Side } from "./side.ts";
 
 /** Sessions at once under `keep`. */
 const sessionsMax = 64;
@@ -49,6 +49,7 @@ export class Server {
   readonly #threads: LaneThreads;
   #returnTimer: ReturnType<typeof setTimeout> | undefined;
   #hasReceipt = false;
+  #preparation: Preparation | undefined;
 
   constructor(options: ServeOptions) {
     this.#options = options;
@@ -58,7 +59,7 @@ export class Server {
 
   /** Serves until the first receipt, or with `keep` until interrupted. @throws {RcopyError} what ended the run */
   async run(): Promise<TransferSummary> {
-    const { listener, signal, emit } = this.#options;
+    const { listener, signal, emit, side, engine } = this.#options;
     const onAbort = () => this.#ended.reject(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
@@ -69,6 +70,8 @@ export class Server {
       onNote: (message) => emit({ type: "note", level: "info", message }),
     });
     const accepting = admission.run();
+    await using preparation = side.prepare?.(engine);
+    this.#preparation = preparation;
     try {
       return await this.#ended.promise;
     } finally {
@@ -99,6 +102,7 @@ export class Server {
       });
       throw refusal;
     }
+    this.#preparation?.stop();
     // The place is taken before anything is awaited, so that two peers cannot both get it.
     const id = crypto.getRandomValues(new Uint8Array(tokenBytes));
     const key = keyOf(id);

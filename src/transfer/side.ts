@@ -18,6 +18,7 @@ import type { LaneHost } from "./supply/host.ts";
 import type { ExistsPolicy } from "./receive/plan.ts";
 import { Receiver } from "./receive/receiver.ts";
 import { Sender } from "./send/sender.ts";
+import { Prefetch } from "./source/prefetch.ts";
 import { openSources } from "./source/roots.ts";
 
 /** What a session needs of the run that it is a part of. */
@@ -50,15 +51,37 @@ export interface Side {
   readonly role: Role;
   /** @throws {RcopyError} where files or destination are not to be had */
   propose(run: RunOptions): Proposal;
+  /** Uses the time until a peer comes, and ends early when one does or nobody will. Throws nothing. */
+  prepare?(engine: Engine): Preparation;
+}
+
+/** Work that goes on until a peer comes. */
+export interface Preparation extends AsyncDisposable {
+  /** Ends the work soon. */
+  stop(): void;
 }
 
 /** Sends `paths`: of one directory the contents, else each path under its name. */
 export class SendingSide implements Side {
   readonly role = "sender";
   readonly #paths: readonly string[];
+  #prefetch: Prefetch | undefined;
 
   constructor(paths: readonly string[]) {
     this.#paths = paths;
+  }
+
+  prepare(engine: Engine): Preparation {
+    const prefetch = this.#prefetch = new Prefetch(engine, this.#paths);
+    const running = prefetch.run();
+    return {
+      stop: () => prefetch.stop(),
+      async [Symbol.asyncDispose]() {
+        prefetch.stop();
+        await running;
+        prefetch[Symbol.dispose]();
+      },
+    };
   }
 
   propose(run: RunOptions): Proposal {
@@ -77,6 +100,7 @@ export class SendingSide implements Side {
         timeoutMs,
         emit,
         signal,
+        cache: this.#prefetch,
         isDestination: (device, inode) => identity?.matches(destinationHash, device, inode) ?? false,
       });
     };

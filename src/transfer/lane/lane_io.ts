@@ -69,10 +69,21 @@ export interface ReceiveIo extends LaneConnection {
   next(): Promise<ArrivedFrame | undefined>;
 }
 
+/** Content of small files that is in memory already. */
+export interface ContentCache {
+  /**
+   * Copies the content of a file to `file.offset` of `memory`.
+   * @returns whether the content is there; false where the file was not read, or was another one then
+   */
+  take(file: FileRead, memory: Uint8Array): boolean;
+}
+
 /** What a session lends to the I/O of each of its lanes. */
 export interface LaneContext {
   engine: Engine;
   account: StageAccount;
+  /** Content that need not be read from the file system; only lanes of the main thread look there. */
+  cache?: ContentCache | undefined;
 }
 
 /** A data connection that no lane uses yet. The side that takes it makes its own I/O out of it, one and once. */

@@ -3,7 +3,14 @@ import { Codec, type Slice } from "../../codec/codec.ts";
 import type { FileRead, Pending, SourceFile } from "../../io/contract/engine.ts";
 import type { Channel } from "../../net/channel.ts";
 import { hashFilesInPlace } from "../../codec/bundle_hash.ts";
-import { headRoomBytes, type LaneContext, type SendIo, sendSliceBytes, type Turn } from "./lane_io.ts";
+import {
+  type ContentCache,
+  headRoomBytes,
+  type LaneContext,
+  type SendIo,
+  sendSliceBytes,
+  type Turn,
+} from "./lane_io.ts";
 import { hashBytes } from "../../wire/limits.ts";
 import { LocalIo } from "./local_io.ts";
 
@@ -15,11 +22,13 @@ export class LocalSendIo extends LocalIo implements SendIo {
   readonly directoriesMax = Infinity;
   readonly #codec = Codec.open({ arenaBytes: 2 * sendSliceBytes + 8192 });
   readonly #slices: readonly [Slice, Slice];
+  readonly #cache: ContentCache | undefined;
   /** The last write that was queued. */
   #writing: Promise<void> = Promise.resolve();
 
   constructor(channel: Channel, context: LaneContext) {
     super(channel, context);
+    this.#cache = context.cache;
     const { arena } = this.#codec;
     this.#slices = [arena.take(sendSliceBytes), arena.take(sendSliceBytes)];
   }
@@ -32,7 +41,10 @@ export class LocalSendIo extends LocalIo implements SendIo {
       file.offset = offset;
       offset += file.expected.size;
     }
-    const pending = this.engine.readFiles(files, this.#codec.memory);
+    const { memory } = this.#codec;
+    const cache = this.#cache;
+    const missing = cache ? files.filter((file) => !cache.take(file, memory)) : files;
+    const pending = this.engine.readFiles(missing, memory);
     account.book("read", began);
     return { finish: () => account.finish("read", pending, () => this.#hashFiles(turn, files)) };
   }

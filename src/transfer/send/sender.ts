@@ -17,7 +17,7 @@ import { errorCodeOf } from "../../wire/codes.ts";
 import type { LaneOffer, LaneRequest } from "../../wire/lanes.ts";
 import type { Wants } from "../../wire/manifest.ts";
 import type { Failure, Receipt } from "../../wire/settlement.ts";
-import type { DataConnection } from "../lane/lane_io.ts";
+import type { ContentCache, DataConnection } from "../lane/lane_io.ts";
 import type { TransferSummary } from "../session/events.ts";
 import {
   type LaneSupply,
@@ -46,6 +46,8 @@ export interface SenderOptions extends SessionRunOptions {
   roots: SourceRoots;
   /** Whether a directory is the receiver's destination. */
   isDestination: (device: number, inode: bigint) => boolean;
+  /** Content that was read before the receiver came. */
+  cache?: ContentCache | undefined;
 }
 
 export class Sender implements LaneHost {
@@ -122,7 +124,7 @@ export class Sender implements LaneHost {
 
   addLane(number: number, connection: DataConnection): void {
     const { account, eventLoopYield, counts, tasks } = this.#run;
-    const io = connection.toSendIo({ engine: this.engine, account });
+    const io = connection.toSendIo({ engine: this.engine, account, cache: this.#options.cache });
     const lane = new SendLane({
       io,
       plan: this.#plan,
