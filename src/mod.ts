@@ -34,7 +34,7 @@
 import { RcopyError } from "./base/errors.ts";
 import { chooseEngine } from "./io/choose_engine.ts";
 import type { SocketOptions } from "./io/contract/sockets.ts";
-import type { PeerAddress } from "./net/dial.ts";
+import type { PeerAddress } from "./net/address.ts";
 import { openDestination } from "./transfer/target/destination.ts";
 import { dialSession } from "./transfer/dial.ts";
 import type { FallbackPath } from "./meet/reach.ts";
@@ -52,7 +52,7 @@ import { closeSources, openSources } from "./transfer/source/roots.ts";
 import { streamsMax } from "./wire/limits.ts";
 
 export { type ErrorCode, exitStatusOfCode, RcopyError, type RcopyErrorOptions } from "./base/errors.ts";
-export type { PeerAddress } from "./net/dial.ts";
+export type { PeerAddress } from "./net/address.ts";
 export type { FallbackPath } from "./meet/reach.ts";
 export type {
   Bottleneck,

@@ -1,6 +1,7 @@
 /** The narrowest permission flags for a command line. Pure: what PATH and DEST are is looked at by the caller. */
 import { dirname, resolve } from "node:path";
 import { defaultPort, type PeerAddress } from "../mod.ts";
+import { showAddress } from "../net/address.ts";
 import { pinVariables } from "../meet/pin_guard.ts";
 import type { UserPlaces } from "../security/user/user_places.ts";
 import type { Flags } from "./line/options.ts";
@@ -125,7 +126,7 @@ function meetingFlags(flags: Flags, meeting: MeetingAdvice): MeetingFlags {
     const port = flags.port ?? defaultPort;
     const hosts = flags.local ? ["127.0.0.1"] : flags.bind !== undefined ? [flags.bind] : ["::", "0.0.0.0"];
     return {
-      net: flagOf("net", [...hosts.map((host) => hostAndPort({ host, port })), ...ssh.net]),
+      net: flagOf("net", [...hosts.map((host) => showAddress({ host, port })), ...ssh.net]),
       read,
       write,
       more: more([]),
@@ -135,7 +136,7 @@ function meetingFlags(flags: Flags, meeting: MeetingAdvice): MeetingFlags {
       ],
     };
   }
-  const named = (flags.address ?? []).map(hostAndPort);
+  const named = (flags.address ?? []).map(showAddress);
   const { ticket } = meeting;
   // The checks of Deno's own trust: three variables, and a test over loopback.
   if (!ticket && meeting.ssh) {
@@ -153,7 +154,7 @@ function meetingFlags(flags: Flags, meeting: MeetingAdvice): MeetingFlags {
     const note = "the ticket is not known here, so that every address is allowed; it names at most eight";
     return { net: "--allow-net", read, write, more: env, notes: [note] };
   }
-  const places = ticket.addresses.map(hostAndPort);
+  const places = ticket.addresses.map(showAddress);
   return { net: flagOf("net", [...named, ...places, "127.0.0.1"]), read, write, more: env, notes: [] };
 }
 
@@ -200,10 +201,6 @@ function sshFlags(
     variables: sshVariables,
     notes: [],
   };
-}
-
-function hostAndPort({ host, port }: PeerAddress): string {
-  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 /** A path as it was typed and, where links lead elsewhere, the path that Deno checks in the end. */

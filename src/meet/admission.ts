@@ -5,7 +5,7 @@
 import { settlesWithin } from "../base/deadline.ts";
 import { asRcopyError } from "../base/errors.ts";
 import { showText } from "../base/show.ts";
-import type { TcpChannel } from "../net/channel.ts";
+import type { Channel } from "../net/channel.ts";
 import type { PeerListener } from "../net/listen.ts";
 import { type Handshake, readHandshake, type Verifier } from "./authenticate.ts";
 import { handshakeMs } from "../wire/limits.ts";
@@ -28,7 +28,7 @@ export interface AdmissionOptions {
   /** Of the peers' proofs; absent on a plain channel. */
   verifier?: Verifier | undefined;
   /** Takes over a connection whose handshake was valid; what it throws closes the connection. */
-  onHandshake: (channel: TcpChannel, handshake: Handshake) => Promise<void>;
+  onHandshake: (channel: Channel, handshake: Handshake) => Promise<void>;
   onNote: (message: string) => void;
 }
 
@@ -36,9 +36,9 @@ export class Admission {
   readonly #listener: PeerListener;
   readonly #options: AdmissionOptions;
   /** Oldest first, with the time of their coming by `performance.now()`. */
-  readonly #strangers = new Map<TcpChannel, { source: string; since: number }>();
+  readonly #strangers = new Map<Channel, { source: string; since: number }>();
   /** Accepted, and not among the strangers yet; oldest first. */
-  readonly #line: { channel: TcpChannel; since: number }[] = [];
+  readonly #line: { channel: Channel; since: number }[] = [];
   readonly #lineMax: number;
   #isLettingIn = false;
   #isClosed = false;
@@ -124,7 +124,7 @@ export class Admission {
   }
 
   /** Who has to go before a newcomer comes in; `undefined` while there is room. */
-  #oneTooMany(newcomer: string): TcpChannel | undefined {
+  #oneTooMany(newcomer: string): Channel | undefined {
     const counts = this.#countBySource();
     let crowd: string | undefined;
     if ((counts.get(newcomer) ?? 0) >= strangersOfOneSourceMax) crowd = newcomer;
@@ -138,7 +138,7 @@ export class Admission {
   }
 
   /** `since` is when it was accepted, by `performance.now()`. */
-  async #admit(channel: TcpChannel, since: number): Promise<void> {
+  async #admit(channel: Channel, since: number): Promise<void> {
     try {
       const leftMs = since + handshakeMs - performance.now();
       const handshake = await withinHandshake(
@@ -157,7 +157,7 @@ export class Admission {
     }
   }
 
-  #leave(channel: TcpChannel): void {
+  #leave(channel: Channel): void {
     if (this.#strangers.delete(channel)) this.#move();
   }
 

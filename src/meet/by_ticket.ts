@@ -3,7 +3,7 @@
  *  invite   listener  key and secret of this run → what to listen with, what to demand, the ticket
  *  follow   dialer    the ticket → what to dial with, what to prove oneself by
  */
-import type { PeerAddress } from "../net/dial.ts";
+import type { PeerAddress } from "../net/address.ts";
 import type { ClientTransport, ServerTransport } from "../net/transport.ts";
 import { anchorOf, certifyLeaf, makeAnchorKey, unlimitedValidity } from "../security/anchor/certificate.ts";
 import { decodeTicket, encodeTicket, secretBytes } from "../security/anchor/ticket.ts";

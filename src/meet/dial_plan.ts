@@ -1,6 +1,6 @@
 /** The dialing end: addresses, transport and credential, from a ticket, from SSH keys, or from `--insecure`. */
 import { RcopyError } from "../base/errors.ts";
-import type { PeerAddress } from "../net/dial.ts";
+import type { PeerAddress } from "../net/address.ts";
 import { requireChecks, requireNoOtherRoots, requireTightPin } from "./pin_guard.ts";
 import { plainTransport } from "../net/transport.ts";
 import { decodeTicket } from "../security/anchor/ticket.ts";

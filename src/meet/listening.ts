@@ -1,5 +1,5 @@
 /** What a listener tells of itself. */
-import type { PeerAddress } from "../net/dial.ts";
+import type { PeerAddress } from "../net/address.ts";
 
 /** Where an end listens, and what opens its port. */
 export interface Listening {

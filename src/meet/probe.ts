@@ -6,8 +6,7 @@ import { settlesWithin } from "../base/deadline.ts";
 import { RcopyError } from "../base/errors.ts";
 import { pause } from "../base/pause.ts";
 import { showText } from "../base/show.ts";
-import { showAddress } from "../net/channel.ts";
-import type { PeerAddress } from "../net/dial.ts";
+import { type PeerAddress, showAddress } from "../net/address.ts";
 
 /** What a listener claims. */
 export interface ProbedKey {
@@ -46,7 +45,7 @@ export async function probeListener(
         const code = errnoOf(error);
         if (code === "ECONNREFUSED") isStarting = true;
         const reason = code === "ECONNREFUSED" ? "nothing listens there" : reasonOf(error);
-        failures.push(`${showAddress(address.host, address.port)}: ${reason}`);
+        failures.push(`${showAddress(address)}: ${reason}`);
       }
     }
     if (!isStarting || performance.now() > deadline) {
@@ -117,16 +116,16 @@ async function claimOf(
   }
 }
 
-function noRcopy({ host, port }: PeerAddress, cause?: unknown): RcopyError {
+function noRcopy(address: PeerAddress, cause?: unknown): RcopyError {
   return new RcopyError(
     "refused",
-    `what listens at ${showAddress(host, port)} shows certificates that are none of rcopy's`,
+    `what listens at ${showAddress(address)} shows certificates that are none of rcopy's`,
     cause === undefined ? {} : { cause },
   );
 }
 
 /** Of a handshake, Deno tells reasons by text alone. */
-function asProbeError(error: unknown, { host, port }: PeerAddress): unknown {
+function asProbeError(error: unknown, address: PeerAddress): unknown {
   if (error instanceof RcopyError || errnoOf(error) !== undefined) return error;
   if (!/corrupt message|InvalidContentType|wrong version|EPROTO|eof|closed/i.test(reasonOf(error))) {
     return error;
@@ -134,7 +133,7 @@ function asProbeError(error: unknown, { host, port }: PeerAddress): unknown {
   return new RcopyError(
     "refused",
     `${
-      showAddress(host, port)
+      showAddress(address)
     } does not speak TLS; it may have been started with --insecure: start it without, or say ` +
       "--insecure at both ends",
     { cause: error },
@@ -142,8 +141,8 @@ function asProbeError(error: unknown, { host, port }: PeerAddress): unknown {
 }
 
 /** `node:tls` would say so in its own words. @throws {RcopyError} `permission-flag` */
-function requireNet({ host, port }: PeerAddress): void {
-  const asked = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+function requireNet(address: PeerAddress): void {
+  const asked = showAddress(address);
   if (Deno.permissions.querySync({ name: "net", host: asked }).state === "granted") return;
   throw new RcopyError(
     "permission-flag",

@@ -1,7 +1,8 @@
 /** Connecting to a listener as planned: at its addresses first, by a fallback path if none of them answers. */
 import { asRcopyError, RcopyError } from "../base/errors.ts";
-import type { TcpChannel } from "../net/channel.ts";
-import { dialListeningPeer, dialPeer, type PeerAddress } from "../net/dial.ts";
+import type { Channel } from "../net/channel.ts";
+import type { PeerAddress } from "../net/address.ts";
+import { dialListeningPeer, dialPeer } from "../net/dial.ts";
 import type { ClientTransport } from "../net/transport.ts";
 import type { Credential } from "./authenticate.ts";
 
@@ -31,8 +32,8 @@ const directMs = 5_000;
 
 /** A connection, and how to make another. */
 export interface Reached {
-  channel: TcpChannel;
-  again: () => Promise<TcpChannel>;
+  channel: Channel;
+  again: () => Promise<Channel>;
   /** Whether the connection goes by the fallback path. */
   forwarded: boolean;
 }

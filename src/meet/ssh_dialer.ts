@@ -7,7 +7,7 @@
  */
 import { RcopyError } from "../base/errors.ts";
 import { showText } from "../base/show.ts";
-import type { PeerAddress } from "../net/dial.ts";
+import type { PeerAddress } from "../net/address.ts";
 import { type ProbedKey, probeListener } from "./probe.ts";
 import type { ClientTransport } from "../net/transport.ts";
 import { anchorOf } from "../security/anchor/certificate.ts";
@@ -50,7 +50,7 @@ export async function planDialBySsh(options: SshDialPlanOptions): Promise<SshDia
   if (identities.length === 0) throw noIdentity(run, "a connection without a ticket");
   const probed = await probeListener(options.addresses, options.signal);
   const key = parseSpki(probed.anchorSpki);
-  const peer = peerName(probed.address.host, probed.address.port);
+  const peer = peerName(probed.address);
   if (probed.isOfOneRun) throw takesTicketOnly(peer);
   const isAskedFor = await requireTrust(key, probed, options);
   const { anchorPem, serverName } = await anchorOf(key.spki);

@@ -1,6 +1,6 @@
 /** A listener that SSH keys open: its leaf is certified by a key of the user, and dialers prove that theirs is trusted. */
 import { asRcopyError, RcopyError } from "../base/errors.ts";
-import { type Channel, TcpChannel } from "../net/channel.ts";
+import type { Channel } from "../net/channel.ts";
 import type { ServerTransport } from "../net/transport.ts";
 import { anchorOf, certifyLeaf, limitedValidity } from "../security/anchor/certificate.ts";
 import { certifierOf, type SshIdentity } from "../security/user/identities.ts";
@@ -118,7 +118,7 @@ class ProverJudge {
 
   /** @throws {RcopyError} `refused`, in words for the prover */
   async requireTrust(key: SshPublicKey, channel: Channel): Promise<void> {
-    const address = addressOf(channel);
+    const { source: address } = channel;
     const { trust } = this.#run;
     const facts = await senderKeyFacts(trust, key, { address, dialed: undefined, canAsk: false });
     const verdict: TrustVerdict = this.#role === "sender"
@@ -127,13 +127,8 @@ class ProverJudge {
     if (verdict.verdict === "accept") return;
     if (verdict.verdict === "refuse" && !this.#told.has(facts.fingerprint) && this.#told.size < remediesMax) {
       this.#told.add(facts.fingerprint);
-      this.#onNote(`refused ${address ?? "a peer"}: ${verdict.reason}. To let it in, ${verdict.remedy}`);
+      this.#onNote(`refused ${address}: ${verdict.reason}. To let it in, ${verdict.remedy}`);
     }
     throw new RcopyError("refused", `your key ${facts.fingerprint} is not trusted here`);
   }
-}
-
-/** Without port, and IPv4 as such where IPv6 carries it. */
-function addressOf(channel: Channel): string | undefined {
-  return channel instanceof TcpChannel ? channel.source.replace(/^::ffff:(?=\d+\.)/, "") : undefined;
 }

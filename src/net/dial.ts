@@ -1,15 +1,10 @@
 /** Connecting to a peer that listens. */
 import { asRcopyError, RcopyError } from "../base/errors.ts";
 import { pause } from "../base/pause.ts";
-import { showAddress, TcpChannel } from "./channel.ts";
+import { type PeerAddress, showAddress } from "./address.ts";
+import type { Channel } from "./channel.ts";
+import { TcpChannel } from "./tcp_channel.ts";
 import { type ClientTransport, startTls } from "./transport.ts";
-
-/** Where a peer may be reached. */
-export interface PeerAddress {
-  /** Host name, IPv4 or IPv6 address (without brackets). */
-  host: string;
-  port: number;
-}
 
 /** How long a dialer waits for one address, and keeps trying while nobody listens there yet. */
 const attemptMs = 10_000;
@@ -29,7 +24,7 @@ export async function dialPeer(
   addresses: readonly PeerAddress[],
   transport: ClientTransport,
   signal: AbortSignal,
-): Promise<TcpChannel> {
+): Promise<Channel> {
   const deadline = performance.now() + startUpMs;
   for (let delayMs = retryDelayMs;; delayMs *= 2) {
     const { channel, failures } = await race(addresses, transport, signal);
@@ -48,7 +43,7 @@ export async function dialListeningPeer(
   addresses: readonly PeerAddress[],
   transport: ClientTransport,
   signal: AbortSignal,
-): Promise<TcpChannel> {
+): Promise<Channel> {
   const { channel, failures } = await race(addresses, transport, signal);
   if (channel) return channel;
   throw dialError(failures);
@@ -59,7 +54,7 @@ async function race(
   addresses: readonly PeerAddress[],
   transport: ClientTransport,
   signal: AbortSignal,
-): Promise<{ channel: TcpChannel | undefined; failures: readonly Failure[] }> {
+): Promise<{ channel: Channel | undefined; failures: readonly Failure[] }> {
   const outcome = await new Race(addresses, transport, signal).run();
   if (!signal.aborted) return outcome;
   outcome.channel?.close();
@@ -74,7 +69,7 @@ export async function dialOne(
   address: PeerAddress,
   transport: ClientTransport,
   signal: AbortSignal,
-): Promise<TcpChannel> {
+): Promise<Channel> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(attemptMs)]);
   const connection = await Deno.connect({
     hostname: address.host,
@@ -82,7 +77,7 @@ export async function dialOne(
     signal: limit,
   });
   if (transport.kind === "plain") return new TcpChannel(connection);
-  const peer = showAddress(address.host, address.port);
+  const peer = showAddress(address);
   try {
     connection.setNoDelay(true);
   } catch (error) {
@@ -104,10 +99,10 @@ class Race {
   readonly #others = new AbortController();
   readonly #signal: AbortSignal;
   readonly #failures: Failure[] = [];
-  readonly #over = Promise.withResolvers<TcpChannel | undefined>();
+  readonly #over = Promise.withResolvers<Channel | undefined>();
   #started = 0;
   #running = 0;
-  #winner: TcpChannel | undefined;
+  #winner: Channel | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(addresses: readonly PeerAddress[], transport: ClientTransport, signal: AbortSignal) {
@@ -117,7 +112,7 @@ class Race {
   }
 
   /** The connection that won, if any, and why each of the others did not. */
-  async run(): Promise<{ channel: TcpChannel | undefined; failures: readonly Failure[] }> {
+  async run(): Promise<{ channel: Channel | undefined; failures: readonly Failure[] }> {
     this.#startNext();
     const channel = await this.#over.promise;
     clearTimeout(this.#timer);
@@ -160,12 +155,12 @@ class Race {
 function dialError(failures: readonly Failure[]): RcopyError {
   for (const { address, error } of failures) {
     if (!(error instanceof Deno.errors.NotCapable)) continue;
-    const where = showAddress(address.host, address.port);
+    const where = showAddress(address);
     const message = `cannot connect to ${where}: Deno was not given --allow-net for it`;
     return new RcopyError("permission-flag", message, { cause: error });
   }
   const reasons = failures.map(({ address, error }) => {
-    return `${showAddress(address.host, address.port)}: ${reasonOf(error)}`;
+    return `${showAddress(address)}: ${reasonOf(error)}`;
   });
   const refusal = failures.find(({ error }) => error instanceof RcopyError)?.error;
   if (refusal) {

@@ -1,7 +1,8 @@
 /** Listening for peers. */
 import { RcopyError } from "../base/errors.ts";
 import { pause } from "../base/pause.ts";
-import { TcpChannel } from "./channel.ts";
+import type { Channel } from "./channel.ts";
+import { TcpChannel } from "./tcp_channel.ts";
 import type { ServerTransport } from "./transport.ts";
 
 /** Where to listen. */
@@ -55,7 +56,7 @@ export class PeerListener implements Disposable {
    * The next connection; `undefined` once the port has been closed. Its TLS handshake is made by the first read, under
    * the deadline of whoever reads.
    */
-  async accept(): Promise<TcpChannel | undefined> {
+  async accept(): Promise<Channel | undefined> {
     for (;;) {
       const listener = this.#listener;
       let connection: Deno.TcpConn | Deno.TlsConn;

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { RcopyError } from "../base/errors.ts";
 import { anchorOf, certifyLeaf, makeAnchorKey, unlimitedValidity } from "../security/anchor/certificate.ts";
-import type { TcpChannel } from "./channel.ts";
+import type { Channel } from "./channel.ts";
 import { dialOne } from "./dial.ts";
 import { listenForPeers } from "./listen.ts";
 import type { ServerTransport } from "./transport.ts";
@@ -22,7 +22,7 @@ Deno.test("reopen() changes the leaf at the same port; who waits goes on waiting
   const [first, second] = [await keyed(), await keyed()];
   using listener = listenForPeers({ port: 0, local: true }, first.listen);
   const address = { host: "127.0.0.1", port: listener.port };
-  const accepted: TcpChannel[] = [];
+  const accepted: Channel[] = [];
   const accepting = (async () => {
     for (let channel; (channel = await listener.accept()) !== undefined;) {
       accepted.push(channel);

@@ -4,7 +4,7 @@
  * Which side of the transfer it is plays no part.
  */
 import { RcopyError } from "../base/errors.ts";
-import type { TcpChannel } from "../net/channel.ts";
+import type { Channel } from "../net/channel.ts";
 import { dialOne } from "../net/dial.ts";
 import { tokenBytes } from "../wire/limits.ts";
 import type { Hello } from "../wire/hello.ts";
@@ -42,7 +42,7 @@ export async function dialSession(side: Side, plan: DialPlan, run: RunOptions): 
     session: answer.session,
     streams: { ...streams, limit: Math.min(streams.limit, answer.streams) },
     roundTripMs,
-    sharesMachine: channel.isLoopback,
+    sharesMachine: channel.sharesMachine,
     signal,
     onNote,
   });
@@ -58,11 +58,11 @@ export async function dialSession(side: Side, plan: DialPlan, run: RunOptions): 
 
 /** What both ends have agreed on, and the connections that they have by then. */
 interface Agreement {
-  channel: TcpChannel;
+  channel: Channel;
   proposal: Proposal;
   answer: Hello;
   roundTripMs: number;
-  lanes: TcpChannel[];
+  lanes: Channel[];
 }
 
 /** Comes again with the next credential where one is refused. */
@@ -87,13 +87,13 @@ async function agreeByAnyProof(
 
 /** Everything up to the first data connections; what fails closes what it opened. */
 async function agree(
-  channel: TcpChannel,
+  channel: Channel,
   { side, plan, run }: { side: Side; plan: DialPlan; run: RunOptions },
 ): Promise<Agreement> {
   const { signal } = run;
   const onAbort = () => channel.close();
   signal.addEventListener("abort", onAbort, { once: true });
-  const lanes: TcpChannel[] = [];
+  const lanes: Channel[] = [];
   try {
     const proposal = side.propose(run);
     const startedAt = performance.now();
@@ -115,7 +115,7 @@ async function agree(
 }
 
 async function handshakeWithListener(
-  channel: TcpChannel,
+  channel: Channel,
   { credential }: DialPlan,
   hello: Hello,
 ): Promise<Hello> {
@@ -138,9 +138,9 @@ async function handshakeWithListener(
 }
 
 async function openLane(
-  control: TcpChannel,
+  control: Channel,
   to: { answer: Hello; lane: number; plan: DialPlan; signal: AbortSignal },
-): Promise<TcpChannel> {
+): Promise<Channel> {
   const { answer, lane, plan, signal } = to;
   const channel = await dialOne(control.remote, plan.transport, signal);
   try {

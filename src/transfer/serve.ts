@@ -4,7 +4,7 @@
  * (`supply/offered.ts`). Which side of the transfer it is plays no part.
  */
 import { asRcopyError, type ErrorCode, RcopyError } from "../base/errors.ts";
-import type { TcpChannel } from "../net/channel.ts";
+import type { Channel } from "../net/channel.ts";
 import type { PeerListener } from "../net/listen.ts";
 import type { ServerTransport } from "../net/transport.ts";
 import { wireCodeOf } from "../wire/codes.ts";
@@ -88,7 +88,7 @@ export class Server {
     this.#options.emit({ type: "note", level: "debug", message });
   }
 
-  async #onHandshake(channel: TcpChannel, handshake: Handshake): Promise<void> {
+  async #onHandshake(channel: Channel, handshake: Handshake): Promise<void> {
     if (handshake.of === "data") {
       this.#join(channel, handshake.join);
       return;
@@ -165,7 +165,7 @@ export class Server {
   }
 
   /** A data connection at the main port finds its session by number. @throws {RcopyError} `refused` */
-  #join(channel: TcpChannel, join: Join): void {
+  #join(channel: Channel, join: Join): void {
     const served = this.#sessions.get(keyOf(join.session));
     if (!served) throw new RcopyError("refused", "a data connection did not know its session");
     served.lanes.join(channel, join);
@@ -182,7 +182,7 @@ export class Server {
     }
   }
 
-  async #run(key: string, session: Session, answered: Promise<void>, channel: TcpChannel): Promise<void> {
+  async #run(key: string, session: Session, answered: Promise<void>, channel: Channel): Promise<void> {
     const { keep, emit, timeoutMs } = this.#options;
     try {
       await answered.catch(() => {}); // a peer that is gone already is found lost by the session itself

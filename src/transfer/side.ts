@@ -5,7 +5,7 @@
  *  ReceivingSide  has the destination
  */
 import type { Directory, Engine } from "../io/contract/engine.ts";
-import type { TcpChannel } from "../net/channel.ts";
+import type { Channel } from "../net/channel.ts";
 import { FrameSplitter } from "../wire/frame_splitter.ts";
 import type { Hello, Role } from "../wire/hello.ts";
 import { Control } from "./session/control.ts";
@@ -43,7 +43,7 @@ export interface Proposal {
   /** What this end says of itself; session and tokens are the listener's to add. */
   hello: Hello;
   /** The session with a peer that has said this of itself. */
-  begin(channel: TcpChannel, peer: Hello): Session;
+  begin(channel: Channel, peer: Hello): Session;
 }
 
 /** One side of a transfer. */
@@ -86,9 +86,9 @@ export class SendingSide implements Side {
 
   propose(run: RunOptions): Proposal {
     const { engine, timeoutMs, emit, signal } = run;
-    const begin = (channel: TcpChannel, peer: Hello): Session => {
+    const begin = (channel: Channel, peer: Hello): Session => {
       const { destinationNonce, destinationHash } = peer;
-      const bootIds = channel.isLoopback ? [readBootId(), ""] : [readBootId()].filter((id) => id !== "");
+      const bootIds = channel.sharesMachine ? [readBootId(), ""] : [readBootId()].filter((id) => id !== "");
       const identity = destinationHash.length > 0
         ? new DestinationIdentity(destinationNonce, bootIds)
         : undefined;
@@ -130,7 +130,7 @@ export class ReceivingSide implements Side {
     const { engine, timeoutMs, emit, signal } = run;
     const destination = this.#options.destination();
     const hello = this.#hello(run, destination);
-    const begin = (channel: TcpChannel, peer: Hello): Session =>
+    const begin = (channel: Channel, peer: Hello): Session =>
       new Receiver({
         control: new Control(channel, new FrameSplitter()),
         peer,

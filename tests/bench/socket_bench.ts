@@ -1,6 +1,6 @@
 /** The socket loop alone: 64 MiB through a loopback connection of our channels, both ends in one process. */
 import { assert } from "../../src/base/errors.ts";
-import { TcpChannel } from "../../src/net/channel.ts";
+import { TcpChannel } from "../../src/net/tcp_channel.ts";
 
 const bytesAll = 64 * 1024 * 1024;
 

@@ -3,7 +3,7 @@
  * its port; the receiver dials, asks with one byte, and prints what it took from then on.
  */
 import { Codec } from "../../src/codec/codec.ts";
-import { TcpChannel } from "../../src/net/channel.ts";
+import { TcpChannel } from "../../src/net/tcp_channel.ts";
 import { listenForPeers } from "../../src/net/listen.ts";
 import { type ClientTransport, type ServerTransport, startTls } from "../../src/net/transport.ts";
 import { DataReader, readerSliceBytes } from "../../src/transfer/lane/data_reader.ts";

@@ -64,6 +64,9 @@ class Pipe {
 
 class MemoryChannel implements Channel {
   readonly peer: string;
+  readonly source = "192.0.2.1";
+  readonly remote = { host: "192.0.2.1", port: 3120 };
+  readonly sharesMachine = true;
   bytesRead = 0;
   bytesWritten = 0;
   readonly readCallMs = 0;

@@ -1,13 +1,12 @@
 /** The one table of commands and options: parsing, help, completions and the library's options are made from it. */
+import { parseAddress, parsePort } from "../../net/address.ts";
 import { aSwitch, list, oneOf, type Option, option, value, type ValueOf } from "./option.ts";
 import {
-  parseAddress,
   parseAdvertised,
   parseAllowed,
   parseBind,
   parseCommand,
   parseIdentity,
-  parsePort,
   parseStreams,
   parseTimeout,
 } from "./values.ts";

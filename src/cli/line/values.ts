@@ -1,6 +1,7 @@
 /** Values of options, from what was typed to what the library takes. Pure. */
 import { RcopyError } from "../../base/errors.ts";
 import { parseDuration } from "../../base/units.ts";
+import { parseAddress } from "../../net/address.ts";
 import { streamsMax } from "../../wire/limits.ts";
 import { commandWords } from "./remote_path.ts";
 
@@ -20,15 +21,6 @@ export function parseAllowed(text: string): string {
 export function parseCommand(text: string): string {
   commandWords(text);
   return text;
-}
-
-/** 0 to 65,535. @throws {RcopyError} `usage` */
-export function parsePort(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
-  if (!(port <= 65_535)) {
-    throw new RcopyError("usage", `"${text}" is not a port; write a number from 0 to 65535`);
-  }
-  return port;
 }
 
 /** 1 to 32, or auto. @throws {RcopyError} `usage` */
@@ -61,20 +53,4 @@ export function parseAdvertised(text: string): { host: string; port?: number } {
   const bare = /^\[([0-9A-Fa-f:.]+)\]$/.exec(text)?.[1] ??
     /^([\w.-]+|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$/.exec(text)?.[1];
   return bare === undefined ? parseAddress(text) : { host: bare };
-}
-
-/** HOST:PORT, [IPv6]:PORT. @throws {RcopyError} `usage` */
-export function parseAddress(text: string): { host: string; port: number } {
-  const match = /^\[([0-9A-Fa-f:.%\w]+)\]:(\d+)$/.exec(text) ?? /^([^:\s[\]]+):(\d+)$/.exec(text);
-  if (!match) {
-    const hint = text.includes(":") && !text.startsWith("[") && text.split(":").length > 2
-      ? "an IPv6 address stands in brackets, as in [2001:db8::1]:3120"
-      : "write HOST:PORT, as in 192.0.2.7:3120";
-    throw new RcopyError("usage", `"${text}" is not an address; ${hint}`);
-  }
-  const port = parsePort(match[2]!);
-  if (port === 0) {
-    throw new RcopyError("usage", `"${text}" names port 0; write the port that the sender printed`);
-  }
-  return { host: match[1]!, port };
 }

@@ -2,6 +2,7 @@
 import { RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
 import type { PeerAddress } from "../../mod.ts";
+import { showAddress } from "../../net/address.ts";
 import { SshProcess } from "./ssh_process.ts";
 
 const loopback = "127.0.0.1";
@@ -28,14 +29,13 @@ export async function openTunnel(rsh: readonly string[], options: TunnelOptions)
   const { destination, target, onLine, signal } = options;
   for (let attempt = 1;; attempt++) {
     const port = freePort();
-    const host = target.host.includes(":") ? `[${target.host}]` : target.host;
     const ssh = new SshProcess([
       ...rsh,
       "-T",
       ...["-o", "ExitOnForwardFailure=yes"],
       // A connection that is shared with other runs of ssh would keep the port open after this one.
       ...["-o", "ControlMaster=no", "-o", "ControlPath=none"],
-      ...["-L", `${loopback}:${port}:${host}:${target.port}`],
+      ...["-L", `${loopback}:${port}:${showAddress(target)}`],
       "--",
       destination,
       // With -N instead, ssh would stay for ever where this end is killed; cat ends with its input, and ssh with cat.

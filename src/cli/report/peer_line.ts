@@ -1,5 +1,6 @@
 /** The line to run on the other machine, for an end that listens. */
 import type { TransferEvent } from "../../mod.ts";
+import { showAddress } from "../../net/address.ts";
 
 type Listening = TransferEvent & { type: "listening" };
 
@@ -24,6 +25,5 @@ function unlessKeys({ keysOnly }: Listening): string {
 
 function bestAddress(event: Listening): string {
   const own = { host: event.addresses[0] ?? "THIS-MACHINE", port: event.port };
-  const { host, port } = event.advertised?.[0] ?? own;
-  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return showAddress(event.advertised?.[0] ?? own);
 }

@@ -1,6 +1,7 @@
 /** `known_peers`: the keys that a person accepted, each pinned to the HOST:PORT where it was met. */
 import { RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
+import { type PeerAddress, showAddress } from "../../net/address.ts";
 import { isSameKey, publicKeyIn, showSshKey, type SshPublicKey } from "../ssh/key.ts";
 import { type FileReading, readTrustedFile } from "./trusted_file.ts";
 
@@ -15,8 +16,8 @@ export interface Pin {
 const knownPeersBytesMax = 4 * 1024 * 1024;
 
 /** How the file names a peer. */
-export function peerName(host: string, port: number): string {
-  return `${host.includes(":") ? `[${host}]` : host}:${port}`.toLowerCase();
+export function peerName(address: PeerAddress): string {
+  return showAddress(address).toLowerCase();
 }
 
 /** Where the file is; `undefined` without a home. */

@@ -11,8 +11,8 @@ const otherKey = parseSshPublicKeyLine(other).key;
 const uid = Deno.uid() ?? undefined;
 
 Deno.test("peerName() is one name for one peer", () => {
-  assertEquals(peerName("Host.Example", 9012), "host.example:9012");
-  assertEquals(peerName("FE80::1", 1), "[fe80::1]:1");
+  assertEquals(peerName({ host: "Host.Example", port: 9012 }), "host.example:9012");
+  assertEquals(peerName({ host: "FE80::1", port: 1 }), "[fe80::1]:1");
 });
 
 Deno.test("the file is under XDG_CONFIG_HOME, else under the home", () => {

@@ -57,7 +57,7 @@ export async function senderKeyFacts(
   const pinsFile = knownPeersPath(settings.places) ?? "known_peers";
   const unknown = { ...shared, peer: undefined, pins: [], pinsFile, pinsProblem: undefined, canAsk };
   if (dialed === undefined) return { ...unknown, hostKeys: [] };
-  const name = peerName(dialed.host, dialed.port);
+  const name = peerName(dialed);
   const reading = knownPeersPath(settings.places) === undefined
     ? { state: "absent" as const }
     : await readKnownPeers(pinsFile, settings.places.uid);

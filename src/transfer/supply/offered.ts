@@ -1,7 +1,7 @@
 /** Data connections that this end offers when the peer requests them, and recognises by their tokens. */
 import { equalInConstantTime } from "../../base/constant_time.ts";
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
-import type { TcpChannel } from "../../net/channel.ts";
+import type { Channel } from "../../net/channel.ts";
 import type { ServerTransport } from "../../net/transport.ts";
 import { lanesMax, tokenBytes } from "../../wire/limits.ts";
 import type { Join } from "../../wire/hello.ts";
@@ -74,7 +74,7 @@ export class OfferedLanes implements LaneSupply {
   }
 
   /** A connection at the main port. @throws {RcopyError} `refused` */
-  join(channel: TcpChannel, join: Join): void {
+  join(channel: Channel, join: Join): void {
     this.#take(join);
     this.#options.host.addLane(join.lane, new LocalConnection(channel));
   }

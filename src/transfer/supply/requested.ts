@@ -1,7 +1,8 @@
 /** Data connections that this end requests as long as they pay, and opens once the peer offers them. */
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
-import { dialOne, type PeerAddress } from "../../net/dial.ts";
-import type { TcpChannel } from "../../net/channel.ts";
+import type { PeerAddress } from "../../net/address.ts";
+import { dialOne } from "../../net/dial.ts";
+import type { Channel } from "../../net/channel.ts";
 import type { ClientTransport } from "../../net/transport.ts";
 import type { Join } from "../../wire/hello.ts";
 import type { LaneOffer, LaneRequest } from "../../wire/lanes.ts";
@@ -140,7 +141,7 @@ export class RequestedLanes implements LaneSupply {
     return true;
   }
 
-  async #dial(address: PeerAddress, join: Join): Promise<TcpChannel> {
+  async #dial(address: PeerAddress, join: Join): Promise<Channel> {
     const { transport, signal } = this.#options;
     const limit = AbortSignal.any([signal, AbortSignal.timeout(dialMs)]);
     const channel = await dialOne(address, transport, limit);

@@ -1,7 +1,7 @@
 /** What the main thread and a lane Worker say to each other. Everything is plain data that can be cloned. */
 import { type ErrorCode, RcopyError } from "../../base/errors.ts";
 import type { Lent } from "../../io/contract/engine.ts";
-import type { PeerAddress } from "../../net/dial.ts";
+import type { PeerAddress } from "../../net/address.ts";
 import type { ClientTransport, ServerTransport } from "../../net/transport.ts";
 import type { Bundle, Extent } from "../../wire/data.ts";
 import type { Join, Role } from "../../wire/hello.ts";

@@ -1,6 +1,6 @@
 /** The threads of this process that move data connections beside the main thread. */
 import type { Directory, Engine } from "../../io/contract/engine.ts";
-import type { PeerAddress } from "../../net/dial.ts";
+import type { PeerAddress } from "../../net/address.ts";
 import type { ClientTransport } from "../../net/transport.ts";
 import type { Join, Role } from "../../wire/hello.ts";
 import type { DataConnection } from "../lane/lane_io.ts";

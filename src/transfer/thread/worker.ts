@@ -6,7 +6,7 @@ import { asRcopyError, assert, RcopyError } from "../../base/errors.ts";
 import { chooseEngine } from "../../io/choose_engine.ts";
 import type { SocketOptions } from "../../io/contract/sockets.ts";
 import type { Engine, Lent, SourceFile, TargetFile } from "../../io/contract/engine.ts";
-import type { LaneConnection, TcpChannel } from "../../net/channel.ts";
+import type { Channel, LaneConnection } from "../../net/channel.ts";
 import { dialOne } from "../../net/dial.ts";
 import { listenForPeers, type ListenOptions, type PeerListener } from "../../net/listen.ts";
 import { Admission } from "../../meet/admission.ts";
@@ -101,7 +101,7 @@ abstract class Lane {
 class SendingLane extends Lane {
   readonly io: LocalSendIo;
 
-  constructor(channel: TcpChannel, engine: Engine) {
+  constructor(channel: Channel, engine: Engine) {
     super();
     this.io = new LocalSendIo(channel, { engine, account: this.account });
   }
@@ -113,7 +113,7 @@ class ReceivingLane extends Lane {
   readonly #frames = new Map<number, ArrivedFrame>();
   #frameCount = 0;
 
-  constructor(channel: TcpChannel, engine: Engine) {
+  constructor(channel: Channel, engine: Engine) {
     super();
     this.io = new LocalReceiveIo(channel, { engine, account: this.account });
   }
@@ -142,7 +142,7 @@ class LaneWorker {
   readonly #sending = new Map<number, SendingLane>();
   readonly #receiving = new Map<number, ReceivingLane>();
   #listener: PeerListener | undefined;
-  readonly #arrived = new Map<number, { channel: TcpChannel; answer: () => void }>();
+  readonly #arrived = new Map<number, { channel: Channel; answer: () => void }>();
   #arrivalCount = 0;
 
   async onRequest({ call, lane, method, argument }: LaneRequest): Promise<void> {
@@ -167,7 +167,7 @@ class LaneWorker {
     return this.#sending.get(number) ?? this.#receiving.get(number);
   }
 
-  #add(number: number, role: Role, channel: TcpChannel): void {
+  #add(number: number, role: Role, channel: Channel): void {
     if (role === "sender") this.#sending.set(number, new SendingLane(channel, this.#opened));
     else this.#receiving.set(number, new ReceivingLane(channel, this.#opened));
   }
