@@ -1,4 +1,4 @@
-/** Comparing what an attacker must not learn byte by byte. */
+/** Comparison of secrets, which an attacker must not learn byte by byte. */
 
 /** Whether two byte strings are equal, in a time that depends on the length of `expected` only. */
 export function equalInConstantTime(expected: Uint8Array, given: Uint8Array): boolean {

@@ -2,8 +2,8 @@
 
 /**
  * Whether `promise` settles, resolved or rejected, within so many milliseconds. Resolves as soon as either is known, and
- * leaves no timer running. Never rejects: a caller that needs the outcome awaits `promise` after `true`; a rejection that
- * comes after `false` is nobody's and is dropped.
+ * leaves no timer running. Never rejects: a caller that needs the outcome awaits `promise` after `true`; a rejection after
+ * `false` is dropped.
  */
 export async function settlesWithin(promise: Promise<unknown>, milliseconds: number): Promise<boolean> {
   const late = Promise.withResolvers<boolean>();

@@ -1,7 +1,7 @@
-/** What the C names of errno mean in rcopy's error codes. */
+/** The C names of errno, in rcopy's error codes. */
 import type { ErrorCode } from "./errors.ts";
 
-/** As `src/io/contract/engine.ts` says; what is not here is `io`. */
+/** Names with a code of their own; every other name is `io`. See `src/io/contract/engine.ts`. */
 const codes: ReadonlyMap<string, ErrorCode> = new Map([
   ["ENOENT", "not-found"],
   ["EACCES", "not-permitted"],

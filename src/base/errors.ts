@@ -1,6 +1,6 @@
 /** The one error type of rcopy, and what each of its codes means to a script. */
 
-/** Everything that can go wrong, once. Nobody matches on message text. */
+/** Everything that can go wrong, once. Code decides by these, never by the text of a message. */
 export type ErrorCode =
   | "internal" // a fault of rcopy itself
   | "integrity" // the two ends disagree about what was copied
@@ -12,7 +12,7 @@ export type ErrorCode =
   | "protocol" // the peer broke the protocol
   | "version" // no common protocol version
   | "refused" // the peer refused us, or we refused it
-  | "busy" // the sender already serves somebody else
+  | "busy" // the sender already serves another receiver
   | "unreachable" // the peer could not be reached
   | "peer-lost" // the connection ended before its time
   | "timeout" // the peer said nothing for too long

@@ -1,7 +1,10 @@
 /** An abort from outside, as rcopy's own error. */
 import { RcopyError } from "./errors.ts";
 
-/** A signal that aborts with an {@linkcode RcopyError} when `outer` aborts, and with nothing else; `release` forgets `outer`. */
+/**
+ * A signal whose reason is always an {@linkcode RcopyError}: it aborts when `outer` does, with `outer`'s reason, or with
+ * `interrupted` around it. `release` stops listening to `outer`.
+ */
 export function interruptible(outer: AbortSignal | undefined): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
   const onAbort = () => {

@@ -1,9 +1,9 @@
-/** Deno's permissions for files, kept to by native code as well, which Deno does not hold to them. */
+/** Deno's permissions for files, checked before native code acts, which Deno itself does not restrain. */
 import { RcopyError } from "./errors.ts";
 import { showText } from "./show.ts";
 
 /**
- * Makes sure that a path may be read or written; nobody is asked.
+ * Makes sure that a path may be read or written, without a prompt.
  * @throws {RcopyError} `permission-flag`, with `what` as the beginning of its message
  */
 export function requirePermission(name: "read" | "write", path: string, what: string): void {

@@ -1,2 +1,2 @@
-/** Version of the program; the same as in `deno.json`, which a test holds to it. */
+/** Version of the program; equal to that of `deno.json`, as a test checks. */
 export const version = "0.1.0";

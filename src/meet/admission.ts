@@ -1,6 +1,6 @@
 /**
  * Admission of connections to a listener: reads the handshake of each under caps and a deadline, and hands on those of rcopy.
- * A stranger never ends a run, sets its status, or costs more than its place among the unauthenticated.
+ * A connection that is not rcopy's never ends a run, sets its status, or costs more than a place among the pending ones.
  */
 import { settlesWithin } from "../base/deadline.ts";
 import { asRcopyError } from "../base/errors.ts";
@@ -11,15 +11,16 @@ import { type Handshake, readHandshake, type Verifier } from "./authenticate.ts"
 import { handshakeMs } from "../wire/limits.ts";
 import { withinHandshake } from "./handshake.ts";
 
-/** Connections that have not said a valid hello or join yet: in all, and from one address. */
-const strangersMax = 64;
-const strangersOfOneSourceMax = 32;
-/** Time that every stranger has for its handshake before a newcomer may displace it; enough for a slow, distant peer. */
+/** Pending connections, whose handshake is not over yet: at most so many in all, and so many from one address. */
+const pendingMax = 64;
+const pendingOfOneSourceMax = 32;
+/** How long a pending connection is safe from being displaced by a newer one; enough for the handshake of a distant peer. */
 const graceMs = 500;
-/** Connections that wait, unread, for a place among the strangers: at most so many, and at most this part of the descriptors. */
-const lineMax = 512;
-const lineOfDescriptors = 8;
-/** Between two lines about strangers. */
+/** Accepted connections that wait, unread, for a place among the pending ones: at most so many, and at most this part of the
+ * descriptors. */
+const waitingMax = 512;
+const waitingOfDescriptors = 8;
+/** Between two notes about connections that were closed. */
 const noteIntervalMs = 5_000;
 
 export interface AdmissionOptions {
@@ -32,25 +33,32 @@ export interface AdmissionOptions {
   onNote: (message: string) => void;
 }
 
+/**
+ * Reads the handshakes of accepted connections. A newer connection displaces the oldest pending one of the address that has
+ * the most of them, so that a flood displaces its own connections.
+ */
 export class Admission {
   readonly #listener: PeerListener;
   readonly #options: AdmissionOptions;
-  /** Oldest first, with the time of their coming by `performance.now()`. */
-  readonly #strangers = new Map<Channel, { source: string; since: number }>();
-  /** Accepted, and not among the strangers yet; oldest first. */
-  readonly #line: { channel: Channel; since: number }[] = [];
-  readonly #lineMax: number;
-  #isLettingIn = false;
+  /** Oldest first; `since` is the beginning of the handshake, by `performance.now()`. */
+  readonly #pending = new Map<Channel, { source: string; since: number }>();
+  /** Accepted, and not pending yet; oldest first; `since` is the time of the accept. */
+  readonly #waiting: { channel: Channel; since: number }[] = [];
+  readonly #waitingMax: number;
+  #isStarting = false;
   #isClosed = false;
-  /** Somebody has left the line, or the strangers. */
-  #moved = Promise.withResolvers<void>();
+  /** Resolves when a connection has left the waiting or the pending ones. */
+  #changed = Promise.withResolvers<void>();
   #notedAt = -Infinity;
   #unnoted = 0;
 
   constructor(listener: PeerListener, options: AdmissionOptions) {
     this.#listener = listener;
     this.#options = options;
-    this.#lineMax = Math.max(1, Math.min(lineMax, Math.floor(options.descriptorsMax / lineOfDescriptors)));
+    this.#waitingMax = Math.max(
+      1,
+      Math.min(waitingMax, Math.floor(options.descriptorsMax / waitingOfDescriptors)),
+    );
   }
 
   /** Accepts until the listener is closed. */
@@ -58,57 +66,57 @@ export class Admission {
     for (;;) {
       const channel = await this.#listener.accept();
       if (!channel) break;
-      this.#line.push({ channel, since: performance.now() });
-      void this.#letIn();
-      // The others wait in the system's queue.
-      while (this.#line.length >= this.#lineMax) await this.#moved.promise;
+      this.#waiting.push({ channel, since: performance.now() });
+      void this.#startWaiting();
+      // Further connections wait in the system's queue.
+      while (this.#waiting.length >= this.#waitingMax) await this.#changed.promise;
     }
     this.#isClosed = true;
-    for (const channel of this.#strangers.keys()) channel.close();
-    for (const { channel } of this.#line.splice(0)) channel.close();
-    this.#move();
+    for (const channel of this.#pending.keys()) channel.close();
+    for (const { channel } of this.#waiting.splice(0)) channel.close();
+    this.#notify();
   }
 
-  #move(): void {
-    this.#moved.resolve();
-    this.#moved = Promise.withResolvers();
+  #notify(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
   }
 
   /**
-   * Lets in who is in line. Where a newcomer would be one too many, the oldest stranger of its address goes, or of the
-   * address that has the most: a flood displaces its own connections. Nobody is pushed out within the grace;
-   * meanwhile newcomers wait, and who has said hello when its turn comes gets in.
+   * Makes waiting connections pending until none is left. If one must be displaced for that, it has its grace first, and
+   * the newer connection waits; a handshake that ends meanwhile makes room too.
    */
-  async #letIn(): Promise<void> {
-    if (this.#isLettingIn) return;
-    this.#isLettingIn = true;
-    while (this.#line.length > 0) {
-      const place = this.#nextInLine();
-      const { channel, since } = this.#line[place]!;
-      const oldest = this.#oneTooMany(channel.source);
+  async #startWaiting(): Promise<void> {
+    if (this.#isStarting) return;
+    this.#isStarting = true;
+    while (this.#waiting.length > 0) {
+      const place = this.#nextWaiting();
+      const { channel, since } = this.#waiting[place]!;
+      const oldest = this.#toDisplace(channel.source);
       if (oldest) {
-        const graceLeftMs = this.#strangers.get(oldest)!.since + graceMs - performance.now();
+        const graceLeftMs = this.#pending.get(oldest)!.since + graceMs - performance.now();
         if (graceLeftMs > 0) {
-          await settlesWithin(this.#moved.promise, graceLeftMs);
+          await settlesWithin(this.#changed.promise, graceLeftMs);
           continue;
         }
-        this.#strangers.delete(oldest);
+        this.#pending.delete(oldest);
         oldest.close();
       }
-      this.#line.splice(place, 1);
-      this.#strangers.set(channel, { source: channel.source, since: performance.now() });
+      this.#waiting.splice(place, 1);
+      this.#pending.set(channel, { source: channel.source, since: performance.now() });
       void this.#admit(channel, since);
-      this.#move();
+      this.#notify();
     }
-    this.#isLettingIn = false;
+    this.#isStarting = false;
   }
 
-  /** Whose turn it is: the oldest of the address that has the fewest strangers, so that a crowd waits for itself. */
-  #nextInLine(): number {
+  /** Place of the next connection to start: the oldest of the address with the fewest pending ones, so that a flood waits
+   * for itself. */
+  #nextWaiting(): number {
     const counts = this.#countBySource();
     let next = 0;
     let fewest = Infinity;
-    for (const [place, { channel }] of this.#line.entries()) {
+    for (const [place, { channel }] of this.#waiting.entries()) {
       const count = counts.get(channel.source) ?? 0;
       if (count >= fewest) continue;
       next = place;
@@ -119,25 +127,25 @@ export class Admission {
 
   #countBySource(): Map<string, number> {
     const counts = new Map<string, number>();
-    for (const { source } of this.#strangers.values()) counts.set(source, (counts.get(source) ?? 0) + 1);
+    for (const { source } of this.#pending.values()) counts.set(source, (counts.get(source) ?? 0) + 1);
     return counts;
   }
 
-  /** Who has to go before a newcomer comes in; `undefined` while there is room. */
-  #oneTooMany(newcomer: string): Channel | undefined {
+  /** The pending connection that a newcomer would displace; `undefined` while there is room. */
+  #toDisplace(newcomer: string): Channel | undefined {
     const counts = this.#countBySource();
-    let crowd: string | undefined;
-    if ((counts.get(newcomer) ?? 0) >= strangersOfOneSourceMax) crowd = newcomer;
-    else if (this.#strangers.size >= strangersMax) {
+    let largest: string | undefined;
+    if ((counts.get(newcomer) ?? 0) >= pendingOfOneSourceMax) largest = newcomer;
+    else if (this.#pending.size >= pendingMax) {
       for (const [source, count] of counts) {
-        if (crowd === undefined || count > counts.get(crowd)!) crowd = source;
+        if (largest === undefined || count > counts.get(largest)!) largest = source;
       }
     }
-    for (const [channel, { source }] of this.#strangers) if (source === crowd) return channel;
+    for (const [channel, { source }] of this.#pending) if (source === largest) return channel;
     return undefined;
   }
 
-  /** `since` is when it was accepted, by `performance.now()`. */
+  /** Reads the handshake, under a deadline that began when the connection was accepted, at `since`. */
   async #admit(channel: Channel, since: number): Promise<void> {
     try {
       const leftMs = since + handshakeMs - performance.now();
@@ -146,19 +154,19 @@ export class Admission {
         () => readHandshake(channel, this.#options.verifier),
         leftMs,
       );
-      this.#leave(channel);
+      this.#forget(channel);
       if (this.#isClosed) channel.close();
       else await this.#options.onHandshake(channel, handshake);
     } catch (thrown) {
       channel.close();
       this.#note(`closed a connection from ${channel.peer}: ${showText(asRcopyError(thrown).message)}`);
     } finally {
-      this.#leave(channel);
+      this.#forget(channel);
     }
   }
 
-  #leave(channel: Channel): void {
-    if (this.#strangers.delete(channel)) this.#move();
+  #forget(channel: Channel): void {
+    if (this.#pending.delete(channel)) this.#notify();
   }
 
   #note(message: string): void {

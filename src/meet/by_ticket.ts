@@ -1,7 +1,7 @@
 /**
- * A channel opened by a ticket, from both sides.
- *  invite   listener  key and secret of this run → what to listen with, what to demand, the ticket
- *  follow   dialer    the ticket → what to dial with, what to prove oneself by
+ * Channels by ticket, for both ends.
+ *  inviteByTicket    listener  makes a key and a secret for this run; gives transport, verifier, and the ticket
+ *  planDialByTicket  dialer    reads the ticket; gives transport, credential, and addresses
  */
 import type { PeerAddress } from "../net/address.ts";
 import type { ClientTransport, ServerTransport } from "../net/transport.ts";
@@ -9,23 +9,23 @@ import { anchorOf, certifyLeaf, makeAnchorKey, unlimitedValidity } from "../secu
 import { decodeTicket, encodeTicket, secretBytes } from "../security/anchor/ticket.ts";
 import type { Credential, Verifier } from "./authenticate.ts";
 
-/** What a listener needs for one run. */
+/** Everything that a listener needs for one run. */
 export interface Invitation {
   transport: ServerTransport;
   verifier: Verifier;
   /** The ticket, once the port is known; a secret. `undefined` where no ticket opens the channel. */
   ticketFor(port: number, addresses: readonly PeerAddress[]): string | undefined;
-  /** Who may come in, and what they can know this end by. */
+  /** Sentences for a person: the key that this end shows, and the peers that are let in. */
   notes?: readonly string[];
   /** A new leaf, where the old one expires; `undefined` if none can be had now. */
   renew?: () => Promise<ServerTransport | undefined>;
 }
 
-/** What a dialer needs for one peer. */
+/** Everything that a dialer learns from a ticket. */
 export interface TicketDialPlan {
   transport: ClientTransport;
   credential: Credential;
-  /** Where the ticket says that the listener may be reached. */
+  /** Of the listener, the best first. */
   addresses: readonly PeerAddress[];
 }
 

@@ -1,4 +1,4 @@
-/** The dialing end: addresses, transport and credential, from a ticket, from SSH keys, or from `--insecure`. */
+/** Plans of a dialer: addresses, transport and credential, from a ticket, from SSH keys, or from `--insecure`. */
 import { RcopyError } from "../base/errors.ts";
 import type { PeerAddress } from "../net/address.ts";
 import { requireChecks, requireNoOtherRoots, requireTightPin } from "./pin_guard.ts";
@@ -16,9 +16,9 @@ export interface DialPlanOptions extends SshOptions {
   ticket: string | undefined;
   insecure: boolean;
   auth: AuthMethod;
-  /** Who is dialled. */
+  /** Role of the end that is dialled. */
   peer: Role;
-  /** Asks a person whether to trust a key; absent where nobody can be asked. */
+  /** Asks a person whether to trust a key; absent if there is no terminal. */
   confirm?: ((question: string) => Promise<boolean>) | undefined;
   onNote: (message: string) => void;
   signal: AbortSignal;
@@ -53,7 +53,7 @@ export async function planDial(options: DialPlanOptions): Promise<DialPlan> {
   return { addresses, transport, credential };
 }
 
-/** Looks at what was said before anything is done. @throws {RcopyError} `usage`, also for a mistyped ticket */
+/** Refuses options that lead to no plan, before anything is done. @throws {RcopyError} `usage`, also for a mistyped ticket */
 export function requireDialable(
   options: Pick<DialPlanOptions, "ticket" | "peer" | "addresses"> & { insecure?: boolean; auth?: AuthMethod },
 ): void {

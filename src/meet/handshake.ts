@@ -1,4 +1,4 @@
-/** How a connection begins: a preamble, then the frames of a handshake. See `src/wire/PROTOCOL.md`. */
+/** The parts of a handshake: preambles, frames, and the deadline for all of it. See `src/wire/PROTOCOL.md`. */
 import { settlesWithin } from "../base/deadline.ts";
 import { RcopyError } from "../base/errors.ts";
 import type { Channel } from "../net/channel.ts";
@@ -25,12 +25,12 @@ export async function withinHandshake<T>(
   throw new RcopyError("timeout", message, { cause });
 }
 
-/** The dialer's first and last words on a data connection. */
+/** Writes the whole handshake of a data connection, which is answered by nothing. */
 export async function sendJoin(channel: Channel, join: Join): Promise<void> {
   await writeFrames(channel, encodePreamble("data"), join);
 }
 
-/** A preamble, if it is due, and frames, in one write. */
+/** Writes a preamble, if it is due, and frames, in one call. */
 export async function writeFrames(
   channel: Channel,
   preamble: Uint8Array | undefined,
@@ -40,13 +40,14 @@ export async function writeFrames(
   await channel.write(joined(preamble ? [preamble, ...parts] : parts));
 }
 
-/** What a connection is for, and the protocol version that both ends speak. */
+/** Contents of a peer's preamble. */
 export interface PeerPreamble {
   connection: "control" | "data";
+  /** Protocol version that both ends speak. */
   version: number;
 }
 
-/** What the peer's preamble says. @throws {RcopyError} `protocol` (also strangers), `refused`, `version`, `peer-lost` */
+/** Reads the peer's preamble. @throws {RcopyError} `protocol` (also strangers), `refused`, `version`, `peer-lost` */
 export async function readPreamble(channel: Channel): Promise<PeerPreamble> {
   const bytes = new Uint8Array(preambleBytes);
   await readExactly(channel, bytes, (count) => {
@@ -59,7 +60,7 @@ export async function readPreamble(channel: Channel): Promise<PeerPreamble> {
   return { connection, version: negotiate(low, high) };
 }
 
-/** The next frame of a handshake. @throws {RcopyError} `protocol`, `peer-lost` */
+/** Reads the next frame of a handshake. @throws {RcopyError} `protocol`, `peer-lost` */
 export async function readMessage(channel: Channel): Promise<Message> {
   const head = new Uint8Array(headerBytes);
   await readExactly(channel, head);
@@ -70,7 +71,7 @@ export async function readMessage(channel: Channel): Promise<Message> {
   return decodeMessage(header, frame);
 }
 
-/** A listener with a secure channel has answered a plain handshake. */
+/** The error for a TLS alert in answer to a plain handshake: the peer listens for TLS. */
 function wantsTls({ peer }: Channel): RcopyError {
   return new RcopyError(
     "refused",
@@ -78,22 +79,22 @@ function wantsTls({ peer }: Channel): RcopyError {
   );
 }
 
-/** Whether TLS found, at either end, that bytes are not those that were sent. Deno tells that by text alone. */
+/** Whether TLS found, at either end, that bytes were altered. Deno tells that by text alone. */
 function isTampering(error: unknown): boolean {
   return error instanceof RcopyError && /BadRecordMac|cannot decrypt/i.test(error.message);
 }
 
-/** A handshake that was changed may have been meant to make both ends agree on less. */
+/** The error for an altered handshake: it may have been altered to make both ends agree on less. */
 function tampered({ peer }: Channel, cause: unknown): RcopyError {
   return new RcopyError(
     "refused",
-    `what this end and ${peer} said to each other was changed on the way; somebody or something between them ` +
+    `the handshake of this end and ${peer} was changed on the way; somebody or something between them ` +
       "alters connections: take another network",
     { cause },
   );
 }
 
-/** Fills `target`; nothing beyond it is read, so that whoever takes over the channel finds it at a frame's start. */
+/** Fills `target` and reads nothing beyond it, so that the channel can be handed on at a frame's start. */
 async function readExactly(
   channel: Channel,
   target: Uint8Array<ArrayBuffer>,

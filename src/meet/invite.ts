@@ -1,14 +1,14 @@
-/** How a listener lets its peers in: by ticket, by SSH keys, or by either at one port. */
+/** Invitations of a listener: by ticket, by SSH keys, or by either at one port. */
 import type { ServerTransport } from "../net/transport.ts";
 import { fitsTicket } from "../security/anchor/ticket.ts";
 import { certifyBySsh, type SshLeaf, sshVerifier } from "./ssh_listener.ts";
 import {
+  describeAllowedPeers,
   describeIdentity,
   noIdentity,
   prepareSsh,
   type SshOptions,
   type SshRun,
-  whoMayFetch,
 } from "./ssh_run.ts";
 import { type Invitation, inviteByTicket, ticketInvitation } from "./by_ticket.ts";
 
@@ -17,13 +17,13 @@ export type AuthMethod = "auto" | "ticket" | "ssh";
 
 export interface InviteOptions extends SshOptions {
   auth: AuthMethod;
-  /** What the listener does. */
+  /** Of the listener. */
   role: "sender" | "receiver";
   onNote: (message: string) => void;
 }
 
 /**
- * Everything for one run. With `auto`, an SSH key that fits into a ticket certifies the channel, so that it opens to
+ * Makes the invitation of one run. With `auto`, an SSH key that fits into a ticket certifies the channel, so that it opens to
  * trusted keys and to the ticket; where there is none, only the ticket opens it, and a note says so.
  * @throws {RcopyError} `refused` where `ssh` is asked for and no key can be used; `usage` for a wrong `allow`
  */
@@ -60,20 +60,20 @@ async function inviteByKey(run: SshRun, leaf: SshLeaf, options: InviteOptions): 
     ...sshVerifier(run, identity.key, { role, onNote }),
     ...withTicket ? base.verifier : {},
   };
-  const who = await whoMayFetch(run, withTicket);
+  const peers = await describeAllowedPeers(run, withTicket);
   const invitation = {
     ...base,
     verifier,
     notes: [
       `this end shows the key ${await describeIdentity(identity)}`,
-      `open to: ${who.join("; ")}`,
+      `open to: ${peers.join("; ")}`,
     ],
     renew: () => renewed(identity, onNote),
   };
   return withTicket ? invitation : { ...invitation, ticketFor: () => undefined };
 }
 
-/** A new leaf under the same key; `undefined` where the key will not sign now. */
+/** A new leaf certified by `identity`; `undefined` if its key will not sign now. */
 async function renewed(
   identity: SshLeaf["identity"],
   onNote: (message: string) => void,

@@ -1,8 +1,8 @@
-/** Keeps the leaf of a listener from expiring while it waits. */
+/** Renewal of a listener's leaf, so that it does not expire while the listener waits. */
 import { asRcopyError } from "../base/errors.ts";
 import type { ServerTransport } from "../net/transport.ts";
 
-/** How often a leaf under a key that lives on is made anew; it holds for a week. */
+/** Interval between renewals of a leaf under a user's key; the leaf is valid for a week. */
 export const leafRenewalMs = 24 * 3600 * 1000;
 
 export interface LeafRenewalOptions {

@@ -1,4 +1,4 @@
-/** The listening end: a port, and what the other end needs to find and pass it. */
+/** An open port, with the transport, the verifier and the ticket that belong to it. */
 import { reachableAddresses } from "../net/addresses.ts";
 import { listenForPeers, type PeerListener } from "../net/listen.ts";
 import { plainTransport, type ServerTransport } from "../net/transport.ts";
@@ -22,7 +22,7 @@ export interface ListenerOptions {
   onTlsOpened: (port: number) => void;
 }
 
-/** An open port. */
+/** An open port and everything that a run needs to serve it. */
 export interface OpenedListener {
   listener: PeerListener;
   /** Of the peers' proofs; absent on a plain channel. */
@@ -34,11 +34,11 @@ export interface OpenedListener {
   renewal: Disposable;
 }
 
-/** @throws {RcopyError} `address-in-use`, `usage`, `permission-flag` */
+/** Opens a port for peers. @throws {RcopyError} `address-in-use`, `usage`, `permission-flag` */
 export async function openListener(options: ListenerOptions): Promise<OpenedListener> {
   const { bind, local, onTlsOpened } = options;
   const { onNote } = options.invite;
-  const invitation = options.insecure ? undefined : await letIn(options.invite);
+  const invitation = options.insecure ? undefined : await inviteLazily(options.invite);
   const transport: ServerTransport = invitation?.transport ?? plainTransport;
   const listener = listenForPeers({ port: options.port, bind, local, onTlsOpened }, transport);
   const { port, dualStack } = listener;
@@ -52,7 +52,7 @@ export async function openListener(options: ListenerOptions): Promise<OpenedList
     onNote,
     onRenewed: async (renewed) => {
       await listener.reopen(renewed);
-      place.transport = renewed; // Of lanes that are opened from now on.
+      place.transport = renewed; // For ports of Workers that are opened from now on.
     },
   });
   return {
@@ -68,8 +68,8 @@ export async function openListener(options: ListenerOptions): Promise<OpenedList
   };
 }
 
-/** What SSH keys need is loaded only where they may be used: a receiver with a ticket starts sooner. */
-async function letIn(options: InviteOptions): Promise<Invitation> {
+/** Loads the code for SSH keys only if they may be used: a receiver with a ticket starts sooner. */
+async function inviteLazily(options: InviteOptions): Promise<Invitation> {
   const { invite } = await import("./invite.ts");
   return await invite(options);
 }

@@ -1,6 +1,6 @@
 /**
- * Deno trusts further certificates when it is told to, beside the one that a connection is pinned to. What would weaken the
- * pin is looked for before the first connection.
+ * Settings of Deno that weaken a pin: some make it trust further certificates, beside the one that a connection is pinned
+ * to, others make it check none. They are looked for before the first connection.
  */
 import { RcopyError } from "../base/errors.ts";
 import { certifyLeaf, makeAnchorKey, unlimitedValidity } from "../security/anchor/certificate.ts";
@@ -8,22 +8,22 @@ import { dialOne } from "../net/dial.ts";
 import { listenForPeers } from "../net/listen.ts";
 import type { ClientTransport } from "../net/transport.ts";
 
-/** Settings that make Deno trust more than the pin, and what of their values does. */
+/** Variables that make Deno trust more than the pin, each with a test of its value. */
 const settings: Record<string, (value: string) => boolean> = {
   DENO_CERT: (value) => value !== "",
   NODE_EXTRA_CA_CERTS: (value) => value !== "",
   DENO_TLS_CA_STORE: (value) => value.split(",").some((store) => store.trim() === "system"),
 };
 
-/** Environment variables that are looked at. */
+/** Names of the variables, for permission flags. */
 export const pinVariables: readonly string[] = Object.keys(settings);
 
 /** How long the self-test may take; it never leaves this machine. */
 const selfTestMs = 5_000;
 
 /**
- * Makes sure that nobody but the holder of the anchor can pass for the peer. What cannot be looked at, for want of a
- * permission, is told by `onNote`.
+ * Makes sure that only the holder of the anchor can pass for the peer. A check that lacks a permission is skipped, and
+ * `onNote` is told of it.
  * @throws {RcopyError} `refused` naming the setting that must go
  */
 export async function requireTightPin(
@@ -55,7 +55,7 @@ export function requireNoOtherRoots(onNote: (message: string) => void): void {
 }
 
 /**
- * The rest of {@linkcode requireTightPin}: a test on this machine, by the peer's name.
+ * The other part of {@linkcode requireTightPin}: a TLS handshake within this machine, by the peer's name.
  * @throws {RcopyError} `refused` where Deno does not check certificates
  */
 export async function requireChecks(
@@ -78,7 +78,7 @@ function weakened(setting: string, remedy?: string): RcopyError {
   );
 }
 
-/** Whether somebody else's certificate, made out to the peer's name, passes for the peer's. */
+/** Whether a foreign certificate that is made out to the peer's name passes for the peer's. */
 async function isFooled(transport: ClientTransport & { kind: "tls" }): Promise<boolean> {
   const impostor = await certifyLeaf(await makeAnchorKey(), unlimitedValidity, transport.serverName);
   using listener = listenForPeers({ port: 0, local: true }, { kind: "tls", ...impostor });

@@ -1,6 +1,7 @@
 /**
- * A look at the key that a listener claims to have. Nothing is sent and nothing is believed: certificates are not checked
- * here, and what comes out is the question that trust has to answer before a pinned connection is made.
+ * Probes: a TLS handshake by which a listener shows the key that it claims to have. Nothing is sent and nothing is believed:
+ * certificates are not checked here, and the key found is only the question that trust has to answer before a pinned
+ * connection is made.
  */
 import { settlesWithin } from "../base/deadline.ts";
 import { RcopyError } from "../base/errors.ts";
@@ -8,7 +9,7 @@ import { pause } from "../base/pause.ts";
 import { showText } from "../base/show.ts";
 import { type PeerAddress, showAddress } from "../net/address.ts";
 
-/** What a listener claims. */
+/** A key that a listener claims to have. */
 export interface ProbedKey {
   address: PeerAddress;
   /** Public key of the anchor, as certificates have it: unchecked bytes. */
@@ -17,14 +18,14 @@ export interface ProbedKey {
   isOfOneRun: boolean;
 }
 
-/** For one address, and while nobody listens there yet. */
+/** How long one address has to answer, and how long an address that refuses is tried again. */
 const attemptMs = 10_000;
 const startUpMs = 3_000;
 const retryDelayMs = 200;
 const certificateBytesMax = 16 * 1024;
 
 /**
- * The key at the first of the addresses where a listener answers. An address that refuses is tried again for a short
+ * Fetches the key at the first of the addresses where a listener answers. An address that refuses is tried again for a short
  * while, so that both ends can be started at the same moment.
  * @throws {RcopyError} `unreachable`, `refused` where what answers is no rcopy with TLS, `permission-flag`; the reason of `signal`
  */
@@ -87,12 +88,12 @@ async function probeOne(address: PeerAddress, signal: AbortSignal): Promise<Prob
     throw asProbeError(error, address);
   } finally {
     signal.removeEventListener("abort", stop);
-    socket.on("error", () => {}); // What it says from now on is nobody's business.
+    socket.on("error", () => {}); // Errors from now on have no effect.
     socket.destroy();
   }
 }
 
-/** As `node:tls` shows it; only what is looked at here. */
+/** The fields of a certificate that are read here, as `node:tls` gives them. */
 interface ShownCertificate {
   raw?: Uint8Array;
   valid_to?: string;
@@ -124,7 +125,7 @@ function noRcopy(address: PeerAddress, cause?: unknown): RcopyError {
   );
 }
 
-/** Of a handshake, Deno tells reasons by text alone. */
+/** The error of a failed handshake in rcopy's terms. Deno tells reasons by text alone. */
 function asProbeError(error: unknown, address: PeerAddress): unknown {
   if (error instanceof RcopyError || errnoOf(error) !== undefined) return error;
   if (!/corrupt message|InvalidContentType|wrong version|EPROTO|eof|closed/i.test(reasonOf(error))) {
@@ -140,7 +141,7 @@ function asProbeError(error: unknown, address: PeerAddress): unknown {
   );
 }
 
-/** `node:tls` would say so in its own words. @throws {RcopyError} `permission-flag` */
+/** Checks the permission first: `node:tls` would report its absence in words of its own. @throws {RcopyError} `permission-flag` */
 function requireNet(address: PeerAddress): void {
   const asked = showAddress(address);
   if (Deno.permissions.querySync({ name: "net", host: asked }).state === "granted") return;

@@ -22,7 +22,7 @@ import type { Credential } from "./authenticate.ts";
 import { transcriptOf } from "./ssh_listener.ts";
 import { noIdentity, type SshRun } from "./ssh_run.ts";
 
-/** What a dialer needs to reach a listener that it trusts. */
+/** Everything that a dialer needs to reach a listener whose key it trusts. */
 export interface SshDialPlan {
   transport: ClientTransport & { kind: "tls" };
   /** One for each key, to be tried in order. */
@@ -35,9 +35,9 @@ export interface SshDialPlan {
 export interface SshDialPlanOptions {
   addresses: readonly PeerAddress[];
   run: SshRun;
-  /** What this end does. */
+  /** Of this end. */
   role: "sender" | "receiver";
-  /** Asks a person whether to trust a key; absent where nobody can be asked. */
+  /** Asks a person whether to trust a key; absent if there is no terminal. */
   confirm?: ((question: string) => Promise<boolean>) | undefined;
   onNote: (message: string) => void;
   signal: AbortSignal;
@@ -121,7 +121,7 @@ function credentialOf(identity: SshIdentity, anchor: SshPublicKey): Credential {
   };
 }
 
-/** A pin that cannot be written is told, and costs nothing but the same question the next time. */
+/** Pins the key. If the file cannot be written, a note says so, and the person is asked again the next time. */
 async function pin(
   { places }: SshRun,
   accepted: { peer: string; key: SshPublicKey },

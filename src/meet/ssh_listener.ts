@@ -1,4 +1,4 @@
-/** A listener that SSH keys open: its leaf is certified by a key of the user, and dialers prove that theirs is trusted. */
+/** Listeners with SSH keys: a key of the user certifies the TLS leaf, and peers prove themselves by keys that are trusted. */
 import { asRcopyError, RcopyError } from "../base/errors.ts";
 import type { Channel } from "../net/channel.ts";
 import type { ServerTransport } from "../net/transport.ts";
@@ -17,7 +17,7 @@ export interface SshLeaf {
   transport: ServerTransport & { kind: "tls" };
 }
 
-/** Remedies that are printed in a run: whoever can connect can ask for one more. */
+/** Remedies that one run prints at most: any peer that can connect can cause one more. */
 const remediesMax = 8;
 
 /**

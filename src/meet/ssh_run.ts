@@ -1,4 +1,4 @@
-/** What a run knows of SSH: the keys that are here, whom the user trusts, and how that is told. Nothing here opens a connection. */
+/** SSH in one run: the keys of the user, the keys that the user trusts, and how both are described. Opens no connection. */
 import { RcopyError } from "../base/errors.ts";
 import { findIdentities, pickIdentity, type SshIdentity } from "../security/user/identities.ts";
 import { sshFingerprint } from "../security/ssh/key.ts";
@@ -11,21 +11,21 @@ export interface SshOptions {
   identity?: string | undefined;
   /** Public keys to accept from the peer: each a key, or a file of keys. */
   allow?: readonly string[] | undefined;
-  /** The command line that would start the same run again, quoted for a shell. */
+  /** The command line of this run, quoted for a shell; printed in remedies. */
   command?: string | undefined;
 }
 
-/** What was found. */
+/** Keys and trust, as they were found when the run began. */
 export interface SshRun {
   places: UserPlaces;
   /** The best first; with `identity`, that one alone. */
   identities: readonly SshIdentity[];
-  /** Why keys that are here cannot be used. */
+  /** Reasons why further keys cannot be used, as sentences. */
   notes: readonly string[];
   trust: TrustSettings;
 }
 
-/** Looks for keys and reads `--allow`. @throws {RcopyError} `usage` for a wrong `--allow`, `refused` for a wrong `--identity` */
+/** Finds the user's keys and reads `--allow`. @throws {RcopyError} `usage` for a wrong `--allow`, `refused` for a wrong `--identity` */
 export async function prepareSsh(
   options: SshOptions & { role: "sender" | "receiver" },
   places: UserPlaces = findUserPlaces(),
@@ -55,7 +55,7 @@ export async function prepareSsh(
   };
 }
 
-/** Why no key can be used, for an end that needs one. */
+/** The error of an end that needs a key and has none. */
 export function noIdentity({ notes }: SshRun, what: string): RcopyError {
   const why = notes.length === 0 ? "neither ssh-agent nor ~/.ssh has one" : notes.join("; ");
   return new RcopyError(
@@ -65,8 +65,11 @@ export function noIdentity({ notes }: SshRun, what: string): RcopyError {
   );
 }
 
-/** Who can open a listening sender: for the person who started it. */
-export async function whoMayFetch({ trust, places }: SshRun, withTicket: boolean): Promise<string[]> {
+/** Describes the peers that a listener lets in, for the person at its terminal. */
+export async function describeAllowedPeers(
+  { trust, places }: SshRun,
+  withTicket: boolean,
+): Promise<string[]> {
   const { count, problem } = await countAuthorizedKeys(places);
   const allowed = trust.allowed.length;
   return [
@@ -77,7 +80,7 @@ export async function whoMayFetch({ trust, places }: SshRun, withTicket: boolean
   ];
 }
 
-/** How a person compares a key: by its fingerprint. */
+/** Describes a key as a person compares it: by its fingerprint. */
 export async function describeIdentity({ key, origin }: SshIdentity): Promise<string> {
   return `${await sshFingerprint(key)} (${key.type} of ${origin})`;
 }

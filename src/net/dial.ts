@@ -6,18 +6,18 @@ import type { Channel } from "./channel.ts";
 import { TcpChannel } from "./tcp_channel.ts";
 import { type ClientTransport, startTls } from "./transport.ts";
 
-/** How long a dialer waits for one address, and keeps trying while nobody listens there yet. */
+/** How long one attempt may take, and how long an address that refuses is tried again. */
 const attemptMs = 10_000;
 const startUpMs = 3_000;
 const retryDelayMs = 100;
-/** The next address is tried when the ones before have not answered for so long. */
+/** How long earlier addresses may be silent before the next one is tried too. */
 const staggerMs = 250;
 
 /**
- * Connects to the peer at whichever of the addresses answers first, earlier ones with a head start. With TLS only a peer
- * that holds the anchor counts as an answer. An address that refuses is tried again for a short while, so that both ends
+ * Connects to the peer at the first of the addresses that answers; earlier ones have a head start. With TLS only a peer that
+ * holds the anchor counts as an answer. An address that refuses is tried again for a short while, so that both ends
  * can be started at the same moment.
- * @throws {RcopyError} `unreachable` naming every address and its reason; `refused` where somebody else answered;
+ * @throws {RcopyError} `unreachable` naming every address and its reason; `refused` where another peer answered;
  * `interrupted`; `permission-flag`
  */
 export async function dialPeer(
@@ -36,7 +36,7 @@ export async function dialPeer(
 }
 
 /**
- * The same for a peer that listens already, so that no address is tried a second time.
+ * Connects as {@linkcode dialPeer} does, to a peer that listens already: no address is tried a second time.
  * @throws {RcopyError} as {@linkcode dialPeer}; the reason of `signal`
  */
 export async function dialListeningPeer(

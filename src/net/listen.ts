@@ -13,11 +13,11 @@ export interface ListenOptions {
   bind?: string | undefined;
   /** Loopback only. */
   local?: boolean | undefined;
-  /** Told of the port whenever it has been opened for TLS, before anybody is accepted. */
+  /** Called with the port whenever it has been opened for TLS, before a connection is accepted. */
   onTlsOpened?: ((port: number) => void) | undefined;
 }
 
-/** A port that is opened anew is free again soon, unless somebody takes it in between. */
+/** Attempts to open the same port anew, and the pause before each; another program may have taken it for good. */
 const reopenDelayMs = 5;
 const reopenAttemptsMax = 100;
 /** How long `accept` waits after an error that will pass. */
@@ -54,7 +54,7 @@ export class PeerListener implements Disposable {
 
   /**
    * The next connection; `undefined` once the port has been closed. Its TLS handshake is made by the first read, under
-   * the deadline of whoever reads.
+   * the deadline of that read.
    */
   async accept(): Promise<Channel | undefined> {
     for (;;) {
@@ -98,7 +98,7 @@ export class PeerListener implements Disposable {
     const where = { hostname, port: this.port };
     this.#listener.close();
     for (let attempt = 1;; attempt++) {
-      // Deno lets go of the port only after whoever waits in accept() has heard of the end.
+      // Deno lets go of the port only after a waiting accept() has failed.
       await pause(reopenDelayMs);
       try {
         this.#listener = this.#open(where, transport);

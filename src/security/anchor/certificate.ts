@@ -1,11 +1,11 @@
 /**
- * Certificates: an anchor is made from a bare public key by anybody who knows it; a leaf is signed by whoever holds the
- * private half. The anchor's own signature is filler: nobody checks the signature of what they trust already.
+ * Certificates. An anchor is made from a bare public key, by any end that knows the key; a leaf is signed with the private
+ * half. The anchor's own signature is filler: TLS does not check the signature of a certificate that it trusts already.
  */
 import * as der from "./der.ts";
 import { type KeyKind, kindOfSpki, serverNameOf } from "./public_key.ts";
 
-/** A key that can certify leaves; where its private half is kept is its own affair. */
+/** A key that can certify leaves; its private half may be anywhere. */
 export interface AnchorKey {
   /** Public half. */
   readonly spki: Uint8Array<ArrayBuffer>;
@@ -17,7 +17,7 @@ export interface AnchorKey {
   sign(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array>;
 }
 
-/** What a listener presents. */
+/** Certificates that a TLS server presents. */
 export interface LeafChain {
   /** Leaf, then anchor. */
   chainPem: string;
@@ -26,7 +26,7 @@ export interface LeafChain {
   serverName: string;
 }
 
-/** What a dialer pins. */
+/** The certificate that a TLS client pins. */
 export interface Anchor {
   anchorPem: string;
   serverName: string;
@@ -40,13 +40,13 @@ export interface Validity {
 
 const dayMs = 24 * 3600 * 1000;
 
-/** Of leaves under a key of this run, which ends with the run anyway: clocks do not matter. */
+/** For leaves under a key of one run, which ends with the run: clocks do not matter. */
 export const unlimitedValidity: Validity = {
   notBefore: new Date("2000-01-01T00:00:00Z"),
   notAfter: new Date("9999-12-31T23:59:59Z"),
 };
 
-/** Of leaves under a key that lives on: two days of clock error, and a week to go. */
+/** For leaves under a user's key: two days for clocks that are wrong, and a week to go. */
 export function limitedValidity(now: Date): Validity {
   return {
     notBefore: new Date(now.getTime() - 2 * dayMs),
@@ -65,7 +65,7 @@ const signatureAlgorithms = {
 const version3 = der.tagged(0, true, der.integer(Uint8Array.of(2)));
 const isCritical = der.yes;
 
-/** The anchor for a public key; the same bytes wherever it is made. @throws {RcopyError} `refused` for an unknown kind */
+/** The anchor for a public key: identical bytes wherever it is made. @throws {RcopyError} `refused` for an unknown kind */
 export async function anchorOf(spki: Uint8Array<ArrayBuffer>): Promise<Anchor> {
   const algorithm = signatureAlgorithms[kindOfSpki(spki)];
   const serverName = await serverNameOf(spki);
@@ -97,7 +97,7 @@ export async function anchorOf(spki: Uint8Array<ArrayBuffer>): Promise<Anchor> {
 
 /**
  * A new leaf, whose key is kept in memory only, certified by `anchor`; `madeOutTo` is the anchor's server name unless
- * somebody is to be tested with another one.
+ * a test of a client needs another one.
  * @throws what `anchor.sign` throws
  */
 export async function certifyLeaf(
@@ -149,7 +149,7 @@ export async function makeAnchorKey(): Promise<AnchorKey> {
   };
 }
 
-/** What certificates call a key: any short hash will do, as long as both of them have the same. */
+/** The identifier of a key in certificates: any short hash will do if anchor and leaf agree. */
 async function keyIdOf(spki: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", spki)).subarray(0, 20);
 }

@@ -1,4 +1,4 @@
-/** What a ticket looks like, for those who must not take one for something else. */
+/** The form of a ticket, for code that must tell it from other words. */
 
 /** Whether a word is meant to be a ticket, a mistyped one too. */
 export function looksLikeTicket(word: string): boolean {

@@ -6,7 +6,7 @@ import { bareKeyOf, type KeyKind, kindOfSpki, spkiOf } from "../anchor/public_ke
 import { curves, isOnCurve, isSmallOrder } from "./points.ts";
 import { concat, fromBase64, SshReader, SshWriter, toBigInt, withoutZeros } from "./wire.ts";
 
-/** Key types that prove who a peer is. */
+/** Key types by which peers can prove themselves. */
 export const sshKeyTypes = ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ssh-rsa"] as const;
 export type SshKeyType = typeof sshKeyTypes[number];
 
@@ -14,7 +14,7 @@ export type SshKeyType = typeof sshKeyTypes[number];
 export interface SshPublicKey {
   readonly type: SshKeyType;
   readonly kind: KeyKind;
-  /** As SSH sends it; the same key has the same bytes. */
+  /** As SSH sends it; one key has one encoding. */
   readonly blob: Uint8Array<ArrayBuffer>;
   /** As certificates have it. */
   readonly spki: Uint8Array<ArrayBuffer>;
@@ -167,7 +167,7 @@ export function showSshKey(key: { type: string; blob: Uint8Array }): string {
   return `${key.type} ${key.blob.toBase64()}`;
 }
 
-/** Whether two keys are the same. */
+/** Whether two keys are equal. */
 export function isSameKey(one: { blob: Uint8Array }, other: { blob: Uint8Array }): boolean {
   return one.blob.toBase64() === other.blob.toBase64();
 }

@@ -138,7 +138,7 @@ export function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
   return whole;
 }
 
-/** Whether two public byte strings are the same; not for secrets. */
+/** Whether two public byte strings are equal; not for secrets. */
 export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && one.every((byte, i) => byte === other[i]);
 }

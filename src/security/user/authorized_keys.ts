@@ -1,4 +1,4 @@
-/** `authorized_keys`: whose keys the user lets in, with the options of each line obeyed or the line refused. */
+/** `authorized_keys`: keys that the user lets in. The options of a line are obeyed, or the line is refused. */
 import { showText } from "../../base/show.ts";
 import { matchesAddressList } from "./host_pattern.ts";
 import { isSameKey, publicKeyIn, type SshPublicKey } from "../ssh/key.ts";
@@ -8,11 +8,11 @@ export interface AuthorizedKey {
   /** From 1. */
   line: number;
   key: SshPublicKey;
-  /** Of `from=`: who may come. */
+  /** Value of `from=`: addresses from which the key may be used. */
   from?: string;
   /** Of `expiry-time=`, ms since 1970. */
   expiresMs?: number;
-  /** Why the line lets nobody in, whatever its key. */
+  /** Why the line lets no key in. */
   refusal?: string;
 }
 

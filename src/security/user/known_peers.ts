@@ -39,7 +39,7 @@ export function pinsOf(text: string, peer: string): Pin[] {
   return pins;
 }
 
-/** The file, if nobody but its owner can have written it. */
+/** Reads the file, if no user but its owner can have written it. */
 export function readKnownPeers(path: string, uid: number | undefined): Promise<FileReading> {
   return readTrustedFile(path, {
     bytesMax: knownPeersBytesMax,
@@ -67,7 +67,7 @@ export async function addPin(
   const lead = text === "" || text.endsWith("\n") ? "" : "\n";
   try {
     await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true, mode: 0o700 });
-    // One write at the end of the file: whoever else adds a line at the same time keeps it.
+    // One write at the end of the file: a line that another run adds at that moment is kept.
     using file = await Deno.open(path, { append: true, create: true, mode: 0o600 });
     const line = new TextEncoder().encode(`${lead}${pin.peer} ${showSshKey(pin.key)}\n`);
     for (let at = 0; at < line.length;) at += await file.write(line.subarray(at));

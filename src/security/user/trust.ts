@@ -1,17 +1,17 @@
-/** Whether a key that a peer has proved, or claims in a probe, is one to copy with. Facts in, verdict out: nothing is read here. */
+/** Verdicts on the keys of peers, proved or claimed in a probe. Facts in, verdict out: nothing is read here. */
 import { showText } from "../../base/show.ts";
 import { isSameKey, showSshKey, type SshPublicKey } from "../ssh/key.ts";
 import type { Authorization } from "./authorized_keys.ts";
 import type { Pin } from "./known_peers.ts";
 
-/** What is to be done about a key. */
+/** A verdict on a key. */
 export type TrustVerdict =
   | { verdict: "accept"; reason: string }
   /** A person is to compare the fingerprint; a key that they accept is pinned. */
   | { verdict: "ask"; reason: string }
   | { verdict: "refuse"; reason: string; remedy: string };
 
-/** What both sides go by. */
+/** Facts by which both sides judge. */
 export interface SharedTrustFacts {
   key: SshPublicKey;
   /** Of the key: "SHA256:…". */
@@ -22,18 +22,18 @@ export interface SharedTrustFacts {
   authorized: Authorization & { file: string };
   /** Keys whose private half is here. */
   own: readonly SshPublicKey[];
-  /** The command line that would do the same, to be printed with `--allow` added; quoted for a shell. */
+  /** The command line of this run, quoted for a shell; printed in remedies with `--allow` added. */
   command: string;
 }
 
-/** What a receiver goes by besides. */
+/** Facts by which a receiver judges. */
 export interface SenderKeyFacts extends SharedTrustFacts {
-  /** HOST:PORT that was dialed; `undefined` where the sender came to us. */
+  /** HOST:PORT that was dialed; `undefined` if the sender dialed. */
   peer: string | undefined;
   /** What `known_peers` has of HOST:PORT. */
   pins: readonly Pin[];
   pinsFile: string;
-  /** Why `known_peers` cannot be gone by, where it is there. */
+  /** Why `known_peers` is there and must not be used. */
   pinsProblem: string | undefined;
   /** What `known_hosts` files have of HOST and [HOST]:PORT. */
   hostKeys: readonly { file: string; line: number; key: SshPublicKey; isRevoked: boolean }[];
@@ -41,7 +41,7 @@ export interface SenderKeyFacts extends SharedTrustFacts {
   canAsk: boolean;
 }
 
-/** A sender's verdict on the key of a receiver. Nobody is asked: who may fetch is settled before anybody comes. */
+/** A sender's verdict on the key of a receiver. No person is asked: a sender is told beforehand which keys may fetch. */
 export function judgeReceiverKey(facts: SharedTrustFacts): TrustVerdict {
   return byAllowance(facts) ?? byAuthorizedKeys(facts) ?? byOwnKey(facts) ?? unknown(facts, "receiver");
 }
@@ -69,7 +69,7 @@ function byAllowance({ allowed, key }: SharedTrustFacts): TrustVerdict | undefin
   return allowed.some((other) => isSameKey(other, key)) ? accept("named by --allow") : undefined;
 }
 
-/** A pin is the only key for its peer: another one may be somebody in between. */
+/** A pin is the only key for its peer: another key may be that of a man in the middle. */
 function byPin(
   { pins, pinsFile, pinsProblem, peer, key, fingerprint }: SenderKeyFacts,
 ): TrustVerdict | undefined {

@@ -1,4 +1,4 @@
-/** Gathers what `user/trust.ts` judges by: the files of the user and of the machine, read anew for each key. */
+/** Facts for `user/trust.ts`: the files of the user and of the machine, read anew for each key. */
 import { RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
 import {
@@ -16,20 +16,20 @@ import type { SenderKeyFacts, SharedTrustFacts } from "./trust.ts";
 import { readAnyFile, readTrustedFile } from "./trusted_file.ts";
 import type { UserPlaces } from "./user_places.ts";
 
-/** What is settled before any peer comes. */
+/** The part of the facts that holds for every peer of a run. */
 export interface TrustSettings {
   places: UserPlaces;
   /** From `--allow`. */
   allowed: readonly SshPublicKey[];
   /** Keys whose private half is here. */
   own: readonly SshPublicKey[];
-  /** The command line that would do the same again, for remedies. */
+  /** The command line of this run, quoted for a shell; printed in remedies. */
   command: string;
 }
 
 const machinesKnownHosts = ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"];
 
-/** What speaks for and against the key of a peer. @param address of the peer, for `from=` */
+/** Facts for and against the key of a peer. @param address of the peer, for `from=` */
 export async function sharedFacts(
   settings: TrustSettings,
   key: SshPublicKey,
@@ -46,7 +46,7 @@ export async function sharedFacts(
   };
 }
 
-/** The same for a sender that was dialed at HOST:PORT, or that came to us (`dialed` is `undefined`). */
+/** Facts for and against the key of a sender that was dialed at HOST:PORT; `dialed` is `undefined` if the sender dialed. */
 export async function senderKeyFacts(
   settings: TrustSettings,
   key: SshPublicKey,

@@ -1,4 +1,4 @@
-/** Files that decide whom to trust: read only if nobody else could have written them (sshd's StrictModes). */
+/** Files that decide about trust: read only if no other user could have written them (sshd's StrictModes). */
 import { RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
 
@@ -12,7 +12,7 @@ export type FileReading =
 /** How far a file is looked into. */
 export interface TrustedFileOptions {
   bytesMax: number;
-  /** Who runs this; the file must be theirs or root's. `undefined` where Deno does not tell: then only root's will do. */
+  /** User of this process; the file must be theirs or root's. `undefined` where Deno does not tell: then only root's will do. */
   uid: number | undefined;
   /** The folders from the file up to this one are looked at, as sshd does; `undefined` for none, only the file itself. */
   upTo?: string;
@@ -20,7 +20,7 @@ export interface TrustedFileOptions {
 
 const groupOrOthersWrite = 0o022;
 
-/** The text of a file, unless somebody else than its owner or root could have written it. */
+/** The text of a file, unless another user than its owner or root could have written it. */
 export async function readTrustedFile(path: string, options: TrustedFileOptions): Promise<FileReading> {
   try {
     const realPath = await Deno.realPath(path);
@@ -43,7 +43,7 @@ export async function readTrustedFile(path: string, options: TrustedFileOptions)
   }
 }
 
-/** A file that may be anybody's, as `known_hosts` and public keys may. */
+/** The text of a file that may have any owner, such as `known_hosts` and public keys. */
 export async function readAnyFile(path: string, bytesMax: number): Promise<FileReading> {
   try {
     using file = await Deno.open(path, { read: true });

@@ -5,7 +5,7 @@ export interface UserPlaces {
   home: string | undefined;
   configHome: string | undefined;
   agentSocket: string | undefined;
-  /** Of the user who runs this. */
+  /** Of the user of this process. */
   uid: number | undefined;
   /** Where a host has its keys, for root. */
   hostKeyFolder: string | undefined;
