@@ -82,7 +82,7 @@ export class LargeSource implements Disposable {
     return Math.min(extentBytes, this.size - extent * extentBytes);
   }
 
-  /** Takes note of an extent that was read; an extent read again must be as it was. @throws {RcopyError} `changed` */
+  /** Takes note of the hash of an extent that was read; one that is read again, to be sent again, counts once. */
   addHash(extent: number, hash: Uint8Array): void {
     this.#hash ??= new FileHash(this.#codec, this.extents);
     if (!this.#hash.has(extent)) this.#hash.add(extent, hash);
