@@ -1,64 +1,118 @@
 /**
  * Runs every test, with exactly the permission set `test`, and counts: the last line is `N passed, N failed`.
- * Arguments go to `deno test`: files, `--filter`. Without any, groups of tests run side by side.
+ * Arguments go to `deno test`: files, `--filter`. Without any, processes run side by side, and types are checked once.
  *
+ * The run as a whole has no time limit. A test that hangs is named, ended, and counted as one failure.
  * With `RCOPY_REQUIRE_URING=1` a skipped test of io_uring is a failure, with `RCOPY_REQUIRE_ORACLES=1` one that was
- * skipped for want of a program. A run that has not ended after thirteen minutes is stopped and has failed.
+ * skipped for want of a program.
  */
-import { testFilesIn, testGroups } from "./test_groups.ts";
+import { existsSync } from "node:fs";
+import { formatDuration } from "../../src/base/units.ts";
 import { type TestEnd, TestProcesses } from "./test_process.ts";
-import { addUp, reportOf, type TestReport, wronglySkipped } from "./test_report.ts";
+import { testFilesIn, type TestUnit, testUnits } from "./test_queue.ts";
+import { addUp, reportOf, type TestReport, timesIn, wronglySkipped } from "./test_report.ts";
 
-const deadlineMs = 13 * 60_000;
-/** More than two cores can compute, as most tests wait much of their time. */
-const processesMax = 3;
+export interface TestRunOptions {
+  /** Arguments of `deno test`; all tests if there are none. */
+  args: readonly string[];
+  /** Whether types are checked, too, when all tests run. */
+  checksTypes: boolean;
+}
+
+/** More than cores, as many tests wait much of their time. */
+const processesMax = navigator.hardwareConcurrency + 1;
+/** As many of the longest tests are named. */
+const longestShown = 10;
 
 if (import.meta.main) {
-  const { passed, failed } = await runTests(Deno.args);
+  const { passed, failed } = await runTests({ args: Deno.args, checksTypes: true });
   console.log(`${passed} passed, ${failed} failed`);
   Deno.exitCode = failed === 0 ? 0 : 1;
 }
 
 /** Runs the tests that `args` name, all of them if it is empty, and counts those that had to run among the failed. */
-export async function runTests(args: string[]): Promise<{ passed: number; failed: number }> {
+export async function runTests(options: TestRunOptions): Promise<{ passed: number; failed: number }> {
   const folder = await Deno.makeTempDir({ prefix: "rcopy-tests-" });
-  const processes = new TestProcesses(folder);
-  const deadline = setTimeout(() => {
-    console.log(`tests: not finished after ${deadlineMs / 60_000} minutes; stopping them`);
-    processes.stop();
-  }, deadlineMs);
+  const processes = new TestProcesses({ folder });
   // The processes are in groups of their own: a terminal's Ctrl-C reaches only this one.
   const interrupt = () => processes.stop();
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, interrupt);
   try {
-    const ends = args.length === 0
-      ? await runGroups(processes)
-      : [await processes.run({ title: args.join(" "), files: args, ignored: [] }, { isLive: true })];
-    return conclude(addUp(ends.map(reportOf)));
+    const { args } = options;
+    if (args.length === 0) return conclude(await runAll(processes, options));
+    return conclude(await runNamed(processes, args));
   } finally {
     for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.removeSignalListener(signal, interrupt);
-    clearTimeout(deadline);
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-/** Each group once: as many side by side as may be, then the one that wants to be alone. */
-async function runGroups(processes: TestProcesses): Promise<TestEnd[]> {
-  const { sideBySide, alone } = testGroups(testFilesIn(new URL("../../", import.meta.url)));
+/** Those that the arguments name, in one process that prints as it goes. Types are checked if files are named. */
+async function runNamed(processes: TestProcesses, args: readonly string[]): Promise<TestReport[]> {
+  const isChecked = args.some((arg) => existsSync(arg));
+  const unit = { title: args.join(" "), files: [], ignored: [], isChecked, args };
+  const reports = (await processes.run(unit, { isLive: true })).map(reportOf);
+  const { passed, failed, skipped } = addUp(reports);
+  if (passed === 0 && failed === 1 && skipped.length === 0) {
+    console.log(`tests: nothing ran of ${unit.title}`);
+  }
+  return reports;
+}
+
+/** Each unit once, as many side by side as may be. */
+async function runAll(processes: TestProcesses, { checksTypes }: TestRunOptions): Promise<TestReport[]> {
+  const units = testUnits(testFilesIn(new URL("../../", import.meta.url)));
   console.log(
-    `tests: ${sideBySide.length} groups, ${processesMax} side by side; each prints when it has ended`,
+    `tests: ${units.length} units, ${processesMax} side by side; what fails prints all that it said`,
   );
   const ends: TestEnd[] = [];
-  const waiting = sideBySide.values();
-  await Promise.all(Array.from({ length: processesMax }, async () => {
-    for (const group of waiting) ends.push(await processes.run(group, { isLive: false }));
+  const reports: TestReport[] = [];
+  const waiting = units.values();
+  const checking = checksTypes ? checkTypes(processes) : undefined;
+  await Promise.all(Array.from({ length: processesMax }, async (_, index) => {
+    if (index === 0 && checking !== undefined) reports.push(await checking);
+    for (const unit of waiting) {
+      const own = await runUnit(processes, unit);
+      ends.push(...own);
+      reports.push(...own.map(reportOf));
+    }
   }));
-  ends.push(await processes.run(alone, { isLive: true }));
+  console.log("\ntests: the longest:");
+  for (const { name, seconds } of timesIn(ends.map(({ xml }) => xml)).slice(0, longestShown)) {
+    console.log(`${seconds.toFixed(1).padStart(7)} s  ${name}`);
+  }
+  return reports;
+}
+
+async function runUnit(processes: TestProcesses, unit: TestUnit): Promise<TestEnd[]> {
+  const start = performance.now();
+  const ends = await processes.run(unit, { isLive: false });
+  const { passed, failed, skipped } = addUp(ends.map(reportOf));
+  const counts = [`${passed} passed`];
+  if (failed > 0) counts.push(`${failed} failed`);
+  if (skipped.length > 0) counts.push(`${skipped.length} skipped`);
+  const word = failed === 0 ? "ok" : "FAILED";
+  console.log(
+    `${word.padEnd(6)} ${unit.title}: ${counts.join(", ")} (${formatDuration(performance.now() - start)})`,
+  );
   return ends;
 }
 
+/** Checks the types of everything, beside the tests, which run without that. */
+async function checkTypes(processes: TestProcesses): Promise<TestReport> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", "--quiet", "check"],
+    stdin: "null",
+  }).output();
+  const isRight = success || processes.isStopped;
+  console.log(isRight ? "ok     types" : "FAILED types");
+  if (!isRight) { for (const text of [stdout, stderr]) console.log(new TextDecoder().decode(text)); }
+  return { passed: 0, failed: isRight ? 0 : 1, skipped: [] };
+}
+
 /** Says which tests were skipped, and adds those that had to run to the failed. */
-function conclude(report: TestReport): { passed: number; failed: number } {
+function conclude(reports: readonly TestReport[]): { passed: number; failed: number } {
+  const report = addUp(reports);
   for (const name of report.skipped) console.log(`skipped: ${name}`);
   const wrongly = wronglySkipped(report.skipped, {
     uring: Deno.env.get("RCOPY_REQUIRE_URING") === "1",

@@ -1,6 +1,9 @@
-import { assert, assertEquals } from "@std/assert";
+import { existsSync } from "node:fs";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { withFolder } from "../../tests/helpers/test_folder.ts";
 import { TestProcesses } from "./test_process.ts";
+import type { TestUnit } from "./test_queue.ts";
+import { addUp, reportOf } from "./test_report.ts";
 
 const isLinux = Deno.build.os === "linux";
 
@@ -47,43 +50,96 @@ function testOnLinux(name: string, fn: () => Promise<void>): void {
   Deno.test({ name: isLinux ? name : `${name} (skipped: needs Linux)`, ignore: !isLinux, fn });
 }
 
+/** The test files in a folder. */
+function unitOf(folder: string, ...files: string[]): TestUnit {
+  return { title: "unit", files: files.map((file) => `${folder}/${file}`), ignored: [], isChecked: false };
+}
+
 testOnLinux("stop() ends tests that hang, with their children, and lets no other begin", async () => {
   await withFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/a_test.ts`, startsChild(folder, "await child.status;"));
-    const group = { title: "hanging", files: [`${folder}/a_test.ts`], ignored: [] };
-    const processes = new TestProcesses(folder, () => {});
-    const running = processes.run(group, { isLive: false });
+    const unit = unitOf(folder, "a_test.ts");
+    const processes = new TestProcesses({ folder, print: () => {} });
+    const running = processes.run(unit, { isLive: false });
     const child = await whenMade(`${folder}/started`);
     assert(isRunning(child));
     processes.stop();
-    assertEquals(await running, { success: false, xml: "" });
+    assertEquals((await running).map(({ success, xml }) => [success, xml]), [[false, ""]]);
     await assertEnds(child);
-    assertEquals(await processes.run(group, { isLive: false }), { success: false, xml: "" });
+    assertEquals((await processes.run(unit, { isLive: false })).map(({ success }) => success), [false]);
   });
 });
 
 testOnLinux("what a test leaves behind is ended with its process, and does not hold it up", async () => {
   await withFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/a_test.ts`, startsChild(folder, ""));
-    const group = { title: "leaving", files: [`${folder}/a_test.ts`], ignored: [] };
-    const { success, xml } = await new TestProcesses(folder, () => {}).run(group, { isLive: false });
-    assert(success && xml.includes("starts a child"));
+    const processes = new TestProcesses({ folder, print: () => {} });
+    const [end] = await processes.run(unitOf(folder, "a_test.ts"), { isLive: false });
+    assert(end!.success && end!.xml.includes("starts a child"));
     await assertEnds(await Deno.readTextFile(`${folder}/started`));
   });
 });
 
-testOnLinux("files that are ignored do not run; a failure is one, and is shown", async () => {
+testOnLinux(
+  "a failure is one and is shown; what passes prints nothing, and ignored files do not run",
+  async () => {
+    await withFolder(async (folder) => {
+      await Deno.writeTextFile(
+        `${folder}/a_test.ts`,
+        'Deno.test("fails", () => { throw new Error("no"); });',
+      );
+      await Deno.writeTextFile(`${folder}/b_test.ts`, 'Deno.test("passes", () => {});');
+      const printed: string[] = [];
+      const processes = new TestProcesses({ folder, print: (text) => printed.push(text) });
+      const [failing] = await processes.run(unitOf(folder, ""), { isLive: false });
+      assert(!failing!.success && failing!.xml.includes("fails") && failing!.xml.includes("passes"));
+      assertEquals(printed.length, 1);
+      assertMatch(printed[0]!, /==== unit\n[^]*Error: no\b[^]*1 passed.*1 failed/);
+      const ignored = [`${folder}/a_test.ts`];
+      const [passing] = await processes.run({ ...unitOf(folder, ""), ignored }, { isLive: false });
+      assert(passing!.success && !passing!.xml.includes("fails") && passing!.xml.includes("passes"));
+      assertEquals(printed.length, 1);
+    });
+  },
+);
+
+testOnLinux("a test that hangs is named and ended, and those behind it run all the same", async () => {
   await withFolder(async (folder) => {
-    await Deno.writeTextFile(`${folder}/a_test.ts`, 'Deno.test("fails", () => { throw new Error("no"); });');
-    await Deno.writeTextFile(`${folder}/b_test.ts`, 'Deno.test("passes", () => {});');
+    const hanging = startsChild(folder, "await child.status;");
+    const text = (name: string) => `Deno.test("${name}", () => {});`;
+    await Deno.writeTextFile(`${folder}/a_test.ts`, `${text("first (a+b)")} ${hanging} ${text("last [$]")}`);
+    await Deno.writeTextFile(`${folder}/b_test.ts`, text("of another file"));
     const printed: string[] = [];
-    const processes = new TestProcesses(folder, (text) => printed.push(text));
-    const failing = await processes.run({ title: "both", files: [folder], ignored: [] }, { isLive: false });
-    assert(!failing.success && failing.xml.includes("fails") && failing.xml.includes("passes"));
-    assertEquals(printed.length, 1);
-    assert(/==== tests: both\n[^]*Error: no\b[^]*1 passed.*1 failed/.test(printed[0]!), printed[0]);
-    const ignored = [`${folder}/a_test.ts`];
-    const passing = await processes.run({ title: "one", files: [folder], ignored }, { isLive: false });
-    assert(passing.success && !passing.xml.includes("fails") && passing.xml.includes("passes"));
+    const processes = new TestProcesses({
+      folder,
+      print: (text) => printed.push(text),
+      lookEveryMs: 5,
+      patience: () => ({
+        restart: () => {},
+        observe: () => {
+          if (!existsSync(`${folder}/started`)) return undefined;
+          Deno.renameSync(`${folder}/started`, `${folder}/known`);
+          return "so the test of it says";
+        },
+      }),
+    });
+    const ends = await processes.run(unitOf(folder, "a_test.ts", "b_test.ts"), { isLive: false });
+    assertMatch(printed.join(""), /tests: starts a child hangs: so the test of it says/);
+    assertEquals(ends.map(({ stuck }) => stuck), ["starts a child", undefined]);
+    assertEquals(addUp(ends.map(reportOf)), { passed: 3, failed: 1, skipped: [] });
+    await assertEnds(await Deno.readTextFile(`${folder}/known`));
+  });
+});
+
+testOnLinux("a test that ends its process counts as one failure, and those behind it run", async () => {
+  await withFolder(async (folder) => {
+    await Deno.writeTextFile(
+      `${folder}/a_test.ts`,
+      `Deno.test("kills", () => { Deno.kill(Deno.pid, "SIGKILL"); }); Deno.test("passes", () => {});`,
+    );
+    const processes = new TestProcesses({ folder, print: () => {} });
+    const ends = await processes.run(unitOf(folder, "a_test.ts"), { isLive: false });
+    assertEquals(ends.map(({ stuck }) => stuck), ["kills", undefined]);
+    assertEquals(addUp(ends.map(reportOf)), { passed: 1, failed: 1, skipped: [] });
   });
 });

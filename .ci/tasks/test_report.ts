@@ -1,4 +1,5 @@
 /** What a run of `deno test` came to, read from its JUnit report. */
+import type { TestEnd } from "./test_process.ts";
 
 export interface TestReport {
   passed: number;
@@ -7,17 +8,40 @@ export interface TestReport {
   skipped: string[];
 }
 
+/** A test and what it took. */
+export interface TimedTest {
+  name: string;
+  seconds: number;
+}
+
 /** Reads a JUnit report as Deno writes it: one `testcase` a test, with `failure` or `skipped` inside. */
 export function parseJUnit(xml: string): TestReport {
   const report: TestReport = { passed: 0, failed: 0, skipped: [] };
-  for (
-    const [, attributes, body = ""] of xml.matchAll(/<testcase\s([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g)
-  ) {
+  for (const { attributes, body } of casesIn(xml)) {
     if (/<(failure|error)\b/.test(body)) report.failed++;
-    else if (/<skipped\b/.test(body)) report.skipped.push(nameIn(attributes!));
-    else report.passed++;
+    else if (!/<skipped\b/.test(body)) report.passed++;
+    // A test that the filter leaves out is in the report, too, and has no time.
+    else if (/\btime="/.test(attributes)) report.skipped.push(nameIn(attributes));
   }
   return report;
+}
+
+/** The names of all tests of a report, also of those that did not run. */
+export function namesIn(xml: string): string[] {
+  return casesIn(xml).map(({ attributes }) => nameIn(attributes));
+}
+
+/** What each test took, the longest first; steps are within their tests. */
+export function timesIn(xmls: readonly string[]): TimedTest[] {
+  return xmls.flatMap(casesIn).map(({ attributes }) => ({
+    name: nameIn(attributes),
+    seconds: Number(/\btime="([\d.]+)"/.exec(attributes)?.[1] ?? 0),
+  })).sort((a, b) => b.seconds - a.seconds);
+}
+
+function casesIn(xml: string): { attributes: string; body: string }[] {
+  return [...xml.matchAll(/<testcase\s([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g)]
+    .map(([, attributes, body = ""]) => ({ attributes: attributes!, body }));
 }
 
 function nameIn(attributes: string): string {
@@ -29,11 +53,25 @@ function nameIn(attributes: string): string {
   );
 }
 
-/** A process of `deno test` that has ended: a failure that its report does not have counts as one all the same. */
-export function reportOf({ success, xml }: { success: boolean; xml: string }): TestReport {
-  const report = parseJUnit(xml);
-  if (report.failed === 0 && (!success || report.passed === 0)) report.failed = 1;
+/**
+ * A process of `deno test` that has ended. A failure that its report does not have counts as one all the same, and so does
+ * a process without a single test.
+ */
+export function reportOf({ success, xml, ended }: Pick<TestEnd, "success" | "xml" | "ended">): TestReport {
+  const report = xml === "" ? countOf(ended) : parseJUnit(xml);
+  const isEmpty = report.passed + report.failed + report.skipped.length === 0;
+  if (isEmpty || !success && (xml === "" || report.failed === 0)) report.failed++;
   return report;
+}
+
+/** What the output says, where there is no report. */
+function countOf(ended: TestEnd["ended"]): TestReport {
+  const those = (outcome: string) => ended.filter((test) => test.outcome === outcome);
+  return {
+    passed: those("passed").length,
+    failed: those("failed").length,
+    skipped: those("ignored").map(({ name }) => name),
+  };
 }
 
 /** All reports as one. */

@@ -1,0 +1,60 @@
+/** What the processes of `deno test` run: units of one file or a few, which the next free process takes. */
+
+/** What one process of `deno test` runs. */
+export interface TestUnit {
+  title: string;
+  /** Test files and folders. */
+  files: readonly string[];
+  /** Test files that are left to other units. */
+  ignored: readonly string[];
+  /** Whether Deno checks types before it runs them. */
+  isChecked: boolean;
+  /** Further arguments of `deno test`. */
+  args?: readonly string[];
+}
+
+/** Their paths begin so; they take the longest, and so they come first. */
+export const longest: readonly string[] = [
+  "tests/e2e/kill_points_test.ts",
+  "tests/e2e/kill_test.ts",
+  "tests/e2e/send_many_test.ts",
+  "tests/e2e/remote_test.ts",
+  "tests/hostile/wire_test.ts",
+  "tests/hostile/receiver_test.ts",
+  "tests/e2e/doctor_test.ts",
+  "tests/e2e/metadata_test.ts",
+  "tests/e2e/auth_ssh_test.ts",
+];
+
+/** Every test once, the longest units first. `files` are all test files of the project. */
+export function testUnits(files: readonly string[]): TestUnit[] {
+  const units = new Map<string, string[]>();
+  for (const file of files) {
+    const title = unitOf(file);
+    units.set(title, [...units.get(title) ?? [], file]);
+  }
+  const titles = [...longest, ...[...units.keys()].filter((title) => !longest.includes(title))];
+  return [
+    ...titles.map((title) => ({ title, files: units.get(title) ?? [], ignored: [], isChecked: false })),
+    {
+      title: "examples of the documentation",
+      files: ["src", "ffi", "wasm"],
+      ignored: files,
+      isChecked: true,
+    },
+  ];
+}
+
+/** Tests of the program are long: each file is a unit. Those beside modules are short: each folder is one. */
+function unitOf(file: string): string {
+  if (/^tests\/(e2e|hostile)\//.test(file)) return file;
+  return file.slice(0, file.lastIndexOf("/"));
+}
+
+/** The test files of the project whose root is `root`, as paths from there. */
+export function testFilesIn(root: URL, folder = ""): string[] {
+  return [...Deno.readDirSync(new URL(folder || ".", root))].flatMap(({ name, isDirectory }) => {
+    if (isDirectory) return name === ".git" ? [] : testFilesIn(root, `${folder}${name}/`);
+    return name.endsWith("_test.ts") ? [folder + name] : [];
+  }).sort();
+}
