@@ -1,4 +1,5 @@
 /** The parts of a handshake: preambles, frames, and the deadline for all of it. See `src/wire/PROTOCOL.md`. */
+import { concat } from "../base/bytes.ts";
 import { settlesWithin } from "../base/deadline.ts";
 import { RcopyError } from "../base/errors.ts";
 import type { Channel } from "../net/channel.ts";
@@ -37,7 +38,7 @@ export async function writeFrames(
   ...messages: Message[]
 ): Promise<void> {
   const parts = messages.map(encodeFrame);
-  await channel.write(joined(preamble ? [preamble, ...parts] : parts));
+  await channel.write(preamble ? concat(preamble, ...parts) : concat(...parts));
 }
 
 /** Contents of a peer's preamble. */
@@ -112,14 +113,4 @@ async function readExactly(
     "peer-lost",
     `${channel.peer} hung up during the handshake${what ? ` (${what})` : ""}`,
   );
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -1,4 +1,5 @@
 /** The few DER encodings that certificates are made of. It only writes: nothing here parses what a peer sent. */
+import { concat } from "../../base/bytes.ts";
 
 /** Tags of X.690 that are used here. */
 const tags = {
@@ -26,14 +27,7 @@ export function element(tag: number, ...parts: readonly Uint8Array[]): Der {
     ? [tag, 0x81, length]
     : [tag, 0x82, length >> 8, length & 0xff];
   if (length > 0xffff) throw new RangeError(`an element of ${length} bytes has no place in a certificate`);
-  const bytes = new Uint8Array(head.length + length);
-  bytes.set(head);
-  let at = head.length;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return concat(Uint8Array.from(head), ...parts);
 }
 
 export const sequence = (...parts: readonly Uint8Array[]): Der => element(tags.sequence, ...parts);

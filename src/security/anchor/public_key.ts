@@ -1,4 +1,5 @@
 /** Public keys that can anchor a channel: which they are, and their encoding in certificates (SPKI). */
+import { concat } from "../../base/bytes.ts";
 import { RcopyError } from "../../base/errors.ts";
 import { encodeBase32 } from "./base32.ts";
 
@@ -24,10 +25,7 @@ export function keyBytesOf(kind: Exclude<KeyKind, "rsa">): number {
 
 /** SPKI of a bare key: 32 bytes, or an uncompressed point. */
 export function spkiOf(kind: Exclude<KeyKind, "rsa">, key: Uint8Array): Uint8Array<ArrayBuffer> {
-  const head = Uint8Array.fromHex(heads[kind].head);
-  const spki = new Uint8Array(head.length + key.length);
-  spki.set(head);
-  spki.set(key, head.length);
+  const spki = concat(Uint8Array.fromHex(heads[kind].head), key);
   kindOfSpki(spki);
   return spki;
 }

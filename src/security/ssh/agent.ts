@@ -1,4 +1,5 @@
 /** The user's `ssh-agent`: which keys it holds, and signatures by them. One short connection for each request. */
+import { concat } from "../../base/bytes.ts";
 import { settlesWithin } from "../../base/deadline.ts";
 import { RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
@@ -9,7 +10,7 @@ import {
   type SshSignature,
   verifySshSignature,
 } from "./key.ts";
-import { concat, SshReader, SshWriter } from "./wire.ts";
+import { SshReader, SshWriter } from "./wire.ts";
 
 /** A key that the agent holds. */
 export interface AgentIdentity {

@@ -1,10 +1,11 @@
 /** Public keys of SSH: from and to the formats of OpenSSH and of certificates, and what their signatures are worth. */
+import { concat } from "../../base/bytes.ts";
 import { RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
 import * as der from "../anchor/der.ts";
 import { bareKeyOf, type KeyKind, kindOfSpki, spkiOf } from "../anchor/public_key.ts";
 import { curves, isOnCurve, isSmallOrder } from "./points.ts";
-import { concat, fromBase64, SshReader, SshWriter, toBigInt, withoutZeros } from "./wire.ts";
+import { fromBase64, SshReader, SshWriter, toBigInt, withoutZeros } from "./wire.ts";
 
 /** Key types by which peers can prove themselves. */
 export const sshKeyTypes = ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ssh-rsa"] as const;

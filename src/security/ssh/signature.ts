@@ -2,6 +2,7 @@
  * SSHSIG, the signatures of `ssh-keygen -Y` (PROTOCOL.sshsig): bound to a namespace, so that one made for another purpose
  * proves nothing here. And the transcript that a dialer signs to prove itself.
  */
+import { sameBytes } from "../../base/bytes.ts";
 import { RcopyError } from "../../base/errors.ts";
 import {
   encodeSshSignature,
@@ -12,7 +13,7 @@ import {
   type SshSignature,
   verifySshSignature,
 } from "./key.ts";
-import { sameBytes, SshReader, SshWriter } from "./wire.ts";
+import { SshReader, SshWriter } from "./wire.ts";
 
 /** What signatures of rcopy are for; those of files, commits and logins have other namespaces. */
 export const proofNamespace = "rcopy-auth-v1";

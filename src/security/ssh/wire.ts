@@ -1,4 +1,5 @@
 /** The building blocks of all SSH formats: numbers, strings with a length before them, and big numbers. */
+import { concat } from "../../base/bytes.ts";
 import { RcopyError } from "../../base/errors.ts";
 
 const encoder = new TextEncoder();
@@ -125,22 +126,6 @@ export class SshWriter {
   bytes(): Uint8Array<ArrayBuffer> {
     return concat(...this.#parts);
   }
-}
-
-/** All parts in one new buffer. */
-export function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
-
-/** Whether two public byte strings are equal; not for secrets. */
-export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, i) => byte === other[i]);
 }
 
 /** The bytes of a number without the zeros before them. */
