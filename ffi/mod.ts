@@ -1,5 +1,4 @@
 /** Native code, as the rest of rcopy may use it: io_uring. Importing it loads nothing; Ring.open does. */
-export { whyNoUring } from "./availability.ts";
 export type { OnCompletion } from "./cqe.ts";
 export * from "./layout.ts";
 export { Ring } from "./ring.ts";

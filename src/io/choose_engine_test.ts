@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { whyNoUring } from "../../ffi/mod.ts";
+import { whyNoUringEngine } from "../../tests/helpers/uring_engine.ts";
 import { shell, whyNot } from "../../tests/helpers/test_folder.ts";
 import { chooseEngine } from "./choose_engine.ts";
 
@@ -65,7 +65,7 @@ function testHere(name: string, missing: string | undefined, fn: () => Promise<v
   });
 }
 
-const noUring = Deno.env.get("RCOPY_REQUIRE_URING") === "1" ? undefined : whyNoUring();
+const noUring = Deno.env.get("RCOPY_REQUIRE_URING") === "1" ? undefined : whyNoUringEngine();
 /** Without the library the kernel is not asked. */
 const noRefusal = (noUring && `no io_uring: ${noUring}`) ?? whyNot({ programs: ["cc"] });
 

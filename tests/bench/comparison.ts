@@ -1,5 +1,5 @@
 /** One work, copied by ours and by the peers in turn. */
-import { whyNoUring } from "../../ffi/mod.ts";
+import { whyNoUringEngine } from "../helpers/uring_engine.ts";
 import { type Contender, isOurs, ours, peers } from "./contenders.ts";
 import { dropCaches, type Place, warm } from "./machine.ts";
 import { cpuSecondsOf, descendantsOf, MemoryPeak, MeteredProcess } from "./metered_process.ts";
@@ -90,7 +90,7 @@ function contendersOf(options: ComparisonOptions): Contender[] {
     const chosen = isOurs(contender) ? options.onlyOurs : options.only;
     if (!isChosen(contender.name, chosen)) return false;
     if (!isOurs(contender) && contender.singleFile && !isSingle) return false;
-    const whyNot = isOurs(contender) && contender.io === "uring" ? whyNoUring() : undefined;
+    const whyNot = isOurs(contender) && contender.io === "uring" ? whyNoUringEngine() : undefined;
     if (whyNot !== undefined) {
       options.log(`${contender.name}: skipped, ${whyNot}`);
       return false;

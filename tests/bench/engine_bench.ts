@@ -2,7 +2,7 @@
  * Many small files by each engine: read in one batch, created in one batch, in a folder of their own. A
  * function that only returns a promise is not awaited by `Deno.bench`, so each of these says `async`.
  */
-import { whyNoUring } from "../../ffi/mod.ts";
+import { whyNoUringEngine } from "../helpers/uring_engine.ts";
 import { assert } from "../../src/base/errors.ts";
 import { EntryColumns } from "../../src/entry/columns.ts";
 import { ownName, parseEntryName } from "../../src/entry/name.ts";
@@ -17,7 +17,7 @@ const encoder = new TextEncoder();
 const names = Array.from({ length: files }, (_, i) => parseEntryName(encoder.encode(`file-${i}`)));
 const mtime = { seconds: 1_700_000_000, nanos: 123_000_000 };
 
-const why = whyNoUring();
+const why = whyNoUringEngine();
 const engines: readonly { name: string; open: () => Engine; ignore: boolean }[] = [
   {
     name: why === undefined ? "io_uring" : `io_uring (skipped: ${why})`,

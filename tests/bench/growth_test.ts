@@ -1,6 +1,6 @@
 /** The growth of a copy's cost, with tiny sizes: that points are right and drawn, never what they cost. */
 import { assert, assertEquals } from "@std/assert";
-import { whyNoUring } from "../../ffi/mod.ts";
+import { whyNoUringEngine } from "../helpers/uring_engine.ts";
 import { testWhere } from "../helpers/test_folder.ts";
 import { drawGrowth } from "./chart.ts";
 import { measureGrowth, renderPoint } from "./growth.ts";
@@ -12,7 +12,7 @@ testWhere({ programs: ["diff", "timeout"] }, name, async () => {
     sizesBytes: [1_000_000, 5_000_000, 1e18],
     counts: [10, 1100],
     runs: 1,
-    io: whyNoUring() === undefined ? "uring" : "deno",
+    io: whyNoUringEngine() === undefined ? "uring" : "deno",
     place: "disk",
     log: () => {},
   });

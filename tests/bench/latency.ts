@@ -2,7 +2,7 @@
  * The work `latency`: 1 GB over a slow path between two network namespaces, by ours and by one stream of
  * `nc`.
  */
-import { whyNoUring } from "../../ffi/mod.ts";
+import { whyNoUringEngine } from "../helpers/uring_engine.ts";
 import { DelayedPath } from "../helpers/delayed_path.ts";
 import { whyNoNamespaces } from "../helpers/namespaces.ts";
 import { randomFrom } from "../helpers/random.ts";
@@ -89,7 +89,7 @@ function ours(name: string, receive: string[]): Carrier {
       const { seconds, sender, receiver } = await ourCopy({
         source,
         target,
-        io: whyNoUring() === undefined ? "uring" : "deno",
+        io: whyNoUringEngine() === undefined ? "uring" : "deno",
         receive,
         address,
         listen: ["--bind", namespaces.addresses.sender, "-p", `${port}`],

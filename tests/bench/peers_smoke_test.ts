@@ -3,7 +3,7 @@
  * takes.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { whyNoUring } from "../../ffi/mod.ts";
+import { whyNoUringEngine } from "../helpers/uring_engine.ts";
 import { whyNoNamespaces } from "../helpers/namespaces.ts";
 import { testWhere } from "../helpers/test_folder.ts";
 import { comparePeers, renderTable } from "./peers.ts";
@@ -21,7 +21,7 @@ testWhere({ programs: ["timeout", "diff"] }, name, async () => {
   });
   assert(machine.includes("Linux"), machine);
   const expected = ["rcopy --io deno", "rcopy encrypted", "cp -r"];
-  if (whyNoUring() === undefined) expected.unshift("rcopy --io uring");
+  if (whyNoUringEngine() === undefined) expected.unshift("rcopy --io uring");
   else assert(lines.some((line) => line.startsWith("rcopy --io uring: skipped, ")), lines.join());
   assertEquals(figures.map(({ program }) => program), expected);
   for (const { program, cpuPerGb, peaksMiB } of figures) {

@@ -1,7 +1,7 @@
 /** The flags that doctor prints, used as they are: they are enough, and nothing beyond them is asked for. */
 import { resolve } from "node:path";
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { whyNoUring } from "../../ffi/mod.ts";
+import { whyNoUringEngine } from "../helpers/uring_engine.ts";
 import { assertStatuses, copyTree, type Outcome, RcopyProcess } from "../helpers/rcopy_process.ts";
 import { makeSmallTree } from "../helpers/small_tree.ts";
 import { shell, withFolder } from "../helpers/test_folder.ts";
@@ -150,7 +150,7 @@ const missing = {
   sys: {
     sender: /without --allow-sys=networkInterfaces/g,
     // io_uring's engine asks the kernel itself.
-    receiver: whyNoUring() === undefined ? undefined : /without --allow-sys=statfs/g,
+    receiver: whyNoUringEngine() === undefined ? undefined : /without --allow-sys=statfs/g,
   },
   env: { sender: undefined, receiver: undefined },
   run: { sender: undefined, receiver: undefined },

@@ -1,9 +1,20 @@
 /** What tests of the ring have in common. */
 import { assert } from "@std/assert";
-import { atFlag, openFlag, Ring, type Scratch, sqeFlag, whyNoUring } from "../../ffi/mod.ts";
+import { atFlag, openFlag, Ring, type Scratch, sqeFlag } from "../../ffi/mod.ts";
+import { RcopyError } from "../../src/base/errors.ts";
 
 /** Why there is no ring on this machine; `undefined` where there is one. */
-export const whyNoRing = whyNoUring();
+export const whyNoRing = findWhyNoRing();
+
+function findWhyNoRing(): string | undefined {
+  try {
+    Ring.open({ entries: 2 })[Symbol.dispose]();
+    return undefined;
+  } catch (thrown) {
+    if (!(thrown instanceof RcopyError) || thrown.code !== "engine-unavailable") throw thrown;
+    return thrown.message.replace(/^cannot use io_uring: /, "");
+  }
+}
 
 /** The name of a test, with the reason where it is skipped. */
 export function ringTestName(name: string): string {

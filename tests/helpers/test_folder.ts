@@ -1,5 +1,5 @@
 /** Folders for tests, and what the machine lets a test do. */
-import { whyNoUring } from "../../ffi/mod.ts";
+import { whyNoUringEngine } from "./uring_engine.ts";
 import type { TreeComparison } from "./tree_record.ts";
 
 /** A temporary folder with `source` (made by the test) and `target` in it; removed at the end, whatever its modes. */
@@ -80,7 +80,7 @@ function canMount(): boolean {
 /** The file engines that the program can use here, each with the reason why not. */
 const engines: Record<"deno" | "uring", string | undefined> = {
   deno: undefined,
-  uring: Deno.env.get("RCOPY_REQUIRE_URING") === "1" ? undefined : whyNoUring(),
+  uring: Deno.env.get("RCOPY_REQUIRE_URING") === "1" ? undefined : whyNoUringEngine(),
 };
 
 /** What a comparison must leave out after a copy by the portable engine: it keeps milliseconds, and no times of links. */

@@ -1,6 +1,7 @@
 /** Directory handles: few descriptors at any depth, and never another directory than the one opened. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { errno, whyNoUring } from "../../../ffi/mod.ts";
+import { errno } from "../../../ffi/errno.ts";
+import { whyNoUringEngine } from "../../../tests/helpers/uring_engine.ts";
 import { RcopyError } from "../../base/errors.ts";
 import { EntryColumns } from "../../entry/columns.ts";
 import { ownName } from "../../entry/name.ts";
@@ -9,7 +10,7 @@ import { Calls } from "./calls.ts";
 import { Directories } from "./directories.ts";
 import { openUringEngine } from "./engine.ts";
 
-const whyNot = whyNoUring();
+const whyNot = whyNoUringEngine();
 
 /** More than the engine keeps open at a time. */
 const many = 150;

@@ -57,17 +57,6 @@ const lentPart = 64;
 
 const done: Pending = { finish() {} };
 
-/** Why this engine cannot be had, for a person; `undefined` where it can. Never asks for a permission. */
-export function whyNoUring(): string | undefined {
-  try {
-    openUringEngine()[Symbol.dispose]();
-    return undefined;
-  } catch (thrown) {
-    if (!(thrown instanceof RcopyError) || thrown.code !== "engine-unavailable") throw thrown;
-    return thrown.message.replace(/^cannot use io_uring: /, "");
-  }
-}
-
 /**
  * Opens the engine. Never asks for a permission. `memoryBytes` is what files are compared with that might fill the page
  * cache: what the machine has, unless a test says otherwise.

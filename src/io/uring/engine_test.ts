@@ -5,10 +5,11 @@ import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import { EntryColumns } from "../../entry/columns.ts";
 import { ownName } from "../../entry/name.ts";
 import type { Directory, Engine, FileRead, FileWrite } from "../contract/engine.ts";
-import { openUringEngine, whyNoUring } from "./engine.ts";
+import { openUringEngine } from "./engine.ts";
+import { whyNoUringEngine } from "../../../tests/helpers/uring_engine.ts";
 import type { UringTarget } from "./file.ts";
 
-const noUring = whyNoUring();
+const noUring = whyNoUringEngine();
 const mtime = { seconds: 1_234_567_890, nanos: 123_456_789 };
 
 type Body = (engine: Engine, root: Directory, folder: string) => Promise<void> | void;
@@ -314,11 +315,6 @@ uringTest("a full file system leaves nothing of the file that did not fit", asyn
   }
 }, { mount: true });
 
-Deno.test("whyNoUring() is undefined exactly where the engine opens", () => {
-  if (noUring !== undefined) {
-    assertThrows(() => openUringEngine(), RcopyError);
-    return;
-  }
-  using engine = openUringEngine();
+uringTest("the engine names itself, and keeps names and times exactly", (engine) => {
   assertEquals([engine.kind, engine.exactNames, engine.mtimeResolutionNs], ["uring", true, 1]);
 });

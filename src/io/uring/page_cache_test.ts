@@ -1,11 +1,13 @@
 /** What stays in the page cache of large files, as the kernel tells by `fincore`. */
 import { assert, assertEquals } from "@std/assert";
-import { type Ring, syncRangeFlag } from "../../../ffi/mod.ts";
+import { syncRangeFlag } from "../../../ffi/layout.ts";
+import type { Ring } from "../../../ffi/ring.ts";
 import { identityIn } from "../../../tests/contract/contract_case.ts";
 import { shell, whyNot, withFolder } from "../../../tests/helpers/test_folder.ts";
 import { ownName } from "../../entry/name.ts";
 import type { Directory, Engine } from "../contract/engine.ts";
-import { openUringEngine, whyNoUring } from "./engine.ts";
+import { openUringEngine } from "./engine.ts";
+import { whyNoUringEngine } from "../../../tests/helpers/uring_engine.ts";
 import { PageCache } from "./page_cache.ts";
 import type { RingQueue } from "./queue.ts";
 
@@ -18,7 +20,7 @@ const name = ownName("large");
 
 /** Why the page cache cannot be looked at here. */
 function whyNotCached(): string | undefined {
-  const noUring = whyNoUring();
+  const noUring = whyNoUringEngine();
   if (noUring !== undefined) return `no io_uring: ${noUring}`;
   const missing = whyNot({ programs: ["fincore", "findmnt"] });
   if (missing !== undefined) return missing;

@@ -6,7 +6,8 @@ import { EntryColumns } from "../../entry/columns.ts";
 import { ownName } from "../../entry/name.ts";
 import { EntryKind, type FileIdentity } from "../../entry/metadata.ts";
 import type { Directory, Engine } from "../contract/engine.ts";
-import { openUringEngine, whyNoUring } from "./engine.ts";
+import { openUringEngine } from "./engine.ts";
+import { whyNoUringEngine } from "../../../tests/helpers/uring_engine.ts";
 
 /** Exchanges `d` with `link`, and `tree/inner` with `tree/link`, as fast as it can, until its input ends. */
 const swapper = `
@@ -30,7 +31,7 @@ const enough = 50;
 const deadlineMs = 30_000;
 const mtime = { seconds: 1, nanos: 1 };
 
-const why = whyNoUring() ?? whyNot({ programs: ["python3"] });
+const why = whyNoUringEngine() ?? whyNot({ programs: ["python3"] });
 const title = "directories that are swapped for links while the engine works lead it nowhere else";
 
 Deno.test({

@@ -1,18 +1,20 @@
 /** What old kernels and containers refuse, and what fails in the middle: system calls made to fail. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { whyNot, withFolder } from "../../../tests/helpers/test_folder.ts";
-import { whyNoUring } from "./engine.ts";
+import { whyNoUringEngine } from "../../../tests/helpers/uring_engine.ts";
 
 const engineUrl = new URL("engine.ts", import.meta.url).href;
+const helperUrl = new URL("../../../tests/helpers/uring_engine.ts", import.meta.url).href;
 const namesUrl = new URL("../../entry/name.ts", import.meta.url).href;
 
 /** Runs a script that has `engine`, `root` and `name` under another program; what it prints, or why not. */
 async function runUnder(wrapper: readonly string[], folder: string, script: string): Promise<string> {
   const program = [
-    `import { openUringEngine, whyNoUring } from ${JSON.stringify(engineUrl)};`,
+    `import { openUringEngine } from ${JSON.stringify(engineUrl)};`,
+    `import { whyNoUringEngine } from ${JSON.stringify(helperUrl)};`,
     `import { ownName as name } from ${JSON.stringify(namesUrl)};`,
     `const mtime = { seconds: 5, nanos: 7 };`,
-    `const why = whyNoUring();`,
+    `const why = whyNoUringEngine();`,
     `if (why !== undefined) { console.log(why); Deno.exit(); }`,
     `using engine = openUringEngine();`,
     `const root = engine.openRoot(${JSON.stringify(folder)});`,
@@ -44,7 +46,7 @@ assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program, 0, 0) == 0
 os.execvp(sys.argv[3], sys.argv[3:])
 `;
 
-const noUring = whyNoUring();
+const noUring = whyNoUringEngine();
 const mayTrace = Deno.build.os !== "linux" ||
   new Deno.Command("sh", { args: ["-c", "! command -v strace || strace -o /dev/null true"], stdout: "null" })
     .outputSync().success;

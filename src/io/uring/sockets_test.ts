@@ -1,12 +1,13 @@
 /** What the kernel says of connections that were accepted, by the options of their sockets. */
 import { assertEquals } from "@std/assert";
-import { Libc, socketOption } from "../../../ffi/mod.ts";
+import { Libc, socketOption } from "../../../ffi/libc.ts";
 import { certifyLeaf, makeAnchorKey, unlimitedValidity } from "../../security/anchor/certificate.ts";
-import { openUringEngine, whyNoUring } from "./engine.ts";
+import { openUringEngine } from "./engine.ts";
+import { whyNoUringEngine } from "../../../tests/helpers/uring_engine.ts";
 
 const hostname = "127.0.0.1";
 const { tcp } = socketOption;
-const why = whyNoUring();
+const why = whyNoUringEngine();
 
 /** Of each connection that was accepted at `port`: whether it sends small writes at once. */
 function sendsAtOnce(libc: Libc, port: number): boolean[] {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
-import { whyNoUring } from "../../../ffi/mod.ts";
+import { whyNoUringEngine } from "../../../tests/helpers/uring_engine.ts";
 import { RcopyError } from "../../base/errors.ts";
 import { ownName } from "../../entry/name.ts";
 import { openDenoEngine } from "../../io/deno/engine.ts";
@@ -11,7 +11,7 @@ const engines = {
   deno: { open: openDenoEngine, why: undefined },
   uring: {
     open: openUringEngine,
-    why: Deno.env.get("RCOPY_REQUIRE_URING") === "1" ? undefined : whyNoUring(),
+    why: Deno.env.get("RCOPY_REQUIRE_URING") === "1" ? undefined : whyNoUringEngine(),
   },
 };
 

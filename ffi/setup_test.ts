@@ -1,10 +1,21 @@
+/** What Ring.open says where there can be no ring: each case is a program in a Deno of its own. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { ringTestName, whyNoRing } from "../tests/helpers/ring.ts";
 
 const module = import.meta.resolve("./mod.ts");
 const config = new URL("../deno.json", import.meta.url).pathname;
 const refuseSource = new URL("../tests/helpers/refuse_uring.c", import.meta.url).pathname;
-const say = "console.log(ffi.whyNoUring());";
+/** Says why no ring can be opened, or that one can. */
+const say = `
+function say() {
+  try {
+    ffi.Ring.open({ entries: 2 })[Symbol.dispose]();
+    console.log("a ring");
+  } catch (error) {
+    console.log(error.code, error.message);
+  }
+}
+say();`;
 
 /**
  * How a program is run: Deno's flags, and what is run before it in the same shell, where `$FOLDER` is a
@@ -13,7 +24,7 @@ const say = "console.log(ffi.whyNoUring());";
 interface RunOptions {
   flags: string[];
   before?: string;
-  /** A command that runs the program. */
+  /** A command that runs the program; `exec` unless told. */
   under?: string;
 }
 
@@ -56,14 +67,18 @@ const cannotHide = notLinux ?? (succeeds("unshare -m true") ? undefined : "hidin
 const noCompiler = notLinux ?? (succeeds("cc --version") ? undefined : "no compiler (cc)");
 
 testHere(
-  "Importing ffi/ needs no permission, and whyNoUring() names the missing one without asking",
+  "Importing ffi/ needs no permission, and Ring.open() names the one that it lacks",
   notLinux,
   async () => {
-    assertMatch(await run(say, { flags: [] }), /no permission .* \(run with --allow-ffi\)/);
+    const said = await run(say, { flags: [] });
+    assertMatch(
+      said,
+      /^engine-unavailable cannot use io_uring: .*no permission .* \(run with --allow-ffi\)$/,
+    );
   },
 );
 
-testHere("Where liburing is missing, whyNoUring() says how to get it", cannotHide, async () => {
+testHere("Where liburing is missing, Ring.open() says how to get it", cannotHide, async () => {
   const said = await run(say, {
     flags: ["--allow-ffi"],
     under: `exec unshare -m sh -c '${hide}; exec "$@"' sh`,
@@ -71,16 +86,16 @@ testHere("Where liburing is missing, whyNoUring() says how to get it", cannotHid
   assertMatch(said, /liburing\.so\.2 cannot be loaded .*apt install liburing2/);
 });
 
-testHere("Where the kernel refuses io_uring, whyNoUring() says so", whyNoRing ?? noCompiler, async () => {
+testHere("Where the kernel refuses io_uring, Ring.open() says so", whyNoRing ?? noCompiler, async () => {
   const before = `cc -o "$FOLDER/refuse" '${refuseSource}'`;
   const said = await run(say, { flags: ["--allow-ffi"], before, under: 'exec "$FOLDER/refuse"' });
   assertMatch(said, /the kernel refuses it: .* \(EPERM\) \(from io_uring_setup\)/);
 });
 
 Deno.test({
-  name: ringTestName("whyNoUring() has nothing to say where the ring works, with --allow-ffi alone"),
+  name: ringTestName("A ring needs --allow-ffi alone"),
   ignore: whyNoRing !== undefined,
-  fn: async () => assertEquals(await run(say, { flags: ["--allow-ffi"] }), "undefined"),
+  fn: async () => assertEquals(await run(say, { flags: ["--allow-ffi"] }), "a ring"),
 });
 
 Deno.test({
@@ -93,18 +108,18 @@ Deno.test({
 });
 
 Deno.test({
-  name: ringTestName("Where no descriptor is left, whyNoUring() says what to raise, and leaves nothing open"),
+  name: ringTestName("Where no descriptor is left, Ring.open() says what to raise, and leaves nothing open"),
   ignore: whyNoRing !== undefined,
   fn: async () => {
     const code = `
-      ffi.Ring.open({ entries: 1 }); // holds the library: loading it takes a descriptor too
+      using ring = ffi.Ring.open({ entries: 1 }); // holds the library: loading it takes a descriptor too
       const files: Deno.FsFile[] = [];
       try { for (;;) files.push(Deno.openSync("/dev/null")); } catch { /* none is left */ }
-      console.log(ffi.whyNoUring());
+      ${say}
       files.pop()!.close();
-      console.log(ffi.whyNoUring());
+      say();
       console.log(Deno.openSync("/dev/null") instanceof Deno.FsFile);`;
     const said = await run(code, { flags: ["--allow-all"], before: "ulimit -n 64" });
-    assertMatch(said, /^too many open files: raise `ulimit -n` \(EMFILE\) .*\nundefined\ntrue$/);
+    assertMatch(said, /too many open files: raise `ulimit -n` \(EMFILE\) .*\na ring\ntrue$/);
   },
 });
