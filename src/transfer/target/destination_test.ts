@@ -1,0 +1,58 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { RcopyError } from "../../base/errors.ts";
+import { inFolder } from "../../../tests/helpers/transfer_parts.ts";
+import { DestinationIdentity, isEmptyDirectory, openDestination } from "./destination.ts";
+
+Deno.test("openDestination() makes DEST with its parents, or says that it is missing", async () => {
+  await inFolder(({ engine, path, names }) => {
+    assertEquals(openDestination(engine, `${path}/a/b`, { create: false }), undefined);
+    assertEquals(names(), []);
+    engine.closeDirectory(openDestination(engine, `${path}/a/b`, { create: true })!);
+    assertEquals(names("a"), ["b"]);
+    engine.closeDirectory(openDestination(engine, `${path}/a`, { create: false })!);
+  });
+});
+
+Deno.test("openDestination() follows a link of our own", async () => {
+  await inFolder(({ engine, path }) => {
+    Deno.mkdirSync(`${path}/real`);
+    Deno.symlinkSync("real", `${path}/link`);
+    const { inode } = engine.identityOf(openDestination(engine, `${path}/link`, { create: true })!);
+    assertEquals(inode, BigInt(Deno.statSync(`${path}/real`).ino!));
+  });
+});
+
+Deno.test("openDestination() refuses what is in the way, and names it", async () => {
+  await inFolder(({ engine, path, write }) => {
+    write("file");
+    for (const dest of [`${path}/file`, `${path}/file/below`]) {
+      const error = assertThrows(() => openDestination(engine, dest, { create: true }), RcopyError);
+      assertEquals((error as RcopyError).code, "destination");
+      assert((error as RcopyError).message.includes(dest), (error as RcopyError).message);
+    }
+  });
+});
+
+Deno.test("isEmptyDirectory() does not count rcopy's own leftovers", async () => {
+  await inFolder(({ engine, root, write }) => {
+    assertEquals(isEmptyDirectory(engine, root), true);
+    for (let i = 0; i < 100; i++) write(`.rcopy-${i}/file`);
+    assertEquals(isEmptyDirectory(engine, root), true);
+    write("file");
+    assertEquals(isEmptyDirectory(engine, root), false);
+  });
+});
+
+Deno.test("DestinationIdentity recognises a directory by device, inode, boot and nonce, and nothing else", () => {
+  const nonce = new Uint8Array(16).fill(1);
+  const hash = new DestinationIdentity(nonce, ["boot"]).hash(5, 7n);
+  const matches = (device: number, inode: bigint, bootIds: string[], withNonce = nonce) =>
+    new DestinationIdentity(withNonce, bootIds).matches(hash, device, inode);
+  assertEquals(matches(5, 7n, ["boot"]), true);
+  assertEquals(matches(5, 7n, ["other", "boot"]), true);
+  assertEquals(matches(6, 7n, ["boot"]), false);
+  assertEquals(matches(5, 8n, ["boot"]), false);
+  assertEquals(matches(5, 7n, ["other"]), false);
+  assertEquals(matches(5, 7n, []), false);
+  assertEquals(matches(5, 7n, ["boot"], new Uint8Array(16)), false);
+});
