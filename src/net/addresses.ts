@@ -1,14 +1,26 @@
-/** The addresses under which peers may reach this machine. */
+/** Addresses at which peers may reach this machine. */
+
+/** A network interface's address; `Deno.networkInterfaces()` gives these. */
+type InterfaceAddress = Pick<Deno.NetworkInterfaceInfo, "family" | "address">;
+
+export interface ReachableOptions {
+  /** Whether IPv6 peers can connect. */
+  dualStack: boolean;
+  /** Lists the addresses of this machine; Deno does by default. */
+  list?: () => readonly InterfaceAddress[];
+}
 
 /**
- * Addresses of this machine's interfaces, most useful first: private and public IPv4, then global IPv6, loopback
- * last and only when there is nothing else. Empty where Deno was not given `--allow-sys=networkInterfaces`.
+ * Addresses of this machine's interfaces, most useful first: IPv4, then global IPv6, then private IPv6, then link-local
+ * IPv4; loopback only if there is nothing else. Empty where Deno was not given `--allow-sys=networkInterfaces`.
  */
-export function reachableAddresses(options: { dualStack: boolean }): string[] {
+export function reachableAddresses(
+  { dualStack, list = Deno.networkInterfaces }: ReachableOptions,
+): string[] {
   if (Deno.permissions.querySync({ name: "sys", kind: "networkInterfaces" }).state !== "granted") return [];
   const ranked: { address: string; rank: number }[] = [];
-  for (const { family, address } of Deno.networkInterfaces()) {
-    if (family === "IPv6" && !options.dualStack) continue;
+  for (const { family, address } of list()) {
+    if (family === "IPv6" && !dualStack) continue;
     const rank = rankOf(family, address);
     if (rank !== undefined) ranked.push({ address, rank });
   }
