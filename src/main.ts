@@ -1,5 +1,6 @@
 /**
- * The program: `deno run -A jsr:@rcopy/cli send PATH`, `… receive -a HOST:PORT DEST`.
+ * The program: `rcopy send PATH`, `rcopy receive TICKET DEST`. Installed by
+ * `deno install -g --no-config -A -n rcopy jsr:@rcopy/cli`.
  *
  * @module
  */

@@ -1,4 +1,4 @@
-/** The narrowest permission flags for a command line. Pure: what PATH and DEST are is looked at by the caller. */
+/** The narrowest flags of `deno run` for a command line. Pure: what PATH and DEST are is looked at by the caller. */
 import { dirname, resolve } from "node:path";
 import { defaultPort, type PeerAddress } from "../mod.ts";
 import { showAddress } from "../net/address.ts";
@@ -23,6 +23,9 @@ export interface LookedAt {
 const nativeAdded =
   "with --allow-ffi added, io_uring serves the run: every byte of a name, nanosecond times, no path races; native code voids Deno's sandbox";
 const nativeAsked = "--io uring needs --allow-ffi, and native code voids Deno's sandbox";
+
+/** Without it, deno.json and node_modules of the current directory would decide what runs, and they may have been received. */
+const noConfig = "--no-config";
 
 /** How a command line meets its peer. */
 export type MeetingAdvice =
@@ -63,7 +66,13 @@ export function sendPermissions(
     return paths.length === 1 && isDirectory ? bothWays(path, real) : [path, dirname(real)];
   });
   return {
-    flags: [met.net, flagOf("read", outermost([...read, ...met.read])), ...met.more, ...nativeFlags(flags)],
+    flags: [
+      noConfig,
+      met.net,
+      flagOf("read", outermost([...read, ...met.read])),
+      ...met.more,
+      ...nativeFlags(flags),
+    ],
     notes: [...met.notes, nativeNote(flags), ...commaNotes(read)],
   };
 }
@@ -92,6 +101,7 @@ export function receivePermissions(
   ];
   return {
     flags: [
+      noConfig,
       met.net,
       flagOf("read", outermost([...ways, ...met.read])),
       ...(writes.length > 0 ? [flagOf("write", writes)] : []),

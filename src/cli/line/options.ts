@@ -103,8 +103,8 @@ const reaching = {
   }),
   "remote-rcopy": option({
     kind: value("PATH", parseCommand),
-    brief: "The rcopy to start on HOST, with arguments of its own if need be",
-    byDefault: "rcopy",
+    brief: "The rcopy to start on HOST, with arguments of its own if need be; ~/ is the home there",
+    byDefault: "rcopy, in the PATH or in ~/.deno/bin",
   }),
 };
 

@@ -14,6 +14,14 @@ export function remoteShellLine(words: readonly string[]): string {
   return words.map(quote).join(" ");
 }
 
+/** As {@linkcode remoteShellLine}, where a `~/` at the beginning of a word is the home of the user there. */
+export function homeShellLine(words: readonly string[]): string {
+  return words.map((word) =>
+    word.startsWith("~/") ? `~/${word === "~/" ? "" : quote(word.slice(2))}` : quote(word)
+  )
+    .join(" ");
+}
+
 function quote(word: string): string {
   if (/^[\w@%+:,./-]+$/.test(word)) return word;
   const pieces = word.match(/['\\]|[^'\\]+/g) ?? [""];

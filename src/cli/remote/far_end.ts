@@ -5,15 +5,16 @@
  *  3. dial    HOST, then the ticket's addresses; where none answers, a port that a second ssh forwards
  *  4. end     its errors are shown with its name before them; it does not outlive this end
  */
-import { type ErrorCode, RcopyError } from "../../base/errors.ts";
+import { RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
 import type { FallbackPath, PeerAddress } from "../../mod.ts";
 import { decodeTicket } from "../../security/anchor/ticket.ts";
-import { type Flags, options } from "../line/options.ts";
-import { type CommandLine, wordOf } from "../line/parse.ts";
-import { commandWords, remoteOperand, type RemotePath } from "../line/remote_path.ts";
-import { remoteShellLine } from "../line/shell_line.ts";
+import type { Flags } from "../line/options.ts";
+import type { CommandLine } from "../line/parse.ts";
+import { commandWords, type RemotePath } from "../line/remote_path.ts";
 import type { Job } from "../report/job.ts";
+import { farShellLine } from "./far_command.ts";
+import { whyNoTicket } from "./no_ticket.ts";
 import { requireRun, SshProcess } from "./ssh_process.ts";
 import { openTunnel } from "./ssh_tunnel.ts";
 
@@ -60,7 +61,7 @@ export async function withRemoteEnd<T>(
   requireRun(rsh[0]!);
   const label = showText(destination);
   const onLine = (line: string) => relay(line, label, job);
-  const started = remoteShellLine(remoteCommand(command, line, remoteOperand(path)));
+  const started = farShellLine(command, line, path);
   await using far = new SshProcess([...rsh, "-T", "--", destination, started], {
     onLine,
     ...(flags["dry-run"] && command === "receive" ? { onOutput: (row) => listRow(row, job) } : {}),
@@ -127,31 +128,6 @@ class Follower implements Disposable {
   }
 }
 
-/** The command line of the other end. */
-function remoteCommand(command: "send" | "receive", line: CommandLine, operand: string): string[] {
-  const { flags, given } = line;
-  const [program, ...args] = commandWords(flags["remote-rcopy"] ?? "rcopy");
-  const passed = given.filter(({ name }) => {
-    const { passedTo } = options[name];
-    return passedTo === "any" || passedTo === "receiver" && command === "receive";
-  });
-  return [
-    // ssh starts in the home of the user, and quoting keeps a shell from finding it.
-    program!.replace(/^~\//, "../"),
-    ...args,
-    command,
-    ...command === "receive" ? ["--listen"] : [],
-    "--end-with-stdin",
-    "--auth=ticket",
-    "--quiet",
-    `--log-level=${flags["log-level"] === "debug" ? "debug" : "error"}`,
-    ...(flags.port === undefined ? ["--port=0"] : []),
-    ...passed.map(wordOf),
-    "--",
-    operand,
-  ];
-}
-
 /** Where the other end listens, seen from its own machine. */
 function tunnelTarget(flags: Flags): string {
   const { bind } = flags;
@@ -188,24 +164,4 @@ function relay(line: string, label: string, { reporter }: Job): void {
 function listRow(row: string, { console }: Job): void {
   if (!/^(file|directory|symbolic link)\t[^\t]*\t/.test(row)) return;
   console.out(`${row.split("\t").map((column) => showText(column).replaceAll("\\\\", "\\")).join("\t")}\n`);
-}
-
-/** Statuses of rcopy that say the same at both ends. */
-const codeOfStatus: Readonly<Record<number, ErrorCode>> = { 2: "usage", 3: "refused", 5: "destination" };
-
-function whyNoTicket(status: number, label: string, flags: Flags): RcopyError {
-  if (status === 255) {
-    return new RcopyError("unreachable", `ssh could not connect to ${label}, or lost the connection`);
-  }
-  if (status === 126 || status === 127) {
-    const program = showText(flags["remote-rcopy"] ?? "rcopy");
-    return new RcopyError(
-      "unreachable",
-      `${label} has no program ${program} where ssh looks for it; install rcopy there, or name it with --remote-rcopy`,
-    );
-  }
-  const message = status === 0
-    ? `what ran on ${label} ended without a ticket; is it rcopy?`
-    : `the other end on ${label} ended with status ${status} before the copy began`;
-  return new RcopyError(codeOfStatus[status] ?? "unreachable", message);
 }

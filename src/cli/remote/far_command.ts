@@ -1,0 +1,45 @@
+/** What the shell of another machine is given to start the other end. Pure. */
+import { options } from "../line/options.ts";
+import { type CommandLine, wordOf } from "../line/parse.ts";
+import { commandWords, remoteOperand } from "../line/remote_path.ts";
+import { homeShellLine, remoteShellLine } from "../line/shell_line.ts";
+
+/**
+ * Finds the rcopy that `deno install -g` made, and the deno that Deno's own installer made: a shell that nobody logs in to
+ * has neither in its PATH. What is in the PATH comes first.
+ */
+const finder = [
+  "sh",
+  "-c",
+  'PATH="$PATH:${DENO_INSTALL_ROOT:-$HOME/.deno}/bin:$HOME/.deno/bin"; export PATH; exec "$@"',
+  "sh",
+];
+
+/** One line for any shell there: the program, and what it has to do with `path`. */
+export function farShellLine(command: "send" | "receive", line: CommandLine, path: string): string {
+  const named = line.flags["remote-rcopy"];
+  // A program that somebody names is started as it is named, also where there is no sh.
+  const program = named === undefined
+    ? remoteShellLine([...finder, "rcopy"])
+    : homeShellLine(commandWords(named));
+  return `${program} ${remoteShellLine(farWords(command, line, path))}`;
+}
+
+function farWords(command: "send" | "receive", { flags, given }: CommandLine, path: string): string[] {
+  const passed = given.filter(({ name }) => {
+    const { passedTo } = options[name];
+    return passedTo === "any" || passedTo === "receiver" && command === "receive";
+  });
+  return [
+    command,
+    ...command === "receive" ? ["--listen"] : [],
+    "--end-with-stdin",
+    "--auth=ticket",
+    "--quiet",
+    `--log-level=${flags["log-level"] === "debug" ? "debug" : "error"}`,
+    ...flags.port === undefined ? ["--port=0"] : [],
+    ...passed.map(wordOf),
+    "--",
+    remoteOperand(path),
+  ];
+}
