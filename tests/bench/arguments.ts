@@ -10,6 +10,20 @@ export interface Arguments {
   has(name: string): boolean;
 }
 
+/**
+ * The names in a list with commas between them. @throws if one is not among `known`; `what` says in the message what
+ * they are names of
+ */
+export function namesIn(list: string, { known, what }: { known: readonly string[]; what: string }): string[] {
+  const names = list.split(",").map((name) => name.trim());
+  for (const name of names) {
+    if (!known.includes(name)) {
+      throw new Error(`there is no ${what} "${name}"; there are ${known.join(", ")}`);
+    }
+  }
+  return names;
+}
+
 /** Reads arguments of the given names, without dashes. @throws if anything else is among them */
 export function parseArguments(
   args: readonly string[],

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseArguments } from "./arguments.ts";
+import { namesIn, parseArguments } from "./arguments.ts";
 
 const names = { values: ["runs", "sizes", "json"], switches: ["quick"] };
 
@@ -17,4 +17,11 @@ Deno.test("an argument that a benchmark does not know is refused, and so is a nu
   assertThrows(() => parseArguments(["--rusn", "3"], names), Error, "--runs VALUE");
   assertThrows(() => parseArguments(["--runs"], names), Error, "not understood");
   assertThrows(() => parseArguments(["--runs", "0"], names).number("runs", 5), Error, "positive");
+});
+
+Deno.test("names in a list are taken apart, and one that is not known is refused with those that are", () => {
+  const works = { known: ["big", "few"], what: "work" };
+  assertEquals(namesIn("few, big", works), ["few", "big"]);
+  assertThrows(() => namesIn("big,fwe", works), Error, 'there is no work "fwe"; there are big, few');
+  assertThrows(() => namesIn("big,", works), Error, 'there is no work ""');
 });

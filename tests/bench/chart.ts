@@ -6,7 +6,7 @@ import type { GrowthPoint } from "./growth.ts";
 
 /** Bars of the median times, a panel a work, as SVG. */
 export async function drawChart(figures: readonly Figures[], subtitle: string): Promise<string> {
-  const values = figures.map(({ work, program, median }) => ({ work, program, seconds: median }));
+  const values = figures.map(({ title, program, median }) => ({ work: title, program, seconds: median }));
   const { spec } = vegaLite.compile({
     title: { text: "Seconds to copy, median (less is better)", subtitle, anchor: "start" },
     data: { values },

@@ -18,14 +18,18 @@ export interface Run {
 
 /** Figures of one program for one work; times in seconds. */
 export interface Figures {
+  /** The name of the work, and what it is. */
   work: string;
+  title: string;
   program: string;
   runs: number[];
   median: number;
   /** Its median over that of the first program, both taken in the same rounds. */
   ratio: number;
-  /** Processor seconds for a GB, both ends. */
-  cpuPerGb: number;
+  /** Processor seconds of a copy, both ends; the median. */
+  cpuSeconds: number;
+  /** The same for a GB; nothing where the work has less than a MB. */
+  cpuPerGb: number | undefined;
   /** Largest of all runs; see {@linkcode Run}. */
   peaksMiB: number[];
 }
@@ -50,6 +54,8 @@ export interface ComparisonOptions {
 
 /** Copies of so many entries stay on a disk until the last run; what is only large is removed at once. */
 const manyEntries = 10_000;
+/** What a processor takes for a GB says nothing about works of fewer bytes. */
+const bytesForCpuMin = 1_000_000;
 /** A copy that takes longer is stopped, and counts as taking this long; its program gets no further round. */
 export const secondsMax = 120;
 
@@ -80,7 +86,7 @@ export async function compare(options: ComparisonOptions): Promise<Figures[]> {
     return timed(contender, { ...options, source, bytes, entries });
   });
   await shell('rm -rf "$1" "$2"/*', source, `${folder}/targets`);
-  return figuresOf(work.title, runs, bytes);
+  return figuresOf(work, runs, bytes);
 }
 
 /** Ours, and the peers that can do this work here. */
@@ -117,7 +123,7 @@ export async function inTurn<C extends { name: string }>(
     for (const [contender, own] of runs) {
       if (own.some(({ seconds }) => seconds >= secondsMax)) continue;
       const run = await runOnce(contender);
-      log(`${title} ${round + 1}/${rounds} ${contender.name}: ${run.seconds.toFixed(2)} s`);
+      log(`${title} ${round + 1}/${rounds} ${contender.name}: ${run.seconds.toFixed(3)} s`);
       own.push(run);
     }
   }
@@ -125,16 +131,23 @@ export async function inTurn<C extends { name: string }>(
 }
 
 /** Medians, and their ratios to that of the first program. */
-export function figuresOf(work: string, runs: Map<{ name: string }, Run[]>, bytes: number): Figures[] {
+export function figuresOf(
+  { name: work, title }: Pick<Work, "name" | "title">,
+  runs: Map<{ name: string }, Run[]>,
+  bytes: number,
+): Figures[] {
   const medianOf = (own: Run[]) => median(own.map(({ seconds }) => seconds));
+  const cpuOf = (own: Run[]) => median(own.map(({ cpuSeconds }) => cpuSeconds));
   const base = medianOf([...runs.values()][0]!);
   return Array.from(runs, ([{ name }, own]) => ({
     work,
+    title,
     program: name,
     runs: own.map(({ seconds }) => seconds),
     median: medianOf(own),
     ratio: medianOf(own) / base,
-    cpuPerGb: median(own.map(({ cpuSeconds }) => cpuSeconds)) / (bytes / 1e9),
+    cpuSeconds: cpuOf(own),
+    cpuPerGb: bytes < bytesForCpuMin ? undefined : cpuOf(own) / (bytes / 1e9),
     peaksMiB: own[0]!.peaksMiB.map((_, end) => Math.max(...own.map(({ peaksMiB }) => peaksMiB[end]!))),
   }));
 }
@@ -186,7 +199,7 @@ async function runContender(
   const began = performance.now();
   const metered = MeteredProcess.start("timeout", [`${secondsMax}`, ...script]);
   const usage = await metered.end();
-  const seconds = (performance.now() - began) / 1000;
+  const seconds = (usage.endedAtMs - began) / 1000;
   await waitForSessions(server);
   const peakMiB = usage.peakMiB + serverPeak.stop();
   const cpuSeconds = usage.cpuSeconds + cpuOfServer() - before;

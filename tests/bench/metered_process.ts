@@ -11,6 +11,8 @@ export interface Usage {
   peakMiB: number;
   success: boolean;
   code: number;
+  /** When it had ended, as `performance.now()` counts: reading the rest of its figures takes a while. */
+  endedAtMs: number;
 }
 
 const lookEveryMs = 100;
@@ -65,12 +67,13 @@ export class MeteredProcess {
   async end(): Promise<Usage> {
     const drained = this.#drain();
     const { success, code } = await this.#child.status;
+    const endedAtMs = performance.now();
     const peakMiB = this.#peak.stop();
     await drained;
     await this.#stderr;
     const cpuSeconds = parseTimes(await Deno.readTextFile(this.#reportPath));
     await Deno.remove(this.#reportPath);
-    return { cpuSeconds, peakMiB, success, code };
+    return { cpuSeconds, peakMiB, success, code, endedAtMs };
   }
 
   /** Reads to the end, so that a full pipe stops nobody. */

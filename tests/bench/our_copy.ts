@@ -53,7 +53,7 @@ export async function ourCopy(options: OurCopyOptions): Promise<OurCopy> {
   const receiving = ["receive", ...both, ...args, ...receive, "--", target];
   const receiver = start(options.receiverWithin, receiving, env);
   const [sent, received] = await Promise.all([sender.end(), receiver.end()]);
-  const seconds = (performance.now() - began) / 1000;
+  const seconds = (Math.max(sent.endedAtMs, received.endedAtMs) - began) / 1000;
   if (!sent.success || !received.success) {
     const said = `${await sender.complaints}${await receiver.complaints}`;
     throw new Error(`rcopy ended with ${sent.code} and ${received.code}: ${said}`);

@@ -27,7 +27,7 @@ testWhere({ programs: ["timeout", "diff"] }, name, async () => {
   for (const { program, cpuPerGb, peaksMiB } of figures) {
     const isOurs = program !== "cp -r";
     assertEquals([program, peaksMiB.length], [program, isOurs ? 2 : 1]);
-    if (isOurs) assert(cpuPerGb > 0, program);
+    if (isOurs) assert(cpuPerGb! > 0, program);
   }
   assert(renderTable(figures).includes("one file of 2 GB"));
 });
@@ -37,6 +37,7 @@ testWhere({ programs: ["timeout", "diff"] }, "bench:peers --ours chooses among o
   const { figures } = await comparePeers({ ...small, ours: "rcopy encrypted" });
   assertEquals(figures.map(({ program, ratio }) => [program, ratio]), [["rcopy encrypted", 1]]);
   await assertRejects(() => comparePeers({ ...small, ours: "rcopy" }), Error, "there are rcopy --io uring");
+  await assertRejects(() => comparePeers({ ...small, work: "big,bg" }), Error, 'there is no work "bg"');
 });
 
 const why = whyNoNamespaces();

@@ -40,6 +40,45 @@ export function makeFiles(root: string, tree: { directories: number; files: numb
   }
 }
 
+/** Files of the short copy, its bytes in all, and how many directories hold them. */
+const fewFiles = 2000;
+const fewBytes = 70_000_000;
+const fewDirectories = 100;
+/** Its sizes before they are scaled to the sum: logarithms spread normally about a median, up to a bound. */
+const fewMedianBytes = 5000;
+const fewSpread = 1.9;
+const fewFileBytesMax = 500_000;
+
+/**
+ * Sizes of a short copy's files, in bytes, as they are in trees of sources and documents: half of the files have less than
+ * some 6 KB, a few have several hundred KB and most of the bytes. The same for the same number of files.
+ */
+export function fewSizes(files: number): number[] {
+  const random = randomFrom(5);
+  const drawn = Array.from({ length: files }, () => {
+    // Box and Muller: two even numbers make a normal one.
+    const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+    return Math.min(fewFileBytesMax, fewMedianBytes * Math.exp(fewSpread * normal));
+  });
+  const scale = fewBytes / fewFiles * files / drawn.reduce((sum, bytes) => sum + bytes, 0);
+  return drawn.map((bytes) => Math.ceil(bytes * scale));
+}
+
+function makeFew(root: string, files: number): void {
+  const sizes = fewSizes(files);
+  const content = noise(Math.max(...sizes, 4), randomFrom(6));
+  const view = new DataView(content.buffer);
+  const folders = Array.from(
+    { length: fewDirectories },
+    (_, i) => `${root}/d${i % 10}/e${Math.floor(i / 10)}`,
+  );
+  for (const folder of folders) Deno.mkdirSync(folder, { recursive: true });
+  for (const [f, bytes] of sizes.entries()) {
+    view.setUint32(0, f);
+    Deno.writeFileSync(`${folders[f % fewDirectories]}/file-${f}`, content.subarray(0, bytes));
+  }
+}
+
 /** Largest file of the mixed tree, and its bytes in all. */
 const mixedFileBytesMax = 64_000_000;
 const mixedBytes = 2_000_000_000;
@@ -55,6 +94,23 @@ export const works: readonly Work[] = [
     title: "50,000 files of 4 KiB",
     make: (root, scale) =>
       makeFiles(root, { directories: 50, files: Math.round(50_000 * scale), bytes: 4096 }),
+  },
+  { name: "nothing", title: "an empty directory", make: () => {} },
+  {
+    name: "few",
+    title: "2,000 files, 70 MB in all",
+    make: (root, scale) => makeFew(root, Math.round(fewFiles * scale)),
+  },
+  {
+    name: "thousand",
+    title: "1,000 files of 4 KiB",
+    make: (root, scale) => makeFiles(root, { directories: 10, files: Math.round(1000 * scale), bytes: 4096 }),
+  },
+  {
+    name: "twenty",
+    title: "20,000 files of 4 KiB",
+    make: (root, scale) =>
+      makeFiles(root, { directories: 20, files: Math.round(20_000 * scale), bytes: 4096 }),
   },
   {
     name: "mixed",
