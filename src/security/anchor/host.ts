@@ -10,14 +10,19 @@ const nameBytesMax = 255;
 
 /** Bytes of a host. @throws {RangeError} for a name that does not fit */
 export function parseHost(host: string): HostBytes {
-  const octets = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(host)?.slice(1).map(Number);
-  if (octets?.every((octet) => octet < 256)) return { kind: 4, bytes: Uint8Array.from(octets) };
-  if (host.includes(":") && URL.canParse(`http://[${host}]`)) {
-    return { kind: 6, bytes: ipv6Bytes(new URL(`http://[${host}]`).hostname.slice(1, -1)) };
-  }
+  const address = addressBytes(host);
+  if (address) return { kind: address.length === 4 ? 4 : 6, bytes: address };
   const bytes = new TextEncoder().encode(host);
   if (!isName(host) || bytes.length > nameBytesMax) throw new RangeError("this is no host name");
   return { kind: 1, bytes };
+}
+
+/** The 4 bytes of an IPv4 address, or the 16 of an IPv6 address without a zone; `undefined` for anything else. */
+export function addressBytes(text: string): Uint8Array | undefined {
+  const octets = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1).map(Number);
+  if (octets?.every((octet) => octet < 256)) return Uint8Array.from(octets);
+  if (!text.includes(":") || !URL.canParse(`http://[${text}]`)) return undefined;
+  return ipv6Bytes(new URL(`http://[${text}]`).hostname.slice(1, -1));
 }
 
 /** The host of some bytes, or `undefined` where they are no name. */

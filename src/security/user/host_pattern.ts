@@ -1,4 +1,6 @@
 /** Patterns of host names and addresses as OpenSSH has them: `*`, `?`, lists with commas, `!` before what is left out. */
+import { plainHost } from "../../net/address.ts";
+import { addressBytes } from "../anchor/host.ts";
 
 /** Longest pattern that OpenSSH looks at. */
 const patternCharactersMax = 1023;
@@ -84,20 +86,9 @@ function isInNetwork(own: AddressBits | undefined, pattern: string): boolean | u
   return own !== undefined && own.bits === network.bits && own.value >> shift === network.value >> shift;
 }
 
-/** IPv4, also as IPv6 carries it, and IPv6 with or without a zone. */
+/** IPv4, also as IPv6 carries it, and IPv6 with or without a zone; `undefined` for anything else. */
 function parseAddress(text: string): AddressBits | undefined {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(text)?.[1] ?? text;
-  const octets = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(mapped)?.slice(1).map(Number);
-  if (octets !== undefined) {
-    if (octets.some((octet) => octet > 255)) return undefined;
-    return { value: octets.reduce((value, octet) => value * 256n + BigInt(octet), 0n), bits: 32 };
-  }
-  const [withoutZone = ""] = text.split("%");
-  if (!withoutZone.includes(":") || !URL.canParse(`http://[${withoutZone}]`)) return undefined;
-  const shortest = new URL(`http://[${withoutZone}]`).hostname.slice(1, -1);
-  const [head = "", tail] = shortest.split("::");
-  const groupsOf = (part: string | undefined) => part === undefined || part === "" ? [] : part.split(":");
-  const [first, last] = [groupsOf(head), groupsOf(tail)];
-  const groups = [...first, ...Array.from({ length: 8 - first.length - last.length }, () => "0"), ...last];
-  return { value: groups.reduce((value, group) => value * 65536n + BigInt(`0x${group}`), 0n), bits: 128 };
+  const [withoutZone = ""] = plainHost(text).split("%");
+  const bytes = addressBytes(withoutZone);
+  return bytes && { value: BigInt(`0x${bytes.toHex()}`), bits: bytes.length === 4 ? 32 : 128 };
 }
