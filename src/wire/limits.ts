@@ -50,6 +50,8 @@ export const authSignatureBytesMax = 2304;
 export const fileBytesMax = Number.MAX_SAFE_INTEGER;
 /** How often a corrupt extent is asked for again. */
 export const resendsMax = 3;
+/** Most pings of an end that have no answer yet. */
+export const pingsMax = 16;
 /** Milliseconds from accept to a valid hello or join. */
 export const handshakeMs = 10_000;
 /** Entries named by one settlement message. */

@@ -4,7 +4,7 @@
  */
 import { Message as CapnpMessage } from "./capnp.ts";
 import { RcopyError } from "../base/errors.ts";
-import { type Close, close, type Ping, ping } from "./closing.ts";
+import { type Close, close, type Ping, ping, type Pong, pong } from "./closing.ts";
 import { boundSegment } from "./column.ts";
 import { type Bundle, bundle, type Extent, extent } from "./data.ts";
 import type { MessageCodec } from "./fields.ts";
@@ -67,6 +67,7 @@ export const FrameKind = {
   laneRequest: 20,
   laneOffer: 21,
   framesTaken: 22,
+  pong: 23,
 } as const;
 export type FrameKind = typeof FrameKind[keyof typeof FrameKind];
 
@@ -85,6 +86,7 @@ export type Message =
   | HeldSettled
   | Receipt
   | Ping
+  | Pong
   | Close
   | AuthStart
   | AuthChallenge
@@ -112,6 +114,7 @@ const codecs: { readonly [K in keyof MessageOf]: MessageCodec<MessageOf[K]> } = 
   heldSettled,
   receipt,
   ping,
+  pong,
   close,
   authStart,
   authChallenge,

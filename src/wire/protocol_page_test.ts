@@ -63,6 +63,7 @@ Deno.test("PROTOCOL.md repeats the limits of limits.ts", () => {
     "credit": `${kib(limits.creditBytesMin)} to ${kib(limits.creditBytesMax)}`,
     "data connections": `${limits.streamsMax} at a time, ${limits.lanesMax} in all`,
     "`Resend` of one extent": `${limits.resendsMax}`,
+    "pings of an end without an answer": `${limits.pingsMax}`,
     "from accept to a valid first frame": `${limits.handshakeMs / 1000} s`,
   };
   for (const [what, limit] of Object.entries(expected)) assertEquals(listed[what], limit, what);

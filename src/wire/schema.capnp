@@ -120,6 +120,11 @@ struct Receipt {
 }
 
 struct Ping {
+  id @0 :UInt32;
+}
+
+struct Pong {
+  id @0 :UInt32;
 }
 
 struct Close {

@@ -908,9 +908,29 @@ export class Ping extends $.Struct {
     static override readonly _capnp = {
         displayName: "Ping",
         id: "aa2844b1d9fc13e3",
-        size: new $.ObjectSize(0, 0),
+        size: new $.ObjectSize(8, 0),
     };
+    get id(): number {
+        return $.utils.getUint32(0, this);
+    }
+    set id(value: number) {
+        $.utils.setUint32(0, value, this);
+    }
     override toString(): string { return "Ping_" + super.toString(); }
+}
+export class Pong extends $.Struct {
+    static override readonly _capnp = {
+        displayName: "Pong",
+        id: "b1769783669086d4",
+        size: new $.ObjectSize(8, 0),
+    };
+    get id(): number {
+        return $.utils.getUint32(0, this);
+    }
+    set id(value: number) {
+        $.utils.setUint32(0, value, this);
+    }
+    override toString(): string { return "Pong_" + super.toString(); }
 }
 export class Close extends $.Struct {
     static override readonly _capnp = {

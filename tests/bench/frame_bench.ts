@@ -67,9 +67,9 @@ Deno.bench(`encode the head of a bundle of ${filesOfBundle} files`, () => {
 });
 Deno.bench(`decode the head of a bundle of ${filesOfBundle} files`, () => decode(bundleFrame, "data"));
 
-const ping = encodeFrame({ kind: "ping" });
+const ping = encodeFrame({ kind: "ping", id: 1 });
 Deno.bench("encode a ping", () => {
-  encodeFrame({ kind: "ping" });
+  encodeFrame({ kind: "ping", id: 1 });
 });
 Deno.bench("decode a ping", () => decode(ping, "control"));
 

@@ -42,7 +42,7 @@ Deno.test("every control message comes out of a stream as it went in, however th
 });
 
 Deno.test("two frames in one chunk and one frame in one-byte chunks give the same messages", () => {
-  const messages: Message[] = [{ kind: "ping" }, { kind: "credit", bytes: 7 }];
+  const messages: Message[] = [{ kind: "ping", id: 5 }, { kind: "credit", bytes: 7 }];
   const both = Uint8Array.from(messages.flatMap((message) => [...encodeFrame(message)]));
   const at = (chunk: number) => {
     const splitter = new FrameSplitter();
@@ -131,7 +131,7 @@ for (const [what, bytes] of attacks) {
 }
 
 Deno.test("a header that announces too much is refused before anything is allocated", () => {
-  const ping = encodeFrame({ kind: "ping" });
+  const ping = encodeFrame({ kind: "ping", id: 0 });
   const announce = (messageBytes: number, payloadBytes: number, context: FrameContext, kind: number) => {
     const header = ping.slice(0, 16);
     const view = new DataView(header.buffer);
@@ -250,7 +250,7 @@ Deno.test("a message with fields of a later version is read without them", () =>
     kind: "credit",
     bytes: 5,
   });
-  assertEquals(decodeCapnp(FrameKind.ping, handMade([1n], 1)), { kind: "ping" });
+  assertEquals(decodeCapnp(FrameKind.ping, handMade([1n], 1)), { kind: "ping", id: 1 });
 });
 
 Deno.test("a message without fields that a later version added is read with nothing in them", () => {

@@ -4,6 +4,9 @@ import { type Arrived, frame, type Kind, parseFrame, preamble, type PreambleFor 
 
 export class Connection implements Disposable {
   readonly #tcp: Deno.TcpConn | Deno.TlsConn;
+  /** Whether {@linkcode next} answers pings, as an honest peer does. */
+  answersPings = true;
+  #writing: Promise<unknown> = Promise.resolve();
 
   constructor(tcp: Deno.TcpConn | Deno.TlsConn) {
     this.#tcp = tcp;
@@ -11,7 +14,13 @@ export class Connection implements Disposable {
   }
 
   /** Writes all of it; what the other end has closed is not an error of ours. */
-  async write(bytes: Uint8Array): Promise<boolean> {
+  write(bytes: Uint8Array): Promise<boolean> {
+    const written = this.#writing.then(() => this.#write(bytes));
+    this.#writing = written;
+    return written;
+  }
+
+  async #write(bytes: Uint8Array): Promise<boolean> {
     try {
       for (let at = 0; at < bytes.length;) at += await this.#tcp.write(bytes.subarray(at));
       return true;
@@ -54,7 +63,9 @@ export class Connection implements Disposable {
     const view = new DataView(head.buffer);
     const message = await this.read(view.getUint32(0, true));
     const payload = message && await this.read(view.getUint32(4, true));
-    return payload && parseFrame(head, message, payload);
+    const arrived = payload && parseFrame(head, message, payload);
+    if (arrived?.kind === "ping" && this.answersPings) await this.send("pong", { id: arrived.values.id! });
+    return arrived;
   }
 
   /** The next frame of a kind; those before it are given to `onOther`. @throws if the connection ends first */

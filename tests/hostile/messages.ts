@@ -116,7 +116,8 @@ export const messages = {
       durable: ["bool", 512],
     },
   }],
-  ping: [14, { words: 0, pointers: 0, fields: {} }],
+  ping: [14, { words: 1, pointers: 0, fields: { id: ["u32", 0] } }],
+  pong: [23, { words: 1, pointers: 0, fields: { id: ["u32", 0] } }],
   close: [15, { words: 1, pointers: 1, fields: { code: ["u16", 0], text: ["text", 0] } }],
   authStart: [16, {
     words: 1,

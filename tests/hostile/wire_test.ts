@@ -27,7 +27,7 @@ const noFrames: Record<string, Uint8Array<ArrayBuffer>> = {
   "D2: reserved bits": rawFrame(14, message, undefined, { reserved: 1 }),
   "D2: a wrong checksum": rawFrame(14, message, undefined, { crcFlip: 1 }),
   "D2: kind 0": rawFrame(0, message),
-  "D2: kind 23": rawFrame(23, message),
+  "D2: kind 19": rawFrame(19, message),
   "D3: 2^32 segments": rawFrame(14, hex("ff ff ff ff 01 00 00 00 00 00 00 00 00 00 00 00")),
   "D3: two segments": rawFrame(14, hex("01 00 00 00 01 00 00 00 01 00 00 00 00 00 00 00")),
   "D4: a segment of 32 GiB": rawFrame(14, hex("00 00 00 00 ff ff ff ff 00 00 00 00 00 00 00 00")),
@@ -67,6 +67,9 @@ const fromSender: Record<string, (peer: HostileSender) => Promise<unknown>> = {
   "D10: a proof outside of TLS": (peer) => peer.control.send("authProof", { secret: new Uint8Array(16) }),
   "D10: a ping on a data connection": (peer) => peer.lanes[0]!.send("ping"),
   "D10: a manifest on a data connection": (peer) => peer.lanes[0]!.send("manifest", manifestOf(0, [])),
+  "D10: a pong that answers nothing": (peer) => peer.control.send("pong", { id: 0 }),
+  "D10: a pong on a data connection": (peer) => peer.lanes[0]!.send("pong"),
+  "D10: frames taken by a sender": (peer) => peer.control.send("framesTaken", { lane: 0, frames: 1 }),
   "D10: a manifest after its end": async (peer) => {
     await peer.announce([{ name: "a" }]);
     await peer.control.send("manifest", manifestOf(1, [{ name: "b" }]));
@@ -191,6 +194,7 @@ Deno.test("frames that are none end a sender's session, and the next receiver is
     attacks["a request for 0 data connections"] = frame("laneRequest", { count: 0 });
     attacks["a request for 33 data connections"] = frame("laneRequest", { count: 33 });
     attacks["frames taken of a lane that is none"] = frame("framesTaken", { lane: 0xffff_ffff });
+    attacks["a pong that answers nothing"] = frame("pong", { id: 0 });
     for (const [what, bytes] of Object.entries(attacks)) {
       await t.step(what, async () => {
         assertEquals(await victim.attack(async (peer) => void await peer.control.write(bytes)), 8);

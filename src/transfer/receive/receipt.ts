@@ -36,7 +36,7 @@ export class ReceiptWriter {
     const { run, tree, unsettled, awaited } = this.#options;
     const { growing, batches } = run.counts;
     // While a directory is being completed, its parents up to the root may still be to come.
-    return !growing && awaited.planned === batches && unsettled.isEmpty && tree.root.completed;
+    return !growing && awaited.count === batches && unsettled.isEmpty && tree.root.completed;
   }
 
   async #send(): Promise<void> {

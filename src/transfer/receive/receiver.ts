@@ -22,7 +22,7 @@ import {
   SessionRun,
   type SessionRunOptions,
 } from "../session/session_run.ts";
-import type { MessageTo } from "../session/states.ts";
+import type { SideMessage } from "../session/states.ts";
 import { errorOfClose } from "../session/tasks.ts";
 import type { LaneHost } from "../supply/host.ts";
 import { EntryState, type ReceiveBatch } from "../target/batch.ts";
@@ -61,7 +61,7 @@ export class Receiver implements LaneHost {
   readonly #placement: Placement;
   readonly #unsettled: ReceiveUnsettled;
   readonly #plan: ReceivePlan;
-  readonly #awaited = new AwaitedBatches();
+  readonly #awaited: AwaitedBatches;
   readonly #taken: TakenFrames;
   readonly #intake: Intake;
   readonly #receipt: ReceiptWriter;
@@ -90,7 +90,11 @@ export class Receiver implements LaneHost {
       onCredit: (bytes) => this.#intake.grant(bytes),
       onAllSettled: () => this.#receipt.sendIfDone(),
     });
-    const awaited = this.#awaited;
+    const awaited = this.#awaited = new AwaitedBatches({
+      announced: () => run.counts.batches,
+      ask: (onAnswer) => run.pings.ask(onAnswer),
+      timeoutMs: run.silenceMs,
+    });
     const taken = this.#taken = new TakenFrames(run.control);
     const plan = this.#plan = this.#makePlan();
     this.#intake = new Intake({ run, granted, tree, plan, unsettled, awaited });
@@ -165,7 +169,7 @@ export class Receiver implements LaneHost {
       eventLoopYield,
       large: this.#large,
       resends: this.#resends,
-      plannedBatch: (number) => this.#plannedBatch(number),
+      plannedBatch: (number) => this.#awaited.planned(number, this.#unsettled),
       askAgain: (batch, entry, extent) => control.send({ kind: "resend", batch, entry, extent }),
       onFrame: () => this.#taken.count(number),
       onPlaced: (bytes) => counts.bytesDone += bytes,
@@ -198,16 +202,10 @@ export class Receiver implements LaneHost {
     this.#run.sendAboutLanes(message);
   }
 
-  /** A batch once it is planned; `undefined` if it is settled already. */
-  #plannedBatch(number: number): ReceiveBatch | undefined | Promise<ReceiveBatch | undefined> {
-    if (number < this.#awaited.planned) return this.#unsettled.find(number);
-    return this.#awaited.until(number).then(() => this.#unsettled.find(number));
-  }
-
   // ---- messages
 
   /** Handles one message at once, without waiting for anything. */
-  #onMessage(message: MessageTo<"receiver">): void {
+  #onMessage(message: SideMessage<"receiver">): void {
     switch (message.kind) {
       case "manifest":
         return this.#intake.onManifest(message);
@@ -218,8 +216,6 @@ export class Receiver implements LaneHost {
       case "laneRequest":
       case "laneOffer":
         return this.#run.onLaneMessage(message);
-      case "ping":
-        return; // its bytes were counted as they arrived
       case "close":
         return this.#onClose(message);
       default:

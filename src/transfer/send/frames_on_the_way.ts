@@ -1,4 +1,6 @@
 /** Frames of one data connection that were sent and of which the receiver has not said that it took them. */
+import { RcopyError } from "../../base/errors.ts";
+import type { FramesTaken } from "../../wire/settlement.ts";
 import type { SendJob } from "./plan.ts";
 
 /** More than a receiver leaves unsaid and a network holds; a lane waits while it has as many. */
@@ -14,6 +16,7 @@ interface Sent {
 
 export class FramesOnTheWay {
   #frames: Sent[] = [];
+  #queued = 0;
   #taken = 0;
   #progressAt = 0;
   #onRoom: (() => void) | undefined;
@@ -27,14 +30,21 @@ export class FramesOnTheWay {
     const since = performance.now();
     if (this.#frames.length === 0) this.#progressAt = since;
     this.#frames.push({ job, since, isHandedBack: false });
+    this.#queued++;
   }
 
-  /** The receiver has taken so many frames since the lane was opened; more than were sent counts as all. */
+  /**
+   * The receiver has taken so many frames since the lane was opened.
+   * @throws {RcopyError} `protocol` for more than were written, and for fewer than it said before
+   */
   onTaken(frames: number): void {
-    const more = Math.min(frames - this.#taken, this.#frames.length);
-    if (more <= 0) return;
-    this.#taken += more;
-    this.#frames.splice(0, more);
+    if (frames > this.#queued || frames < this.#taken) {
+      const known = `of which ${this.#queued} were written and ${this.#taken} taken`;
+      throw new RcopyError("protocol", `the peer says that it took ${frames} frames, ${known}`);
+    }
+    if (frames === this.#taken) return;
+    this.#frames.splice(0, frames - this.#taken);
+    this.#taken = frames;
     this.#progressAt = performance.now();
     this.#onRoom?.();
   }
@@ -52,9 +62,10 @@ export class FramesOnTheWay {
     return !this.#isEnded;
   }
 
-  /** The session has ended: neither room nor progress is waited for any more. */
+  /** The lane or the session has ended: nothing is waited for or handed back any more. */
   end(): void {
     this.#isEnded = true;
+    this.#frames = [];
     this.#onRoom?.();
   }
 
@@ -76,4 +87,13 @@ export class FramesOnTheWay {
     }
     return jobs;
   }
+}
+
+/** What the receiver says of a lane. @throws {RcopyError} `protocol` for a lane that there was not, and as `onTaken` */
+export function takenOf(lanes: ReadonlyMap<number, FramesOnTheWay>, { lane, frames }: FramesTaken): void {
+  const onTheWay = lanes.get(lane);
+  if (!onTheWay) {
+    throw new RcopyError("protocol", `the peer took frames of data connection ${lane}, which is none`);
+  }
+  onTheWay.onTaken(frames);
 }

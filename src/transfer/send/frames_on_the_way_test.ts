@@ -1,4 +1,5 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
+import { RcopyError } from "../../base/errors.ts";
 import { FramesOnTheWay, framesOnTheWayMax } from "./frames_on_the_way.ts";
 import type { SendBatch } from "../source/batch.ts";
 import type { SendJob } from "./plan.ts";
@@ -19,17 +20,21 @@ Deno.test("FramesOnTheWay gives back what was not taken, each frame once", () =>
   assertEquals(frames.handBack(0), [late]);
 });
 
-Deno.test("FramesOnTheWay believes no count that goes back or beyond what was sent", () => {
+Deno.test("FramesOnTheWay refuses a count that goes back or beyond what was written, also once all is over", () => {
   const frames = new FramesOnTheWay();
   for (let i = 0; i < 4; i++) frames.push(job(i));
   frames.onTaken(3);
-  frames.onTaken(1);
+  frames.onTaken(3);
   assertEquals(frames.count, 1);
-  frames.onTaken(1_000_000);
+  assertThrows(() => frames.onTaken(2), RcopyError, "it took 2 frames");
+  assertThrows(() => frames.onTaken(5), RcopyError, "of which 4 were written");
+  frames.onTaken(4);
   assertEquals(frames.count, 0);
+  assertThrows(() => frames.onTaken(5), RcopyError);
   frames.push(job(9));
+  frames.end();
   frames.onTaken(5);
-  assertEquals(frames.count, 0);
+  assertThrows(() => frames.onTaken(6), RcopyError);
 });
 
 Deno.test("FramesOnTheWay stands still only while nothing is taken", () => {

@@ -25,7 +25,7 @@ import {
   SessionRun,
   type SessionRunOptions,
 } from "../session/session_run.ts";
-import type { MessageTo } from "../session/states.ts";
+import type { SideMessage } from "../session/states.ts";
 import { errorOfClose } from "../session/tasks.ts";
 import { type SendBatch, SendState } from "../source/batch.ts";
 import type { SourceDirectory } from "../source/directory.ts";
@@ -35,6 +35,7 @@ import { ScanPace } from "../source/scan_pace.ts";
 import type { LaneHost } from "../supply/host.ts";
 import { Announcer } from "./announcer.ts";
 import { SendFailures } from "./failures.ts";
+import { type FramesOnTheWay, takenOf } from "./frames_on_the_way.ts";
 import { SendLane, stallMs } from "./lane.ts";
 import { SendPlan } from "./plan.ts";
 import { endOfReceipt } from "./receipt.ts";
@@ -63,6 +64,8 @@ export class Sender implements LaneHost {
   readonly #unsettled: SendUnsettled;
   readonly #plan: SendPlan;
   readonly #lanes = new Map<number, SendLane>();
+  /** Of every lane so far, those that were lost among them. */
+  readonly #onTheWay = new Map<number, FramesOnTheWay>();
   readonly #pace: ScanPace;
   readonly #failures: SendFailures;
   readonly #resends: ResendRequests;
@@ -108,7 +111,7 @@ export class Sender implements LaneHost {
       stopWaiting: () => {
         this.#plan.end();
         this.#pace.end();
-        for (const lane of this.#lanes.values()) lane.onTheWay.end();
+        for (const onTheWay of this.#onTheWay.values()) onTheWay.end();
         this.#announcer.end();
       },
       release: () => {
@@ -138,9 +141,11 @@ export class Sender implements LaneHost {
       onBusyChanged: () => this.#pace.onLaneChanged(),
     });
     this.#lanes.set(number, lane);
+    this.#onTheWay.set(number, lane.onTheWay);
     tasks.startLane(io, () =>
       lane.run().finally(() => {
         this.#lanes.delete(number);
+        lane.onTheWay.end();
         this.#pace.onLaneChanged();
       }));
   }
@@ -177,7 +182,7 @@ export class Sender implements LaneHost {
   // ---- messages
 
   /** Handles one message at once, without waiting for anything. */
-  #onMessage(message: MessageTo<"sender">): void {
+  #onMessage(message: SideMessage<"sender">): void {
     switch (message.kind) {
       case "credit":
         return this.#announcer.grant(message.bytes);
@@ -191,15 +196,13 @@ export class Sender implements LaneHost {
       case "laneOffer":
         return this.#run.onLaneMessage(message);
       case "framesTaken":
-        return this.#lanes.get(message.lane)?.onTheWay.onTaken(message.frames);
+        return takenOf(this.#onTheWay, message);
       case "batchSettled":
         return this.#unsettled.settle(message);
       case "heldSettled":
         return this.#unsettled.settleHeld(message);
       case "receipt":
         return this.#onReceipt(message);
-      case "ping":
-        return; // its bytes were counted as they arrived
       case "close":
         return this.#run.tasks.end({ error: errorOfClose(message) });
       default:

@@ -20,11 +20,23 @@ export class Control {
   #outgoing: Uint8Array<ArrayBuffer>[] = [];
   #pumping: Promise<void> | undefined;
   #failed: unknown;
+  #queued = 0;
+  #written = 0;
 
   /** `splitter` may hold bytes that came behind the hello. */
   constructor(channel: Channel, splitter: FrameSplitter) {
     this.channel = channel;
     this.#splitter = splitter;
+  }
+
+  /** Frames given to {@linkcode send} so far. */
+  get queued(): number {
+    return this.#queued;
+  }
+
+  /** Of those, the ones that the connection has taken. */
+  get written(): number {
+    return this.#written;
   }
 
   /** Bytes of the frame that brought the message at hand, header included. */
@@ -39,6 +51,7 @@ export class Control {
   send(message: Message): number {
     const frame = encodeFrame(message);
     this.#outgoing.push(frame);
+    this.#queued++;
     this.#pumping ??= this.#pump();
     return frame.length;
   }
@@ -69,7 +82,11 @@ export class Control {
       // Let the caller finish its turn first, so that what it sends together leaves together.
       await Promise.resolve();
       while (this.#outgoing.length > 0) {
-        await this.channel.write(this.#take());
+        const waiting = this.#outgoing.length;
+        const frames = this.#take();
+        const taken = waiting - this.#outgoing.length;
+        await this.channel.write(frames);
+        this.#written += taken;
       }
     } catch (error) {
       this.#failed = error;

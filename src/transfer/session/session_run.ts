@@ -16,8 +16,9 @@ import { SessionCounts, type SessionWork } from "./counts.ts";
 import type { EventSink, TransferSummary } from "./events.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Outcome } from "./outcome.ts";
+import { Pings } from "./pings.ts";
 import { StageAccount } from "./stage_account.ts";
-import { admitMessage, type MessageTo, type SessionState } from "./states.ts";
+import { afterMessage, type SessionState, type SideMessage } from "./states.ts";
 import { SessionTasks } from "./tasks.ts";
 
 export interface SessionRunOptions {
@@ -34,7 +35,7 @@ export interface SessionRunOptions {
 /** What a sender or a receiver adds to the run of its session. */
 export interface SessionSide<R extends Role> {
   /** Handles one message at once, without waiting for anything. */
-  onMessage: (message: MessageTo<R>) => void;
+  onMessage: (message: SideMessage<R>) => void;
   /** The loop of this side beside those of its lanes: the scan, or the plan. */
   work: () => Promise<void>;
   /** Called some times a second. */
@@ -54,6 +55,8 @@ export interface SessionLoad extends SessionWork {
   waitingMs: number;
   /** Data connections that work. */
   lanes: number;
+  /** Milliseconds of the shortest round trip on control so far; `undefined` before the first. */
+  roundTripMs: number | undefined;
   /** No data connection is needed any more. */
   hasEnded: boolean;
 }
@@ -73,6 +76,7 @@ export class SessionRun<R extends Role = Role> {
   readonly outcome: Outcome;
   readonly counts: SessionCounts;
   readonly tasks: SessionTasks;
+  readonly pings: Pings;
   /** Shared by all loops of this thread. */
   readonly eventLoopYield = new EventLoopYield();
   state: SessionState = "open";
@@ -89,7 +93,13 @@ export class SessionRun<R extends Role = Role> {
     this.outcome = new Outcome(role, options.emit);
     this.counts = new SessionCounts(this.outcome);
     this.tasks = new SessionTasks(options.control, options.signal);
+    this.pings = new Pings(options.control);
     this.tasks.onLaneLost = (error) => this.#onLaneLost(error);
+  }
+
+  /** How long the peer may be silent, in milliseconds: the smaller of both ends' counts. */
+  get silenceMs(): number {
+    return Math.min(this.#options.timeoutMs, this.#options.peer.timeoutMs);
   }
 
   /** The session is over, or so near its end that nothing new may begin. */
@@ -102,6 +112,7 @@ export class SessionRun<R extends Role = Role> {
       ...this.counts.work,
       ...this.account.load,
       lanes: this.tasks.lanesAlive,
+      roundTripMs: this.pings.roundTripMs,
       hasEnded: this.hasEnded,
     };
   }
@@ -139,19 +150,21 @@ export class SessionRun<R extends Role = Role> {
   }
 
   #onMessage(message: Message, side: SessionSide<R>): boolean {
-    const { admitted, next } = admitMessage(this.role, this.state, message);
-    this.state = next;
-    side.onMessage(admitted);
+    this.state = afterMessage(this.role, this.state, message.kind);
+    if (message.kind === "ping") this.pings.onPing(message);
+    else if (message.kind === "pong") this.pings.onPong(message);
+    // The table of states has let it through.
+    else side.onMessage(message as SideMessage<R>);
     return !this.tasks.hasEnded;
   }
 
   #heartbeat(side: SessionSide<R>): Heartbeat {
     const { control, tasks } = this;
-    const { timeoutMs, peer, emit } = this.#options;
+    const { emit } = this.#options;
     return new Heartbeat({
-      timeoutMs: Math.min(timeoutMs, peer.timeoutMs),
+      timeoutMs: this.silenceMs,
       bytesReceived: () => tasks.lanes.reduce((sum, lane) => sum + lane.bytesRead, control.channel.bytesRead),
-      ping: () => control.send({ kind: "ping" }),
+      ping: () => this.pings.beat(),
       onTick: () => {
         side.onTick();
         emit({ type: "progress", progress: this.counts.progress(this.account) });

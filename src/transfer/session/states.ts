@@ -24,12 +24,26 @@ const reachesReceiver = {
     failure: "open",
     manifestEnd: "listed",
     ping: "open",
+    pong: "open",
     laneRequest: "open",
     laneOffer: "open",
     close: "closed",
   },
-  listed: { failure: "listed", ping: "listed", laneRequest: "listed", laneOffer: "listed", close: "closed" },
-  receipted: { ping: "receipted", laneRequest: "receipted", laneOffer: "receipted", close: "closed" },
+  listed: {
+    failure: "listed",
+    ping: "listed",
+    pong: "listed",
+    laneRequest: "listed",
+    laneOffer: "listed",
+    close: "closed",
+  },
+  receipted: {
+    ping: "receipted",
+    pong: "receipted",
+    laneRequest: "receipted",
+    laneOffer: "receipted",
+    close: "closed",
+  },
   closed: {},
 } as const satisfies Record<SessionState, Row>;
 
@@ -43,6 +57,7 @@ const reachesSender = {
     batchSettled: "open",
     heldSettled: "open",
     ping: "open",
+    pong: "open",
     laneRequest: "open",
     laneOffer: "open",
     framesTaken: "open",
@@ -57,12 +72,19 @@ const reachesSender = {
     heldSettled: "listed",
     receipt: "receipted",
     ping: "listed",
+    pong: "listed",
     laneRequest: "listed",
     laneOffer: "listed",
     framesTaken: "listed",
     close: "closed",
   },
-  receipted: { ping: "receipted", laneRequest: "receipted", laneOffer: "receipted", close: "closed" },
+  receipted: {
+    ping: "receipted",
+    pong: "receipted",
+    laneRequest: "receipted",
+    laneOffer: "receipted",
+    close: "closed",
+  },
   closed: {},
 } as const satisfies Record<SessionState, Row>;
 
@@ -70,6 +92,8 @@ const reachesSender = {
 type ReachingKind<R extends Role> = R extends "receiver" ? keyof (typeof reachesReceiver)["open"]
   : keyof (typeof reachesSender)["open"] | keyof (typeof reachesSender)["listed"];
 export type MessageTo<R extends Role> = Message & { kind: ReachingKind<R> };
+/** Those of them that a sender or a receiver handles itself: pings and pongs are the session's. */
+export type SideMessage<R extends Role> = Exclude<MessageTo<R>, { kind: "ping" | "pong" }>;
 
 /**
  * The state after a message of `kind` reached `role`.
@@ -82,16 +106,4 @@ export function afterMessage(role: Role, state: SessionState, kind: Message["kin
     throw new RcopyError("protocol", `the peer sent ${kind} to the ${role}, whose session is ${state}`);
   }
   return next;
-}
-
-/**
- * A message that may reach `role`, and the state that follows.
- * @throws {RcopyError} `protocol` when that message has no business there
- */
-export function admitMessage<R extends Role>(
-  role: R,
-  state: SessionState,
-  message: Message,
-): { admitted: MessageTo<R>; next: SessionState } {
-  return { next: afterMessage(role, state, message.kind), admitted: message as MessageTo<R> };
 }

@@ -10,18 +10,19 @@ const states: SessionState[] = ["open", "listed", "receipted", "closed"];
 const allowed: Record<Role, Record<SessionState, string>> = {
   receiver: {
     open:
-      "manifest>open manifestEnd>listed failure>open ping>open laneRequest>open laneOffer>open close>closed",
-    listed: "failure>listed ping>listed laneRequest>listed laneOffer>listed close>closed",
-    receipted: "ping>receipted laneRequest>receipted laneOffer>receipted close>closed",
+      "manifest>open manifestEnd>listed failure>open ping>open pong>open laneRequest>open laneOffer>open close>closed",
+    listed: "failure>listed ping>listed pong>listed laneRequest>listed laneOffer>listed close>closed",
+    receipted: "ping>receipted pong>receipted laneRequest>receipted laneOffer>receipted close>closed",
     closed: "",
   },
   sender: {
-    open: "credit>open wants>open failure>open resend>open batchSettled>open heldSettled>open ping>open " +
+    open:
+      "credit>open wants>open failure>open resend>open batchSettled>open heldSettled>open ping>open pong>open " +
       "laneRequest>open laneOffer>open framesTaken>open close>closed",
     listed:
       "credit>listed wants>listed failure>listed resend>listed batchSettled>listed heldSettled>listed " +
-      "receipt>receipted ping>listed laneRequest>listed laneOffer>listed framesTaken>listed close>closed",
-    receipted: "ping>receipted laneRequest>receipted laneOffer>receipted close>closed",
+      "receipt>receipted ping>listed pong>listed laneRequest>listed laneOffer>listed framesTaken>listed close>closed",
+    receipted: "ping>receipted pong>receipted laneRequest>receipted laneOffer>receipted close>closed",
     closed: "",
   },
 };

@@ -17,6 +17,8 @@ export interface LaneSample {
   waitingMs: number;
   /** Processors that nothing of this copy keeps busy, each for one thread more. */
   spareThreads: number;
+  /** Milliseconds of a round trip. */
+  roundTripMs: number;
 }
 
 /** `--streams`. */
@@ -25,11 +27,6 @@ export interface Streams {
   limit: number;
   /** All of them at once, instead of as long as they pay. */
   isFixed: boolean;
-}
-
-export interface LaneGrowthOptions extends Streams {
-  /** Milliseconds of a round trip. */
-  roundTripMs: number;
 }
 
 /** Rates are measured for so long, and for some round trips, since that is how long a connection takes to get going. */
@@ -47,8 +44,7 @@ const farFromMs = 20;
 const replaceMs = 1_000;
 
 export class LaneGrowth {
-  readonly #options: LaneGrowthOptions;
-  readonly #windowMs: number;
+  readonly #options: Streams;
   /** Since when the present number of connections has been measured. */
   #since: LaneSample | undefined;
   #rateBefore = 0;
@@ -56,9 +52,8 @@ export class LaneGrowth {
   #isDone = false;
   #askedAt = -Infinity;
 
-  constructor(options: LaneGrowthOptions) {
+  constructor(options: Streams) {
     this.#options = options;
-    this.#windowMs = Math.max(windowMs, windowRoundTrips * options.roundTripMs);
     if (options.isFixed) this.#wanted = options.limit;
   }
 
@@ -71,7 +66,7 @@ export class LaneGrowth {
       return 0;
     }
     const ms = sample.now - this.#since.now;
-    if (ms < this.#windowMs) return 0;
+    if (ms < Math.max(windowMs, windowRoundTrips * sample.roundTripMs)) return 0;
     const rate = (sample.workDone - this.#since.workDone) / ms;
     const waiting = (sample.waitingMs - this.#since.waitingMs) / ms / sample.lanes;
     this.#since = undefined;
@@ -82,7 +77,7 @@ export class LaneGrowth {
     // Nothing has arrived yet, or little is left: look again later.
     if (rate === 0 || (!sample.growing && sample.workLeft < rate * worthwhileMs)) return 0;
     this.#rateBefore = rate;
-    const isHeldBack = waiting > mostlyWaiting && this.#options.roundTripMs >= farFromMs;
+    const isHeldBack = waiting > mostlyWaiting && sample.roundTripMs >= farFromMs;
     const more = isHeldBack ? sample.lanes * 7 : Math.min(sample.lanes, sample.spareThreads);
     return this.#ask(Math.min(more, this.#options.limit - sample.lanes), sample);
   }

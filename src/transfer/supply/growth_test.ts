@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { LaneGrowth, type LaneGrowthOptions, type LaneSample } from "./growth.ts";
+import { LaneGrowth, type LaneSample, type Streams } from "./growth.ts";
 
 interface Session {
   looks?: number;
@@ -13,11 +13,11 @@ interface Session {
 
 /** Runs a session whose rate depends on its connections, looked at every 50 ms; returns how many it has after each look. */
 function run(
-  options: LaneGrowthOptions,
+  { roundTripMs, ...streams }: Streams & { roundTripMs: number },
   rateOf: (lanes: number) => number,
   { looks = 200, workLeft = 1e12, growing = false, waiting = 0, spare = 31 }: Session = {},
 ): number[] {
-  const growth = new LaneGrowth(options);
+  const growth = new LaneGrowth(streams);
   let lanes = 1;
   let workDone = 0;
   let waitingMs = 0;
@@ -33,6 +33,7 @@ function run(
       opening: 0,
       waitingMs,
       spareThreads,
+      roundTripMs,
     };
     lanes += growth.more(sample);
     workDone += rateOf(lanes) * 50;
@@ -77,7 +78,15 @@ Deno.test("LaneGrowth asks for a fixed number at once, and again later for what 
   const fixed = { ...auto, limit: 8, isFixed: true };
   assertEquals(run(fixed, () => 1000)[0], 8);
   const growth = new LaneGrowth(fixed);
-  const sample = { workDone: 0, workLeft: 1, growing: false, opening: 0, waitingMs: 0, spareThreads: 8 };
+  const sample = {
+    workDone: 0,
+    workLeft: 1,
+    growing: false,
+    opening: 0,
+    waitingMs: 0,
+    spareThreads: 8,
+    roundTripMs: 1,
+  };
   assertEquals(growth.more({ ...sample, now: 0, lanes: 1 }), 7);
   assertEquals(growth.more({ ...sample, now: 50, lanes: 6 }), 0);
   assertEquals(growth.more({ ...sample, now: 1100, lanes: 6 }), 2);

@@ -31,6 +31,7 @@ export interface RequestedLanesOptions {
   transport: ClientTransport;
   session: Uint8Array;
   streams: Streams;
+  /** Of the handshake, in milliseconds. */
   roundTripMs: number;
   /** Both ends are on this machine, and share its processors. */
   sharesMachine: boolean;
@@ -53,7 +54,7 @@ export class RequestedLanes implements LaneSupply {
 
   constructor(options: RequestedLanesOptions) {
     this.#options = options;
-    this.#growth = new LaneGrowth({ ...options.streams, roundTripMs: options.roundTripMs });
+    this.#growth = new LaneGrowth(options.streams);
     this.#before = { now: performance.now(), busyMs: options.host.load.busyMs };
     this.#timer = setInterval(() => this.#look(), lookMs);
     if (options.streams.isFixed) this.#look();
@@ -75,7 +76,7 @@ export class RequestedLanes implements LaneSupply {
   }
 
   #look(): void {
-    const { host, threads, sharesMachine } = this.#options;
+    const { host, threads, sharesMachine, roundTripMs } = this.#options;
     const load = host.load;
     const now = performance.now();
     const ms = Math.max(1, now - this.#before.now);
@@ -94,6 +95,7 @@ export class RequestedLanes implements LaneSupply {
       lanes: load.lanes + this.#opening,
       opening: this.#opening,
       waitingMs: load.waitingMs,
+      roundTripMs: Math.min(roundTripMs, load.roundTripMs ?? Infinity),
       spareThreads: threads.spareBeside(sharesMachine ? 2 : 1),
     });
     if (more === 0 || load.hasEnded) return;
