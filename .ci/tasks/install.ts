@@ -16,9 +16,10 @@ if (installed !== undefined) {
 
 /** The path of the launcher. */
 async function install(): Promise<string | undefined> {
-  const main = new URL("../../src/main.ts", import.meta.url);
+  // Deno does not find codec.wasm where the path of the checkout has a symbolic link in it.
+  const main = Deno.realPathSync(new URL("../../src/main.ts", import.meta.url));
   const { success } = await new Deno.Command(Deno.execPath(), {
-    args: ["install", "--quiet", "-g", "-f", "--no-config", "-A", "-n", "rcopy", main.href],
+    args: ["install", "--quiet", "-g", "-f", "--no-config", "-A", "-n", "rcopy", main],
     stdin: "null",
     stdout: "null",
   }).output();
