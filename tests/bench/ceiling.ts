@@ -4,8 +4,9 @@
  * [--json FILE]`.
  */
 import { parseArguments } from "./arguments.ts";
-import { median, shell } from "./comparison.ts";
 import { describeMachine, dropCaches, type Place, warm, withBenchFolder } from "./machine.ts";
+import { median } from "./turns.ts";
+import { shell } from "../helpers/test_folder.ts";
 
 /** One stage with one size of block, or one number of threads. */
 export interface Ceiling {

@@ -1,7 +1,6 @@
 /** The ceilings, with tiny sizes: that every stage runs and moves what it says, never how fast. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { testWhere, withFolder } from "../helpers/test_folder.ts";
-import { shell } from "./comparison.ts";
+import { shell, testWhere, withFolder } from "../helpers/test_folder.ts";
 import { compileStages, gathering, measureCeilings, renderCeiling } from "./ceiling.ts";
 
 const name = "bench:ceiling runs every stage with every block, and places every file";

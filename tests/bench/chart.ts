@@ -1,7 +1,7 @@
 /** The charts of the benchmarks. */
 import * as vega from "vega";
 import * as vegaLite from "vega-lite";
-import type { Figures } from "./comparison.ts";
+import type { Figures } from "./turns.ts";
 import type { GrowthPoint } from "./growth.ts";
 
 /** Bars of the median times, a panel a work, as SVG. */

@@ -4,11 +4,12 @@
  * [--json FILE] [--svg FILE]`. A list of `none` leaves that part out.
  */
 import { parseArguments } from "./arguments.ts";
-import { median, shell } from "./comparison.ts";
 import { describeMachine, memoryToUse, type Place, warm, withBenchFolder } from "./machine.ts";
 import { type OurCopy, ourCopy } from "./our_copy.ts";
 import { makeFiles, writeLarge } from "./works.ts";
 import { randomFrom } from "../helpers/random.ts";
+import { median } from "./turns.ts";
+import { shell } from "../helpers/test_folder.ts";
 
 /** One size or count, and what it took. */
 export interface GrowthPoint {

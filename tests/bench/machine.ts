@@ -1,5 +1,5 @@
 /** The machine of a benchmark: what it is, what it has, and the folder to work in. */
-import { shell } from "./comparison.ts";
+import { shell } from "../helpers/test_folder.ts";
 
 /** Where the trees of a benchmark are. */
 export type Place = "ram" | "disk";

@@ -4,17 +4,19 @@
  * [--svg FILE]`. See `README.md` beside this file for the method.
  */
 import { namesIn, parseArguments } from "./arguments.ts";
-import { compare, type Figures, isChosen } from "./comparison.ts";
-import { ours } from "./contenders.ts";
+import { compare } from "./comparison.ts";
+import { ours, peers } from "./contenders.ts";
 import { compareOverDelay } from "./latency.ts";
 import { describeMachine, installed, type Place, withBenchFolder } from "./machine.ts";
 import { Servers } from "./servers.ts";
+import type { Figures } from "./turns.ts";
 import { renderWanted, wantedOf } from "./wanted.ts";
 import { works } from "./works.ts";
 
 export interface PeersOptions {
   /** Names of works, with commas between them; all but `latency` without it. */
   work?: string | undefined;
+  /** Names of peers, in the same way; `none` for no peer. */
   peer?: string | undefined;
   /** Which of ours; all without it, and the first one is what ratios are of. */
   ours?: string | undefined;
@@ -28,14 +30,26 @@ export interface PeersOptions {
   log: (line: string) => void;
 }
 
+/** What a comparison gave. */
+export interface Comparison {
+  machine: string;
+  figures: Figures[];
+  /** What gave no figure, and why, a line each. */
+  leftOut: string[];
+}
+
+/** The works of the options, if they name any. @throws if a name of a work, a peer or ours is none */
+function chosenWorks({ work, peer, ours: onlyOurs }: PeersOptions): string[] | undefined {
+  const namesOf = (all: readonly { name: string }[]) => all.map(({ name }) => name);
+  if (peer !== undefined) namesIn(peer, { known: [...namesOf(peers), "none"], what: "peer" });
+  if (onlyOurs !== undefined) namesIn(onlyOurs, { known: namesOf(ours), what: "program of ours" });
+  if (work === undefined) return undefined;
+  return namesIn(work, { known: [...namesOf(works), "latency"], what: "work" });
+}
+
 /** Runs the comparison and gives its figures; everything is removed at the end. */
-export async function comparePeers(options: PeersOptions): Promise<{ machine: string; figures: Figures[] }> {
-  const known = [...works.map(({ name }) => name), "latency"];
-  const chosen = options.work === undefined ? undefined : namesIn(options.work, { known, what: "work" });
-  if (!ours.some(({ name }) => isChosen(name, options.ours))) {
-    const names = ours.map(({ name }) => name);
-    throw new Error(`there is no "${options.ours}" of ours; there are ${names.join("; ")}`);
-  }
+export async function comparePeers(options: PeersOptions): Promise<Comparison> {
+  const chosen = chosenWorks(options);
   return await withBenchFolder(options.place ?? "ram", async (folder, actual) => {
     Deno.mkdirSync(`${folder}/targets`);
     await using servers = await Servers.start(folder, `${folder}/targets`, installed);
@@ -44,17 +58,22 @@ export async function comparePeers(options: PeersOptions): Promise<{ machine: st
     const machine = `${await describeMachine()}, loopback, ${place}, ${state}`;
     options.log(machine);
     const figures: Figures[] = [];
+    const leftOut = new Set<string>();
+    const leaveOut = (line: string) => {
+      if (!leftOut.has(line)) options.log(line);
+      leftOut.add(line);
+    };
     for (const work of works) {
       if (chosen !== undefined && !chosen.includes(work.name)) continue;
       const { runs: rounds, scale, peer: only, ours: onlyOurs, cold = false, log } = options;
-      const shared = { folder, place: actual, servers, installed };
-      figures.push(...await compare({ ...shared, work, rounds, scale, only, onlyOurs, cold, log }));
+      const shared = { contenders: [...ours, ...peers], folder, place: actual, servers, installed };
+      figures.push(...await compare({ ...shared, work, rounds, scale, only, onlyOurs, cold, log, leaveOut }));
     }
     // Slow on purpose, so only where it is asked for.
     if (chosen?.includes("latency")) {
       figures.push(...await compareOverDelay({ ...options, folder, installed }));
     }
-    return { machine, figures };
+    return { machine, figures, leftOut: [...leftOut] };
   });
 }
 
@@ -90,7 +109,7 @@ if (import.meta.main) {
     switches: ["quick", "cold"],
   });
   const isQuick = args.has("quick");
-  const { machine, figures } = await comparePeers({
+  const { machine, figures, leftOut } = await comparePeers({
     work: args.value("work"),
     peer: args.value("peer"),
     ours: args.value("ours"),
@@ -102,10 +121,11 @@ if (import.meta.main) {
   });
   console.log(machine);
   console.log(renderTable(figures));
+  for (const line of leftOut) console.log(`  ${line}`);
   // Of tiny trees nothing is wanted.
   if (!isQuick) console.log(renderWanted(wantedOf(figures)));
   const jsonPath = args.value("json");
-  if (jsonPath) await Deno.writeTextFile(jsonPath, JSON.stringify({ machine, figures }, null, 2));
+  if (jsonPath) await Deno.writeTextFile(jsonPath, JSON.stringify({ machine, figures, leftOut }, null, 2));
   const svgPath = args.value("svg");
   if (svgPath) {
     const { drawChart } = await import("./chart.ts");

@@ -38,6 +38,7 @@ testWhere({ programs: ["timeout", "diff"] }, "bench:peers --ours chooses among o
   assertEquals(figures.map(({ program, ratio }) => [program, ratio]), [["rcopy encrypted", 1]]);
   await assertRejects(() => comparePeers({ ...small, ours: "rcopy" }), Error, "there are rcopy --io uring");
   await assertRejects(() => comparePeers({ ...small, work: "big,bg" }), Error, 'there is no work "bg"');
+  await assertRejects(() => comparePeers({ ...small, peer: "rsnc" }), Error, 'there is no peer "rsnc"');
 });
 
 const why = whyNoNamespaces();

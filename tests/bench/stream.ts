@@ -14,10 +14,11 @@ import { plainTransport } from "../../src/net/transport.ts";
 import { withoutExtraTrust } from "../helpers/rcopy_process.ts";
 import { parseArguments } from "./arguments.ts";
 import { randomFrom } from "../helpers/random.ts";
-import { median, shell } from "./comparison.ts";
 import { describeMachine, warm, withBenchFolder } from "./machine.ts";
 import type { Dialing, Listening, Program, StreamResult } from "./stream_end.ts";
 import { writeLarge } from "./works.ts";
+import { median } from "./turns.ts";
+import { shell } from "../helpers/test_folder.ts";
 
 /** What one program reached over one kind of channel. */
 export interface StreamFigures {

@@ -1,5 +1,5 @@
 /** What the short and the large copies are wanted to take, beside what they took in the same run. Pure. */
-import type { Figures } from "./comparison.ts";
+import type { Figures } from "./turns.ts";
 
 /** One line: a figure of this run, and its bound. */
 export interface Wanted {

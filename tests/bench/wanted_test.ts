@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { Figures } from "./comparison.ts";
+import type { Figures } from "./turns.ts";
 import { isKept, renderWanted, wantedOf } from "./wanted.ts";
 
 /** Figures with nothing but medians, by work and program. */

@@ -43,7 +43,7 @@ export function makeFiles(root: string, tree: { directories: number; files: numb
 /** Files of the short copy, its bytes in all, and how many directories hold them. */
 const fewFiles = 2000;
 const fewBytes = 70_000_000;
-const fewDirectories = 100;
+const fewDirectoriesMax = 100;
 /** Its sizes before they are scaled to the sum: logarithms spread normally about a median, up to a bound. */
 const fewMedianBytes = 5000;
 const fewSpread = 1.9;
@@ -68,14 +68,16 @@ function makeFew(root: string, files: number): void {
   const sizes = fewSizes(files);
   const content = noise(Math.max(...sizes, 4), randomFrom(6));
   const view = new DataView(content.buffer);
+  // None is empty where there are few files.
+  const directories = Math.min(fewDirectoriesMax, files);
   const folders = Array.from(
-    { length: fewDirectories },
+    { length: directories },
     (_, i) => `${root}/d${i % 10}/e${Math.floor(i / 10)}`,
   );
   for (const folder of folders) Deno.mkdirSync(folder, { recursive: true });
   for (const [f, bytes] of sizes.entries()) {
     view.setUint32(0, f);
-    Deno.writeFileSync(`${folders[f % fewDirectories]}/file-${f}`, content.subarray(0, bytes));
+    Deno.writeFileSync(`${folders[f % directories]}/file-${f}`, content.subarray(0, bytes));
   }
 }
 

@@ -1,0 +1,108 @@
+/** Programs that take turns, round by round, and the figures that this gives. */
+import type { Work } from "./works.ts";
+
+/** What one copy took. */
+export interface Run {
+  seconds: number;
+  /** Of the processor, at both ends. */
+  cpuSeconds: number;
+  /** Largest resident sets: of ours sender and receiver, of others everything together. */
+  peaksMiB: number[];
+}
+
+/** Figures of one program for one work; times in seconds. */
+export interface Figures {
+  /** The name of the work, and what it is. */
+  work: string;
+  title: string;
+  program: string;
+  runs: number[];
+  median: number;
+  /** Its median over that of the first program, both taken in the same rounds. */
+  ratio: number;
+  /** Processor seconds of a copy, both ends; the median. */
+  cpuSeconds: number;
+  /** The same for a GB; nothing where the work has less than a MB. */
+  cpuPerGb: number | undefined;
+  /** Largest of all runs; see {@linkcode Run}. */
+  peaksMiB: number[];
+}
+
+/** What a processor takes for a GB says nothing about works of fewer bytes. */
+const bytesForCpuMin = 1_000_000;
+/** A copy that takes longer is stopped, and counts as taking this long; its program gets no further round. */
+export const secondsMax = 120;
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** How turns are taken. */
+export interface Turns<C> {
+  rounds: number;
+  title: string;
+  log: (line: string) => void;
+  /** Whether a program that fails gets no further turn and no figure, instead of ending everything. */
+  mayFail?: (contender: C) => boolean;
+  /** Takes a line for a program that failed; `log` by default. */
+  leaveOut?: (line: string) => void;
+}
+
+/**
+ * Runs each of some programs once a round; what was too slow once gets no further turn.
+ * @throws what a run throws, unless its program may fail
+ */
+export async function inTurn<C extends { name: string }>(
+  contenders: readonly C[],
+  { rounds, title, log, mayFail = () => false, leaveOut = log }: Turns<C>,
+  runOnce: (contender: C) => Promise<Run>,
+): Promise<Map<C, Run[]>> {
+  const runs = new Map<C, Run[]>(contenders.map((contender) => [contender, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const [contender, own] of runs) {
+      if (own.some(({ seconds }) => seconds >= secondsMax)) continue;
+      let run: Run;
+      try {
+        run = await runOnce(contender);
+      } catch (error) {
+        if (!mayFail(contender)) throw error;
+        leaveOut(`${title}, ${contender.name}: left out, ${reasonOf(error)}`);
+        runs.delete(contender);
+        continue;
+      }
+      log(`${title} ${round + 1}/${rounds} ${contender.name}: ${run.seconds.toFixed(3)} s`);
+      own.push(run);
+    }
+  }
+  return runs;
+}
+
+/** The message of an error as one line that is not long. */
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : `${error}`;
+  return message.replaceAll(/\s+/g, " ").trim().slice(0, 300);
+}
+
+/** Medians, and their ratios to that of the first program. */
+export function figuresOf(
+  { name: work, title }: Pick<Work, "name" | "title">,
+  runs: Map<{ name: string }, Run[]>,
+  bytes: number,
+): Figures[] {
+  const medianOf = (own: Run[]) => median(own.map(({ seconds }) => seconds));
+  const cpuOf = (own: Run[]) => median(own.map(({ cpuSeconds }) => cpuSeconds));
+  const base = medianOf([...runs.values()][0]!);
+  return Array.from(runs, ([{ name }, own]) => ({
+    work,
+    title,
+    program: name,
+    runs: own.map(({ seconds }) => seconds),
+    median: medianOf(own),
+    ratio: medianOf(own) / base,
+    cpuSeconds: cpuOf(own),
+    cpuPerGb: bytes < bytesForCpuMin ? undefined : cpuOf(own) / (bytes / 1e9),
+    peaksMiB: own[0]!.peaksMiB.map((_, end) => Math.max(...own.map(({ peaksMiB }) => peaksMiB[end]!))),
+  }));
+}
