@@ -17,26 +17,20 @@ import {
   whyUnsupported,
 } from "./key.ts";
 import { curves } from "./points.ts";
+import type { SshSigner } from "./signature.ts";
 import { fromBase64, fromBigInt, SshReader, toBigInt, withZeros } from "./wire.ts";
 
-/** A private key in memory: only what it signs comes out. */
-export interface SshPrivateKey {
-  readonly key: SshPublicKey;
-  /** @param options.hash of RSA only: SHA-512 unless told otherwise */
-  sign(data: Uint8Array<ArrayBuffer>, options?: { hash?: "SHA-256" | "SHA-512" }): Promise<SshSignature>;
-}
-
-/** A key file that holds more than a key of 16,384 bits is none. */
+/** No key of up to 16,384 bits has a larger file. */
 export const keyFileBytesMax = 64 * 1024;
 const magic = "openssh-key-v1\0";
-/** Of any one number in a key file. */
+/** Largest number in a key file. */
 const numberBytesMax = 2048;
 
 /**
  * The key in the text of a private key file; `name` is shown in errors.
  * @throws {RcopyError} `refused` for a key with a passphrase (the message says `ssh-add`), an unsupported or a damaged one
  */
-export async function parseSshPrivateKey(text: string, name: string): Promise<SshPrivateKey> {
+export async function parseSshPrivateKey(text: string, name: string): Promise<SshSigner> {
   if (text.length > keyFileBytesMax) {
     throw new RcopyError("refused", `cannot use ${showText(name)} as a key: the file is too large`);
   }
@@ -60,7 +54,7 @@ export async function parseSshPrivateKey(text: string, name: string): Promise<Ss
  * A file whose halves do not belong together would give signatures that betray the key.
  * @throws {RcopyError} `refused` where it cannot sign at all
  */
-async function signsForItsPublicHalf(privateKey: SshPrivateKey, name: string): Promise<boolean> {
+async function signsForItsPublicHalf(privateKey: SshSigner, name: string): Promise<boolean> {
   const probe = crypto.getRandomValues(new Uint8Array(32));
   let signature: SshSignature;
   try {
@@ -196,7 +190,7 @@ async function readPem(text: string, name: string): Promise<KeyParts> {
 }
 
 /** @throws {RcopyError} `refused` for numbers that make no key */
-async function importKey({ key, jwk }: KeyParts, name: string): Promise<SshPrivateKey> {
+async function importKey({ key, jwk }: KeyParts, name: string): Promise<SshSigner> {
   const hashes = Object.entries(algorithmsOfType[key.type]) as [string, SshHash][];
   const imported = new Map<SshHash, CryptoKey>();
   try {

@@ -18,7 +18,7 @@ import { SshReader, SshWriter } from "./wire.ts";
 /** What signatures of rcopy are for; those of files, commits and logins have other namespaces. */
 export const proofNamespace = "rcopy-auth-v1";
 
-/** Something that can sign: a key file or an agent. */
+/** A private key that signs, in a key file or in an agent; only its signatures come out. */
 export interface SshSigner {
   readonly key: SshPublicKey;
   /** @param options.hash of RSA only: SHA-512 unless told otherwise */
