@@ -48,7 +48,7 @@ import { requirePermission } from "./base/permission.ts";
 import type { ExistsPolicy } from "./transfer/receive/plan.ts";
 import { Server } from "./transfer/serve.ts";
 import { ReceivingSide, type RunOptions, SendingSide, type Side } from "./transfer/side.ts";
-import { closeSources, openSources } from "./transfer/source/roots.ts";
+import { SourcePaths } from "./transfer/source/roots.ts";
 import { streamsMax } from "./wire/limits.ts";
 
 export { type ErrorCode, exitStatusOfCode, RcopyError, type RcopyErrorOptions } from "./base/errors.ts";
@@ -153,8 +153,8 @@ export async function send(paths: readonly string[], options: SendOptions = {}):
   if (dialTarget) requireDialable({ ...options, ...dialTarget });
   return await withEngine(options, async (run) => {
     // Everything that is wrong with the paths is said now, and not when the first receiver comes.
-    closeSources(openSources(run.engine, paths));
-    return await meet(new SendingSide(paths), { dialTarget, run, options });
+    using sources = new SourcePaths(run.engine, paths);
+    return await meet(new SendingSide(sources), { dialTarget, run, options });
   });
 }
 

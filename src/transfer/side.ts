@@ -19,7 +19,7 @@ import type { ExistsPolicy } from "./receive/plan.ts";
 import { Receiver } from "./receive/receiver.ts";
 import { Sender } from "./send/sender.ts";
 import { Prefetch } from "./source/prefetch.ts";
-import { openSources } from "./source/roots.ts";
+import type { SourcePaths } from "./source/roots.ts";
 
 /** What a session needs of the run that it is a part of. */
 export interface RunOptions {
@@ -61,18 +61,18 @@ export interface Preparation extends AsyncDisposable {
   stop(): void;
 }
 
-/** Sends `paths`: of one directory the contents, else each path under its name. */
+/** Sends `sources`: of one directory the contents, else each path under its name. */
 export class SendingSide implements Side {
   readonly role = "sender";
-  readonly #paths: readonly string[];
+  readonly #sources: SourcePaths;
   #prefetch: Prefetch | undefined;
 
-  constructor(paths: readonly string[]) {
-    this.#paths = paths;
+  constructor(sources: SourcePaths) {
+    this.#sources = sources;
   }
 
   prepare(engine: Engine): Preparation {
-    const prefetch = this.#prefetch = new Prefetch(engine, this.#paths);
+    const prefetch = this.#prefetch = new Prefetch(engine, this.#sources.paths);
     const running = prefetch.run();
     return {
       stop: () => prefetch.stop(),
@@ -96,7 +96,7 @@ export class SendingSide implements Side {
         control: new Control(channel, new FrameSplitter()),
         peer,
         engine,
-        roots: openSources(engine, this.#paths),
+        roots: this.#sources.take(),
         timeoutMs,
         emit,
         signal,

@@ -2,7 +2,7 @@
 import { basename, dirname } from "node:path";
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
-import { EntryColumns } from "../../entry/columns.ts";
+import { EntryColumns, type EntryStat } from "../../entry/columns.ts";
 import { nameOnDisk, parseEntryName } from "../../entry/name.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import type { Engine } from "../../io/contract/engine.ts";
@@ -24,9 +24,57 @@ export interface SourceRoots {
   named: NamedSource[];
 }
 
+/** The PATHs of a sender, opened once where they stay what they are. */
+export class SourcePaths implements Disposable {
+  readonly paths: readonly string[];
+  readonly #engine: Engine;
+  /** What the first session takes, and what the PATHs were when it was opened. */
+  #ready: { roots: SourceRoots; were: string } | undefined;
+
+  /** Opens them, so that what is wrong with one is said before there is a session. @throws {RcopyError} as {@linkcode openSources} */
+  constructor(engine: Engine, paths: readonly string[]) {
+    this.#engine = engine;
+    this.paths = paths;
+    const were = identityOf(paths);
+    this.#ready = { roots: openSources(engine, paths), were };
+  }
+
+  /**
+   * The roots of a session, which closes them. They are opened anew for a second session, and where a PATH has become
+   * another entry or has changed.
+   * @throws {RcopyError} as {@linkcode openSources}
+   */
+  take(): SourceRoots {
+    const ready = this.#ready;
+    this.#ready = undefined;
+    if (!ready) return openSources(this.#engine, this.paths);
+    if (identityOf(this.paths) === ready.were) return ready.roots;
+    closeSources(ready.roots);
+    return openSources(this.#engine, this.paths);
+  }
+
+  /** Closes what no session has taken. */
+  [Symbol.dispose](): void {
+    if (this.#ready) closeSources(this.#ready.roots);
+    this.#ready = undefined;
+  }
+}
+
+/** Tells apart what PATHs lead to now from what they led to before. */
+function identityOf(paths: readonly string[]): string {
+  return paths.map((path) => {
+    try {
+      const { dev, ino, size, mtime, ctime } = Deno.statSync(path);
+      return [dev, ino, size, mtime?.getTime(), ctime?.getTime()].join(":");
+    } catch {
+      return ""; // opening it says what is wrong
+    }
+  }).join();
+}
+
 /**
  * Opens the PATHs of one session: one directory gives its contents, one file or several PATHs give NAMEs.
- * A PATH that is a symbolic link is followed.
+ * A PATH that is a symbolic link is followed. What was opened is closed where one cannot be.
  * @throws {RcopyError} `source-missing` (absent or unreadable), `usage` (two PATHs of one NAME, a FIFO …)
  */
 export function openSources(engine: Engine, paths: readonly string[]): SourceRoots {
@@ -34,22 +82,27 @@ export function openSources(engine: Engine, paths: readonly string[]): SourceRoo
     const handle = engine.openRoot(paths[0]!);
     return { listed: new SourceDirectory(engine, handle, { number: 0 }), named: [] };
   }
-  const seen = new Map<string, string>();
-  const named: NamedSource[] = [];
-  for (const path of paths) {
-    const source = openNamed(engine, path);
-    named.push(source.named);
-    const other = seen.get(source.name);
-    if (other !== undefined) {
-      throw new RcopyError(
-        "usage",
-        `"${showText(other)}" and "${showText(path)}" would both land as "${showText(source.name)}"; ` +
-          "send them in two runs",
-      );
+  const roots: SourceRoots = { listed: undefined, named: [] };
+  try {
+    const seen = new Map<string, string>();
+    for (const path of paths) {
+      const { name, named } = openNamed(engine, path);
+      roots.named.push(named);
+      const other = seen.get(name);
+      if (other !== undefined) {
+        throw new RcopyError(
+          "usage",
+          `"${showText(other)}" and "${showText(path)}" would both land as "${showText(name)}"; ` +
+            "send them in two runs",
+        );
+      }
+      seen.set(name, path);
     }
-    seen.set(source.name, path);
+  } catch (error) {
+    closeSources(roots);
+    throw error;
   }
-  return { listed: undefined, named };
+  return roots;
 }
 
 function isDirectory(engine: Engine, path: string): boolean {
@@ -81,7 +134,27 @@ function openNamed(engine: Engine, path: string): { name: string; named: NamedSo
   const onDisk = nameOnDisk(resolved);
   const parent = engine.openRoot(dirname(resolved));
   const directory = new SourceDirectory(engine, parent, { number: 0, nameOnDisk: onDisk });
-  const found = engine.lookup(parent, [onDisk])[0];
+  try {
+    const entry = new EntryColumns(1);
+    entry.append(sent, statOf(engine, directory, path));
+    const enterAs = directoryItself
+      ? (number: number) => {
+        const handle = engine.openDirectory(parent, onDisk);
+        const entered = new SourceDirectory(engine, handle, { number, parent: directory, name: sent });
+        directory.release();
+        return entered;
+      }
+      : undefined;
+    return { name, named: { directory, entry, enterAs } };
+  } catch (error) {
+    directory.release();
+    throw error;
+  }
+}
+
+/** What is known of the one entry of `directory`, which `path` leads to. */
+function statOf(engine: Engine, { handle, nameOnDisk }: SourceDirectory, path: string): EntryStat {
+  const found = engine.lookup(handle, [nameOnDisk!])[0];
   if (found === undefined || found instanceof RcopyError) {
     const reason = found ? found.message : "it is gone";
     throw new RcopyError("source-missing", `cannot send "${showText(path)}": ${reason}`, { cause: found });
@@ -89,26 +162,8 @@ function openNamed(engine: Engine, path: string): { name: string; named: NamedSo
   if (found.kind !== EntryKind.file && found.kind !== EntryKind.directory) {
     throw new RcopyError("usage", `cannot send "${showText(path)}": it is neither a file nor a directory`);
   }
-  const entry = new EntryColumns(1);
-  entry.append(sent, {
-    kind: found.kind,
-    mode: found.mode,
-    size: found.size,
-    mtimeSeconds: found.mtime.seconds,
-    mtimeNanos: found.mtime.nanos,
-    device: found.device,
-    inode: found.inode,
-    ctimeNs: found.ctimeNs,
-  });
-  const enterAs = directoryItself
-    ? (number: number) => {
-      const handle = engine.openDirectory(parent, onDisk);
-      const entered = new SourceDirectory(engine, handle, { number, parent: directory, name: sent });
-      directory.release();
-      return entered;
-    }
-    : undefined;
-  return { name, named: { directory, entry, enterAs } };
+  const { kind, mode, size, mtime, device, inode, ctimeNs } = found;
+  return { kind, mode, size, mtimeSeconds: mtime.seconds, mtimeNanos: mtime.nanos, device, inode, ctimeNs };
 }
 
 function resolvePath(path: string): string {
