@@ -19,6 +19,9 @@ export interface OurCopyOptions {
   /** Programs that start each end: `ip netns exec NAME`. */
   senderWithin?: readonly string[];
   receiverWithin?: readonly string[];
+  /** Options of Deno's own, of each end. */
+  senderDeno?: readonly string[];
+  receiverDeno?: readonly string[];
   /** Where the sender listens, and what a plain receiver dials if it is not what the sender printed. */
   listen?: readonly string[];
   address?: string;
@@ -37,21 +40,22 @@ export async function ourCopy(options: OurCopyOptions): Promise<OurCopy> {
   const { source, target, io, send = [], receive = [], listen = ["-l", "-p", "0"], secondsMax = 600 } =
     options;
   const start = (
-    within: readonly string[] = [],
+    [within = [], deno = []]: (readonly string[] | undefined)[],
     args: readonly string[],
     env: Record<string, string> = {},
   ) => {
-    const command = [...within, Deno.execPath(), "run", "-A", main, ...args];
+    const command = [...within, Deno.execPath(), "run", "-A", ...deno, main, ...args];
     return MeteredProcess.start("timeout", [`${secondsMax}`, ...command], { ...withoutExtraTrust, ...env });
   };
   const isPlain = (options.channel ?? "plain") === "plain";
   const both = ["-q", ...(isPlain ? ["--insecure"] : []), "--io", io];
-  const sender = start(options.senderWithin, ["send", ...both, ...listen, ...send, "--", source]);
+  const sending = ["send", ...both, ...listen, ...send, "--", source];
+  const sender = start([options.senderWithin, options.senderDeno], sending);
   const line = await sender.firstLine();
   const { args, env } = isPlain ? byAddress(line, options.address) : byTicket(line);
   const began = performance.now();
   const receiving = ["receive", ...both, ...args, ...receive, "--", target];
-  const receiver = start(options.receiverWithin, receiving, env);
+  const receiver = start([options.receiverWithin, options.receiverDeno], receiving, env);
   const [sent, received] = await Promise.all([sender.end(), receiver.end()]);
   const seconds = (Math.max(sent.endedAtMs, received.endedAtMs) - began) / 1000;
   if (!sent.success || !received.success) {
