@@ -1,4 +1,11 @@
 /** Parts of a transfer for unit tests: an engine on a folder, a control that is listened to, batches of either side. */
+import { Codec } from "../../src/codec/codec.ts";
+import { EntryHasher } from "../../src/codec/entry_hash.ts";
+import { PathPrefixes } from "../../src/entry/path_prefixes.ts";
+import { SendFailures } from "../../src/transfer/send/failures.ts";
+import { SendPlan } from "../../src/transfer/send/plan.ts";
+import { SendUnsettled } from "../../src/transfer/send/unsettled.ts";
+import type { LargeSource } from "../../src/transfer/source/large_file.ts";
 import { EntryKind, type Timestamp } from "../../src/entry/metadata.ts";
 import type { Directory, Engine } from "../../src/io/contract/engine.ts";
 import { openDenoEngine } from "../../src/io/deno/engine.ts";
@@ -135,7 +142,9 @@ export function scannedBatch(engine: Engine, path: string, number = 0): SendBatc
     isDestination: () => false,
   });
   const batch = new SendBatch(number, { bytes: 1_000_000, entries: 2048 });
-  if (scan.fill(batch)) throw new Error("the folder does not fit into one batch");
+  for (let before = -1; scan.fill(batch); before = batch.count) {
+    if (batch.count === before) throw new Error("the folder does not fit into one batch");
+  }
   batch.states.fill(SendState.wanted, 0, batch.count);
   return batch;
 }
@@ -187,4 +196,39 @@ export function manifestOf(
 /** A batch of a receiver, of {@linkcode manifestOf}. */
 export function arrivedBatch(...manifest: Parameters<typeof manifestOf>): ReceiveBatch {
   return new ReceiveBatch(manifestOf(...manifest), 1000);
+}
+
+/** The parts of a sender that know what was announced, sent and settled. Its run has not begun. */
+export interface SendParts extends HeardRun<"sender">, Disposable {
+  codec: Codec;
+  hasher: EntryHasher;
+  prefixes: PathPrefixes;
+  large: Map<number, LargeSource>;
+  unsettled: SendUnsettled;
+  plan: SendPlan;
+  failures: SendFailures;
+}
+
+export function sendParts(engine: Engine): SendParts {
+  const heard = heardRun("sender", engine);
+  const { outcome, control } = heard.run;
+  const codec = Codec.open({ arenaBytes: 0 });
+  const hasher = new EntryHasher(codec);
+  const prefixes = new PathPrefixes();
+  const large = new Map<number, LargeSource>();
+  const unsettled = new SendUnsettled({ outcome, codec, hasher, prefixes, large });
+  return {
+    ...heard,
+    codec,
+    hasher,
+    prefixes,
+    large,
+    unsettled,
+    plan: new SendPlan(engine, codec, large),
+    failures: new SendFailures(control, outcome, prefixes),
+    [Symbol.dispose]() {
+      unsettled.release();
+      codec[Symbol.dispose]();
+    },
+  };
 }

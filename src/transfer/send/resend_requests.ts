@@ -1,6 +1,5 @@
 /** What the receiver asks for again, because it arrived damaged. */
 import { RcopyError } from "../../base/errors.ts";
-import { EntryKind } from "../../entry/metadata.ts";
 import { resendsMax } from "../../wire/limits.ts";
 import type { Resend } from "../../wire/settlement.ts";
 import { SendState } from "../source/batch.ts";
@@ -34,7 +33,7 @@ export class ResendRequests {
       return;
     }
     const batch = this.#unsettled.batch(number);
-    if (batch.states[entry] !== SendState.sent || batch.columns.kinds[entry] !== EntryKind.file) {
+    if (batch.states[entry] !== SendState.sent) {
       throw new RcopyError(
         "protocol",
         `the peer asked again for entry ${entry} of batch ${number}, which was not sent`,

@@ -4,7 +4,7 @@ import type { Codec } from "../../codec/codec.ts";
 import { TreeHash } from "../../codec/tree_hash.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import { hashAt } from "../../codec/hash.ts";
-import { extentBytes, hashBytes } from "../../wire/limits.ts";
+import { hashBytes } from "../../wire/limits.ts";
 import type { BatchSettled, HeldSettled } from "../../wire/settlement.ts";
 import { entryKey } from "../session/entry_key.ts";
 import type { EntryHasher } from "../../codec/entry_hash.ts";
@@ -180,8 +180,8 @@ export class SendUnsettled {
     const { columns } = batch;
     const kind = columns.kinds[entry]!;
     const large = this.#large.get(entryKey(batch.number, entry));
-    const isSmallFile = kind === EntryKind.file && columns.sizes[entry]! <= extentBytes;
-    if (isSmallFile || (kind === EntryKind.file && !large?.hasBegun)) throw neverSent(batch.number, entry);
+    // A small file is never held: its batch waits for it.
+    if (kind === EntryKind.file && !large?.hasBegun) throw neverSent(batch.number, entry);
     this.#held.set(entryKey(batch.number, entry), {
       kind,
       size: columns.sizes[entry]!,
