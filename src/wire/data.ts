@@ -1,46 +1,39 @@
-/** The messages of a data connection that carry content: `Extent` and `Bundle`. */
+/**
+ * The messages that bring content. Content travels in units, each an extent of a large file or a bundle of small ones. On a
+ * data connection a unit is a frame `Extent` or `Bundle`, whose payload is the first piece, then a frame `Piece` for each
+ * further piece, then a frame `Hashes`. `FileVerified` goes over control.
+ */
 import { RcopyError } from "../base/errors.ts";
 import { readColumn, writeColumn } from "./column.ts";
 import { ascendingEntries, assign, entryNumber, exactly, type MessageCodec } from "./fields.ts";
 import { bundleFilesMax, hashBytes } from "./limits.ts";
 import * as schema from "./schema.ts";
 
-/** A piece of a file above 4 MiB, on the grid of `extentBytes`; payload: its bytes. */
+/** Begins a unit: part of a file above 4 MiB, on the grid of `extentBytes`; payload: its first piece. */
 export interface Extent {
   kind: "extent";
   batch: number;
   entry: number;
   /** Offset is `index * extentBytes`. */
   index: number;
-  /** XXH3-128 of the payload, canonical (big-endian) form, 16 bytes. */
-  hash: Uint8Array;
-  /** The sender has read all extents of the file and found it unchanged; set on the extent that was read last. */
-  fileVerified: boolean;
 }
 
 export const extent: MessageCodec<Extent> = {
-  encode(capnp, message) {
-    const root = capnp.initRoot(schema.Extent);
-    const { batch, entry, index, fileVerified } = message;
-    assign(root, { batch, entry, index, fileVerified });
-    writeColumn(root._initHash(message.hash.length), message.hash);
+  encode(capnp, { batch, entry, index }) {
+    assign(capnp.initRoot(schema.Extent), { batch, entry, index });
   },
   decode(capnp) {
-    const root = capnp.getRoot(schema.Extent);
-    const { batch, index, fileVerified } = root;
-    const hash = exactly(root.hash, hashBytes);
-    return { kind: "extent", batch, entry: entryNumber(root.entry), index, hash, fileVerified };
+    const { batch, entry, index } = capnp.getRoot(schema.Extent);
+    return { kind: "extent", batch, entry: entryNumber(entry), index };
   },
 };
 
-/** Many small files, whole; payload: their contents, one after the other. */
+/** Begins a unit: many small files, whole, one after the other; payload: the first piece of that. */
 export interface Bundle {
   kind: "bundle";
   batch: number;
-  /** Ascending entry numbers. */
+  /** Ascending entry numbers, at least one. The sizes are the manifest's. */
   entries: Uint32Array;
-  /** 16 bytes each: XXH3-128 of the content. The sizes are the manifest's. */
-  hashes: Uint8Array;
 }
 
 export const bundle: MessageCodec<Bundle> = {
@@ -48,18 +41,65 @@ export const bundle: MessageCodec<Bundle> = {
     const root = capnp.initRoot(schema.Bundle);
     root.batch = message.batch;
     writeColumn(root._initEntries(message.entries.length), message.entries);
-    writeColumn(root._initHashes(message.hashes.length), message.hashes);
   },
   decode(capnp) {
     const root = capnp.getRoot(schema.Bundle);
     const entries = ascendingEntries(readColumn(root.entries, "u32", bundleFilesMax));
-    const hashes = readColumn(root.hashes, "u8", bundleFilesMax * hashBytes);
-    if (entries.length === 0 || hashes.length !== entries.length * hashBytes) {
-      throw new RcopyError(
-        "protocol",
-        `a bundle has ${entries.length} files and ${hashes.length} bytes of hashes`,
-      );
-    }
-    return { kind: "bundle", batch: root.batch, entries, hashes };
+    if (entries.length === 0) throw new RcopyError("protocol", "a bundle has no files");
+    return { kind: "bundle", batch: root.batch, entries };
+  },
+};
+
+/** Goes on with a unit; payload: the next piece, not empty. */
+export interface Piece {
+  kind: "piece";
+}
+
+export const piece: MessageCodec<Piece> = {
+  encode(capnp) {
+    capnp.initRoot(schema.Piece);
+  },
+  decode() {
+    return { kind: "piece" };
+  },
+};
+
+/** Ends a unit. */
+export interface Hashes {
+  kind: "hashes";
+  /** XXH3-128 in canonical (big-endian) form, 16 bytes: of the extent, or of each file of the bundle in its order. */
+  hashes: Uint8Array;
+}
+
+export const hashes: MessageCodec<Hashes> = {
+  encode(capnp, message) {
+    const root = capnp.initRoot(schema.Hashes);
+    writeColumn(root._initHashes(message.hashes.length), message.hashes);
+  },
+  decode(capnp) {
+    const root = capnp.getRoot(schema.Hashes);
+    return { kind: "hashes", hashes: readColumn(root.hashes, "u8", bundleFilesMax * hashBytes) };
+  },
+};
+
+/** The sender has read every extent of a large file and then found it unchanged; once a file, on control. */
+export interface FileVerified {
+  kind: "fileVerified";
+  batch: number;
+  entry: number;
+  /** The file hash: XXH3-128 of the hashes of the extents in order. */
+  hash: Uint8Array;
+}
+
+export const fileVerified: MessageCodec<FileVerified> = {
+  encode(capnp, message) {
+    const root = capnp.initRoot(schema.FileVerified);
+    assign(root, { batch: message.batch, entry: message.entry });
+    writeColumn(root._initHash(message.hash.length), message.hash);
+  },
+  decode(capnp) {
+    const root = capnp.getRoot(schema.FileVerified);
+    const hash = exactly(root.hash, hashBytes);
+    return { kind: "fileVerified", batch: root.batch, entry: entryNumber(root.entry), hash };
   },
 };

@@ -9,11 +9,11 @@
  * | 10–11 | zero |
  * | 12–15 | CRC-32 of bytes 0 to 11 and the message |
  *
- * All numbers are little-endian. The payload is guarded by the hashes in the message.
+ * All numbers are little-endian. The payload is guarded by the hashes behind it.
  */
 import { RcopyError } from "../base/errors.ts";
 import { crc32 } from "./crc32.ts";
-import type { Bundle, Extent } from "./data.ts";
+import type { Bundle, Extent, Piece } from "./data.ts";
 import * as limits from "./limits.ts";
 import { decodeCapnp, encodeMessage, FrameKind, kindName, type Message } from "./message.ts";
 
@@ -42,7 +42,10 @@ export function encodeFrame(message: Message): Uint8Array<ArrayBuffer> {
 }
 
 /** Header and message of a frame, which its payload must follow. */
-export function encodeDataHead(message: Extent | Bundle, payloadBytes: number): Uint8Array<ArrayBuffer> {
+export function encodeDataHead(
+  message: Extent | Bundle | Piece,
+  payloadBytes: number,
+): Uint8Array<ArrayBuffer> {
   return encodeHead(message, payloadBytes);
 }
 
@@ -73,8 +76,8 @@ export function parseHeader(bytes: Uint8Array, context: FrameContext): FrameHead
   const kind = view.getUint16(8, true);
   const name = kindName(kind);
   if (name === undefined) throw new RcopyError("protocol", `the peer sent a frame of unknown kind ${kind}`);
-  const isData = name === "extent" || name === "bundle";
-  if (isData !== (context === "data")) {
+  const hasPayload = name === "extent" || name === "bundle" || name === "piece";
+  if ((hasPayload || name === "hashes") !== (context === "data")) {
     throw new RcopyError("protocol", `the peer sent ${name} where ${context} frames are due`);
   }
   if (view.getUint16(10, true) !== 0) {
@@ -83,7 +86,7 @@ export function parseHeader(bytes: Uint8Array, context: FrameContext): FrameHead
   if (messageBytes % 8 !== 0 || messageBytes < 16 || messageBytes > messageBytesMax[context]) {
     throw new RcopyError("protocol", `the peer announced a message of ${messageBytes} bytes`);
   }
-  if (payloadBytes > (isData ? limits.extentBytes : 0)) {
+  if (payloadBytes > (hasPayload ? limits.extentBytes : 0)) {
     throw new RcopyError("protocol", `the peer announced a payload of ${payloadBytes} bytes`);
   }
   return { kind: kind as FrameKind, messageBytes, payloadBytes, crc: view.getUint32(crcOffset, true) };

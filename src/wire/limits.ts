@@ -9,11 +9,11 @@ export const headerBytes = 16;
 export const preambleBytes = 16;
 /** Largest Cap'n Proto message of a control frame. */
 export const controlMessageBytesMax = 256 * 1024;
-/** Largest Cap'n Proto message of a data frame: room for the columns of the largest bundle. */
-export const dataMessageBytesMax = 48 * 1024;
+/** Largest Cap'n Proto message of a data frame: room for the hashes of the largest bundle. */
+export const dataMessageBytesMax = 20 * 1024;
 /** Largest message before the peer is authenticated (hello, join). */
 export const handshakeMessageBytesMax = 4096;
-/** Largest payload of a data frame, and the grid of the extents. */
+/** Largest content of a unit, and so of a piece of one; the grid of the extents. */
 export const extentBytes = 4 * 1024 * 1024;
 /** Most segments of one Cap'n Proto message. */
 export const segmentsMax = 1;

@@ -6,7 +6,18 @@ import { Message as CapnpMessage } from "./capnp.ts";
 import { RcopyError } from "../base/errors.ts";
 import { type Close, close, type Ping, ping, type Pong, pong } from "./closing.ts";
 import { boundSegment } from "./column.ts";
-import { type Bundle, bundle, type Extent, extent } from "./data.ts";
+import {
+  type Bundle,
+  bundle,
+  type Extent,
+  extent,
+  type FileVerified,
+  fileVerified,
+  type Hashes,
+  hashes,
+  type Piece,
+  piece,
+} from "./data.ts";
 import type { MessageCodec } from "./fields.ts";
 import { type Hello, hello, type Join, join } from "./hello.ts";
 import { type LaneOffer, laneOffer, type LaneRequest, laneRequest } from "./lanes.ts";
@@ -34,14 +45,14 @@ import {
   batchSettled,
   type Failure,
   failure,
-  type FramesTaken,
-  framesTaken,
   type HeldSettled,
   heldSettled,
   type Receipt,
   receipt,
   type Resend,
   resend,
+  type Taken,
+  taken,
 } from "./settlement.ts";
 
 /** Number of each message in the frame header. */
@@ -66,8 +77,11 @@ export const FrameKind = {
   authProof: 18,
   laneRequest: 20,
   laneOffer: 21,
-  framesTaken: 22,
+  taken: 22,
   pong: 23,
+  piece: 25,
+  hashes: 26,
+  fileVerified: 27,
 } as const;
 export type FrameKind = typeof FrameKind[keyof typeof FrameKind];
 
@@ -93,7 +107,10 @@ export type Message =
   | AuthProof
   | LaneRequest
   | LaneOffer
-  | FramesTaken;
+  | Taken
+  | Piece
+  | Hashes
+  | FileVerified;
 
 /** The message of each kind. */
 type MessageOf = { [M in Message as M["kind"]]: M };
@@ -121,7 +138,10 @@ const codecs: { readonly [K in keyof MessageOf]: MessageCodec<MessageOf[K]> } = 
   authProof,
   laneRequest,
   laneOffer,
-  framesTaken,
+  taken,
+  piece,
+  hashes,
+  fileVerified,
 };
 
 const kindNames = new Map<number, Message["kind"]>(

@@ -52,7 +52,7 @@ Deno.test("PROTOCOL.md repeats the limits of limits.ts", () => {
     "message of a first frame": kib(limits.handshakeMessageBytesMax),
     "message of a control frame": kib(limits.controlMessageBytesMax),
     "message of a data frame": kib(limits.dataMessageBytesMax),
-    "payload of a data frame, and grid of extents": kib(limits.extentBytes),
+    "content of a unit, and grid of extents": kib(limits.extentBytes),
     "segments of a message": `${limits.segmentsMax}`,
     "entries of a batch": `${limits.batchEntriesMax}`,
     "files of a bundle": `${limits.bundleFilesMax}`,

@@ -63,14 +63,24 @@ struct Extent {
   batch @0 :UInt32;
   entry @1 :UInt32;
   index @2 :UInt32;
-  fileVerified @3 :Bool;
-  hash @4 :Data;
 }
 
 struct Bundle {
   batch @0 :UInt32;
   entries @1 :List(UInt32);
-  hashes @2 :Data;
+}
+
+struct Piece {
+}
+
+struct Hashes {
+  hashes @0 :Data;
+}
+
+struct FileVerified {
+  batch @0 :UInt32;
+  entry @1 :UInt32;
+  hash @2 :Data;
 }
 
 struct Failure {
@@ -162,7 +172,8 @@ struct LaneOffer {
   token @2 :Data;
 }
 
-struct FramesTaken {
+struct Taken {
   lane @0 :UInt32;
-  frames @1 :UInt64;
+  units @1 :UInt64;
+  bytes @2 :UInt64;
 }

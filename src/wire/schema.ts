@@ -466,7 +466,7 @@ export class Extent extends $.Struct {
     static override readonly _capnp = {
         displayName: "Extent",
         id: "b9628a81b42b07c4",
-        size: new $.ObjectSize(16, 1),
+        size: new $.ObjectSize(16, 0),
     };
     get batch(): number {
         return $.utils.getUint32(0, this);
@@ -486,37 +486,13 @@ export class Extent extends $.Struct {
     set index(value: number) {
         $.utils.setUint32(8, value, this);
     }
-    get fileVerified(): boolean {
-        return $.utils.getBit(96, this);
-    }
-    set fileVerified(value: boolean) {
-        $.utils.setBit(96, value, this);
-    }
-    _adoptHash(value: $.Orphan<$.Data>): void {
-        $.utils.adopt(value, $.utils.getPointer(0, this));
-    }
-    _disownHash(): $.Orphan<$.Data> {
-        return $.utils.disown(this.hash);
-    }
-    get hash(): $.Data {
-        return $.utils.getData(0, this);
-    }
-    _hasHash(): boolean {
-        return !$.utils.isNull($.utils.getPointer(0, this));
-    }
-    _initHash(length: number): $.Data {
-        return $.utils.initData(0, length, this);
-    }
-    set hash(value: $.Data) {
-        $.utils.copyFrom(value, $.utils.getPointer(0, this));
-    }
     override toString(): string { return "Extent_" + super.toString(); }
 }
 export class Bundle extends $.Struct {
     static override readonly _capnp = {
         displayName: "Bundle",
         id: "8e8d5a7375746a9f",
-        size: new $.ObjectSize(8, 2),
+        size: new $.ObjectSize(8, 1),
     };
     get batch(): number {
         return $.utils.getUint32(0, this);
@@ -542,25 +518,79 @@ export class Bundle extends $.Struct {
     set entries(value: $.List<number>) {
         $.utils.copyFrom(value, $.utils.getPointer(0, this));
     }
+    override toString(): string { return "Bundle_" + super.toString(); }
+}
+export class Piece extends $.Struct {
+    static override readonly _capnp = {
+        displayName: "Piece",
+        id: "c35bbb83e16fac6f",
+        size: new $.ObjectSize(0, 0),
+    };
+    override toString(): string { return "Piece_" + super.toString(); }
+}
+export class Hashes extends $.Struct {
+    static override readonly _capnp = {
+        displayName: "Hashes",
+        id: "eb3d929012c24151",
+        size: new $.ObjectSize(0, 1),
+    };
     _adoptHashes(value: $.Orphan<$.Data>): void {
-        $.utils.adopt(value, $.utils.getPointer(1, this));
+        $.utils.adopt(value, $.utils.getPointer(0, this));
     }
     _disownHashes(): $.Orphan<$.Data> {
         return $.utils.disown(this.hashes);
     }
     get hashes(): $.Data {
-        return $.utils.getData(1, this);
+        return $.utils.getData(0, this);
     }
     _hasHashes(): boolean {
-        return !$.utils.isNull($.utils.getPointer(1, this));
+        return !$.utils.isNull($.utils.getPointer(0, this));
     }
     _initHashes(length: number): $.Data {
-        return $.utils.initData(1, length, this);
+        return $.utils.initData(0, length, this);
     }
     set hashes(value: $.Data) {
-        $.utils.copyFrom(value, $.utils.getPointer(1, this));
+        $.utils.copyFrom(value, $.utils.getPointer(0, this));
     }
-    override toString(): string { return "Bundle_" + super.toString(); }
+    override toString(): string { return "Hashes_" + super.toString(); }
+}
+export class FileVerified extends $.Struct {
+    static override readonly _capnp = {
+        displayName: "FileVerified",
+        id: "a10bada443754a68",
+        size: new $.ObjectSize(8, 1),
+    };
+    get batch(): number {
+        return $.utils.getUint32(0, this);
+    }
+    set batch(value: number) {
+        $.utils.setUint32(0, value, this);
+    }
+    get entry(): number {
+        return $.utils.getUint32(4, this);
+    }
+    set entry(value: number) {
+        $.utils.setUint32(4, value, this);
+    }
+    _adoptHash(value: $.Orphan<$.Data>): void {
+        $.utils.adopt(value, $.utils.getPointer(0, this));
+    }
+    _disownHash(): $.Orphan<$.Data> {
+        return $.utils.disown(this.hash);
+    }
+    get hash(): $.Data {
+        return $.utils.getData(0, this);
+    }
+    _hasHash(): boolean {
+        return !$.utils.isNull($.utils.getPointer(0, this));
+    }
+    _initHash(length: number): $.Data {
+        return $.utils.initData(0, length, this);
+    }
+    set hash(value: $.Data) {
+        $.utils.copyFrom(value, $.utils.getPointer(0, this));
+    }
+    override toString(): string { return "FileVerified_" + super.toString(); }
 }
 export class Failure_Place_Entry extends $.Struct {
     static override readonly _capnp = {
@@ -1129,11 +1159,11 @@ export class LaneOffer extends $.Struct {
     }
     override toString(): string { return "LaneOffer_" + super.toString(); }
 }
-export class FramesTaken extends $.Struct {
+export class Taken extends $.Struct {
     static override readonly _capnp = {
-        displayName: "FramesTaken",
-        id: "df9a7492df91c824",
-        size: new $.ObjectSize(16, 0),
+        displayName: "Taken",
+        id: "8f861536a0903e97",
+        size: new $.ObjectSize(24, 0),
     };
     get lane(): number {
         return $.utils.getUint32(0, this);
@@ -1141,11 +1171,17 @@ export class FramesTaken extends $.Struct {
     set lane(value: number) {
         $.utils.setUint32(0, value, this);
     }
-    get frames(): bigint {
+    get units(): bigint {
         return $.utils.getUint64(8, this);
     }
-    set frames(value: bigint) {
+    set units(value: bigint) {
         $.utils.setUint64(8, value, this);
     }
-    override toString(): string { return "FramesTaken_" + super.toString(); }
+    get bytes(): bigint {
+        return $.utils.getUint64(16, this);
+    }
+    set bytes(value: bigint) {
+        $.utils.setUint64(16, value, this);
+    }
+    override toString(): string { return "Taken_" + super.toString(); }
 }

@@ -1,4 +1,4 @@
-/** The messages about what became of entries: `Failure`, `Resend`, settlements, `FramesTaken`, `Receipt`. */
+/** The messages about what became of entries: `Failure`, `Resend`, settlements, `Taken`, `Receipt`. */
 import { RcopyError } from "../base/errors.ts";
 import { readColumn, writeColumn } from "./column.ts";
 import {
@@ -140,21 +140,22 @@ export const heldSettled: MessageCodec<HeldSettled> = {
   },
 };
 
-/** How many frames of a data connection have been read and are settled or under way; receiver to sender. */
-export interface FramesTaken {
-  kind: "framesTaken";
+/** What of a data connection has been read and is settled or under way; receiver to sender. */
+export interface Taken {
+  kind: "taken";
   lane: number;
-  /** Since the connection was opened; never smaller than before. */
-  frames: number;
+  /** Whole units and their content bytes, since the connection was opened; never smaller than before. */
+  units: number;
+  bytes: number;
 }
 
-export const framesTaken: MessageCodec<FramesTaken> = {
-  encode(capnp, { lane, frames }) {
-    assign(capnp.initRoot(schema.FramesTaken), { lane, frames: BigInt(frames) });
+export const taken: MessageCodec<Taken> = {
+  encode(capnp, { lane, units, bytes }) {
+    assign(capnp.initRoot(schema.Taken), { lane, units: BigInt(units), bytes: BigInt(bytes) });
   },
   decode(capnp) {
-    const { lane, frames } = capnp.getRoot(schema.FramesTaken);
-    return { kind: "framesTaken", lane: laneNumber(lane), frames: count(frames) };
+    const { lane, units, bytes } = capnp.getRoot(schema.Taken);
+    return { kind: "taken", lane: laneNumber(lane), units: count(units), bytes: count(bytes) };
   },
 };
 

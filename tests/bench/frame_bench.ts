@@ -6,18 +6,17 @@ import { EntryColumns } from "../../src/entry/columns.ts";
 import { EntryKind } from "../../src/entry/metadata.ts";
 import { decodeMessage, encodeDataHead, encodeFrame, parseHeader } from "../../src/wire/frame.ts";
 import { batchEntriesMax, headerBytes } from "../../src/wire/limits.ts";
-import type { Bundle, Extent } from "../../src/wire/data.ts";
+import type { Bundle, Extent, Hashes } from "../../src/wire/data.ts";
 import type { Manifest } from "../../src/wire/manifest.ts";
 
-const hash = new Uint8Array(16).fill(7);
-const extent: Extent = { kind: "extent", batch: 3, entry: 5, index: 9, hash, fileVerified: false };
+const extent: Extent = { kind: "extent", batch: 3, entry: 5, index: 9 };
 const filesOfBundle = 256;
 const bundle: Bundle = {
   kind: "bundle",
   batch: 3,
   entries: Uint32Array.from({ length: filesOfBundle }, (_, i) => i),
-  hashes: new Uint8Array(filesOfBundle * 16).fill(7),
 };
+const hashes: Hashes = { kind: "hashes", hashes: new Uint8Array(filesOfBundle * 16).fill(7) };
 
 function decode(frame: Uint8Array, context: "control" | "data"): void {
   decodeMessage(parseHeader(frame, context), frame);
@@ -66,6 +65,12 @@ Deno.bench(`encode the head of a bundle of ${filesOfBundle} files`, () => {
   encodeDataHead(bundle, 1024 * 1024);
 });
 Deno.bench(`decode the head of a bundle of ${filesOfBundle} files`, () => decode(bundleFrame, "data"));
+
+const hashesFrame = encodeFrame(hashes);
+Deno.bench(`encode the hashes of a bundle of ${filesOfBundle} files`, () => {
+  encodeFrame(hashes);
+});
+Deno.bench(`decode the hashes of a bundle of ${filesOfBundle} files`, () => decode(hashesFrame, "data"));
 
 const ping = encodeFrame({ kind: "ping", id: 1 });
 Deno.bench("encode a ping", () => {

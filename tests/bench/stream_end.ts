@@ -6,15 +6,15 @@ import { Codec } from "../../src/codec/codec.ts";
 import { TcpChannel } from "../../src/net/tcp_channel.ts";
 import { listenForPeers } from "../../src/net/listen.ts";
 import { type ClientTransport, type ServerTransport, startTls } from "../../src/net/transport.ts";
-import { DataReader, readerSliceBytes } from "../../src/transfer/lane/data_reader.ts";
-import { headRoomBytes, sendSliceBytes } from "../../src/transfer/lane/lane_io.ts";
+import { openDenoEngine } from "../../src/io/deno/engine.ts";
+import { LocalSendIo } from "../../src/transfer/lane/local_send_io.ts";
+import { readerArenaBytes, UnitReader } from "../../src/transfer/lane/unit_reader.ts";
 import { StageAccount } from "../../src/transfer/session/stage_account.ts";
-import { encodeDataHead } from "../../src/wire/frame.ts";
 import { extentBytes } from "../../src/wire/limits.ts";
 import type { Extent } from "../../src/wire/data.ts";
 
 /**
- * Ours, with frames and everything that reads them; nothing but reads and writes; or those from a file into a file, which
+ * Ours, with units and everything that reads them; nothing but reads and writes; or those from a file into a file, which
  * is a copy that verifies nothing.
  */
 export type Program = "rcopy" | "bare" | "bare copy";
@@ -47,8 +47,6 @@ export interface StreamResult {
 }
 
 const hostname = "127.0.0.1";
-/** Slices begin on pages. */
-const codecSlack = 2 * 4096;
 
 /** Says where it listens. */
 function announce(port: number): void {
@@ -56,30 +54,30 @@ function announce(port: number): void {
 }
 
 async function sendOurs({ bytes, transport }: Listening): Promise<void> {
-  using codec = Codec.open({ arenaBytes: 2 * sendSliceBytes + codecSlack });
-  const slices = [codec.arena.take(sendSliceBytes), codec.arena.take(sendSliceBytes)] as const;
-  for (const slice of slices) slice.bytes.fill(7);
-  const hash = new Uint8Array(16).fill(7);
   using listener = listenForPeers({ port: 0, local: true }, transport);
   announce(listener.port);
   const channel = await listener.accept();
   if (!channel) throw new Error("the port was closed");
+  using engine = openDenoEngine();
+  const io = new LocalSendIo(channel, { engine, account: new StageAccount() });
   await channel.read(new Uint8Array(1));
+  const hashes = new Uint8Array(16).fill(7);
+  const writes = [Promise.resolve(), Promise.resolve()];
   for (let index = 0, left = bytes; left > 0; index++) {
     const payloadBytes = Math.min(left, extentBytes);
     left -= payloadBytes;
-    const message: Extent = { kind: "extent", batch: 0, entry: 0, index, hash, fileVerified: left === 0 };
-    const head = encodeDataHead(message, payloadBytes);
-    const slice = slices[index % 2 === 0 ? 0 : 1].bytes;
-    slice.set(head, headRoomBytes - head.length);
-    await channel.write(slice.subarray(headRoomBytes - head.length, headRoomBytes + payloadBytes));
+    const message: Extent = { kind: "extent", batch: 0, entry: 0, index };
+    const turn = index % 2 === 0 ? 0 : 1;
+    await writes[turn];
+    writes[turn] = io.write(turn, { message, payloadBytes, hashes });
   }
+  await Promise.all(writes);
   await channel.read(new Uint8Array(1));
   channel.close();
 }
 
 async function receiveOurs({ bytes, transport, port }: Dialing): Promise<StreamResult> {
-  using codec = Codec.open({ arenaBytes: 2 * readerSliceBytes + codecSlack });
+  using codec = Codec.open({ arenaBytes: readerArenaBytes });
   codec.memory.subarray(codec.scratch.offset).fill(0);
   const connection = await Deno.connect({ hostname, port });
   const channel = new TcpChannel(
@@ -88,14 +86,14 @@ async function receiveOurs({ bytes, transport, port }: Dialing): Promise<StreamR
       signal: new AbortController().signal,
     }),
   );
-  using reader = new DataReader(channel, codec, new StageAccount());
+  using reader = new UnitReader(channel, codec, new StageAccount());
   const began = performance.now();
   await channel.write(Uint8Array.of(1));
   let received = 0;
   while (received < bytes) {
-    const frame = await reader.next();
-    if (!frame) break;
-    received += frame.payloadBytes;
+    const unit = await reader.next();
+    if (!unit) break;
+    received += unit.payloadBytes;
   }
   const seconds = (performance.now() - began) / 1000;
   await channel.write(Uint8Array.of(1));

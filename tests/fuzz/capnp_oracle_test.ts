@@ -60,7 +60,20 @@ const cases: [string, Message, string][] = [
     "(batches = [1, 2], entries = [3, 4], failed = [0, 1])",
   ],
   ["LaneRequest", { kind: "laneRequest", count: 3 }, "(count = 3)"],
-  ["FramesTaken", { kind: "framesTaken", lane: 1, frames: 99 }, "(lane = 1, frames = 99)"],
+  [
+    "Taken",
+    { kind: "taken", lane: 1, units: 99, bytes: 5_000_000 },
+    "(lane = 1, units = 99, bytes = 5000000)",
+  ],
+  ["Extent", { kind: "extent", batch: 1, entry: 2, index: 3 }, "(batch = 1, entry = 2, index = 3)"],
+  ["Bundle", { kind: "bundle", batch: 1, entries: Uint32Array.of(2, 3) }, "(batch = 1, entries = [2, 3])"],
+  ["Piece", { kind: "piece" }, "()"],
+  ["Hashes", { kind: "hashes", hashes: new Uint8Array(16).fill(97) }, `(hashes = "${"a".repeat(16)}")`],
+  [
+    "FileVerified",
+    { kind: "fileVerified", batch: 1, entry: 2, hash: new Uint8Array(16).fill(97) },
+    `(batch = 1, entry = 2, hash = "${"a".repeat(16)}")`,
+  ],
   ["Resend", { kind: "resend", batch: 1, entry: 2, extent: 3 }, "(batch = 1, entry = 2, extent = 3)"],
 ];
 

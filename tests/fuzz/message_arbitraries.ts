@@ -125,7 +125,13 @@ export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
     port: u16,
     token: hash,
   }),
-  fc.record({ kind: fc.constant("framesTaken" as const), lane: fc.nat(limits.lanesMax - 1), frames: count }),
+  fc.record({
+    kind: fc.constant("taken" as const),
+    lane: fc.nat(limits.lanesMax - 1),
+    units: count,
+    bytes: count,
+  }),
+  fc.record({ kind: fc.constant("fileVerified" as const), batch: u32, entry, hash }),
   manifest,
   fc.record({
     kind: fc.constant("manifestEnd" as const),
@@ -195,22 +201,19 @@ export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
   authMessage,
 );
 
-/** Messages of data connections, with the bytes of their payload. */
+/** Messages of data connections that a payload follows. */
 export const dataMessage = fc.oneof(
+  fc.record({ kind: fc.constant("extent" as const), batch: u32, entry, index: u32 }),
   fc.record({
-    kind: fc.constant("extent" as const),
+    kind: fc.constant("bundle" as const),
     batch: u32,
-    entry,
-    index: u32,
-    hash,
-    fileVerified: fc.boolean(),
+    entries: ascending(limits.batchEntriesMax - 1, 60).filter((entries) => entries.length > 0),
   }),
-  ascending(limits.batchEntriesMax - 1, 60).filter((entries) => entries.length > 0).chain((entries) =>
-    fc.record({
-      kind: fc.constant("bundle" as const),
-      batch: u32,
-      entries: fc.constant(entries),
-      hashes: fc.uint8Array({ minLength: entries.length * 16, maxLength: entries.length * 16 }),
-    })
-  ),
+  fc.record({ kind: fc.constant("piece" as const) }),
 );
+
+/** What ends a unit. */
+export const hashesMessage = fc.record({
+  kind: fc.constant("hashes" as const),
+  hashes: fc.nat(60).chain((files) => fc.uint8Array({ minLength: 16 * files, maxLength: 16 * files })),
+});

@@ -14,7 +14,7 @@ import { FrameSplitter } from "../../src/wire/frame_splitter.ts";
 import * as limits from "../../src/wire/limits.ts";
 import type { Manifest } from "../../src/wire/manifest.ts";
 import { withSeed } from "../helpers/random.ts";
-import { controlMessage, dataMessage } from "./message_arbitraries.ts";
+import { controlMessage, dataMessage, hashesMessage } from "./message_arbitraries.ts";
 import { decodesOrRefuses, mutate, tryEveryDecoder } from "./mutations.ts";
 
 Deno.test("every control message comes out of a stream as it went in, however the stream is cut", () => {
@@ -69,9 +69,19 @@ Deno.test("every data message comes out as it went in", () => {
   );
 });
 
+Deno.test("the end of every unit comes out as it went in", () => {
+  fc.assert(
+    fc.property(hashesMessage, (message) => {
+      const frame = encodeFrame(message);
+      assertEquals(decodeMessage(parseHeader(frame, "data"), frame), message);
+    }),
+    { numRuns: 100 },
+  );
+});
+
 Deno.test("damaged frames are refused with a protocol error and nothing else, each within 100 ms", async () => {
   await withSeed((random, seed) => {
-    const messages = fc.sample(fc.oneof(controlMessage, dataMessage), { numRuns: 400, seed });
+    const messages = fc.sample(fc.oneof(controlMessage, dataMessage, hashesMessage), { numRuns: 400, seed });
     for (const message of messages) {
       const frame = encodeFrame(message);
       const capnp = encodeMessage(message);
@@ -144,11 +154,13 @@ Deno.test("a header that announces too much is refused before anything is alloca
     assertThrows(announce(bytes, 0, "control", FrameKind.ping), RcopyError, "announced a message");
   }
   assertThrows(announce(16, 1, "control", FrameKind.ping), RcopyError, "announced a payload");
-  assertThrows(
-    announce(16, limits.extentBytes + 1, "data", FrameKind.extent),
-    RcopyError,
-    "announced a payload",
-  );
+  for (const kind of [FrameKind.extent, FrameKind.bundle, FrameKind.piece]) {
+    assertThrows(announce(16, limits.extentBytes + 1, "data", kind), RcopyError, "announced a payload");
+  }
+  assertThrows(announce(16, 1, "data", FrameKind.hashes), RcopyError, "announced a payload");
+  for (const kind of [FrameKind.piece, FrameKind.hashes]) {
+    assertThrows(announce(16, 0, "control", kind), RcopyError, "where control frames are due");
+  }
   assertThrows(
     announce(limits.handshakeMessageBytesMax + 8, 0, "handshake", FrameKind.hello),
     RcopyError,

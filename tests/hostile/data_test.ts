@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { withSeed } from "../helpers/random.ts";
 import { shell, testEngines } from "../helpers/test_folder.ts";
-import { type Entry, type HostileSender, joined, latin1, manifestOf } from "./hostile_sender.ts";
+import { type Entry, type HostileSender, joined, largeHash, latin1, manifestOf } from "./hostile_sender.ts";
 import { attackReceiver, type Reception } from "./sessions.ts";
 import { xxh3 } from "./xxh3.ts";
 
@@ -90,11 +90,10 @@ testEngines(
     const reception = await attackReceiver(async (peer) => {
       await peer.shakeHands({}, 8);
       await peer.announce([...files, large]);
+      await peer.vouch({ entry: 200, hash: largeHash(new Uint8Array(2 * extentBytes)) });
       await Promise.all(peer.lanes.map(async (_, lane) => {
         await peer.bundle(numbers, numbers.map(() => ten), { lane });
-        for (const index of [0, 1]) {
-          await peer.extent({ entry: 200, index, fileVerified: index === 1 }, whole, lane);
-        }
+        for (const index of [0, 1]) await peer.extent({ entry: 200, index }, whole, lane);
       }));
       const receipt = await peer.conclude();
       assertEquals([receipt.files, receipt.bytes, receipt.treeCount], [
@@ -219,7 +218,7 @@ testEngines("B5: an extent that comes twice counts once: the one that never come
   const reception = await attackReceiver(async (peer) => {
     await peer.shakeHands();
     await peer.announce([{ name: "large", size: 2 * extentBytes + 5 }]);
-    for (let i = 0; i < 3; i++) await peer.extent({ entry: 0, index: 0, fileVerified: true }, whole);
+    for (let i = 0; i < 3; i++) await peer.extent({ entry: 0, index: 0, fileVerified: i === 0 }, whole);
     await peer.extent({ entry: 0, index: 2 }, new Uint8Array(5));
     await peer.lanes[0]!.endWriting();
   }, { io, receive: ["--timeout", "2s"], after: assertNothingUnderItsName });
@@ -238,13 +237,12 @@ testEngines(
         await peer.shakeHands({}, 16);
         await peer.announce([{ name: "large", size }, { name: "a", size: 10 }, { name: "b", size: 10 }]);
         await peer.bundle([1], [ten]);
+        await peer.vouch({ entry: 0, hash: largeHash(content) });
         for (const [i, { index }] of order.entries()) {
           const part = content.slice(index * extentBytes, (index + 1) * extentBytes);
           await peer.extent({ entry: 0, index }, part, i);
           if (i === 4) await peer.bundle([2], [ten], { lane: i });
         }
-        const fileVerified = true; // comes last, so that none of the others is late
-        await peer.extent({ entry: 0, index: 0, fileVerified }, content.slice(0, extentBytes));
         await peer.conclude();
       }, {
         io,

@@ -156,7 +156,7 @@ export async function fetchTruly(
     return changed.promise;
   };
   const pathOf = (entry: Announced) => paths.get(entry.directory)! + String.fromCharCode(...entry.name);
-  const onData = ({ kind, values, payload }: Arrived) => {
+  const onUnit = ({ kind, values }: Arrived, payload: Uint8Array) => {
     if (kind === "bundle") {
       let at = 0;
       for (const entry of values.entries as number[]) {
@@ -171,7 +171,18 @@ export async function fetchTruly(
     changed.resolve();
   };
   const reading = peer.lanes.map(async (lane) => {
-    for (let frame = await lane.next(); frame; frame = await lane.next()) onData(frame);
+    let unit: Arrived | undefined;
+    let pieces: Uint8Array[] = [];
+    for (let frame = await lane.next(); frame; frame = await lane.next()) {
+      if (unit && frame.kind === "hashes") {
+        onUnit(unit, joined(pieces));
+        [unit, pieces] = [undefined, []];
+        continue;
+      }
+      if ((frame.kind === "piece") === (unit === undefined)) throw new Error(`${frame.kind} out of turn`);
+      unit ??= frame;
+      pieces.push(frame.payload);
+    }
   });
   const end = await control.until("manifestEnd", ({ kind, values, frameBytes }) => {
     if (kind !== "manifest") return;

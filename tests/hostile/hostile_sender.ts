@@ -45,6 +45,13 @@ export function manifestOf(batch: number, entries: readonly Entry[], closed: rea
   };
 }
 
+/** The file hash of a large file: of the hashes of its extents. */
+export function largeHash(content: Uint8Array): Uint8Array {
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < content.length; at += 4 << 20) parts.push(xxh3(content.slice(at, at + (4 << 20))));
+  return xxh3(joined(parts));
+}
+
 /** Each followed by a NUL byte. */
 function terminated(parts: readonly (string | Uint8Array)[]): Uint8Array {
   return joined(parts.flatMap((part) => [typeof part === "string" ? latin1(part) : part, Uint8Array.of(0)]));
@@ -73,6 +80,8 @@ export class HostileSender implements AsyncDisposable {
   lanes: Connection[] = [];
   readonly #listener: Deno.TcpListener;
   readonly #open: Connection[] = [];
+  /** Hashes of the extents that were sent, by batch and entry, then by index. */
+  readonly #extents = new Map<string, Map<number, Uint8Array>>();
 
   constructor() {
     this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -127,10 +136,15 @@ export class HostileSender implements AsyncDisposable {
 
   /** One batch that is the whole manifest, and its end. */
   async announce(entries: readonly Entry[], different: Values = {}): Promise<void> {
+    await this.control.send("manifest", { ...this.manifest(entries), ...different });
+    await this.end(entries);
+  }
+
+  /** A batch that is the whole manifest, its directories closed. */
+  manifest(entries: readonly Entry[]): Values {
     const directories = entries.filter(({ kind }) => kind === 2).length;
     const closed = Array.from({ length: directories + 1 }, (_, i) => directories - i);
-    await this.control.send("manifest", { ...manifestOf(0, entries, closed), ...different });
-    await this.end(entries);
+    return manifestOf(0, entries, closed);
   }
 
   async end(entries: readonly Entry[], batches = 1): Promise<void> {
@@ -144,21 +158,46 @@ export class HostileSender implements AsyncDisposable {
     contents: readonly Uint8Array[],
     { batch = 0, lane = 0, hashes = joined(contents.map(xxh3)) as Uint8Array } = {},
   ): Promise<boolean> {
-    return await this.lanes[lane % this.lanes.length]!.send(
-      "bundle",
-      { batch, entries, hashes },
-      joined(contents),
-    );
+    const bytes = joined([
+      frame("bundle", { batch, entries }, joined(contents)),
+      frame("hashes", { hashes }),
+    ]);
+    return await this.laneOf(lane).write(bytes);
   }
 
-  /** Part of a large file, over one of the data connections that there are. */
+  /** Part of a large file, over one of the data connections that there are; before it ends, the mark of the file. */
   async extent(
-    values: { entry: number; index: number; batch?: number; fileVerified?: boolean; hash?: Uint8Array },
+    { batch = 0, entry, index, fileVerified = false, hash }: {
+      entry: number;
+      index: number;
+      batch?: number;
+      fileVerified?: boolean;
+      hash?: Uint8Array;
+    },
     content: Uint8Array<ArrayBuffer>,
     lane = 0,
   ): Promise<boolean> {
-    const hash = values.hash ?? xxh3(content);
-    return await this.lanes[lane % this.lanes.length]!.send("extent", { batch: 0, ...values, hash }, content);
+    const hashes = hash ?? xxh3(content);
+    const key = `${batch}/${entry}`;
+    const known = this.#extents.get(key) ?? new Map<number, Uint8Array>();
+    this.#extents.set(key, known.set(index, hashes));
+    if (fileVerified) {
+      const parts = [...known].sort(([a], [b]) => a - b).map(([, part]) => part);
+      await this.vouch({ batch, entry, hash: xxh3(joined(parts)) });
+    }
+    const bytes = joined([frame("extent", { batch, entry, index }, content), frame("hashes", { hashes })]);
+    return await this.laneOf(lane).write(bytes);
+  }
+
+  /** Says that a large file was found unchanged, and the hash of it as a whole. */
+  async vouch(
+    { batch = 0, entry, hash }: { batch?: number; entry: number; hash: Uint8Array },
+  ): Promise<boolean> {
+    return await this.control.send("fileVerified", { batch, entry, hash });
+  }
+
+  laneOf(lane: number): Connection {
+    return this.lanes[lane % this.lanes.length]!;
   }
 
   /** Waits for the receipt and agrees with it, as a sender that believes everything. */

@@ -58,19 +58,13 @@ export const messages = {
   }],
   extent: [7, {
     words: 2,
-    pointers: 1,
-    fields: {
-      batch: ["u32", 0],
-      entry: ["u32", 4],
-      index: ["u32", 8],
-      fileVerified: ["bool", 96],
-      hash: ["data", 0],
-    },
+    pointers: 0,
+    fields: { batch: ["u32", 0], entry: ["u32", 4], index: ["u32", 8] },
   }],
   bundle: [8, {
     words: 1,
-    pointers: 2,
-    fields: { batch: ["u32", 0], entries: ["u32s", 0], hashes: ["data", 1] },
+    pointers: 1,
+    fields: { batch: ["u32", 0], entries: ["u32s", 0] },
   }],
   // In a failure by entry `number` is the batch, in one by name (`which` is 1) the directory.
   failure: [9, {
@@ -131,7 +125,18 @@ export const messages = {
     pointers: 1,
     fields: { lane: ["u32", 0], port: ["u16", 4], token: ["data", 0] },
   }],
-  framesTaken: [22, { words: 2, pointers: 0, fields: { lane: ["u32", 0], frames: ["u64", 8] } }],
+  taken: [22, {
+    words: 3,
+    pointers: 0,
+    fields: { lane: ["u32", 0], units: ["u64", 8], bytes: ["u64", 16] },
+  }],
+  piece: [25, { words: 0, pointers: 0, fields: {} }],
+  hashes: [26, { words: 0, pointers: 1, fields: { hashes: ["data", 0] } }],
+  fileVerified: [27, {
+    words: 1,
+    pointers: 1,
+    fields: { batch: ["u32", 0], entry: ["u32", 4], hash: ["data", 0] },
+  }],
 } as const satisfies Record<string, readonly [number, Layout]>;
 
 export type Kind = keyof typeof messages;

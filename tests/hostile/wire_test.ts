@@ -56,9 +56,12 @@ const traps: Record<string, Uint8Array<ArrayBuffer>> = {
 const fromSender: Record<string, (peer: HostileSender) => Promise<unknown>> = {
   "D10: a hello again": (peer) => peer.control.send("hello", peer.ownHello(1)),
   "D10: a join on control": (peer) => peer.control.send("join"),
-  "D10: an extent on control": (peer) => peer.control.send("extent", { hash: new Uint8Array(16) }),
-  "D10: a bundle on control": (peer) =>
-    peer.control.send("bundle", { entries: [0], hashes: new Uint8Array(16) }),
+  "D10: an extent on control": (peer) => peer.control.send("extent"),
+  "D10: a bundle on control": (peer) => peer.control.send("bundle", { entries: [0] }),
+  "D10: a piece on control": (peer) => peer.control.send("piece"),
+  "D10: hashes on control": (peer) => peer.control.send("hashes", { hashes: new Uint8Array(16) }),
+  "D10: the mark of a file on a data connection": (peer) =>
+    peer.lanes[0]!.send("fileVerified", { hash: new Uint8Array(16) }),
   "D10: credit from a sender": (peer) => peer.control.send("credit", { bytes: 1 }),
   "D10: wants from a sender": (peer) => peer.control.send("wants", { all: true }),
   "D10: a settlement from a sender": (peer) => peer.control.send("batchSettled"),
@@ -69,7 +72,7 @@ const fromSender: Record<string, (peer: HostileSender) => Promise<unknown>> = {
   "D10: a manifest on a data connection": (peer) => peer.lanes[0]!.send("manifest", manifestOf(0, [])),
   "D10: a pong that answers nothing": (peer) => peer.control.send("pong", { id: 0 }),
   "D10: a pong on a data connection": (peer) => peer.lanes[0]!.send("pong"),
-  "D10: frames taken by a sender": (peer) => peer.control.send("framesTaken", { lane: 0, frames: 1 }),
+  "D10: units taken by a sender": (peer) => peer.control.send("taken", { lane: 0, units: 1 }),
   "D10: a manifest after its end": async (peer) => {
     await peer.announce([{ name: "a" }]);
     await peer.control.send("manifest", manifestOf(1, [{ name: "b" }]));
@@ -193,7 +196,8 @@ Deno.test("frames that are none end a sender's session, and the next receiver is
     for (const kind of ["authProof", "authStart", "laneOffer"] as const) attacks[kind] = frame(kind);
     attacks["a request for 0 data connections"] = frame("laneRequest", { count: 0 });
     attacks["a request for 33 data connections"] = frame("laneRequest", { count: 33 });
-    attacks["frames taken of a lane that is none"] = frame("framesTaken", { lane: 0xffff_ffff });
+    attacks["content taken of a lane that is none"] = frame("taken", { lane: 0xffff_ffff });
+    attacks["content taken of a lane that was never opened"] = frame("taken", { lane: 31, units: 0 });
     attacks["a pong that answers nothing"] = frame("pong", { id: 0 });
     for (const [what, bytes] of Object.entries(attacks)) {
       await t.step(what, async () => {
@@ -256,7 +260,10 @@ function soundSession(): { control: Uint8Array<ArrayBuffer>; data: Uint8Array<Ar
       frame("manifestEnd", { batches: 1, entries: 3, bytes: 13 }),
       frame("ping"),
     ]),
-    data: frame("bundle", { batch: 0, entries: [1, 2], hashes }, joined(contents)),
+    data: joined([
+      frame("bundle", { batch: 0, entries: [1, 2] }, joined(contents)),
+      frame("hashes", { hashes }),
+    ]),
   };
 }
 

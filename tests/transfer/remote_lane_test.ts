@@ -9,7 +9,7 @@ import type { LaneContext } from "../../src/transfer/lane/lane_io.ts";
 import { LaneThread } from "../../src/transfer/thread/thread.ts";
 import { RemoteConnection } from "../../src/transfer/thread/remote_connection.ts";
 import { StageAccount } from "../../src/transfer/session/stage_account.ts";
-import { encodeDataHead } from "../../src/wire/frame.ts";
+import { encodeDataHead, encodeFrame } from "../../src/wire/frame.ts";
 import { contentOf, identityIn, named } from "../contract/contract_case.ts";
 import { type CallCounts, faultEngine } from "../helpers/fault_engine.ts";
 import { testEngines, withFolder } from "../helpers/test_folder.ts";
@@ -115,10 +115,12 @@ for (const [failing, left] of cases) {
           if (damaged !== undefined) hashes[damaged * hashBytes]! ^= 1;
           const payload = new Uint8Array(contents.flatMap((content) => [...content]));
           const entries = Uint32Array.from(contents, (_, i) => i);
-          const head = encodeDataHead({ kind: "bundle", batch: 0, entries, hashes }, payload.length);
-          await far.write(new Uint8Array([...head, ...payload]));
+          const head = encodeDataHead({ kind: "bundle", batch: 0, entries }, payload.length);
+          const end = encodeFrame({ kind: "hashes", hashes });
+          await far.write(new Uint8Array([...head, ...payload, ...end]));
           const lane = connection.toReceiveIo(context);
-          const frame = (await lane.next())!;
+          const unit = (await lane.next())!;
+          assertEquals(unit.hashes, hashes);
           let offset = 0;
           const writes = contents.map(({ length: size }, i): FileWrite => {
             const mtime = { seconds: 1_700_000_000 + i, nanos: 0 };
@@ -133,7 +135,7 @@ for (const [failing, left] of cases) {
             offset += size;
             return write;
           });
-          const sound = await frame.placeFiles(writes, hashes).finish();
+          const sound = await unit.placeFiles(writes, unit.hashes).finish();
           assertEquals([...sound], contents.map((_, i) => i === damaged ? 0 : 1));
           assertEquals(soundOf(writes), left);
           for (const [i, content] of contents.entries()) {

@@ -12,16 +12,20 @@ import type {
   TargetFile,
 } from "../../io/contract/engine.ts";
 import type { LaneConnection } from "../../net/channel.ts";
-import { dataMessageBytesMax, extentBytes, headerBytes } from "../../wire/limits.ts";
 import type { Bundle, Extent } from "../../wire/data.ts";
 import type { StageAccount } from "../session/stage_account.ts";
 
 /** Slices of an I/O: one is filled while the other is emptied. */
 export type Turn = 0 | 1;
-/** Room before the payload for the frame header and the largest message, so that all of a frame is contiguous. */
-export const headRoomBytes = headerBytes + dataMessageBytesMax;
-/** Bytes of one slice of a sender. */
-export const sendSliceBytes = headRoomBytes + extentBytes;
+
+/** A unit whose content lies in a slice of a sender. */
+export interface SentUnit {
+  message: Extent | Bundle;
+  /** Bytes of content, from the start of the slice's content on. */
+  payloadBytes: number;
+  /** 16 bytes of an extent, 16 a file of a bundle. */
+  hashes: Uint8Array;
+}
 
 /** The sending side of a data connection. One read and one write of a slice at a time, each slice in its turn. */
 export interface SendIo extends LaneConnection {
@@ -41,32 +45,34 @@ export interface SendIo extends LaneConnection {
    */
   readExtent(turn: Turn, file: SourceFile, offset: number, bytes: number): Pending<Uint8Array>;
   /**
-   * Queues a frame: `head`, then the first `payloadBytes` of the slice's payload. The slice is free once it resolves.
+   * Queues a unit, which leaves as its frames. The slice is free once it resolves.
    * @throws {RcopyError} `peer-lost`
    */
-  write(turn: Turn, head: Uint8Array, payloadBytes: number): Promise<void>;
+  write(turn: Turn, unit: SentUnit): Promise<void>;
 }
 
-/** A frame that lies in a slice until the frame after the next is asked for. */
-export interface ArrivedFrame {
+/** A unit whose content lies in a slice until the unit after the next is asked for. */
+export interface ArrivedUnit {
   readonly message: Extent | Bundle;
   readonly payloadBytes: number;
-  /** Of an extent: the hash of its payload. */
+  /** What the sender says: 16 bytes of an extent, 16 a file of a bundle. */
+  readonly hashes: Uint8Array;
+  /** Of an extent: the hash of what has come. */
   readonly hash: Uint8Array | undefined;
   /**
    * Starts to create those small files of a bundle whose content has the expected hash; `offset` of each counts from the
-   * start of the payload, `error` is set as the engine does it.
+   * start of the content, `error` is set as the engine does it.
    * @returns for each file 1, or 0 where the hash is another and nothing was created
    */
   placeFiles(files: FileWrite[], hashes: Uint8Array): Pending<Uint8Array>;
-  /** Starts to write the payload of an extent into its file. @throws {RcopyError} in `finish` */
+  /** Starts to write the content of an extent into its file. @throws {RcopyError} in `finish` */
   writeExtent(file: TargetFile, offset: number): Pending;
 }
 
 /** The receiving side of a data connection. */
 export interface ReceiveIo extends LaneConnection {
-  /** The next frame; `undefined` at the end of the stream between two frames. @throws {RcopyError} `protocol`, `peer-lost` */
-  next(): Promise<ArrivedFrame | undefined>;
+  /** The next unit; `undefined` at the end of the stream between two units. @throws {RcopyError} `protocol`, `peer-lost` */
+  next(): Promise<ArrivedUnit | undefined>;
 }
 
 /** Content of small files that is in memory already. */

@@ -7,37 +7,43 @@ import { hashAt, sameHash } from "../../codec/hash.ts";
 import { hashBytes } from "../../wire/limits.ts";
 import type { Bundle, Extent } from "../../wire/data.ts";
 import type { StageAccount } from "../session/stage_account.ts";
-import { type DataFrame, DataReader, readerSliceBytes } from "./data_reader.ts";
-import type { ArrivedFrame, LaneContext, ReceiveIo } from "./lane_io.ts";
+import type { ArrivedUnit, LaneContext, ReceiveIo } from "./lane_io.ts";
 import { LocalIo } from "./local_io.ts";
+import { readerArenaBytes, type ReadUnit, UnitReader } from "./unit_reader.ts";
 
 export class LocalReceiveIo extends LocalIo implements ReceiveIo {
-  readonly #codec = Codec.open({ arenaBytes: 2 * readerSliceBytes + 8192 });
-  readonly #reader: DataReader;
+  readonly #codec = Codec.open({ arenaBytes: readerArenaBytes });
+  readonly #reader: UnitReader;
 
   constructor(channel: Channel, context: LaneContext) {
     super(channel, context);
-    this.#reader = new DataReader(channel, this.#codec, context.account);
+    this.#reader = new UnitReader(channel, this.#codec, context.account);
   }
 
-  async next(): Promise<ArrivedFrame | undefined> {
-    const frame = await this.#reader.next();
-    return frame && new LocalFrame(frame, this.#codec, this);
+  async next(): Promise<ArrivedUnit | undefined> {
+    const unit = await this.#reader.next();
+    return unit && new LocalUnit(unit, this.#codec, this);
   }
 }
 
-/** A frame in the codec's memory. */
-class LocalFrame implements ArrivedFrame {
+/** A unit in the codec's memory. */
+class LocalUnit implements ArrivedUnit {
   readonly message: Extent | Bundle;
   readonly payloadBytes: number;
+  readonly hashes: Uint8Array;
   readonly hash: Uint8Array | undefined;
   readonly #payloadOffset: number;
   readonly #codec: Codec;
   readonly #engine: Engine;
   readonly #account: StageAccount;
 
-  constructor({ message, payloadOffset, payloadBytes }: DataFrame, codec: Codec, context: LaneContext) {
+  constructor(
+    { message, hashes, payloadOffset, payloadBytes }: ReadUnit,
+    codec: Codec,
+    context: LaneContext,
+  ) {
     this.message = message;
+    this.hashes = hashes;
     this.payloadBytes = payloadBytes;
     this.#payloadOffset = payloadOffset;
     this.#codec = codec;

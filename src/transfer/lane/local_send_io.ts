@@ -3,34 +3,43 @@ import { Codec, type Slice } from "../../codec/codec.ts";
 import type { FileRead, Pending, SourceFile } from "../../io/contract/engine.ts";
 import type { Channel } from "../../net/channel.ts";
 import { hashFilesInPlace } from "../../codec/bundle_hash.ts";
-import {
-  type ContentCache,
-  headRoomBytes,
-  type LaneContext,
-  type SendIo,
-  sendSliceBytes,
-  type Turn,
-} from "./lane_io.ts";
-import { hashBytes } from "../../wire/limits.ts";
+import { encodeDataHead, encodeFrame } from "../../wire/frame.ts";
+import { dataMessageBytesMax, extentBytes, hashBytes, headerBytes } from "../../wire/limits.ts";
+import type { ContentCache, LaneContext, SendIo, SentUnit, Turn } from "./lane_io.ts";
 import { LocalIo } from "./local_io.ts";
 
-/** What fits into the cache of one core. */
-const pieceBytes = 512 * 1024;
+/** Read and hashed at a time: what fits into the cache of one core. */
+const cachedBytes = 512 * 1024;
+/**
+ * Room around the content of a slice for the frames before and behind it, so that a unit is contiguous. Whole pages, so that
+ * content begins at one: the kernel copies several times slower to most other places (`tests/bench/README.md`, "Where a buffer
+ * begins").
+ */
+export const headRoomBytes = Math.ceil((headerBytes + dataMessageBytesMax) / 4096) * 4096;
+const sliceBytes = headRoomBytes + extentBytes + headRoomBytes;
+
+/** Options of {@linkcode LocalSendIo}. */
+export interface LocalSendOptions extends LaneContext {
+  /** Content bytes of a frame; a unit that has more travels in several. The limit of the protocol unless told, one write a unit. */
+  pieceBytes?: number;
+}
 
 export class LocalSendIo extends LocalIo implements SendIo {
   readonly isInMainThread = true;
   readonly directoriesMax = Infinity;
-  readonly #codec = Codec.open({ arenaBytes: 2 * sendSliceBytes + 8192 });
+  readonly #codec = Codec.open({ arenaBytes: 2 * sliceBytes });
   readonly #slices: readonly [Slice, Slice];
   readonly #cache: ContentCache | undefined;
+  readonly #pieceBytes: number;
   /** The last write that was queued. */
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(channel: Channel, context: LaneContext) {
-    super(channel, context);
-    this.#cache = context.cache;
+  constructor(channel: Channel, options: LocalSendOptions) {
+    super(channel, options);
+    this.#cache = options.cache;
+    this.#pieceBytes = options.pieceBytes ?? extentBytes;
     const { arena } = this.#codec;
-    this.#slices = [arena.take(sendSliceBytes), arena.take(sendSliceBytes)];
+    this.#slices = [arena.take(sliceBytes), arena.take(sliceBytes)];
   }
 
   readFiles(turn: Turn, files: FileRead[]): Pending<Uint8Array> {
@@ -50,7 +59,7 @@ export class LocalSendIo extends LocalIo implements SendIo {
   }
 
   readExtent(turn: Turn, file: SourceFile, offset: number, bytes: number): Pending<Uint8Array> {
-    if (file.isReadAtOnce) return this.#readPieces(turn, file, offset, bytes);
+    if (file.isReadAtOnce) return this.#readAndHash(turn, file, offset, bytes);
     const account = this.account;
     const began = performance.now();
     const target = this.#slices[turn].bytes.subarray(headRoomBytes, headRoomBytes + bytes);
@@ -59,19 +68,47 @@ export class LocalSendIo extends LocalIo implements SendIo {
     return { finish: () => account.finish("read", pending, () => this.#hashExtent(turn, bytes)) };
   }
 
-  write(turn: Turn, head: Uint8Array, payloadBytes: number): Promise<void> {
+  write(turn: Turn, unit: SentUnit): Promise<void> {
     const { bytes } = this.#slices[turn];
-    const start = headRoomBytes - head.length;
-    bytes.set(head, start);
-    const frame = bytes.subarray(start, headRoomBytes + payloadBytes);
-    this.#writing = this.#writing.then(() => {
-      // What the system takes at once is copied within the call.
-      const began = performance.now();
-      const writing = this.channel.write(frame);
-      this.account.book("network", began);
-      return writing;
-    });
+    const began = performance.now();
+    const start = putBefore(bytes, headRoomBytes, this.#head(unit));
+    const hashes = encodeFrame({ kind: "hashes", hashes: unit.hashes });
+    bytes.set(hashes, headRoomBytes + unit.payloadBytes);
+    const end = headRoomBytes + unit.payloadBytes + hashes.length;
+    this.account.book("encode", began);
+    this.#writing = this.#writing.then(() =>
+      unit.payloadBytes <= this.#pieceBytes
+        ? this.#send(bytes.subarray(start, end))
+        : this.#sendPieces(bytes, unit.payloadBytes, { start, end })
+    );
     return this.#writing;
+  }
+
+  #head({ message, payloadBytes }: SentUnit): Uint8Array<ArrayBuffer> {
+    return encodeDataHead(message, Math.min(this.#pieceBytes, payloadBytes));
+  }
+
+  /** The head of each further piece is put over bytes that have left already. */
+  async #sendPieces(
+    bytes: Uint8Array<ArrayBuffer>,
+    payloadBytes: number,
+    { start, end }: { start: number; end: number },
+  ): Promise<void> {
+    let from = start;
+    for (let sent = this.#pieceBytes; sent < payloadBytes; sent += this.#pieceBytes) {
+      await this.#send(bytes.subarray(from, headRoomBytes + sent));
+      const head = encodeDataHead({ kind: "piece" }, Math.min(this.#pieceBytes, payloadBytes - sent));
+      from = putBefore(bytes, headRoomBytes + sent, head);
+    }
+    await this.#send(bytes.subarray(from, end));
+  }
+
+  #send(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    // What the system takes at once is copied within the call.
+    const began = performance.now();
+    const writing = this.channel.write(bytes);
+    this.account.book("network", began);
+    return writing;
   }
 
   #hashFiles(turn: Turn, files: FileRead[]): Uint8Array {
@@ -100,16 +137,16 @@ export class LocalSendIo extends LocalIo implements SendIo {
     return kept;
   }
 
-  /** Piece by piece, each hashed while it is still in the processor's cache. */
-  #readPieces(turn: Turn, file: SourceFile, offset: number, bytes: number): Pending<Uint8Array> {
+  /** Part by part, each hashed while it is still in the processor's cache. */
+  #readAndHash(turn: Turn, file: SourceFile, offset: number, bytes: number): Pending<Uint8Array> {
     const slice = this.#slices[turn];
     return {
       finish: () => {
         const began = performance.now();
         let hashMs = 0;
         using stream = this.#codec.stream();
-        for (let at = 0; at < bytes; at += pieceBytes) {
-          const length = Math.min(pieceBytes, bytes - at);
+        for (let at = 0; at < bytes; at += cachedBytes) {
+          const length = Math.min(cachedBytes, bytes - at);
           const start = headRoomBytes + at;
           const pending = this.engine.readRange(
             file,
@@ -135,4 +172,10 @@ export class LocalSendIo extends LocalIo implements SendIo {
     this.account.book("hash", began);
     return memory.slice(scratch.offset, scratch.offset + hashBytes);
   }
+}
+
+/** Puts bytes so that they end at `end`: where they begin. */
+function putBefore(target: Uint8Array, end: number, bytes: Uint8Array): number {
+  target.set(bytes, end - bytes.length);
+  return end - bytes.length;
 }

@@ -3,11 +3,10 @@ import { RcopyError } from "../../base/errors.ts";
 import { showPeerText } from "../../base/show.ts";
 import { errorCodeOf } from "../../wire/codes.ts";
 import type { Failure } from "../../wire/settlement.ts";
-import { entryKey } from "../session/entry_key.ts";
-import type { LargeTarget } from "../target/large_file.ts";
 import type { Outcome } from "../session/outcome.ts";
 import type { PathPrefixes } from "../../entry/path_prefixes.ts";
 import { EntryState } from "../target/batch.ts";
+import type { LargeFiles } from "./large_files.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
 import type { TargetTree } from "../target/tree.ts";
 
@@ -24,8 +23,7 @@ export interface ReceiveFailuresOptions {
   tree: TargetTree;
   unsettled: ReceiveUnsettled;
   prefixes: PathPrefixes;
-  /** Large files under way. */
-  large: Map<number, LargeTarget>;
+  large: LargeFiles;
 }
 
 export class ReceiveFailures {
@@ -46,12 +44,9 @@ export class ReceiveFailures {
       return;
     }
     const { batch: batchNumber, entry } = place;
-    const target = large.get(entryKey(batchNumber, entry));
+    const target = large.get(batchNumber, entry);
     if (target) {
-      target.abandon(() => {
-        large.delete(entryKey(batchNumber, entry));
-        unsettled.failHeldAtSource(target.held, error);
-      });
+      large.failAtSource(target, error);
     } else {
       const batch = unsettled.find(batchNumber);
       const state = batch?.states[entry];

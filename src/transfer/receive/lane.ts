@@ -1,20 +1,20 @@
 /**
  * One data connection of a receiver. The mirror image is `send/lane.ts`.
- *  1. read    sequential  a frame into one slice, while the other may still be being written to disk
- *  2. verify  in place    extent or files against the hashes of the frame
+ *  1. read    sequential  a unit into one slice, while the other may still be being written to disk
+ *  2. verify  in place    extent or files against the hashes behind it
  *  3. place   batched     small files created together, extents written at their offsets
  *  4. settle  by entry    counts, tree hash, and what the sender is told
- * A frame of a batch that is not planned yet stops the reading of this connection, and of no other.
+ * A unit of a batch that is not planned yet stops the reading of this connection, and of no other.
  */
 import type { EventLoopYield } from "../../base/event_loop_yield.ts";
 import { RcopyError } from "../../base/errors.ts";
-import type { Codec } from "../../codec/codec.ts";
 import { EntryKind } from "../../entry/metadata.ts";
-import type { Engine, FileWrite } from "../../io/contract/engine.ts";
+import type { FileWrite } from "../../io/contract/engine.ts";
 import { extentBytes, resendsMax } from "../../wire/limits.ts";
 import type { Bundle, Extent } from "../../wire/data.ts";
-import type { ArrivedFrame, ReceiveIo } from "../lane/lane_io.ts";
-import { LargeTarget } from "../target/large_file.ts";
+import type { ArrivedUnit, ReceiveIo } from "../lane/lane_io.ts";
+import type { LargeTarget } from "../target/large_file.ts";
+import { type LargeFiles, unexpected } from "./large_files.ts";
 import { hashAt, pickHashes, sameHash } from "../../codec/hash.ts";
 import { asEntryError } from "../target/errors.ts";
 import type { BuildPlace, Placement } from "../target/placement.ts";
@@ -26,23 +26,19 @@ import type { StageAccount } from "../session/stage_account.ts";
 /** What a lane works with, shared by all lanes of a session. */
 export interface ReceiveLaneOptions {
   io: ReceiveIo;
-  engine: Engine;
-  /** Of the session, for the hashes of large files. */
-  sessionCodec: Codec;
   unsettled: ReceiveUnsettled;
   placement: Placement;
   account: StageAccount;
   /** Shared by all loops of this thread. */
   eventLoopYield: EventLoopYield;
-  /** Large files under way, by {@linkcode entryKey}. */
-  large: Map<number, LargeTarget>;
+  large: LargeFiles;
   /** Small files that were asked for again, and how often, by {@linkcode entryKey}. */
   resends: Map<number, number>;
   /** A batch once it is planned; `undefined` if it is settled already. Throws `protocol` for one that cannot exist. */
   plannedBatch: (number: number) => ReceiveBatch | undefined | Promise<ReceiveBatch | undefined>;
   askAgain: (batch: number, entry: number, extent: number) => void;
-  /** Another frame of this connection is settled or under way. */
-  onFrame: () => void;
+  /** Another unit of this connection is settled or under way, of so many content bytes. */
+  onUnit: (bytes: number) => void;
   /** Content bytes verified and written. */
   onPlaced: (bytes: number) => void;
 }
@@ -68,20 +64,20 @@ export class ReceiveLane {
     this.#options = options;
   }
 
-  /** Receives until the sender ends the connection between two frames. @throws {RcopyError} `peer-lost`, `protocol`, `no-space` … */
+  /** Receives until the sender ends the connection between two units. @throws {RcopyError} `peer-lost`, `protocol`, `no-space` … */
   async run(): Promise<void> {
-    const { io, eventLoopYield, onFrame } = this.#options;
+    const { io, eventLoopYield, onUnit } = this.#options;
     let writing: Writing | undefined;
     try {
       for (;;) {
-        // The next frame arrives in the slice that is not being written.
+        // The next unit arrives in the slice that is not being written.
         const reading = io.next();
         reading.catch(() => {}); // it is awaited below, unless the write fails first
         if (writing) writing = await this.#finish(writing);
-        const frame = await reading;
-        if (!frame) break;
-        writing = await this.#take(frame);
-        onFrame();
+        const unit = await reading;
+        if (!unit) break;
+        writing = await this.#take(unit);
+        onUnit(unit.payloadBytes);
         await eventLoopYield.ifDue();
       }
     } finally {
@@ -93,17 +89,21 @@ export class ReceiveLane {
     await writing.finish();
   }
 
-  async #take(frame: ArrivedFrame): Promise<Writing | undefined> {
-    const { message } = frame;
+  async #take(unit: ArrivedUnit): Promise<Writing | undefined> {
+    const { message } = unit;
     const began = performance.now();
     const batch = this.#largeOf(message) ? undefined : await this.#options.plannedBatch(message.batch);
-    const { account } = this.#options;
+    const { account, large } = this.#options;
     const planned = account.wait("peer", began);
     const bookedMs = account.load.busyMs;
     try {
-      if (message.kind === "bundle") return this.#takeBundle(message, batch, frame);
+      if (message.kind === "bundle") return this.#takeBundle(message, batch, unit);
       // Another lane may have begun the file while this one waited for the batch.
-      return this.#takeExtent(message, this.#largeOf(message) ?? this.#newLarge(message, batch), frame);
+      return this.#takeExtent(
+        message,
+        this.#largeOf(message) ?? (batch && large.begin(batch, message.entry)),
+        unit,
+      );
     } finally {
       // An I/O in this thread has booked its own work.
       account.add("place", performance.now() - planned - (account.load.busyMs - bookedMs));
@@ -112,16 +112,16 @@ export class ReceiveLane {
 
   #largeOf(message: Extent | Bundle): LargeTarget | undefined {
     if (message.kind === "bundle") return undefined;
-    return this.#options.large.get(entryKey(message.batch, message.entry));
+    return this.#options.large.get(message.batch, message.entry);
   }
 
   // ---- bundles
 
-  #takeBundle(message: Bundle, batch: ReceiveBatch | undefined, frame: ArrivedFrame): Writing | undefined {
+  #takeBundle(message: Bundle, batch: ReceiveBatch | undefined, unit: ArrivedUnit): Writing | undefined {
     // Settled: it has come before, over another connection, or it failed.
     if (!batch) return undefined;
-    const { offsets, sizes } = this.#layOut(message, batch, frame.payloadBytes);
-    const bundle: Placing = { writes: [], builds: [], entries: [], hashes: message.hashes };
+    const { offsets, sizes } = this.#layOut(message, batch, unit.payloadBytes);
+    const bundle: Placing = { writes: [], builds: [], entries: [], hashes: unit.hashes };
     const kept: number[] = [];
     for (let i = 0; i < offsets.length; i++) {
       const entry = message.entries[i]!;
@@ -141,8 +141,8 @@ export class ReceiveLane {
         size: sizes[i]!,
       });
     }
-    if (kept.length < offsets.length) bundle.hashes = pickHashes(message.hashes, kept);
-    const pending = frame.placeFiles(bundle.writes, bundle.hashes);
+    if (kept.length < offsets.length) bundle.hashes = pickHashes(unit.hashes, kept);
+    const pending = unit.placeFiles(bundle.writes, bundle.hashes);
     return { finish: async () => this.#settleBundle(batch, bundle, await pending.finish()) };
   }
 
@@ -215,83 +215,31 @@ export class ReceiveLane {
 
   // ---- extents
 
-  /** The first extent of a large file: its file is created. `undefined` if it failed, now or before. */
-  #newLarge(message: Extent, batch: ReceiveBatch | undefined): LargeTarget | undefined {
-    // Settled: it has come before, over another connection, or it failed.
-    if (!batch) return undefined;
-    const { entry } = message;
-    if (entry >= batch.count) throw unexpected(batch.number, entry, "which it does not have");
-    if (batch.manifest.kinds[entry] !== EntryKind.file || batch.size(entry) <= extentBytes) {
-      throw unexpected(batch.number, entry, "which is no large file");
-    }
-    const state = batch.states[entry];
-    if (state !== EntryState.wanted && state !== EntryState.announced && state !== EntryState.skipped) {
-      return undefined;
-    }
-    if (state !== EntryState.wanted) {
-      throw unexpected(batch.number, entry, "which is not wanted");
-    }
-    const { engine, sessionCodec: codec, placement, unsettled, large } = this.#options;
-    const held = unsettled.hold(batch, entry);
-    try {
-      const target = new LargeTarget({ engine, codec, placement, held, mtime: batch.mtime(entry) });
-      large.set(entryKey(batch.number, entry), target);
-      return target;
-    } catch (thrown) {
-      unsettled.failHeld(held, asEntryError(thrown));
-      return undefined;
-    } finally {
-      unsettled.settleIfDone(batch);
-    }
-  }
-
-  #takeExtent(message: Extent, target: LargeTarget | undefined, frame: ArrivedFrame): Writing | undefined {
+  #takeExtent({ index }: Extent, target: LargeTarget | undefined, unit: ArrivedUnit): Writing | undefined {
     if (!target || target.isEnded) return undefined;
-    const { askAgain } = this.#options;
-    target.check(message, frame.payloadBytes);
-    if (target.has(message.index)) {
-      target.noteVerified(message);
-      this.#finishLarge(target);
+    const { askAgain, large, onPlaced } = this.#options;
+    target.check(index, unit.payloadBytes);
+    if (target.has(index)) return undefined;
+    const { hash } = unit;
+    if (!hash || !sameHash(hash, unit.hashes)) {
+      if (target.mayAskAgain(index)) askAgain(target.held.batch, target.held.entry, index);
+      else large.fail(target, corrupt());
       return undefined;
     }
-    if (!frame.hash || !sameHash(frame.hash, message.hash)) {
-      if (target.mayAskAgain(message.index)) askAgain(message.batch, message.entry, message.index);
-      else this.#failLarge(target, corrupt());
-      return undefined;
-    }
-    // The message's bytes go with the slice, the settlement may come later.
-    const extent = { ...message, hash: frame.hash };
-    const pending = target.write(extent, (file, offset) => frame.writeExtent(file, offset));
+    const pending = target.write(index, (file, offset) => unit.writeExtent(file, offset));
     return {
       finish: async () => {
         try {
           await pending.finish();
         } catch (error) {
-          this.#failLarge(target, asEntryError(error));
+          large.fail(target, asEntryError(error));
         }
-        target.written(extent);
+        target.written(index, hash);
         if (target.isEnded) return;
-        this.#options.onPlaced(frame.payloadBytes);
-        this.#finishLarge(target);
+        onPlaced(unit.payloadBytes);
+        large.finishIfWhole(target);
       },
     };
-  }
-
-  #finishLarge(target: LargeTarget): void {
-    if (!target.isComplete) return;
-    this.#options.large.delete(entryKey(target.held.batch, target.held.entry));
-    try {
-      this.#options.unsettled.placeHeld(target.held, target.finish());
-    } catch (thrown) {
-      this.#options.unsettled.failHeld(target.held, asEntryError(thrown));
-    }
-  }
-
-  #failLarge(target: LargeTarget, error: RcopyError): void {
-    target.abandon(() => {
-      this.#options.large.delete(entryKey(target.held.batch, target.held.entry));
-      this.#options.unsettled.failHeld(target.held, error);
-    });
   }
 }
 
@@ -300,8 +248,4 @@ function corrupt(): RcopyError {
     "corrupt",
     `arrived damaged ${resendsMax + 1} times; check memory and network of both machines`,
   );
-}
-
-function unexpected(batch: number, entry: number, why: string): RcopyError {
-  return new RcopyError("protocol", `the peer sent data of entry ${entry} of batch ${batch}, ${why}`);
 }

@@ -3,7 +3,7 @@ import type { SessionRun } from "../session/session_run.ts";
 import type { Placement } from "../target/placement.ts";
 import type { TargetTree } from "../target/tree.ts";
 import type { AwaitedBatches } from "./awaited_batches.ts";
-import type { TakenFrames } from "./frames_taken.ts";
+import type { UnitsTaken } from "./units_taken.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
 
 export interface ReceiptWriterOptions {
@@ -12,7 +12,7 @@ export interface ReceiptWriterOptions {
   placement: Placement;
   unsettled: ReceiveUnsettled;
   awaited: AwaitedBatches;
-  taken: TakenFrames;
+  taken: UnitsTaken;
   /** Everything is on stable storage before the receipt leaves. */
   durable: boolean;
 }

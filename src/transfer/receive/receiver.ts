@@ -26,15 +26,15 @@ import type { SideMessage } from "../session/states.ts";
 import { errorOfClose } from "../session/tasks.ts";
 import type { LaneHost } from "../supply/host.ts";
 import { EntryState, type ReceiveBatch } from "../target/batch.ts";
-import type { LargeTarget } from "../target/large_file.ts";
 import { Placement } from "../target/placement.ts";
 import { SpaceBudget } from "../target/space_budget.ts";
 import { TargetTree } from "../target/tree.ts";
 import { AwaitedBatches } from "./awaited_batches.ts";
 import { ReceiveFailures } from "./failures.ts";
-import { TakenFrames } from "./frames_taken.ts";
+import { UnitsTaken } from "./units_taken.ts";
 import { Intake } from "./intake.ts";
 import { ReceiveLane } from "./lane.ts";
+import { LargeFiles } from "./large_files.ts";
 import { type ExistsPolicy, ReceivePlan } from "./plan.ts";
 import { ReceiptWriter } from "./receipt.ts";
 import { ReceiveUnsettled } from "./unsettled.ts";
@@ -62,12 +62,11 @@ export class Receiver implements LaneHost {
   readonly #unsettled: ReceiveUnsettled;
   readonly #plan: ReceivePlan;
   readonly #awaited: AwaitedBatches;
-  readonly #taken: TakenFrames;
+  readonly #taken: UnitsTaken;
   readonly #intake: Intake;
   readonly #receipt: ReceiptWriter;
   readonly #failures: ReceiveFailures;
-  /** Large files under way, by `entryKey`. */
-  readonly #large = new Map<number, LargeTarget>();
+  readonly #large: LargeFiles;
   /** How often small files were asked for again, by `entryKey`. */
   readonly #resends = new Map<number, number>();
 
@@ -90,12 +89,22 @@ export class Receiver implements LaneHost {
       onCredit: (bytes) => this.#intake.grant(bytes),
       onAllSettled: () => this.#receipt.sendIfDone(),
     });
+    const large = this.#large = new LargeFiles({
+      engine,
+      codec: this.#codec,
+      placement,
+      unsettled,
+      announced: () => run.counts.batches,
+      ask: (onAnswer) => run.pings.ask(onAnswer),
+      timeoutMs: run.silenceMs,
+      onSilence: (error) => run.tasks.fail(error),
+    });
     const awaited = this.#awaited = new AwaitedBatches({
       announced: () => run.counts.batches,
       ask: (onAnswer) => run.pings.ask(onAnswer),
       timeoutMs: run.silenceMs,
     });
-    const taken = this.#taken = new TakenFrames(run.control);
+    const taken = this.#taken = new UnitsTaken(run.control);
     const plan = this.#plan = this.#makePlan();
     this.#intake = new Intake({ run, granted, tree, plan, unsettled, awaited });
     this.#receipt = new ReceiptWriter({ run, tree, placement, unsettled, awaited, taken, durable });
@@ -104,7 +113,7 @@ export class Receiver implements LaneHost {
       tree,
       unsettled,
       prefixes: this.#prefixes,
-      large: this.#large,
+      large,
     });
   }
 
@@ -144,7 +153,7 @@ export class Receiver implements LaneHost {
       },
       release: ({ isComplete }) => {
         this.#unsettled.stop();
-        for (const target of this.#large.values()) target.abandonUnsettled();
+        this.#large.abandonAll();
         if (!isComplete) this.#placement.publishWhatIsDone();
         this.#placement.close();
         this.#codec[Symbol.dispose]();
@@ -161,8 +170,6 @@ export class Receiver implements LaneHost {
     const io = connection.toReceiveIo({ engine: this.engine, account });
     const lane = new ReceiveLane({
       io,
-      engine: this.engine,
-      sessionCodec: this.#codec,
       unsettled: this.#unsettled,
       placement: this.#placement,
       account,
@@ -171,7 +178,7 @@ export class Receiver implements LaneHost {
       resends: this.#resends,
       plannedBatch: (number) => this.#awaited.planned(number, this.#unsettled),
       askAgain: (batch, entry, extent) => control.send({ kind: "resend", batch, entry, extent }),
-      onFrame: () => this.#taken.count(number),
+      onUnit: (bytes) => this.#taken.count(number, bytes),
       onPlaced: (bytes) => counts.bytesDone += bytes,
     });
     tasks.startLane(io, async () => {
@@ -213,6 +220,8 @@ export class Receiver implements LaneHost {
         return this.#intake.onManifestEnd(message);
       case "failure":
         return this.#failures.onFailure(message, this.#run.counts.batches);
+      case "fileVerified":
+        return this.#large.onVerified(message);
       case "laneRequest":
       case "laneOffer":
         return this.#run.onLaneMessage(message);
@@ -249,6 +258,7 @@ export class Receiver implements LaneHost {
   }
 
   #onPlanned(batch: ReceiveBatch): void {
+    this.#large.onPlanned(batch);
     this.#run.counts.bytesWanted += batch.bytesWanted;
     if (!this.#options.granted.wantsAll) this.#run.control.send(batch.toWants());
   }

@@ -2,26 +2,25 @@
  * One data connection of a sender. The mirror image is `receive/lane.ts`.
  *  1. take   sequential  next job from the plan
  *  2. read   batched     into one slice while the other is still being written; hashed in place (`SendIo`)
- *  3. note   by entry    states and entry hashes, before the frame can have arrived anywhere
- *  4. write  sequential  frame header, message and payload leave the slice in one write (`SendIo`)
+ *  3. note   by entry    states and entry hashes, before the unit can have arrived anywhere
+ *  4. write  sequential  the frames of a unit leave the slice, in one write where they can (`SendIo`)
  */
 import type { RcopyError } from "../../base/errors.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import type { FileRead, Pending } from "../../io/contract/engine.ts";
 import type { EventLoopYield } from "../../base/event_loop_yield.ts";
-import { encodeDataHead } from "../../wire/frame.ts";
 import { hashAt } from "../../codec/hash.ts";
 import { extentBytes, hashBytes } from "../../wire/limits.ts";
 import type { Bundle, Extent } from "../../wire/data.ts";
 import type { EntryHasher } from "../../codec/entry_hash.ts";
-import type { SendIo, Turn } from "../lane/lane_io.ts";
-import { FramesOnTheWay } from "./frames_on_the_way.ts";
+import type { SendIo, SentUnit, Turn } from "../lane/lane_io.ts";
+import { UnitsOnTheWay } from "./units_on_the_way.ts";
 import { type SendBatch, SendState } from "../source/batch.ts";
 import type { PathPrefixes } from "../../entry/path_prefixes.ts";
 import type { BundleJob, ExtentJob, SendJob, SendPlan } from "./plan.ts";
 import type { StageAccount } from "../session/stage_account.ts";
 
-/** A frame that the receiver has not taken for so long is stalled: a lane that has nothing else to send sends it as well. */
+/** A unit that the receiver has not taken for so long is stalled: a lane that has nothing else to send sends it as well. */
 export const stallMs = 1_000;
 
 /** What a lane works with and whom it tells. */
@@ -35,6 +34,8 @@ export interface SendLaneOptions {
   eventLoopYield: EventLoopYield;
   /** A file that could not be read as the scan saw it. */
   onFailed: (batch: SendBatch, entry: number, error: RcopyError) => void;
+  /** Every extent of a large file has been read, and the file was found unchanged then; `hash` is the file hash. */
+  onVerified: (batch: number, entry: number, hash: Uint8Array) => void;
   hasOtherLanes: () => boolean;
   /** Content bytes given to the connection. */
   onSent: (bytes: number) => void;
@@ -49,13 +50,8 @@ interface Reading {
   reads: FileRead[];
 }
 
-interface Frame {
-  message: Extent | Bundle;
-  payloadBytes: number;
-}
-
 export class SendLane {
-  readonly onTheWay = new FramesOnTheWay();
+  readonly onTheWay = new UnitsOnTheWay();
   readonly #options: SendLaneOptions;
   /** The last write from each slice. */
   readonly #writes: [Promise<void>, Promise<void>] = [Promise.resolve(), Promise.resolve()];
@@ -90,7 +86,7 @@ export class SendLane {
   async #run(): Promise<void> {
     const { plan, account, eventLoopYield, io, hasOtherLanes } = this.#options;
     for (let turn: Turn = 0;;) {
-      // The frames that are stalled here are sent by other lanes, and must not come back to this one.
+      // The units that are stalled here are sent by other lanes, and must not come back to this one.
       while (hasOtherLanes() && this.onTheWay.isStalled(stallMs)) {
         if (!await this.onTheWay.progress()) return;
       }
@@ -110,10 +106,10 @@ export class SendLane {
       this.#hasJob = true;
       this.#options.onBusyChanged();
       const reading = this.#start(job, turn);
-      const frame = reading && await this.#complete(reading);
-      if (!frame) continue;
-      this.onTheWay.push(job);
-      this.#write(turn, frame);
+      const unit = reading && await this.#complete(reading);
+      if (!unit) continue;
+      this.onTheWay.push(job, unit.payloadBytes);
+      this.#write(turn, unit);
       await eventLoopYield.ifDue();
       turn = turn === 0 ? 1 : 0;
     }
@@ -133,15 +129,12 @@ export class SendLane {
     this.#options.onBusyChanged();
   }
 
-  #write(turn: Turn, { message, payloadBytes }: Frame): void {
-    const { account, io, onSent } = this.#options;
-    const began = performance.now();
-    const head = encodeDataHead(message, payloadBytes);
-    account.book("encode", began);
+  #write(turn: Turn, unit: SentUnit): void {
+    const { io, onSent } = this.#options;
     this.#isWriting[turn] = true;
-    const write = io.write(turn, head, payloadBytes).then(() => {
+    const write = io.write(turn, unit).then(() => {
       this.#isWriting[turn] = false;
-      onSent(payloadBytes);
+      onSent(unit.payloadBytes);
     });
     write.catch(() => {}); // it is awaited before the slice is used again
     this.#writes[turn] = write;
@@ -178,7 +171,7 @@ export class SendLane {
   }
 
   /** Waits for the read and takes note of it; `undefined` when nothing is left to send. */
-  async #complete({ job, pending, reads }: Reading): Promise<Frame | undefined> {
+  async #complete({ job, pending, reads }: Reading): Promise<SentUnit | undefined> {
     if (job.of === "bundle") return this.#bundle(job, reads, await pending.finish());
     try {
       return this.#extent(job, await pending.finish());
@@ -190,7 +183,7 @@ export class SendLane {
     }
   }
 
-  #bundle(job: BundleJob, reads: FileRead[], hashes: Uint8Array): Frame | undefined {
+  #bundle(job: BundleJob, reads: FileRead[], hashes: Uint8Array): SentUnit | undefined {
     // What is sent again may have been settled meanwhile, its directories closed.
     if (job.batch.isSettled) return undefined;
     this.#dropFailed(job, reads);
@@ -213,13 +206,8 @@ export class SendLane {
         entry * hashBytes,
       );
     }
-    const message: Bundle = {
-      kind: "bundle",
-      batch: batch.number,
-      entries: Uint32Array.from(entries),
-      hashes,
-    };
-    return { message, payloadBytes: job.bytes };
+    const message: Bundle = { kind: "bundle", batch: batch.number, entries: Uint32Array.from(entries) };
+    return { message, payloadBytes: job.bytes, hashes };
   }
 
   /** Reports files that failed; their bytes are not in the slice any more. */
@@ -239,26 +227,28 @@ export class SendLane {
   }
 
   /** @throws {RcopyError} `changed` when the file is found to be another at its end */
-  #extent(job: ExtentJob, hash: Uint8Array): Frame | undefined {
+  #extent(job: ExtentJob, hash: Uint8Array): SentUnit | undefined {
     const { source, index } = job;
     if (source.failure || source.isSettled) return undefined;
     source.addHash(index, hash);
-    const fileVerified = source.verified();
     const { batch, entry } = source;
-    if (fileVerified && batch.states[entry] !== SendState.sent) this.#finishLarge(job);
-    const message: Extent = { kind: "extent", batch: batch.number, entry, index, hash, fileVerified };
-    return { message, payloadBytes: source.bytesOf(index) };
+    // `FileVerified` stands in the queue of control before the last frame of this unit leaves.
+    if (source.verified() && batch.states[entry] !== SendState.sent) this.#finishLarge(job);
+    const message: Extent = { kind: "extent", batch: batch.number, entry, index };
+    return { message, payloadBytes: source.bytesOf(index), hashes: hash };
   }
 
   #finishLarge({ source }: ExtentJob): void {
     const { batch, entry } = source;
     batch.states[entry] = SendState.sent;
+    const content = source.digest();
+    this.#options.onVerified(batch.number, entry, content);
     this.#options.hasher.hash(
       {
         kind: EntryKind.file,
         mode: batch.columns.modes[entry]!,
         size: source.size,
-        content: source.digest(),
+        content,
         prefix: this.#options.prefixes.of(batch.directoryOf(entry)),
         name: batch.columns.name(entry),
       },

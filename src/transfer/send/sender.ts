@@ -35,7 +35,7 @@ import { ScanPace } from "../source/scan_pace.ts";
 import type { LaneHost } from "../supply/host.ts";
 import { Announcer } from "./announcer.ts";
 import { SendFailures } from "./failures.ts";
-import { type FramesOnTheWay, takenOf } from "./frames_on_the_way.ts";
+import { takenOf, type UnitsOnTheWay } from "./units_on_the_way.ts";
 import { SendLane, stallMs } from "./lane.ts";
 import { SendPlan } from "./plan.ts";
 import { endOfReceipt } from "./receipt.ts";
@@ -65,7 +65,7 @@ export class Sender implements LaneHost {
   readonly #plan: SendPlan;
   readonly #lanes = new Map<number, SendLane>();
   /** Of every lane so far, those that were lost among them. */
-  readonly #onTheWay = new Map<number, FramesOnTheWay>();
+  readonly #onTheWay = new Map<number, UnitsOnTheWay>();
   readonly #pace: ScanPace;
   readonly #failures: SendFailures;
   readonly #resends: ResendRequests;
@@ -126,7 +126,7 @@ export class Sender implements LaneHost {
   // ---- data connections
 
   addLane(number: number, connection: DataConnection): void {
-    const { account, eventLoopYield, counts, tasks } = this.#run;
+    const { account, control, eventLoopYield, counts, tasks } = this.#run;
     const io = connection.toSendIo({ engine: this.engine, account, cache: this.#options.cache });
     const lane = new SendLane({
       io,
@@ -136,6 +136,7 @@ export class Sender implements LaneHost {
       account,
       eventLoopYield,
       onFailed: (batch, entry, error) => this.#failures.entryFailed(batch, entry, error),
+      onVerified: (batch, entry, hash) => control.send({ kind: "fileVerified", batch, entry, hash }),
       hasOtherLanes: () => tasks.lanesAlive > 1,
       onSent: (bytes) => counts.bytesDone += bytes,
       onBusyChanged: () => this.#pace.onLaneChanged(),
@@ -170,7 +171,7 @@ export class Sender implements LaneHost {
     this.#run.sendAboutLanes(message);
   }
 
-  /** Once nothing else is left to send, the frames that are stalled on one connection are sent over another as well. */
+  /** Once nothing else is left to send, the units that are stalled on one connection are sent over another as well. */
   #handBackStalled(): void {
     const hasIdleLane = this.#plan.isIdle && this.#plan.waiting > 0;
     if (!hasIdleLane || this.#run.tasks.lanesAlive < 2) return;
@@ -195,7 +196,7 @@ export class Sender implements LaneHost {
       case "laneRequest":
       case "laneOffer":
         return this.#run.onLaneMessage(message);
-      case "framesTaken":
+      case "taken":
         return takenOf(this.#onTheWay, message);
       case "batchSettled":
         return this.#unsettled.settle(message);

@@ -33,12 +33,12 @@ export class Pings {
     return this.#roundTripMs;
   }
 
-  /** A sign of life. None is sent while many have no answer: one place is kept for a ping that must be answered. */
+  /** A sign of life. None is sent while many have no answer: two places are kept for pings that must be answered. */
   beat(): void {
-    if (this.#asked.length < pingsMax - 1) this.#send(() => {});
+    if (this.#asked.length < pingsMax - 2) this.#send(() => {});
   }
 
-  /** Asks for an answer, at most once at a time. All that the peer wrote to control before it is there by then. */
+  /** Asks for an answer; each of two users has at most one question out. All that the peer wrote to control before it is there by then. */
   ask(onPong: () => void): void {
     this.#send(onPong);
   }

@@ -70,6 +70,7 @@ Deno.test("Pings beats no more while nothing is answered, and can still ask", as
   const { pings, control, next } = pair();
   for (let i = 0; i < 100; i++) pings.beat();
   pings.ask(() => {});
+  pings.ask(() => {});
   await control.flushed();
   assertEquals(control.queued, pingsMax);
   for (let i = 0; i < pingsMax; i++) assertEquals((await next()).kind, "ping");

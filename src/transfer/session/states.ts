@@ -12,7 +12,7 @@ export type SessionState = "open" | "listed" | "receipted" | "closed";
 /** Messages of control after the hello. */
 export type ControlKind = Exclude<
   Message["kind"],
-  "hello" | "join" | "extent" | "bundle" | "authStart" | "authChallenge" | "authProof"
+  "hello" | "join" | "extent" | "bundle" | "piece" | "hashes" | "authStart" | "authChallenge" | "authProof"
 >;
 
 type Row = Readonly<Partial<Record<ControlKind, SessionState>>>;
@@ -22,6 +22,7 @@ const reachesReceiver = {
   open: {
     manifest: "open",
     failure: "open",
+    fileVerified: "open",
     manifestEnd: "listed",
     ping: "open",
     pong: "open",
@@ -31,13 +32,16 @@ const reachesReceiver = {
   },
   listed: {
     failure: "listed",
+    fileVerified: "listed",
     ping: "listed",
     pong: "listed",
     laneRequest: "listed",
     laneOffer: "listed",
     close: "closed",
   },
+  // A file that failed here may have been verified there meanwhile.
   receipted: {
+    fileVerified: "receipted",
     ping: "receipted",
     pong: "receipted",
     laneRequest: "receipted",
@@ -60,7 +64,7 @@ const reachesSender = {
     pong: "open",
     laneRequest: "open",
     laneOffer: "open",
-    framesTaken: "open",
+    taken: "open",
     close: "closed",
   },
   listed: {
@@ -75,7 +79,7 @@ const reachesSender = {
     pong: "listed",
     laneRequest: "listed",
     laneOffer: "listed",
-    framesTaken: "listed",
+    taken: "listed",
     close: "closed",
   },
   receipted: {

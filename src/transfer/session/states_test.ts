@@ -10,18 +10,20 @@ const states: SessionState[] = ["open", "listed", "receipted", "closed"];
 const allowed: Record<Role, Record<SessionState, string>> = {
   receiver: {
     open:
-      "manifest>open manifestEnd>listed failure>open ping>open pong>open laneRequest>open laneOffer>open close>closed",
-    listed: "failure>listed ping>listed pong>listed laneRequest>listed laneOffer>listed close>closed",
-    receipted: "ping>receipted pong>receipted laneRequest>receipted laneOffer>receipted close>closed",
+      "manifest>open manifestEnd>listed failure>open fileVerified>open ping>open pong>open laneRequest>open laneOffer>open close>closed",
+    listed:
+      "failure>listed fileVerified>listed ping>listed pong>listed laneRequest>listed laneOffer>listed close>closed",
+    receipted:
+      "fileVerified>receipted ping>receipted pong>receipted laneRequest>receipted laneOffer>receipted close>closed",
     closed: "",
   },
   sender: {
     open:
       "credit>open wants>open failure>open resend>open batchSettled>open heldSettled>open ping>open pong>open " +
-      "laneRequest>open laneOffer>open framesTaken>open close>closed",
+      "laneRequest>open laneOffer>open taken>open close>closed",
     listed:
       "credit>listed wants>listed failure>listed resend>listed batchSettled>listed heldSettled>listed " +
-      "receipt>receipted ping>listed pong>listed laneRequest>listed laneOffer>listed framesTaken>listed close>closed",
+      "receipt>receipted ping>listed pong>listed laneRequest>listed laneOffer>listed taken>listed close>closed",
     receipted: "ping>receipted pong>receipted laneRequest>receipted laneOffer>receipted close>closed",
     closed: "",
   },

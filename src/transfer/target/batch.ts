@@ -38,6 +38,8 @@ export class ReceiveBatch {
   isPlanned = false;
   /** Files that the sender gave up before the plan was made. */
   readonly failedEarly = new Map<number, RcopyError>();
+  /** File hashes of large files that the sender vouched for before their first extent came. */
+  readonly verifiedEarly = new Map<number, Uint8Array>();
   readonly #nameStarts: Uint32Array;
 
   constructor(manifest: Manifest, creditBytes: number) {

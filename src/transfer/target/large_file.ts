@@ -4,7 +4,7 @@ import type { Codec } from "../../codec/codec.ts";
 import type { Timestamp } from "../../entry/metadata.ts";
 import type { Engine, Pending, TargetFile } from "../../io/contract/engine.ts";
 import { extentBytes, resendsMax } from "../../wire/limits.ts";
-import type { Extent } from "../../wire/data.ts";
+import { sameHash } from "../../codec/hash.ts";
 import { FileHash } from "../../codec/file_hash.ts";
 import type { BuildPlace, Placement } from "./placement.ts";
 import type { HeldTarget } from "./tree.ts";
@@ -27,7 +27,8 @@ export class LargeTarget {
   /** Extents that are being written: taken, and not yet in the hash. */
   readonly #writing = new Set<number>();
   readonly #resends = new Map<number, number>();
-  #sourceVerified = false;
+  /** The file hash that the sender read, once it has said that it found the file unchanged. */
+  verifiedHash: Uint8Array | undefined;
   #ended = false;
   #removed = false;
   #onRemoved: (() => void) | undefined;
@@ -44,8 +45,7 @@ export class LargeTarget {
   }
 
   /** The extent has its place in this file and the right size. @throws {RcopyError} `protocol` */
-  check(extent: Extent, payloadBytes: number): void {
-    const { index } = extent;
+  check(index: number, payloadBytes: number): void {
     if (index >= this.extents) {
       throw new RcopyError(
         "protocol",
@@ -71,30 +71,29 @@ export class LargeTarget {
   }
 
   /** Starts to write a verified extent at its offset, by whatever moves its bytes. */
-  write(extent: Extent, start: (file: TargetFile, offset: number) => Pending): Pending {
-    this.#writing.add(extent.index);
-    return start(this.#file, extent.index * extentBytes);
+  write(index: number, start: (file: TargetFile, offset: number) => Pending): Pending {
+    this.#writing.add(index);
+    return start(this.#file, index * extentBytes);
   }
 
-  /** Takes note of an extent whose write has ended, with success or not. */
-  written(extent: Extent): void {
-    this.#writing.delete(extent.index);
+  /** Takes note of an extent whose write has ended, with success or not, and of its hash. */
+  written(index: number, hash: Uint8Array): void {
+    this.#writing.delete(index);
     if (this.#ended) {
       if (this.#writing.size === 0) this.#remove();
       return;
     }
-    this.#hash.add(extent.index, extent.hash);
-    this.#sourceVerified ||= extent.fileVerified;
+    this.#hash.add(index, hash);
   }
 
-  /** The source has been found unchanged; remembered even when the extent that says so came twice. */
-  noteVerified(extent: Extent): void {
-    this.#sourceVerified ||= extent.fileVerified;
+  /** Whether every extent is there. */
+  get isWhole(): boolean {
+    return !this.#ended && this.#hash.complete;
   }
 
-  /** Whether every extent is there and the sender vouches for the file as a whole. */
-  get isComplete(): boolean {
-    return !this.#ended && this.#sourceVerified && this.#hash.complete;
+  /** Whether a file that is whole has the hash that the sender read. */
+  get isAsVerified(): boolean {
+    return this.verifiedHash !== undefined && sameHash(this.#hash.digest(), this.verifiedHash);
   }
 
   get isEnded(): boolean {

@@ -1,10 +1,10 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { concat } from "../../base/bytes.ts";
 import { RcopyError } from "../../base/errors.ts";
 import { Codec } from "../../codec/codec.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import { parseEntryName } from "../../entry/name.ts";
 import { extentBytes, resendsMax } from "../../wire/limits.ts";
-import type { Extent } from "../../wire/data.ts";
 import { bytesOf, type EngineFolder, inFolder } from "../../../tests/helpers/transfer_parts.ts";
 import type { Fault } from "../../../tests/helpers/fault_engine.ts";
 import { LargeTarget } from "./large_file.ts";
@@ -32,21 +32,12 @@ async function withLarge(
   }, faults);
 }
 
-function extentOf(index: number, fileVerified = false): Extent {
-  return {
-    kind: "extent",
-    batch: 0,
-    entry: 0,
-    index,
-    hash: new Uint8Array(16).fill(index + 1),
-    fileVerified,
-  };
-}
+const hashOf = (index: number) => new Uint8Array(16).fill(index + 1);
 
 /** Takes an extent whose write has begun and ended. */
-function take(target: LargeTarget, extent: Extent): void {
-  target.write(extent, () => ({ finish: () => undefined })).finish();
-  target.written(extent);
+function take(target: LargeTarget, index: number): void {
+  target.write(index, () => ({ finish: () => undefined })).finish();
+  target.written(index, hashOf(index));
 }
 
 /** Names in the private area beside its lock. */
@@ -57,10 +48,10 @@ function staged({ names }: EngineFolder): string[] {
 
 Deno.test("LargeTarget takes extents on the grid, of their full size", async () => {
   await withLarge((target) => {
-    target.check(extentOf(0), extentBytes);
-    target.check(extentOf(1), 5);
+    target.check(0, extentBytes);
+    target.check(1, 5);
     for (const [index, bytes] of [[0, 5], [1, extentBytes], [1, 0], [2, 5]] as const) {
-      const error = assertThrows(() => target.check(extentOf(index), bytes), RcopyError);
+      const error = assertThrows(() => target.check(index, bytes), RcopyError);
       assertEquals((error as RcopyError).code, "protocol");
     }
     target.abandonUnsettled();
@@ -71,7 +62,7 @@ Deno.test("LargeTarget writes each extent at its offset, into a file that is not
   await withLarge((target, folder) => {
     const offsets: number[] = [];
     for (const index of [1, 0]) {
-      target.write(extentOf(index), (_, offset) => {
+      target.write(index, (_, offset) => {
         offsets.push(offset);
         return { finish: () => undefined };
       });
@@ -88,29 +79,32 @@ Deno.test("LargeTarget writes each extent at its offset, into a file that is not
 Deno.test("LargeTarget has an extent from the start of its write on, and counts it from the end on", async () => {
   await withLarge((target) => {
     assertEquals(target.has(0), false);
-    target.write(extentOf(0), () => ({ finish: () => undefined }));
+    target.write(0, () => ({ finish: () => undefined }));
     assertEquals(target.has(0), true);
-    take(target, extentOf(1, true));
-    assertEquals(target.isComplete, false);
-    target.written(extentOf(0));
-    assertEquals(target.isComplete, true);
+    take(target, 1);
+    assertEquals(target.isWhole, false);
+    target.written(0, hashOf(0));
+    assertEquals(target.isWhole, true);
     target.abandonUnsettled();
   });
 });
 
-Deno.test("LargeTarget is complete only with the word of the sender, which may come with an extent sent twice", async () => {
+Deno.test("LargeTarget is as the sender says only where the hash of the whole file is that one", async () => {
   await withLarge((target) => {
-    for (const index of [0, 1]) take(target, extentOf(index));
-    assertEquals(target.isComplete, false);
-    target.noteVerified(extentOf(0, true));
-    assertEquals(target.isComplete, true);
+    for (const index of [0, 1]) take(target, index);
+    assertEquals([target.isWhole, target.isAsVerified], [true, false]);
+    target.verifiedHash = new Uint8Array(16);
+    assertEquals(target.isAsVerified, false);
+    using codec = Codec.open({ arenaBytes: 0 });
+    target.verifiedHash = codec.hashOf(concat(hashOf(0), hashOf(1)));
+    assertEquals(target.isAsVerified, true);
     target.abandonUnsettled();
   });
 });
 
 Deno.test("LargeTarget gets mode, time and final name at its end", async () => {
   await withLarge((target, folder) => {
-    for (const index of [0, 1]) take(target, extentOf(index, index === 1));
+    for (const index of [0, 1]) take(target, index);
     assertEquals(target.finish().length, 16);
     const info = Deno.statSync(`${folder.path}/large`);
     assertEquals([info.mode! & 0o777, info.mtime!.getTime()], [0o640, mtime.seconds * 1000]);
@@ -122,7 +116,7 @@ Deno.test("LargeTarget hashes its extents in the order of the file, not of their
   const hashes: string[] = [];
   for (const order of [[0, 1], [1, 0]]) {
     await withLarge((target) => {
-      for (const index of order) take(target, extentOf(index, true));
+      for (const index of order) take(target, index);
       hashes.push(target.finish().toHex());
     });
   }
@@ -131,7 +125,7 @@ Deno.test("LargeTarget hashes its extents in the order of the file, not of their
 
 Deno.test("LargeTarget leaves nothing behind when its end fails", async () => {
   await withLarge((target, folder) => {
-    for (const index of [0, 1]) take(target, extentOf(index, true));
+    for (const index of [0, 1]) take(target, index);
     assertEquals(assertThrows(() => target.finish(), RcopyError), refused);
     assertEquals([staged(folder), folder.names().includes("large")], [[], false]);
   }, [{ method: "finishTarget", call: 1, error: refused }]);
@@ -140,13 +134,13 @@ Deno.test("LargeTarget leaves nothing behind when its end fails", async () => {
 Deno.test("LargeTarget is removed only after the last write under way, and then settles once", async () => {
   await withLarge((target, folder) => {
     let removed = 0;
-    for (const index of [0, 1]) target.write(extentOf(index), () => ({ finish: () => undefined }));
+    for (const index of [0, 1]) target.write(index, () => ({ finish: () => undefined }));
     target.abandon(() => removed++);
     target.abandon(() => removed += 10);
-    target.written(extentOf(1));
+    target.written(1, hashOf(1));
     assertEquals([removed, staged(folder).length, target.isEnded], [0, 1, true]);
-    target.written(extentOf(0));
-    assertEquals([removed, staged(folder), target.isComplete], [1, [], false]);
+    target.written(0, hashOf(0));
+    assertEquals([removed, staged(folder), target.isWhole], [1, [], false]);
     target.abandonUnsettled();
     assertEquals([removed, folder.calls.abandonTarget], [1, 1]);
   });

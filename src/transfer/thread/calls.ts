@@ -6,7 +6,7 @@ import type { ClientTransport, ServerTransport } from "../../net/transport.ts";
 import type { Bundle, Extent } from "../../wire/data.ts";
 import type { Join, Role } from "../../wire/hello.ts";
 import type { ReadJob, WriteJob } from "./jobs.ts";
-import type { Turn } from "../lane/lane_io.ts";
+import type { SentUnit, Turn } from "../lane/lane_io.ts";
 import type { StageTimes } from "../session/events.ts";
 
 /** An error of an entry or of a call. */
@@ -22,12 +22,13 @@ export interface FailedRow {
   error: PlainError;
 }
 
-/** A frame in a slice of a Worker's: its number there stands for the slice. */
-export interface PlainFrame {
-  frame: number;
+/** A unit in a slice of a Worker's: its number there stands for the slice. */
+export interface PlainUnit {
+  unit: number;
   message: Extent | Bundle;
   payloadBytes: number;
-  /** Of an extent: the hash of its payload. */
+  hashes: Uint8Array;
+  /** Of an extent: the hash of what has come. */
   hash: Uint8Array | undefined;
 }
 
@@ -48,13 +49,13 @@ export interface LaneMethods {
   turnAway: [{ arrival: number }, void];
   readFiles: [{ turn: Turn; job: ReadJob }, { hashes: Uint8Array; failed: FailedRow[] }];
   readExtent: [{ turn: Turn; file: Lent; offset: number; bytes: number }, Uint8Array];
-  write: [{ turn: Turn; head: Uint8Array; payloadBytes: number }, void];
-  next: [undefined, PlainFrame | undefined];
+  write: [{ turn: Turn; unit: SentUnit }, void];
+  next: [undefined, PlainUnit | undefined];
   placeFiles: [
-    { frame: number; job: WriteJob; hashes: Uint8Array },
+    { unit: number; job: WriteJob; hashes: Uint8Array },
     { sound: Uint8Array; failed: FailedRow[] },
   ];
-  writeExtent: [{ frame: number; file: Lent; offset: number }, void];
+  writeExtent: [{ unit: number; file: Lent; offset: number }, void];
   /** Closes the connection of a lane; what is under way there fails. */
   close: [undefined, void];
   /** The last call: lets go of everything. */

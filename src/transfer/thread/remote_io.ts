@@ -15,12 +15,12 @@ import {
   type LaneCounts,
   type LaneMethod,
   type LaneMethods,
-  type PlainFrame,
+  type PlainUnit,
 } from "./calls.ts";
 import { pickHashes } from "../../codec/hash.ts";
 import { hashBytes } from "../../wire/limits.ts";
 import { lendReads, lendWrites } from "./jobs.ts";
-import type { ArrivedFrame, LaneContext, ReceiveIo, SendIo, Turn } from "../lane/lane_io.ts";
+import type { ArrivedUnit, LaneContext, ReceiveIo, SendIo, SentUnit, Turn } from "../lane/lane_io.ts";
 import type { RemoteLane } from "./remote_lane.ts";
 
 /** What sending and receiving have in common. */
@@ -75,8 +75,8 @@ export class RemoteSendIo extends RemoteIo implements SendIo {
     return started(this.call("readExtent", { turn, file: this.engine.lendSource(file), offset, bytes }));
   }
 
-  write(turn: Turn, head: Uint8Array, payloadBytes: number): Promise<void> {
-    return this.call("write", { turn, head, payloadBytes });
+  write(turn: Turn, unit: SentUnit): Promise<void> {
+    return this.call("write", { turn, unit });
   }
 
   async #readFiles(turn: Turn, files: FileRead[]): Promise<Uint8Array> {
@@ -93,25 +93,27 @@ export class RemoteSendIo extends RemoteIo implements SendIo {
 }
 
 export class RemoteReceiveIo extends RemoteIo implements ReceiveIo {
-  async next(): Promise<ArrivedFrame | undefined> {
-    const frame = await this.call("next", undefined);
-    return frame && new RemoteFrame(frame, this);
+  async next(): Promise<ArrivedUnit | undefined> {
+    const unit = await this.call("next", undefined);
+    return unit && new RemoteUnit(unit, this);
   }
 }
 
-/** A frame in a slice of the Worker's. */
-class RemoteFrame implements ArrivedFrame {
+/** A unit in a slice of the Worker's. */
+class RemoteUnit implements ArrivedUnit {
   readonly message: Extent | Bundle;
   readonly payloadBytes: number;
+  readonly hashes: Uint8Array;
   readonly hash: Uint8Array | undefined;
   readonly #number: number;
   readonly #io: RemoteReceiveIo;
 
-  constructor({ frame, message, payloadBytes, hash }: PlainFrame, io: RemoteReceiveIo) {
+  constructor({ unit, message, payloadBytes, hashes, hash }: PlainUnit, io: RemoteReceiveIo) {
     this.message = message;
     this.payloadBytes = payloadBytes;
+    this.hashes = hashes;
     this.hash = hash;
-    this.#number = frame;
+    this.#number = unit;
     this.#io = io;
   }
 
@@ -121,7 +123,7 @@ class RemoteFrame implements ArrivedFrame {
 
   writeExtent(file: TargetFile, offset: number): Pending {
     const lent = this.#io.engine.lendTarget(file);
-    return started(this.#io.call("writeExtent", { frame: this.#number, file: lent, offset }));
+    return started(this.#io.call("writeExtent", { unit: this.#number, file: lent, offset }));
   }
 
   /** A peer may put files of any number of directories into a bundle: few are lent at a time. */
@@ -144,7 +146,7 @@ class RemoteFrame implements ArrivedFrame {
     try {
       if (rows.length === 0) return sound;
       const part = await this.#io.call("placeFiles", {
-        frame: this.#number,
+        unit: this.#number,
         job,
         hashes: pickHashes(hashes, rows),
       });

@@ -18,11 +18,11 @@ import {
   type LaneMethod,
   type LaneMethods,
   type LaneRequest,
-  type PlainFrame,
   plainOf,
+  type PlainUnit,
 } from "./calls.ts";
 import { readsOf, writesOf } from "./jobs.ts";
-import type { ArrivedFrame } from "../lane/lane_io.ts";
+import type { ArrivedUnit } from "../lane/lane_io.ts";
 import { LocalReceiveIo } from "../lane/local_receive_io.ts";
 import { LocalSendIo } from "../lane/local_send_io.ts";
 import { sendJoin } from "../../meet/handshake.ts";
@@ -109,28 +109,28 @@ class SendingLane extends Lane {
 
 class ReceivingLane extends Lane {
   readonly io: LocalReceiveIo;
-  /** Frames whose slices are in use, by number. */
-  readonly #frames = new Map<number, ArrivedFrame>();
-  #frameCount = 0;
+  /** Units whose slices are in use, by number. */
+  readonly #units = new Map<number, ArrivedUnit>();
+  #unitCount = 0;
 
   constructor(channel: Channel, engine: Engine) {
     super();
     this.io = new LocalReceiveIo(channel, { engine, account: this.account });
   }
 
-  /** Keeps a frame until the frame after the next, as its slice does. */
-  keep(frame: ArrivedFrame): PlainFrame {
-    const number = this.#frameCount++;
-    this.#frames.set(number, frame);
-    this.#frames.delete(number - 2);
-    const { message, payloadBytes, hash } = frame;
-    return { frame: number, message, payloadBytes, hash };
+  /** Keeps a unit until the unit after the next, as its slice does. */
+  keep(unit: ArrivedUnit): PlainUnit {
+    const number = this.#unitCount++;
+    this.#units.set(number, unit);
+    this.#units.delete(number - 2);
+    const { message, payloadBytes, hashes, hash } = unit;
+    return { unit: number, message, payloadBytes, hashes, hash };
   }
 
-  frame(number: number): ArrivedFrame {
-    const frame = this.#frames.get(number);
-    assert(frame, "a frame whose slice is still its own");
-    return frame;
+  unit(number: number): ArrivedUnit {
+    const unit = this.#units.get(number);
+    assert(unit, "a unit whose slice is still its own");
+    return unit;
   }
 }
 
@@ -236,20 +236,19 @@ class LaneWorker {
         lent,
         (file) => this.#sendingLane(number).io.readExtent(turn, file, offset, bytes).finish(),
       ),
-    write: (number, { turn, head, payloadBytes }) =>
-      this.#sendingLane(number).io.write(turn, head, payloadBytes),
+    write: (number, { turn, unit }) => this.#sendingLane(number).io.write(turn, unit),
     next: async (number) => {
       const lane = this.#receivingLane(number);
-      const frame = await lane.io.next();
-      return frame && lane.keep(frame);
+      const unit = await lane.io.next();
+      return unit && lane.keep(unit);
     },
-    placeFiles: async (number, { frame, job, hashes }) => {
+    placeFiles: async (number, { unit, job, hashes }) => {
       const files = writesOf(this.#opened, job);
-      const sound = await this.#receivingLane(number).frame(frame).placeFiles(files, hashes).finish();
+      const sound = await this.#receivingLane(number).unit(unit).placeFiles(files, hashes).finish();
       return { sound, failed: failedRows(files) };
     },
-    writeExtent: (number, { frame, file: lent, offset }) => {
-      const arrived = this.#receivingLane(number).frame(frame);
+    writeExtent: (number, { unit, file: lent, offset }) => {
+      const arrived = this.#receivingLane(number).unit(unit);
       return this.#targets!.with(lent, (file) => arrived.writeExtent(file, offset).finish());
     },
     close: (number) => {

@@ -1,0 +1,204 @@
+/**
+ * Files above the extent grid on the receiver's side, from what comes of them first until they are settled.
+ *
+ * A file is placed when every extent is there, the sender has said that it found the file unchanged, and the file hash that it
+ * says is the one of what was written here. The sender says so on control before the last frame of the extent that it read last:
+ * where the extents are there first, a ping tells a mark that is on its way from one that was never made.
+ */
+import { RcopyError } from "../../base/errors.ts";
+import type { Codec } from "../../codec/codec.ts";
+import { EntryKind } from "../../entry/metadata.ts";
+import type { Engine } from "../../io/contract/engine.ts";
+import type { FileVerified } from "../../wire/data.ts";
+import { extentBytes } from "../../wire/limits.ts";
+import { entryKey } from "../session/entry_key.ts";
+import { EntryState, type ReceiveBatch } from "../target/batch.ts";
+import { asEntryError } from "../target/errors.ts";
+import { LargeTarget } from "../target/large_file.ts";
+import type { Placement } from "../target/placement.ts";
+import type { ReceiveUnsettled } from "./unsettled.ts";
+
+export interface LargeFilesOptions {
+  engine: Engine;
+  /** Of the session. */
+  codec: Codec;
+  placement: Placement;
+  unsettled: ReceiveUnsettled;
+  /** How many batches have been announced. */
+  announced: () => number;
+  /** Asks the sender for an answer on control; all that it wrote there before has been handled by then. */
+  ask: (onAnswer: () => void) => void;
+  /** How long that answer may take, and what is told where it takes longer. */
+  timeoutMs: number;
+  onSilence: (error: RcopyError) => void;
+}
+
+export class LargeFiles {
+  readonly #options: LargeFilesOptions;
+  /** Files whose first extent has come, by {@linkcode entryKey}. */
+  readonly #targets = new Map<number, LargeTarget>();
+  /** Whole files without a mark, of which the question that is out says nothing. */
+  #unmarked: LargeTarget[] = [];
+  #isAsking = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: LargeFilesOptions) {
+    this.#options = options;
+  }
+
+  /** A file of which something has come and which is not settled. */
+  get(batch: number, entry: number): LargeTarget | undefined {
+    return this.#targets.get(entryKey(batch, entry));
+  }
+
+  /**
+   * The first extent of a file has come: the file is created. `undefined` if it failed, now or before.
+   * @throws {RcopyError} `protocol` where the entry is no large file, or is not wanted
+   */
+  begin(batch: ReceiveBatch, entry: number): LargeTarget | undefined {
+    checkIsLarge(batch, entry);
+    const state = batch.states[entry];
+    if (state === EntryState.skipped || state === EntryState.announced) throw unwanted(batch.number, entry);
+    if (state !== EntryState.wanted) return undefined;
+    const { engine, codec, placement, unsettled } = this.#options;
+    const held = unsettled.hold(batch, entry);
+    try {
+      const target = new LargeTarget({ engine, codec, placement, held, mtime: batch.mtime(entry) });
+      target.verifiedHash = batch.verifiedEarly.get(entry);
+      this.#targets.set(entryKey(batch.number, entry), target);
+      return target;
+    } catch (thrown) {
+      unsettled.failHeld(held, asEntryError(thrown));
+      return undefined;
+    } finally {
+      unsettled.settleIfDone(batch);
+    }
+  }
+
+  /** The sender vouches for a file. @throws {RcopyError} `protocol` for a file of which it cannot, or has already */
+  onVerified({ batch: number, entry, hash }: FileVerified): void {
+    const target = this.get(number, entry);
+    if (target) {
+      if (target.verifiedHash) throw saidTwice(number, entry);
+      target.verifiedHash = hash;
+      this.finishIfWhole(target);
+      return;
+    }
+    const batch = this.#options.unsettled.find(number);
+    if (!batch) {
+      // What is settled has failed: nothing follows from this any more.
+      if (number < this.#options.announced()) return;
+      throw new RcopyError(
+        "protocol",
+        `the peer vouches for a file of batch ${number}, which it never announced`,
+      );
+    }
+    checkIsLarge(batch, entry);
+    const state = batch.states[entry];
+    if (state === EntryState.skipped) throw unwanted(number, entry);
+    if (state !== EntryState.announced && state !== EntryState.wanted) return;
+    if (batch.verifiedEarly.has(entry)) throw saidTwice(number, entry);
+    batch.verifiedEarly.set(entry, hash);
+  }
+
+  /** A batch has been planned. @throws {RcopyError} `protocol` where the sender vouched for a file that is not wanted */
+  onPlanned(batch: ReceiveBatch): void {
+    for (const entry of batch.verifiedEarly.keys()) {
+      if (batch.states[entry] === EntryState.skipped) throw unwanted(batch.number, entry);
+    }
+  }
+
+  /** Places a file of which every extent is there, or lets it fail. */
+  finishIfWhole(target: LargeTarget): void {
+    if (!target.isWhole) return;
+    if (!target.verifiedHash) return this.#awaitMark(target);
+    if (!target.isAsVerified) return this.fail(target, notAsRead());
+    this.#targets.delete(entryKey(target.held.batch, target.held.entry));
+    try {
+      this.#options.unsettled.placeHeld(target.held, target.finish());
+    } catch (thrown) {
+      this.#options.unsettled.failHeld(target.held, asEntryError(thrown));
+    }
+  }
+
+  /** Removes what has been written, and settles the file as failed then. */
+  fail(target: LargeTarget, error: RcopyError): void {
+    target.abandon(() => {
+      this.#targets.delete(entryKey(target.held.batch, target.held.entry));
+      this.#options.unsettled.failHeld(target.held, error);
+    });
+  }
+
+  /** The sender has given a file up. */
+  failAtSource(target: LargeTarget, error: RcopyError): void {
+    target.abandon(() => {
+      this.#targets.delete(entryKey(target.held.batch, target.held.entry));
+      this.#options.unsettled.failHeldAtSource(target.held, error);
+    });
+  }
+
+  /** The session has ended: removes what is not whole. */
+  abandonAll(): void {
+    clearTimeout(this.#timer);
+    for (const target of this.#targets.values()) target.abandonUnsettled();
+  }
+
+  #awaitMark(target: LargeTarget): void {
+    this.#unmarked.push(target);
+    if (!this.#isAsking) this.#ask();
+  }
+
+  /** One question at a time; files that become whole while it is out are in the next one. */
+  #ask(): void {
+    const asked = this.#unmarked;
+    this.#unmarked = [];
+    this.#isAsking = true;
+    const { ask, timeoutMs, onSilence } = this.#options;
+    this.#timer = setTimeout(() => onSilence(silent(timeoutMs)), timeoutMs);
+    ask(() => {
+      clearTimeout(this.#timer);
+      this.#isAsking = false;
+      for (const { held, isEnded, verifiedHash } of asked) {
+        if (isEnded || verifiedHash) continue;
+        const which = `entry ${held.entry} of batch ${held.batch}`;
+        throw new RcopyError("protocol", `the peer sent all of ${which} and does not vouch for it`);
+      }
+      if (this.#unmarked.length > 0) this.#ask();
+    });
+  }
+}
+
+function checkIsLarge(batch: ReceiveBatch, entry: number): void {
+  if (entry >= batch.count) throw unexpected(batch.number, entry, "which it does not have");
+  if (batch.manifest.kinds[entry] !== EntryKind.file || batch.size(entry) <= extentBytes) {
+    throw unexpected(batch.number, entry, "which is no large file");
+  }
+}
+
+function unwanted(batch: number, entry: number): RcopyError {
+  return unexpected(batch, entry, "which is not wanted");
+}
+
+function saidTwice(batch: number, entry: number): RcopyError {
+  return new RcopyError("protocol", `the peer vouches twice for entry ${entry} of batch ${batch}`);
+}
+
+/** Data, or a word about it, of an entry that can have none. */
+export function unexpected(batch: number, entry: number, why: string): RcopyError {
+  return new RcopyError("protocol", `the peer sent data of entry ${entry} of batch ${batch}, ${why}`);
+}
+
+function silent(timeoutMs: number): RcopyError {
+  const seconds = Math.round(timeoutMs / 100) / 10;
+  return new RcopyError(
+    "timeout",
+    `the peer sent all of a file, does not vouch for it, and did not answer for ${seconds} s`,
+  );
+}
+
+function notAsRead(): RcopyError {
+  return new RcopyError(
+    "corrupt",
+    "the hash of the whole file is not the one that the sender read; check memory of both machines, and copy it again",
+  );
+}

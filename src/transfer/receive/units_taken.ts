@@ -1,0 +1,47 @@
+/** How much of each data connection a receiver has taken, and what the sender knows of it. */
+import type { Control } from "../session/control.ts";
+
+/** The sender is told at least every so many units; at every tick of the session besides. */
+const untoldUnitsMax = 32;
+
+interface LaneUnits {
+  units: number;
+  bytes: number;
+  toldUnits: number;
+}
+
+export class UnitsTaken {
+  readonly #control: Control;
+  readonly #lanes = new Map<number, LaneUnits>();
+  #isEnded = false;
+
+  constructor(control: Control) {
+    this.#control = control;
+  }
+
+  /** Another unit of a lane has been taken, of so many content bytes. */
+  count(lane: number, bytes: number): void {
+    let taken = this.#lanes.get(lane);
+    if (!taken) this.#lanes.set(lane, taken = { units: 0, bytes: 0, toldUnits: 0 });
+    taken.units++;
+    taken.bytes += bytes;
+    if (taken.units - taken.toldUnits >= untoldUnitsMax) this.#tellOf(lane, taken);
+  }
+
+  /** Tells the sender of all that it does not know of. */
+  tell(): void {
+    for (const [lane, taken] of this.#lanes) this.#tellOf(lane, taken);
+  }
+
+  /** Nothing may be told any more. */
+  end(): void {
+    this.#isEnded = true;
+  }
+
+  #tellOf(lane: number, taken: LaneUnits): void {
+    const { units, bytes } = taken;
+    if (this.#isEnded || units === taken.toldUnits) return;
+    taken.toldUnits = units;
+    this.#control.send({ kind: "taken", lane, units, bytes });
+  }
+}

@@ -1,0 +1,108 @@
+/** Units of one data connection that were sent and of which the receiver has not said that it took them. */
+import { RcopyError } from "../../base/errors.ts";
+import type { Taken } from "../../wire/settlement.ts";
+import type { SendJob } from "./plan.ts";
+
+/** More than a receiver leaves unsaid and a network holds; a lane waits while it has as many. */
+export const unitsOnTheWayMax = 4096;
+
+interface Sent {
+  job: SendJob;
+  /** `performance.now()` when it was queued. */
+  since: number;
+  /** Its job has been handed back already. */
+  isHandedBack: boolean;
+}
+
+export class UnitsOnTheWay {
+  #units: Sent[] = [];
+  #queuedUnits = 0;
+  #queuedBytes = 0;
+  #takenUnits = 0;
+  #takenBytes = 0;
+  #progressAt = 0;
+  #onRoom: (() => void) | undefined;
+  #isEnded = false;
+
+  get count(): number {
+    return this.#units.length;
+  }
+
+  /** Another unit is about to be written, of so many content bytes. */
+  push(job: SendJob, bytes: number): void {
+    const since = performance.now();
+    if (this.#units.length === 0) this.#progressAt = since;
+    this.#units.push({ job, since, isHandedBack: false });
+    this.#queuedUnits++;
+    this.#queuedBytes += bytes;
+  }
+
+  /**
+   * The receiver has taken so many units and content bytes since the lane was opened.
+   * @throws {RcopyError} `protocol` for more than were written, and for fewer than it said before
+   */
+  onTaken({ units, bytes }: Pick<Taken, "units" | "bytes">): void {
+    if (units > this.#queuedUnits || units < this.#takenUnits) {
+      const known = `of which ${this.#queuedUnits} were written and ${this.#takenUnits} taken`;
+      throw new RcopyError("protocol", `the peer says that it took ${units} units, ${known}`);
+    }
+    if (bytes > this.#queuedBytes || bytes < this.#takenBytes) {
+      const known = `of which ${this.#queuedBytes} were written and ${this.#takenBytes} taken`;
+      throw new RcopyError("protocol", `the peer says that it took ${bytes} bytes of content, ${known}`);
+    }
+    this.#takenBytes = bytes;
+    if (units === this.#takenUnits) return;
+    this.#units.splice(0, units - this.#takenUnits);
+    this.#takenUnits = units;
+    this.#progressAt = performance.now();
+    this.#onRoom?.();
+  }
+
+  /** Waits until there is room for another unit. */
+  async room(): Promise<void> {
+    while (this.#units.length >= unitsOnTheWayMax && !this.#isEnded) {
+      await new Promise<void>((resolve) => this.#onRoom = resolve);
+    }
+  }
+
+  /** Waits until the receiver has taken another unit; false once the session has ended. */
+  async progress(): Promise<boolean> {
+    if (!this.#isEnded) await new Promise<void>((resolve) => this.#onRoom = resolve);
+    return !this.#isEnded;
+  }
+
+  /** The lane or the session has ended: nothing is waited for or handed back any more. */
+  end(): void {
+    this.#isEnded = true;
+    this.#units = [];
+    this.#onRoom?.();
+  }
+
+  /** Whether the oldest unit has waited so long, and none was taken meanwhile; false once the session has ended. */
+  isStalled(ms: number): boolean {
+    const oldest = this.#units[0];
+    return !this.#isEnded && oldest !== undefined &&
+      performance.now() - Math.max(oldest.since, this.#progressAt) > ms;
+  }
+
+  /** Jobs of units that are at least so old, for another lane to send as well; each job is handed back once. */
+  handBack(olderThanMs: number): SendJob[] {
+    const jobs: SendJob[] = [];
+    const now = performance.now();
+    for (const sent of this.#units) {
+      if (sent.isHandedBack || now - sent.since < olderThanMs) continue;
+      sent.isHandedBack = true;
+      jobs.push(sent.job);
+    }
+    return jobs;
+  }
+}
+
+/** What the receiver says of a lane. @throws {RcopyError} `protocol` for a lane that there was not, and as `onTaken` */
+export function takenOf(lanes: ReadonlyMap<number, UnitsOnTheWay>, taken: Taken): void {
+  const onTheWay = lanes.get(taken.lane);
+  if (!onTheWay) {
+    throw new RcopyError("protocol", `the peer took content of data connection ${taken.lane}, which is none`);
+  }
+  onTheWay.onTaken(taken);
+}

@@ -1,0 +1,70 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { RcopyError } from "../../base/errors.ts";
+import { UnitsOnTheWay, unitsOnTheWayMax } from "./units_on_the_way.ts";
+import type { SendBatch } from "../source/batch.ts";
+import type { SendJob } from "./plan.ts";
+
+/** What a receiver says that took so many units of 10 bytes. */
+function taken(units: number, bytes = 10 * units): { units: number; bytes: number } {
+  return { units, bytes };
+}
+
+function job(bytes: number): SendJob {
+  return { of: "bundle", batch: {} as SendBatch, entries: [0], bytes };
+}
+
+Deno.test("UnitsOnTheWay gives back what was not taken, each unit once", () => {
+  const units = new UnitsOnTheWay();
+  const jobs = [1, 2, 3, 4, 5].map(job);
+  for (const one of jobs) units.push(one, 10);
+  units.onTaken(taken(2));
+  assertEquals(units.handBack(0), jobs.slice(2));
+  assertEquals(units.handBack(0), []);
+  const late = job(6);
+  units.push(late, 10);
+  assertEquals(units.handBack(0), [late]);
+});
+
+Deno.test("UnitsOnTheWay refuses a count that goes back or beyond what was written, also once all is over", () => {
+  const units = new UnitsOnTheWay();
+  for (let i = 0; i < 4; i++) units.push(job(i), 10);
+  units.onTaken(taken(3));
+  units.onTaken(taken(3));
+  assertEquals(units.count, 1);
+  assertThrows(() => units.onTaken(taken(2, 30)), RcopyError, "it took 2 units");
+  assertThrows(() => units.onTaken(taken(5, 30)), RcopyError, "of which 4 were written");
+  assertThrows(() => units.onTaken(taken(3, 29)), RcopyError, "it took 29 bytes");
+  assertThrows(() => units.onTaken(taken(3, 41)), RcopyError, "of which 40 were written");
+  units.onTaken(taken(4));
+  assertEquals(units.count, 0);
+  assertThrows(() => units.onTaken(taken(5, 40)), RcopyError);
+  units.push(job(9), 10);
+  units.end();
+  units.onTaken(taken(5));
+  assertThrows(() => units.onTaken(taken(6, 50)), RcopyError);
+});
+
+Deno.test("UnitsOnTheWay stands still only while nothing is taken", () => {
+  const units = new UnitsOnTheWay();
+  assertEquals(units.isStalled(-1), false);
+  units.push(job(1), 10);
+  assertEquals([units.isStalled(-1), units.isStalled(60_000)], [true, false]);
+  units.onTaken(taken(1));
+  assertEquals(units.isStalled(-1), false);
+});
+
+Deno.test("UnitsOnTheWay makes a lane wait while too much is untold, until some of it is taken or all is over", async () => {
+  const units = new UnitsOnTheWay();
+  for (let i = 0; i < unitsOnTheWayMax; i++) units.push(job(i), 10);
+  let hasRoom = false;
+  const waiting = units.room().then(() => hasRoom = true);
+  await Promise.resolve();
+  assertEquals(hasRoom, false);
+  units.onTaken(taken(1));
+  await waiting;
+  units.push(job(0), 10);
+  const second = units.room();
+  units.end();
+  await second;
+  assertEquals(await units.progress(), false, "who asks after the end does not wait, and knows it");
+});
