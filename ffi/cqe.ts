@@ -1,8 +1,8 @@
 /** Completions, read straight from the mapped completion ring. */
 import { ioUring } from "./layout.ts";
 
-/** Called for each completion: the token, the result (below zero: a negated errno) and `IORING_CQE_F_…`. */
-export type OnCompletion = (token: number, result: number, flags: number) => void;
+/** Called for each completion with its token and its result (below zero: a negated errno). */
+export type OnCompletion = (token: number, result: number) => void;
 
 /** Memory at an address as words; valid only while that memory is mapped. */
 export function wordsAt(address: bigint, words: number): Uint32Array<ArrayBuffer> {

@@ -2,28 +2,25 @@
 import { codeOfErrnoName } from "../src/base/errno.ts";
 import { type ErrorCode, RcopyError } from "../src/base/errors.ts";
 
-/** The numbers that somebody compares with (asm-generic/errno.h; the same on x86-64 and aarch64). */
+/** Error numbers that results are compared with (asm-generic/errno.h; the same on x86-64 and aarch64). */
 export const errno = {
   perm: 1,
   noent: 2,
   intr: 4,
-  badf: 9,
   again: 11,
-  acces: 13,
+  nomem: 12,
+  busy: 16,
   exist: 17,
-  xdev: 18,
   notdir: 20,
   isdir: 21,
   inval: 22,
   nfile: 23,
   mfile: 24,
   nospc: 28,
-  rofs: 30,
   nosys: 38,
   notempty: 39,
   loop: 40,
   opnotsupp: 95,
-  dquot: 122,
 } as const;
 
 /** Names in the order of their numbers, from 1 on (asm-generic/errno-base.h, then errno.h); "" is unused. */

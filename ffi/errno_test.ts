@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { codeOfErrno, errno, errnoError, errnoName } from "./mod.ts";
+import { codeOfErrno, errnoError, errnoName } from "./errno.ts";
 
 /** Every number with its name, as Python's errno module has them from the same C headers. */
 async function namesByPython(): Promise<Map<string, number>> {
@@ -24,9 +24,6 @@ Deno.test({
       compared++;
     }
     assert(compared > 120, `${compared} names were compared`);
-    for (const name of ["exist", "notempty", "opnotsupp", "dquot", "loop", "mfile"] as const) {
-      assertEquals(errno[name], numbers.get(`E${name.toUpperCase()}`), name);
-    }
   },
 });
 
@@ -54,7 +51,7 @@ Deno.test("codeOfErrno() maps as the engines' contract says, and the rest to io"
 });
 
 Deno.test("errnoError() says what was tried, why not, and which call said so", () => {
-  const error = errnoError(errno.acces, 'cannot open "a/b"', "openat2");
+  const error = errnoError(13, 'cannot open "a/b"', "openat2");
   assertEquals(error.message, 'cannot open "a/b": permission denied (EACCES from openat2)');
   assertEquals([error.code, error.errno], ["not-permitted", "EACCES"]);
   assertEquals(errnoError(71, "cannot x", "statx").message, "cannot x: EPROTO from statx");

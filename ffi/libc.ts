@@ -3,6 +3,7 @@
  * but a failure is the negated errno, as with io_uring.
  */
 import { assert } from "../src/base/errors.ts";
+import { openHow } from "./layout.ts";
 
 /**
  * `libc.so.6`, each row under its prototype. Memory is a `buffer`, a struct at a fixed place a
@@ -73,8 +74,7 @@ export const libcSymbols = {
 
 /** `__NR_openat2` and `__NR_fchmodat2`, the same on every architecture. */
 const systemCall = { openat2: 437, fchmodat2: 452 } as const;
-/** `sizeof(struct open_how)`. */
-const openHowSize = 24n;
+const openHowSize = BigInt(openHow.size);
 
 /** `LOCK_…` (sys/file.h). */
 export const lockFlag = { exclusive: 2, nonBlocking: 4 } as const;

@@ -1,9 +1,18 @@
-/** Native code, as the rest of rcopy may use it: io_uring. Importing it loads nothing; Ring.open does. */
-export type { OnCompletion } from "./cqe.ts";
-export * from "./layout.ts";
+/** Native code, as the io_uring engine uses it. Importing it loads nothing; Ring.open and Libc.open do. */
+export { errno, errnoError, errnoName } from "./errno.ts";
+export {
+  atFlag,
+  dirent64,
+  direntType,
+  fileAdvice,
+  openFlag,
+  renameFlag,
+  resolveFlag,
+  statx,
+  statxMask,
+  syncRangeFlag,
+} from "./layout.ts";
+export { Libc, limitOfFiles, lockFlag, socketOption, statfs, timeOmit } from "./libc.ts";
 export { Ring } from "./ring.ts";
 export { addressOf, Scratch } from "./scratch.ts";
-export type { RingOptions } from "./setup.ts";
-export { cancelFlag, fsyncDataOnly, noSlot, type Operation, sqeFlag } from "./sqe.ts";
-export { codeOfErrno, errno, errnoError, errnoName } from "./errno.ts";
-export { Libc, limitOfFiles, lockFlag, socketOption, statfs, timeOmit } from "./libc.ts";
+export { sqeFlag } from "./sqe.ts";

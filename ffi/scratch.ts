@@ -8,14 +8,13 @@ export function addressOf(memory: Uint8Array<ArrayBuffer>): number {
 }
 
 /**
- * A bump allocator over one buffer. What it hands out stays valid until {@linkcode reset}, which its user
- * calls once everything that points into it has been reaped. Ring.scratch makes one that lives as long as
- * the ring.
+ * A bump allocator over one buffer: places are taken one behind the other, and none is given back. They stay
+ * valid as long as it is reachable; Ring.scratch makes one that lives as long as the ring.
  */
 export class Scratch {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView<ArrayBuffer>;
-  /** Of the first byte. */
+  /** Address of the first byte. */
   readonly address: number;
   #used = 0;
 
@@ -26,11 +25,6 @@ export class Scratch {
     this.bytes = new Uint8Array(buffer, 0, size);
     this.view = new DataView(buffer, 0, size);
     this.address = addressOf(this.bytes);
-  }
-
-  /** Bytes left, before alignment. */
-  get room(): number {
-    return this.bytes.length - this.#used;
   }
 
   /**
@@ -60,11 +54,6 @@ export class Scratch {
     const offset = this.take(openHow.size);
     encodeOpenHow(this.view, offset, flags, mode, resolve);
     return this.address + offset;
-  }
-
-  /** Takes everything back. */
-  reset(): void {
-    this.#used = 0;
   }
 }
 

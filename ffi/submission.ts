@@ -2,19 +2,30 @@
 import { assert } from "../src/base/errors.ts";
 import { wordsAt } from "./cqe.ts";
 import { ioUring } from "./layout.ts";
-import * as sqe from "./sqe.ts";
+import {
+  encodeFadvise,
+  encodeOpenat2,
+  encodeRead,
+  encodeSyncFileRange,
+  encodeWrite,
+  type SqeArea,
+  sqeWords,
+} from "./sqe.ts";
+
+/** The upper word of the user data of the ring's own operations; users' have 0 there. */
+const internalMark = 0xffffffff;
 
 /**
- * The writer's end of the submission ring, with a method for each operation of `sqe.ts`, in the same order
- * of arguments. Every method takes first the token that comes back with the completion (0 to 2^32 - 1),
- * then flags of {@linkcode sqe.sqeFlag}. What an operation points at must stay as it is until its
- * completion has been reaped. A chain made with `link` is claimed whole before the next submit, wait or
+ * The writer's end of the submission ring, with a method for each operation that a user of the ring has, its
+ * arguments in the order of `sqe.ts`. Every method takes first the token that comes back with the completion
+ * (0 to 2^32 - 1), then {@linkcode sqeFlag}s. What an operation points at must stay as it is until its
+ * completion has been reaped. A chain made with `hardlink` is claimed whole before the next submit, wait or
  * reap.
  */
 export class SubmissionQueue {
   /** How many operations can be claimed or in flight at a time; a power of two. */
   readonly entries: number;
-  #sqes: sqe.SqeArea;
+  #sqes: SqeArea;
   /** The library's own `sqe_tail`; it compares this with its `sqe_head` when it submits. */
   readonly #libraryTail: Uint32Array<ArrayBuffer>;
   readonly #mask: number;
@@ -30,7 +41,7 @@ export class SubmissionQueue {
     this.entries = entries;
     this.#mask = entries - 1;
     this.#limit = entries;
-    this.#sqes = wordsAt(ring.getBigUint64(ioUring.sqes, true), entries * sqe.sqeWords);
+    this.#sqes = wordsAt(ring.getBigUint64(ioUring.sqes, true), entries * sqeWords);
     this.#libraryTail = new Uint32Array(ring.buffer, ring.byteOffset + ioUring.sqeTail, 1);
   }
 
@@ -39,8 +50,8 @@ export class SubmissionQueue {
     return (this.#tail - this.#consumed) >>> 0;
   }
 
-  /** Operations submitted whose completion has not been reaped. */
-  get inFlight(): number {
+  /** Operations of the user's that were submitted and whose completion has not been reaped. */
+  protected get inFlight(): number {
     return this.#inFlight;
   }
 
@@ -53,7 +64,7 @@ export class SubmissionQueue {
   #claim(): number {
     const taken = this.#inFlight + ((this.#tail - this.#consumed) >>> 0);
     assert(taken < this.#limit, "the ring is open and has room");
-    const at = (this.#tail & this.#mask) * sqe.sqeWords;
+    const at = (this.#tail & this.#mask) * sqeWords;
     this.#tail = (this.#tail + 1) >>> 0;
     return at;
   }
@@ -62,8 +73,8 @@ export class SubmissionQueue {
    * Claims an entry for the ring's own use: its completion is none of the user's. There must be a free one
    * in the submission ring itself.
    */
-  protected claimInternal(encode: (sqes: sqe.SqeArea, at: number) => void): void {
-    const at = (this.#tail & this.#mask) * sqe.sqeWords;
+  protected claimInternal(encode: (sqes: SqeArea, at: number) => void): void {
+    const at = (this.#tail & this.#mask) * sqeWords;
     this.#tail = (this.#tail + 1) >>> 0;
     encode(this.#sqes, at);
     this.#sqes[at + 9] = internalMark;
@@ -97,108 +108,16 @@ export class SubmissionQueue {
     this.#sqes = new Uint32Array(0);
   }
 
-  nop(token: number, flags: number): void {
-    sqe.encodeNop(this.#sqes, this.#claim(), token, flags);
-  }
-
-  openat(
-    token: number,
-    flags: number,
-    directoryFd: number,
-    path: number,
-    openFlags: number,
-    mode: number,
-    slot: number = sqe.noSlot,
-  ): void {
-    sqe.encodeOpenat(this.#sqes, this.#claim(), token, flags, directoryFd, path, openFlags, mode, slot);
-  }
-
-  openat2(
-    token: number,
-    flags: number,
-    directoryFd: number,
-    path: number,
-    how: number,
-    slot: number = sqe.noSlot,
-  ): void {
-    sqe.encodeOpenat2(this.#sqes, this.#claim(), token, flags, directoryFd, path, how, slot);
-  }
-
-  statx(
-    token: number,
-    flags: number,
-    directoryFd: number,
-    path: number,
-    atFlags: number,
-    mask: number,
-    buffer: number,
-  ): void {
-    sqe.encodeStatx(this.#sqes, this.#claim(), token, flags, directoryFd, path, atFlags, mask, buffer);
+  openat2(token: number, flags: number, directoryFd: number, path: number, how: number): void {
+    encodeOpenat2(this.#sqes, this.#claim(), token, flags, directoryFd, path, how);
   }
 
   read(token: number, flags: number, fd: number, buffer: number, length: number, offset: number): void {
-    sqe.encodeRead(this.#sqes, this.#claim(), token, flags, fd, buffer, length, offset);
+    encodeRead(this.#sqes, this.#claim(), token, flags, fd, buffer, length, offset);
   }
 
   write(token: number, flags: number, fd: number, buffer: number, length: number, offset: number): void {
-    sqe.encodeWrite(this.#sqes, this.#claim(), token, flags, fd, buffer, length, offset);
-  }
-
-  close(token: number, flags: number, fd: number): void {
-    sqe.encodeClose(this.#sqes, this.#claim(), token, flags, fd);
-  }
-
-  closeSlot(token: number, flags: number, slot: number): void {
-    sqe.encodeCloseSlot(this.#sqes, this.#claim(), token, flags, slot);
-  }
-
-  mkdirat(token: number, flags: number, directoryFd: number, path: number, mode: number): void {
-    sqe.encodeMkdirat(this.#sqes, this.#claim(), token, flags, directoryFd, path, mode);
-  }
-
-  unlinkat(token: number, flags: number, directoryFd: number, path: number, atFlags: number): void {
-    sqe.encodeUnlinkat(this.#sqes, this.#claim(), token, flags, directoryFd, path, atFlags);
-  }
-
-  renameat(
-    token: number,
-    flags: number,
-    fromFd: number,
-    fromPath: number,
-    toFd: number,
-    toPath: number,
-    renameFlags: number,
-  ): void {
-    const at = this.#claim();
-    sqe.encodeRenameat(this.#sqes, at, token, flags, fromFd, fromPath, toFd, toPath, renameFlags);
-  }
-
-  linkat(
-    token: number,
-    flags: number,
-    fromFd: number,
-    fromPath: number,
-    toFd: number,
-    toPath: number,
-    atFlags: number,
-  ): void {
-    sqe.encodeLinkat(this.#sqes, this.#claim(), token, flags, fromFd, fromPath, toFd, toPath, atFlags);
-  }
-
-  symlinkat(token: number, flags: number, target: number, directoryFd: number, path: number): void {
-    sqe.encodeSymlinkat(this.#sqes, this.#claim(), token, flags, target, directoryFd, path);
-  }
-
-  fallocate(token: number, flags: number, fd: number, mode: number, offset: number, length: number): void {
-    sqe.encodeFallocate(this.#sqes, this.#claim(), token, flags, fd, mode, offset, length);
-  }
-
-  ftruncate(token: number, flags: number, fd: number, length: number): void {
-    sqe.encodeFtruncate(this.#sqes, this.#claim(), token, flags, fd, length);
-  }
-
-  fsync(token: number, flags: number, fd: number, fsyncFlags: number): void {
-    sqe.encodeFsync(this.#sqes, this.#claim(), token, flags, fd, fsyncFlags);
+    encodeWrite(this.#sqes, this.#claim(), token, flags, fd, buffer, length, offset);
   }
 
   syncFileRange(
@@ -209,24 +128,10 @@ export class SubmissionQueue {
     length: number,
     rangeFlags: number,
   ): void {
-    sqe.encodeSyncFileRange(this.#sqes, this.#claim(), token, flags, fd, offset, length, rangeFlags);
+    encodeSyncFileRange(this.#sqes, this.#claim(), token, flags, fd, offset, length, rangeFlags);
   }
 
-  fadvise(
-    token: number,
-    flags: number,
-    fd: number,
-    offset: number,
-    length: number,
-    advice: number,
-  ): void {
-    sqe.encodeFadvise(this.#sqes, this.#claim(), token, flags, fd, offset, length, advice);
-  }
-
-  cancel(token: number, flags: number, target: number, cancelFlags: number): void {
-    sqe.encodeCancel(this.#sqes, this.#claim(), token, flags, target, cancelFlags);
+  fadvise(token: number, flags: number, fd: number, offset: number, length: number, advice: number): void {
+    encodeFadvise(this.#sqes, this.#claim(), token, flags, fd, offset, length, advice);
   }
 }
-
-/** The upper word of the user data of the ring's own operations; users' have 0 there. */
-export const internalMark = 0xffffffff;

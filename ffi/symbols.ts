@@ -8,13 +8,6 @@ export const liburingSymbols = {
   io_uring_queue_exit: { parameters: ["pointer"], result: "void" },
   // int io_uring_submit(struct io_uring *ring);
   io_uring_submit: { parameters: ["pointer"], result: "i32" },
-  // int io_uring_submit_and_wait(struct io_uring *ring, unsigned wait_nr);
-  io_uring_submit_and_wait: { parameters: ["pointer", "u32"], result: "i32" },
-  // int io_uring_register_files(struct io_uring *ring, const int *files, unsigned nr_files);
-  io_uring_register_files: { parameters: ["pointer", "buffer", "u32"], result: "i32" },
-  // int io_uring_register_files_update(struct io_uring *ring, unsigned off, const int *files,
-  //   unsigned nr_files);
-  io_uring_register_files_update: { parameters: ["pointer", "u32", "buffer", "u32"], result: "i32" },
   // int io_uring_register_probe(struct io_uring *ring, struct io_uring_probe *p, unsigned nr);
   io_uring_register_probe: { parameters: ["pointer", "pointer", "u32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;

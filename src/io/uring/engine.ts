@@ -97,7 +97,7 @@ class UringEngine implements Engine, SocketOptions {
     this.#calls = openCalls();
     memoryBytes ??= this.#calls.libc.memoryBytes();
     try {
-      this.#queue = new RingQueue(Ring.open({ entries: ringEntries }));
+      this.#queue = new RingQueue(Ring.open(ringEntries));
     } catch (thrown) {
       this.#calls[Symbol.dispose]();
       throw thrown;
