@@ -26,7 +26,7 @@ export const libcSymbols = {
   getdents64: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   // off_t lseek(int fd, off_t offset, int whence);
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
-  // the same where only success matters: a bigint costs
+  // lseek where only success matters: a result that is a bigint costs time
   canSeek: { name: "lseek", parameters: ["i32", "i64", "i32"], result: "i32" },
   // int statx(int dirfd, const char *pathname, int flags, unsigned mask, struct statx *statxbuf);
   statx: { parameters: ["i32", "buffer", "i32", "u32", "pointer"], result: "i32" },

@@ -225,7 +225,7 @@ export class Ring extends SubmissionQueue implements Disposable {
     this.#submitInternal(encodeCancelAll, 1);
   }
 
-  /** Takes the ring's own completions that stand first, when nobody is there to be woken by them. */
+  /** Takes the ring's own completions that stand first: no wait is under way that they could wake. */
   #passWakeups(): void {
     const queue = this.#queue;
     while (queue.ready > 0 && queue.words[queue.at + 1] !== 0) {

@@ -149,7 +149,7 @@ export function encodeNop(sqes: SqeArea, at: number): void {
   encode(sqes, at, 0, 0, opcode.nop, -1, 0, 0, 0, 0);
 }
 
-/** Cancels everything in flight; completes with the number of operations, or -ENOENT where there is none. */
+/** Cancels everything in flight. */
 export function encodeCancelAll(sqes: SqeArea, at: number): void {
   encode(sqes, at, 0, 0, opcode.asyncCancel, -1, 0, 0, 0, cancelFlag.any | cancelFlag.all);
 }

@@ -24,7 +24,7 @@ export const enterSymbols = {
     parameters: ["i32", "u32", "u32", "u32", "u32", "pointer", "usize"],
     result: "i32",
   },
-  // the same on a thread of its own; it must only wait (to_submit 0), see Ring.wait
+  // io_uring_enter on a thread of its own; it must only wait (to_submit 0), see Ring.wait
   enterAside: {
     name: "syscall",
     parameters: ["i32", "u32", "u32", "u32", "u32", "pointer", "usize"],
@@ -47,8 +47,8 @@ let liburing: Deno.DynamicLibrary<typeof liburingSymbols> | undefined;
 let libc: Deno.DynamicLibrary<typeof enterSymbols> | undefined;
 
 /**
- * Loads the libraries, or shares them with who has loaded them before; every call is paired with
- * {@linkcode releaseRingLibrary}.
+ * Loads the libraries where no ring has loaded them yet. Every call is paired with {@linkcode
+ * releaseRingLibrary}.
  * @throws whatever Deno.dlopen throws: the library is missing, or there is no permission
  */
 export function acquireRingLibrary(): RingLibrary {
