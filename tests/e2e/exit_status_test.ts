@@ -213,7 +213,7 @@ for (const [signal, status] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
           'mkdir "$1/a" && head -c 30000000 /dev/urandom > "$1/a/file" && echo 1 > "$1/a/small"',
           folder,
         );
-        const options = { source: `${folder}/a`, target: `${folder}/b`, send: ["--timeout", "1s"] };
+        const options = { source: `${folder}/a`, target: `${folder}/b`, send: ["--timeout", "5s"] };
         const { sender, address } = await startSender(options);
         await using _sender = sender;
         const halfWay = Promise.withResolvers<void>();

@@ -3,6 +3,7 @@
  * went by, of bytes towards the sender (wants, settlements, receipt), or of entries at the destination.
  */
 import { assert, assertEquals } from "@std/assert";
+import { inParallel } from "../helpers/in_parallel.ts";
 import { type Direction, Proxy } from "../helpers/proxy.ts";
 import { withSeed } from "../helpers/random.ts";
 import {
@@ -15,19 +16,17 @@ import {
 } from "../helpers/rcopy_process.ts";
 import { makeSmallTree } from "../helpers/small_tree.ts";
 import { shell, testEngines, withFolder } from "../helpers/test_folder.ts";
-import { assertEqualTrees } from "../helpers/tree_record.ts";
+import { assertEqualTrees, recordTree, type TreeRecord } from "../helpers/tree_record.ts";
 
 type Io = "deno" | "uring";
 
 const comparison = { mtimeStepNs: 1_000_000, linkTimes: false };
-/** Points of each engine; the two engines have 50 together. */
-const pointsPerEngine = 25;
+/** Points of each engine; `RCOPY_KILL_POINTS=100` tries as many. */
+const pointsPerEngine = Number(Deno.env.get("RCOPY_KILL_POINTS") ?? 15);
 /** Pairs of processes at a time. */
 const pairsMax = 4;
 /** After so much of it a peer counts as lost: soon, and yet later than a machine with a dozen processes pauses one of them. */
 const silence = "3s";
-/** No single process takes this long; one that does hangs. */
-const deadlineMs = 30_000;
 
 const measures = ["bytes", "bytes to the sender", "entries"] as const;
 type Measure = typeof measures[number];
@@ -50,22 +49,22 @@ interface Disturbed {
 
 Deno.test("a file that is not whole is told from one that is", async () => {
   await withFolder(async (folder) => {
-    await makeTrees(folder, 1);
+    const trees = await makeTrees(folder, 1);
     await shell(
       'cp -a "$1/source" "$1/target" && printf x | dd of="$1/target/d3/f7" conv=notrunc status=none',
       folder,
     );
-    assertEquals(await wrongUnderFinalNames(folder, `${folder}/target`), ["d3/f7"]);
+    assertEquals(await wrongUnderFinalNames(trees, `${folder}/target`), ["d3/f7"]);
   });
 });
 
 testEngines(
-  "kill -9 at 25 seeded points: all under final names is whole, and the next run completes",
+  "kill -9 at seeded points: all under final names is whole, and the next run completes",
   (io) =>
     withSeed(async (random, seed) => {
       console.log(`RCOPY_TEST_SEED=${seed}`);
       await withFolder(async (folder) => {
-        await makeTrees(folder, seed);
+        const trees = await makeTrees(folder, seed);
         const totals = await totalsOf(folder, io);
         const points = Array.from({ length: pointsPerEngine }, (_, index): Point => {
           const measure = measures[index % measures.length]!;
@@ -81,11 +80,11 @@ testEngines(
           };
         });
         let reached = 0;
-        await inParallel(points, async (point, index) => {
+        await inParallel(points, { atATime: pairsMax }, async (point, index) => {
           const target = `${folder}/target-${index}`;
           const it = await disturb(folder, target, io, point);
           if (it.reached) reached++;
-          await checkAfterKill(folder, target, it, point);
+          await checkAfterKill(trees, target, it, point);
           await completes(folder, target, io);
         });
         // How the answers of the receiver are cut into messages varies, so that the last points may lie beyond the end.
@@ -100,7 +99,7 @@ testEngines(
     withSeed(async (random, seed) => {
       console.log(`RCOPY_TEST_SEED=${seed}`);
       await withFolder(async (folder) => {
-        await makeTrees(folder, seed);
+        const trees = await makeTrees(folder, seed);
         const totals = await totalsOf(folder, io);
         const points = (["SIGINT", "SIGTERM"] as const).flatMap((signal) =>
           (["sender", "receiver"] as const).map((victim): Point => {
@@ -108,13 +107,13 @@ testEngines(
             return { victim, signal, measure: "bytes", count };
           })
         );
-        await inParallel(points, async (point, index) => {
+        await inParallel(points, { atATime: pairsMax }, async (point, index) => {
           const target = `${folder}/target-${index}`;
           const { own, other, reached } = await disturb(folder, target, io, point);
           const said = `${shown(point)}\n${own.stderr}\n${other.stderr}`;
           assert(reached, said);
           assertEquals([own.status, other.status], [point.signal === "SIGINT" ? 130 : 143, 4], said);
-          assertEquals(await wrongUnderFinalNames(folder, target), [], said);
+          assertEquals(await wrongUnderFinalNames(trees, target), [], said);
           assertEquals(await privateDirectories(target), "", said);
           await completes(folder, target, io);
         });
@@ -122,33 +121,37 @@ testEngines(
     }),
 );
 
-/** A tree of a 12 MB file, 300 small ones, links and an empty directory; and an older state of some of it. */
-async function makeTrees(folder: string, seed: number): Promise<void> {
+/** The source, and the older state of the destination, as they are in their folder. */
+interface Trees {
+  folder: string;
+  records: readonly Map<string, TreeRecord>[];
+}
+
+/** A tree of a 9 MB file, 150 small ones, links and an empty directory; and an older state of some of it. */
+async function makeTrees(folder: string, seed: number): Promise<Trees> {
   await shell(
-    'mkdir -p "$1/source" "$1/old/d0" && head -c 12000000 /dev/urandom > "$1/source/large"',
+    'mkdir -p "$1/source" "$1/old/d0" && head -c 9000000 /dev/urandom > "$1/source/large"',
     folder,
   );
   makeSmallTree(`${folder}/source`, {
     directories: 10,
-    filesPerDirectory: 30,
+    filesPerDirectory: 15,
     sizeOf: (random) => Math.floor(random ** 4 * 60_000),
     seed,
   });
   await shell('cd "$1/old" && for i in 1 2 3 4 5 6; do echo old $i > d0/f$i; done && echo old > top', folder);
+  return { folder, records: [await recordTree(`${folder}/source`), await recordTree(`${folder}/old`)] };
 }
 
 /** Copies onto the older state and disturbs the run at the point. */
 async function disturb(folder: string, target: string, io: Io, point: Point): Promise<Disturbed> {
   await shell('cp -a "$1/old" "$2"', folder, target);
   const quick = ["--io", io, "--timeout", silence];
-  const process = { deadlineMs };
   const options = {
     source: `${folder}/source`,
     target,
     send: quick,
     receive: quick,
-    sender: process,
-    receiver: process,
   };
   const { sender, address } = await startSender(options);
   await using _sender = sender;
@@ -225,14 +228,14 @@ async function totalsOf(folder: string, io: Io): Promise<Record<Measure, number>
   return totals;
 }
 
-async function checkAfterKill(folder: string, target: string, it: Disturbed, point: Point): Promise<void> {
+async function checkAfterKill(trees: Trees, target: string, it: Disturbed, point: Point): Promise<void> {
   const { own, other, reached } = it;
   const said = `${shown(point)}\n${own.stderr}\n${other.stderr}`;
   assertEquals(own.status, reached ? 128 + 9 : 0, said);
-  assertEquals(await wrongUnderFinalNames(folder, target), [], said);
+  assertEquals(await wrongUnderFinalNames(trees, target), [], said);
   if (other.status === 0) {
     // The receipt, or the answer to it, was under way already: then everything is there.
-    await assertEqualTrees(`${folder}/source`, target, comparison);
+    await assertEqualTrees(`${trees.folder}/source`, target, comparison);
   } else assertEquals(other.status, 4, said);
   if (point.victim === "sender") assertEquals(await privateDirectories(target), "", said);
 }
@@ -247,19 +250,17 @@ async function completes(folder: string, target: string, io: Io): Promise<void> 
 }
 
 /** Files and links outside private directories that are neither as in the source nor as they were before. */
-async function wrongUnderFinalNames(folder: string, target: string): Promise<string[]> {
-  const wrong = await shell(
-    `cd "$2" && find . -name '.rcopy-*' -prune -o -type f -printf '%P\\n' |
-    while IFS= read -r path; do
-      cmp -s "$path" "$1/source/$path" || cmp -s "$path" "$1/old/$path" || echo "$path"
-    done
-    find . -name '.rcopy-*' -prune -o -type l -printf '%P %l\\n' | sort > "$2.links"
-    (cd "$1/source" && find . -type l -printf '%P %l\\n' | sort) | comm -23 "$2.links" -
-    rm "$2.links"`,
-    folder,
-    target,
-  );
-  return wrong.split("\n").slice(0, -1);
+async function wrongUnderFinalNames({ records }: Trees, target: string): Promise<string[]> {
+  const wrong: string[] = [];
+  for (const [path, { kind, hash, link }] of await recordTree(target)) {
+    if (kind === "d" || /(^|\/)\.rcopy-/.test(path)) continue;
+    const isRight = records.some((tree) => {
+      const there = tree.get(path);
+      return there?.kind === kind && there.hash === hash && there.link === link;
+    });
+    if (!isRight) wrong.push(path);
+  }
+  return wrong;
 }
 
 function privateDirectories(target: string): Promise<string> {
@@ -268,20 +269,4 @@ function privateDirectories(target: string): Promise<string> {
 
 function shown({ victim, signal, measure, count }: Point): string {
   return `${signal} to the ${victim} at ${count} ${measure}`;
-}
-
-/** Runs `body` for every item, a few at a time; after a failure no more are started. */
-async function inParallel<T>(
-  items: readonly T[],
-  body: (item: T, index: number) => Promise<void>,
-): Promise<void> {
-  let next = 0;
-  const errors: unknown[] = [];
-  await Promise.all(Array.from({ length: pairsMax }, async () => {
-    while (next < items.length && errors.length === 0) {
-      const index = next++;
-      await body(items[index]!, index).catch((error) => errors.push(error));
-    }
-  }));
-  if (errors.length > 0) throw errors[0];
 }

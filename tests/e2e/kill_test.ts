@@ -1,5 +1,6 @@
 /** kill -9 of either process, anywhere: nothing that was not verified is under a final name, and the same command mends it. */
 import { assert, assertEquals } from "@std/assert";
+import { inParallel } from "../helpers/in_parallel.ts";
 import { Proxy } from "../helpers/proxy.ts";
 import { randomFrom, testSeed } from "../helpers/random.ts";
 import {
@@ -20,6 +21,8 @@ interface KillOptions extends CopyOptions {
 
 /** Points of one test; `kill_points_test.ts` has more, of copies onto an older state. */
 const killsOfEach = 12;
+/** Pairs of processes at a time. */
+const pairsMax = 4;
 const comparison = { mtimeStepNs: 1_000_000, linkTimes: false };
 /** Points that a uniform choice would hardly meet, as parts of all that goes by: handshakes, scan, plan; placement, receipt. */
 const edges = [0, 0.000_02, 0.000_1, 0.001, 0.003, 0.999, 0.999_9, 0.999_99];
@@ -33,8 +36,8 @@ for (const victim of ["sender", "receiver"] as const) {
       const whole = { source: `${folder}/source`, target: `${folder}/whole`, victim };
       const all = (await copyAndKill(whole, Infinity)).bytes;
       let kills = 0;
-      for (let i = 0; i < killsOfEach; i++) {
-        const point = Math.floor(all * (edges[i] ?? random()));
+      const points = Array.from({ length: killsOfEach }, (_, i) => Math.floor(all * (edges[i] ?? random())));
+      await inParallel(points, { atATime: pairsMax }, async (point, i) => {
         const options = { ...whole, target: `${folder}/target-${i}` };
         try {
           if (await killAndMend(options, point)) kills++;
@@ -44,7 +47,7 @@ for (const victim of ["sender", "receiver"] as const) {
             cause,
           });
         }
-      }
+      });
       // A point close to the end may not be reached when fewer messages go by.
       assert(kills >= killsOfEach - 3, `only ${kills} of ${killsOfEach} kills hit a process`);
     });
@@ -61,7 +64,7 @@ testEngines("a receiver that is killed leaves the old file whole", async (io) =>
     const options = {
       source: `${folder}/a`,
       target: `${folder}/b`,
-      send: ["--timeout", "1s"],
+      send: ["--timeout", "5s"],
       receive: ["--io", io],
     };
     const { sender, address } = await startSender(options);

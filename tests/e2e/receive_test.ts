@@ -1,5 +1,5 @@
 /** What `rcopy receive` makes of DEST, for whom, and how it ends when the sender misbehaves or is not there. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { Proxy } from "../helpers/proxy.ts";
 import {
   assertStatuses,
@@ -82,17 +82,15 @@ testEngines("an ordinary user receives into a folder of its own, and owns what c
   });
 }, { root: true, programs: ["setpriv"] });
 
-Deno.test("a receiver connects at once, and gives up in seconds where nobody listens", async () => {
+Deno.test("a receiver gives up where nobody listens, and connects to a sender that comes a moment later", async () => {
   await withFolder(async (folder) => {
     const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const address = `127.0.0.1:${free.addr.port}`;
     free.close();
-    const before = performance.now();
     await using alone = startReceiver({ source: "", target: `${folder}/b` }, address);
     const { status, stderr } = await alone.end();
     assertEquals(status, 4);
     assertMatch(stderr, /cannot reach the peer/);
-    assert(performance.now() - before < 15_000);
 
     // Started first, with the sender a moment later on that port.
     await shell('mkdir "$1/a" && echo 1 > "$1/a/file"', folder);

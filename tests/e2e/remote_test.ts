@@ -231,7 +231,7 @@ async function exists(path: string): Promise<boolean> {
 /** Waits until the process that a remote rcopy was has gone. */
 async function assertGone(remoteRcopy: string): Promise<void> {
   const pid = (await Deno.readTextFile(`${remoteRcopy}.pid`)).trim();
-  await shell('for i in $(seq 300); do test -e "/proc/$1" || exit 0; sleep 0.1; done; exit 1', pid);
+  await shell('tail --pid="$1" -f /dev/null', pid);
 }
 
 /** What the test below starts: rcopy with a copy that takes long, connected. */
@@ -382,7 +382,8 @@ async function copyThroughSsh(
     await process.end();
     await assertGone(remoteRcopy);
   }
-  const noTunnel =
-    `for i in $(seq 100); do ${findTunnels} test -z "$found" && exit 0; sleep 0.1; done; exit 1`;
-  await shell(noTunnel, `${folder}/sshd/user`);
+  await shell(
+    `while ${findTunnels} test -n "$found"; do tail --pid=$found -f /dev/null; done`,
+    `${folder}/sshd/user`,
+  );
 }

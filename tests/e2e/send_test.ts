@@ -1,6 +1,7 @@
 /** What `rcopy send` takes: files, directories and several PATHs, also while they change; and what it tells of itself. */
 import { existsSync } from "node:fs";
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { FrameKind } from "../../src/wire/message.ts";
 import { Proxy } from "../helpers/proxy.ts";
 import { randomFrom, withSeed } from "../helpers/random.ts";
 import { assertStatuses, copyTree, startReceiver, startSender } from "../helpers/rcopy_process.ts";
@@ -192,10 +193,17 @@ testEngines(
       await using _sender = sender;
       let removed = false;
       const small = Array.from({ length: 200 }, (_, i) => `z/f${i + 101}`);
+      const listed = Promise.withResolvers<void>();
       await using proxy = new Proxy(address, {
-        // The manifest has gone by, and most of the content has not been read: sockets hold 40 MB at most.
-        onChunk: (_, __, total) => {
-          if (removed || total < 3_000_000) return;
+        onControlFrame: (_, kind) => {
+          if (kind === FrameKind.manifestEnd) listed.resolve();
+        },
+        // Everything has been listed, and most of the content has not been read: sockets hold 40 MB at most.
+        onChunk: async (_, chunk, total) => {
+          const isContent = chunk.length > 60_000; // no message is as long here
+          if (removed || total < 3_000_000 || !isContent) return;
+          await listed.promise;
+          if (removed) return;
           removed = true;
           for (const path of [...small, "z/large", "0/large"]) Deno.removeSync(`${folder}/a/${path}`);
         },

@@ -1,7 +1,8 @@
 /**
  * A slow path as a program: `delay_proxy.ts --listen HOST:PORT --target HOST:PORT --delay-ms N --window-bytes
  * N`. Every connection to it is carried to the target, each direction through a {@linkcode DelayLine} of its
- * own. Prints `listening HOST:PORT`, and a {@linkcode DelayReport} as one line of JSON when it gets SIGTERM.
+ * own. Prints `listening HOST:PORT`, and a {@linkcode DelayReport} as one line of JSON at SIGUSR1, and at SIGTERM, which
+ * ends it.
  */
 import { parseArguments } from "../bench/arguments.ts";
 import { DelayLine } from "./delay_line.ts";
@@ -88,6 +89,7 @@ if (import.meta.main) {
     windowBytes: args.number("window-bytes", 1024 * 1024),
   });
   const listener = Deno.listen(addressOf(args.value("listen")));
+  Deno.addSignalListener("SIGUSR1", () => console.log(JSON.stringify(proxy.report)));
   Deno.addSignalListener("SIGTERM", () => {
     console.log(JSON.stringify(proxy.report));
     Deno.exit(0);

@@ -64,20 +64,40 @@ export class DelayedPath implements AsyncDisposable {
   async copy(
     source: string,
     target: string,
-    { send = [], receive = [] }: { send?: readonly string[]; receive?: readonly string[] } = {},
+    options: { send?: readonly string[]; receive?: readonly string[] } = {},
   ): Promise<{ sent: Outcome; received: Outcome }> {
+    const { sender, receiver } = await this.start(source, target, options);
+    await using _sender = sender;
+    await using _receiver = receiver;
+    const [sent, received] = await Promise.all([sender.end(), receiver.end()]);
+    return { sent, received };
+  }
+
+  /** Starts the two processes of a copy; the caller disposes of them. */
+  async start(
+    source: string,
+    target: string,
+    { send = [], receive = [] }: { send?: readonly string[]; receive?: readonly string[] } = {},
+  ): Promise<{ sender: RcopyProcess; receiver: RcopyProcess }> {
     const { sender: bind } = this.namespaces.addresses;
-    await using sender = new RcopyProcess(
+    const sender = new RcopyProcess(
       ["send", "--insecure", "--bind", bind, "-p", `${port}`, ...send, "--", source],
       { within: this.namespaces.within("sender") },
     );
     await sender.stdoutMatch(/rcopy receive|"port":/);
-    await using receiver = new RcopyProcess(
+    const receiver = new RcopyProcess(
       ["receive", "--insecure", "-a", this.address, ...receive, "--", target],
       { within: this.namespaces.within("receiver") },
     );
-    const [sent, received] = await Promise.all([sender.end(), receiver.end()]);
-    return { sent, received };
+    return { sender, receiver };
+  }
+
+  /** What the proxy has carried so far. */
+  async carried(): Promise<DelayReport> {
+    this.#proxy.kill("SIGUSR1");
+    let text = "";
+    while (!text.endsWith("\n")) text += await this.#nextText();
+    return JSON.parse(text) as DelayReport;
   }
 
   /** Ends the proxy and gives what it has carried; the path is no more. */

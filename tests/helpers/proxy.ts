@@ -7,8 +7,8 @@ export type Direction = "to-sender" | "to-receiver";
 export interface ProxyOptions {
   /** Sees each chunk before it goes on; what it returns is awaited first. */
   onChunk?: (direction: Direction, chunk: Uint8Array, total: number) => Promise<void> | void;
-  /** Sees and may change each frame of the sender's control connection; the checksum is made right again. */
-  onControlFrame?: (message: Uint8Array) => void;
+  /** Sees and may change each message of the sender's control connection, with its kind; the checksum is made right again. */
+  onControlFrame?: (message: Uint8Array, kind: number) => void;
 }
 
 const preambleBytes = 16;
@@ -103,12 +103,12 @@ export class Proxy implements AsyncDisposable {
 
 /** Gives a control connection on frame by frame. A data connection begins without a preamble of its own: it is let be. */
 class FrameChanger {
-  readonly #onFrame: (message: Uint8Array) => void;
+  readonly #onFrame: (message: Uint8Array, kind: number) => void;
   #held = new Uint8Array(0);
   #sawPreamble = false;
   #isData = false;
 
-  constructor(onFrame: (message: Uint8Array) => void) {
+  constructor(onFrame: (message: Uint8Array, kind: number) => void) {
     this.#onFrame = onFrame;
   }
 
@@ -136,7 +136,7 @@ class FrameChanger {
       const messageBytes = view.getUint32(at, true);
       const end = at + headerBytes + messageBytes;
       if (end > held.length) break;
-      this.#onFrame(held.subarray(at + headerBytes, end));
+      this.#onFrame(held.subarray(at + headerBytes, end), view.getUint16(at + 8, true));
       const checksum = crc32(held.subarray(at + headerBytes, end), crc32(held.subarray(at, at + 12)));
       view.setUint32(at + 12, checksum, true);
       at = end;

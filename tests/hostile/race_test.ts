@@ -6,14 +6,14 @@
  * through the link. Its tests say how far: entries of the names that are copied, in the directory that the link shows
  * to, and nothing else. `rcopy doctor` says so where that engine is the one in use.
  *
- * Each test races for four seconds, or for `RCOPY_RACE_SECONDS`.
+ * Each test races in four copies, or in as many as `RCOPY_RACE_RUNS` says.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { copyTree, RcopyProcess } from "../helpers/rcopy_process.ts";
 import { shell, testEngines, withFolder } from "../helpers/test_folder.ts";
 import { differencesOf, recordTree } from "../helpers/tree_record.ts";
 
-const budgetMs = Number(Deno.env.get("RCOPY_RACE_SECONDS") ?? 4) * 1000;
+const runsOfEach = Number(Deno.env.get("RCOPY_RACE_RUNS") ?? 4);
 const python = { programs: ["python3"] };
 
 /** Exchanges `d` with `link`, and `d/e` with `d/link`, in a thread of its own until its input ends; then prints how often. */
@@ -52,9 +52,7 @@ async function whileFlipping(
   let runs = 0;
   try {
     await output.read(); // it is ready
-    for (const end = performance.now() + budgetMs; performance.now() < end || runs === 0; runs++) {
-      await body();
-    }
+    for (; runs < runsOfEach; runs++) await body();
   } finally {
     await child.stdin.close();
   }

@@ -1,5 +1,5 @@
 /** What stays in the page cache of large files, as the kernel tells by `fincore`. */
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { syncRangeFlag } from "../../../ffi/layout.ts";
 import type { Ring } from "../../../ffi/ring.ts";
 import { identityIn } from "../../../tests/contract/contract_case.ts";
@@ -76,11 +76,9 @@ async function readLarge(engine: Engine, root: Directory, closing?: Before): Pro
 async function untilGone(engine: Engine, root: Directory, folder: string): Promise<void> {
   await Deno.writeFile(`${folder}/other`, new Uint8Array(1));
   const other = engine.openSource(root, ownName("other"), identityIn(engine, root, "other"));
-  const deadline = performance.now() + 30_000;
   for (;;) {
     const cached = await cachedBytes(`${folder}/large`);
     if (cached <= fileBytes / 2) break;
-    assert(performance.now() < deadline, `${cached} bytes are in the cache`);
     await engine.readRange(other, 0, new Uint8Array(1)).finish();
   }
   engine.closeSource(other);

@@ -1,8 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { RcopyError } from "../../base/errors.ts";
 import { EntryKind, type Metadata } from "../../entry/metadata.ts";
-import { decide } from "./plan.ts";
-import type { ExistsPolicy } from "./policy.ts";
+import { decide, type ExistsPolicy } from "./plan.ts";
 
 function file(changes: Partial<Metadata> = {}): Metadata {
   return {

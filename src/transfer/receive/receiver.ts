@@ -35,8 +35,7 @@ import { UnitsTaken } from "./units_taken.ts";
 import { Intake } from "./intake.ts";
 import { ReceiveLane } from "./lane.ts";
 import { LargeFiles } from "./large_files.ts";
-import { ReceivePlan } from "./plan.ts";
-import type { ReceivePolicy } from "./policy.ts";
+import { type ExistsPolicy, ReceivePlan } from "./plan.ts";
 import { ReceiptWriter } from "./receipt.ts";
 import { ReceiveUnsettled } from "./unsettled.ts";
 
@@ -46,7 +45,9 @@ export interface ReceiverOptions extends SessionRunOptions {
   engine: Engine;
   /** The destination; it belongs to the caller. Absent only in a dry run. */
   destination: Directory | undefined;
-  policy: ReceivePolicy;
+  exists: ExistsPolicy;
+  durable: boolean;
+  dryRun: boolean;
 }
 
 export class Receiver implements LaneHost {
@@ -70,14 +71,14 @@ export class Receiver implements LaneHost {
   readonly #resends = new Map<number, number>();
 
   constructor(options: ReceiverOptions) {
-    const { engine, destination, policy, granted } = options;
+    const { engine, destination, durable, granted } = options;
     this.#options = options;
     const run = this.#run = new SessionRun("receiver", options);
     const tree = this.#tree = new TargetTree(
       destination,
       destination ? engine.identityOf(destination).device : 0,
     );
-    const placement = this.#placement = new Placement(engine, tree, policy);
+    const placement = this.#placement = new Placement(engine, tree, options);
     const unsettled = this.#unsettled = new ReceiveUnsettled({
       control: run.control,
       outcome: run.outcome,
@@ -106,15 +107,7 @@ export class Receiver implements LaneHost {
     const taken = this.#taken = new UnitsTaken(run.control);
     const plan = this.#plan = this.#makePlan();
     this.#intake = new Intake({ run, granted, tree, plan, unsettled, awaited });
-    this.#receipt = new ReceiptWriter({
-      run,
-      tree,
-      placement,
-      unsettled,
-      awaited,
-      taken,
-      durable: policy.durable,
-    });
+    this.#receipt = new ReceiptWriter({ run, tree, placement, unsettled, awaited, taken, durable });
     this.#failures = new ReceiveFailures({
       outcome: run.outcome,
       tree,
@@ -125,8 +118,7 @@ export class Receiver implements LaneHost {
   }
 
   #makePlan(): ReceivePlan {
-    const { engine, destination, policy, granted, peer, emit } = this.#options;
-    const { exists, dryRun } = policy;
+    const { engine, destination, dryRun, exists, granted, peer, emit } = this.#options;
     const unknown = { bytes: undefined, inodes: undefined };
     return new ReceivePlan({
       engine,
