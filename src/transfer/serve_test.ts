@@ -1,0 +1,226 @@
+/** A server and its dialers, over loopback, with sides that copy nothing: which peers get a session, and how runs end. */
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { FakeRun, FakeSide } from "../../tests/helpers/fake_side.ts";
+import { RcopyError } from "../base/errors.ts";
+import type { Credential, Verifier } from "../meet/authenticate.ts";
+import { sendJoin } from "../meet/handshake.ts";
+import type { DialPlan } from "../meet/reach.ts";
+import { dialOne } from "../net/dial.ts";
+import { listenForPeers, type PeerListener } from "../net/listen.ts";
+import { plainTransport } from "../net/transport.ts";
+import { dialSession } from "./dial.ts";
+import { Server } from "./serve.ts";
+import type { TransferSummary } from "./session/events.ts";
+
+interface Serving {
+  run: FakeRun;
+  side: FakeSide;
+  listener: PeerListener;
+  plan: DialPlan;
+  ended: Promise<TransferSummary>;
+}
+
+/** Runs `body` beside a server; the server is interrupted at the end, unless it has ended. */
+async function serving(
+  given: { side?: FakeSide; keep?: boolean; verifier?: Verifier; timeoutMs?: number },
+  body: (it: Serving) => Promise<void>,
+): Promise<void> {
+  const { side = new FakeSide("sender"), keep = false, verifier, timeoutMs } = given;
+  using run = new FakeRun(timeoutMs === undefined ? {} : { timeoutMs });
+  const listener = listenForPeers({ port: 0, local: true }, plainTransport);
+  const place = { bind: undefined, local: true, transport: plainTransport };
+  const ended = new Server({ ...run.options, side, listener, keep, verifier, place }).run();
+  ended.catch(() => {}); // Bodies that expect an error await it themselves.
+  const plan = { addresses: [{ host: "127.0.0.1", port: listener.port }], transport: plainTransport };
+  try {
+    await body({ run, side, listener, plan, ended });
+  } finally {
+    run.stop();
+    await ended.catch(() => {});
+  }
+}
+
+/** One dialer, as a receiver unless told. */
+function dial(plan: DialPlan, run: FakeRun, side = new FakeSide("receiver")): Promise<TransferSummary> {
+  const dialled = dialSession(side, plan, run.options);
+  dialled.catch(() => {});
+  return dialled;
+}
+
+async function assertFails(
+  promise: Promise<unknown>,
+  code: RcopyError["code"],
+  message = /./,
+): Promise<RcopyError> {
+  const error = await assertRejects(() => promise, RcopyError);
+  assertEquals(error.code, code, error.message);
+  assertMatch(error.message, message);
+  return error;
+}
+
+Deno.test("a session begins with both hellos and a data connection; its receipt ends both runs", () =>
+  serving({}, async ({ run, side, plan, ended }) => {
+    using peer = new FakeRun();
+    const other = new FakeSide("receiver");
+    const dialled = dial(plan, peer, other);
+    const [here, there] = [await side.session(0), await other.session(0)];
+    await Promise.all([here.joined, there.joined]);
+    assertEquals([here.peer.role, there.peer.role], ["receiver", "sender"]);
+    assertEquals([here.peer.session.length, there.peer.session.length], [0, 16]);
+    here.end();
+    there.end();
+    assertEquals([(await ended).role, (await dialled).role], ["sender", "receiver"]);
+    assertEquals([run.told, peer.told], [["connected", "done"], ["connected", "done"]]);
+  }));
+
+Deno.test("an end that wants to do the same is refused at both ends, and the next peer is served", () =>
+  serving({}, async ({ side, plan, ended }) => {
+    using peer = new FakeRun();
+    await assertFails(
+      dial(plan, peer, new FakeSide("sender")),
+      "refused",
+      /both ends want to send; run rcopy receive/,
+    );
+    const dialled = dial(plan, peer);
+    (await side.session(0)).end();
+    await ended;
+    peer.stop();
+    await assertRejects(() => dialled);
+  }));
+
+Deno.test("a second peer is told that the first is served; with keep it is served too", async () => {
+  await serving({}, async ({ side, plan }) => {
+    using peer = new FakeRun();
+    void dial(plan, peer);
+    await (await side.session(0)).joined;
+    const error = await assertFails(dial(plan, peer), "busy", /already serves another receiver/);
+    assertEquals(error.exitStatus, 4);
+    peer.stop();
+  });
+  await serving({ keep: true }, async ({ run, side, plan }) => {
+    using peer = new FakeRun();
+    const others = [new FakeSide("receiver"), new FakeSide("receiver")];
+    const dialled = others.map((other) => dial(plan, peer, other));
+    for (const number of [0, 1]) (await side.session(number)).end();
+    for (const other of others) (await other.session(0)).end();
+    await Promise.all(dialled);
+    // It goes on serving after the receipts.
+    const third = new FakeSide("receiver");
+    const last = dial(plan, peer, third);
+    (await side.session(2)).end();
+    (await third.session(0)).end();
+    await last;
+    assertEquals(run.told.filter((type) => type === "done").length, 3);
+  });
+});
+
+Deno.test("a peer that was lost may come back, and its session ends the run", () =>
+  serving({}, async ({ run, side, plan, ended }) => {
+    using peer = new FakeRun();
+    void dial(plan, peer);
+    (await side.session(0)).end(new RcopyError("peer-lost", "the line was cut"));
+    let dialled = dial(plan, peer);
+    // The place of the first is free once its session is over.
+    while (await Promise.race([side.session(1), dialled.catch(() => "busy")]) === "busy") {
+      dialled = dial(plan, peer);
+    }
+    (await side.session(1)).end();
+    await ended;
+    assertEquals(run.told, ["connected", "session-lost", "connected", "done"]);
+    peer.stop();
+  }));
+
+Deno.test("a peer that does not come back in time ends the run with its loss", () =>
+  serving({ timeoutMs: 1 }, async ({ side, plan, ended }) => {
+    using peer = new FakeRun();
+    void dial(plan, peer);
+    (await side.session(0)).end(new RcopyError("timeout", "silence"));
+    await assertFails(ended, "timeout", /silence/);
+    peer.stop();
+  }));
+
+Deno.test("a session that fails for another reason ends the run, but not with keep", async () => {
+  await serving({}, async ({ side, plan, ended }) => {
+    using peer = new FakeRun();
+    void dial(plan, peer);
+    (await side.session(0)).end(new RcopyError("integrity", "the ends disagree"));
+    await assertFails(ended, "integrity");
+    peer.stop();
+  });
+  await serving({ keep: true }, async ({ run, side, plan }) => {
+    using peer = new FakeRun();
+    void dial(plan, peer);
+    (await side.session(0)).end(new RcopyError("integrity", "the ends disagree"));
+    void dial(plan, peer);
+    await (await side.session(1)).joined;
+    assert(run.told.includes("session-lost"));
+    peer.stop();
+  });
+});
+
+Deno.test("a side that cannot begin ends the run, and the peer hears why", () => {
+  const side = new FakeSide("receiver", () => {
+    throw new RcopyError("no-space", "the disk is full");
+  });
+  return serving({ side }, async ({ plan, ended }) => {
+    using peer = new FakeRun();
+    await assertFails(dial(plan, peer, new FakeSide("sender")), "no-space", /the disk is full/);
+    await assertFails(ended, "no-space");
+  });
+});
+
+Deno.test("an interrupt ends both ends, each with its reason", () =>
+  serving({}, async ({ run, side, plan, ended }) => {
+    using peer = new FakeRun();
+    const dialled = dial(plan, peer);
+    await (await side.session(0)).joined;
+    const reasons = [run.stop(), peer.stop()];
+    assertEquals([await assertRejects(() => ended), await assertRejects(() => dialled)], reasons);
+  }));
+
+Deno.test("a data connection of an unknown session is closed with a note, and costs nothing", () =>
+  serving({}, async ({ run, side, plan }) => {
+    const stranger = await dialOne(plan.addresses[0]!, plainTransport, run.options.signal);
+    const token = new Uint8Array(16);
+    await sendJoin(stranger, { kind: "join", session: new Uint8Array(16), lane: 0, token });
+    const sink = new Uint8Array(1000);
+    while (await stranger.read(sink).catch(() => 0) > 0);
+    stranger.close();
+    const notes = run.events.map((event) => event.type === "note" ? event.message : "").join();
+    assertMatch(notes, /closed a connection from .*did not know its session/);
+    using peer = new FakeRun();
+    void dial(plan, peer);
+    await (await side.session(0)).joined;
+    peer.stop();
+  }));
+
+const secret = crypto.getRandomValues(new Uint8Array(16));
+const right: Credential = { method: "ticket", secret };
+const wrong: Credential = { method: "ticket", secret: new Uint8Array(16) };
+
+Deno.test("a dialer comes again with its next credential, and learns once that it is let in", () =>
+  serving({ verifier: { secret } }, async ({ side, plan }) => {
+    using peer = new FakeRun();
+    let accepted = 0;
+    const onAccepted = () => Promise.resolve(void accepted++);
+    void dial({ ...plan, credential: wrong, otherCredentials: [wrong, right], onAccepted }, peer);
+    await (await side.session(0)).joined;
+    assertEquals(accepted, 1);
+    peer.stop();
+  }));
+
+Deno.test("a dialer whose credentials are all refused says so, and was never let in", () =>
+  serving({ verifier: { secret } }, async ({ plan }) => {
+    using peer = new FakeRun();
+    const onAccepted = () => Promise.reject(new Error("let in"));
+    await assertFails(
+      dial({ ...plan, credential: wrong, onAccepted }, peer),
+      "refused",
+      /secret of the ticket/,
+    );
+    await assertFails(
+      dial({ ...plan, credential: wrong, otherCredentials: [wrong], onAccepted }, peer),
+      "refused",
+      /none of 2 SSH keys was accepted; of the last: .*secret of the ticket/,
+    );
+  }));
