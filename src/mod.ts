@@ -45,7 +45,7 @@ import type { AuthMethod } from "./meet/invite.ts";
 import { openListener } from "./meet/listener.ts";
 import { type DialPlanOptions, planDial, requireDialable } from "./meet/dial_plan.ts";
 import { requirePermission } from "./base/permission.ts";
-import type { ExistsPolicy } from "./transfer/receive/plan.ts";
+import { type ReceivePolicy, receivePolicy } from "./transfer/receive/policy.ts";
 import { Server } from "./transfer/serve.ts";
 import { ReceivingSide, type RunOptions, SendingSide, type Side } from "./transfer/side.ts";
 import { SourcePaths } from "./transfer/source/roots.ts";
@@ -64,7 +64,7 @@ export type {
 } from "./transfer/session/events.ts";
 export { version } from "./base/version.ts";
 export type { AuthMethod } from "./meet/invite.ts";
-export type { ExistsPolicy } from "./transfer/receive/plan.ts";
+export type { ExistsPolicy, ReceivePolicy } from "./transfer/receive/policy.ts";
 
 /** Port that a listener opens unless told otherwise. */
 export const defaultPort = 3120;
@@ -123,19 +123,13 @@ export interface SendOptions extends CommonOptions {
 }
 
 /** Options of {@linkcode receive}. */
-export interface ReceiveOptions extends CommonOptions {
+export interface ReceiveOptions extends CommonOptions, Partial<ReceivePolicy> {
   /** What the sender's `listening` event gave; without it, SSH keys open the channel. */
   ticket?: string;
   /** Asks a person whether to trust a key, as the sentence says; without it, a key that is not known is refused. */
   confirm?: (question: string) => Promise<boolean>;
   /** Listen for a sender instead of dialling one. */
   listen?: boolean;
-  /** What happens to files and links that exist already; `changed` by default. */
-  exists?: ExistsPolicy;
-  /** Everything on stable storage before the sender gets its receipt. */
-  durable?: boolean;
-  /** Write nothing; report what would be copied by `planned` events. */
-  dryRun?: boolean;
 }
 
 /**
@@ -169,7 +163,9 @@ export async function receive(
   dest: string,
   options: ReceiveOptions = {},
 ): Promise<TransferSummary> {
-  const { dryRun = false, exists = "changed", durable = false, ticket, listen = false } = options;
+  const { ticket, listen = false } = options;
+  const policy = receivePolicy(options);
+  const { dryRun } = policy;
   if (listen && (ticket !== undefined || addresses.length > 0)) {
     throw new RcopyError(
       "usage",
@@ -190,7 +186,7 @@ export async function receive(
     let opened = openDestination(engine, dest, { create: false });
     try {
       const destination = () => opened ??= openDestination(engine, dest, { create: !dryRun });
-      const side = new ReceivingSide({ destination, exists, durable, dryRun });
+      const side = new ReceivingSide({ destination, policy });
       return await meet(side, { dialTarget, run, options });
     } finally {
       if (opened) engine.closeDirectory(opened);

@@ -15,7 +15,7 @@ import { localHello } from "./session/hello.ts";
 import type { Streams } from "./supply/growth.ts";
 import type { LaneSupply } from "./session/session_run.ts";
 import type { LaneHost } from "./supply/host.ts";
-import type { ExistsPolicy } from "./receive/plan.ts";
+import type { ReceivePolicy } from "./receive/policy.ts";
 import { Receiver } from "./receive/receiver.ts";
 import { Sender } from "./send/sender.ts";
 import { Prefetch } from "./source/prefetch.ts";
@@ -111,9 +111,7 @@ export class SendingSide implements Side {
 export interface ReceivingOptions {
   /** Gives the destination, once there is a sender; absent only in a dry run. */
   destination: () => Directory | undefined;
-  exists: ExistsPolicy;
-  durable: boolean;
-  dryRun: boolean;
+  policy: ReceivePolicy;
 }
 
 /** Receives into a destination. */
@@ -126,7 +124,7 @@ export class ReceivingSide implements Side {
   }
 
   propose(run: RunOptions): Proposal {
-    const { exists, durable, dryRun } = this.#options;
+    const { policy } = this.#options;
     const { engine, timeoutMs, emit, signal } = run;
     const destination = this.#options.destination();
     const hello = this.#hello(run, destination);
@@ -137,9 +135,7 @@ export class ReceivingSide implements Side {
         granted: hello,
         engine,
         destination,
-        exists,
-        durable,
-        dryRun,
+        policy,
         timeoutMs,
         emit,
         signal,
@@ -155,7 +151,7 @@ export class ReceivingSide implements Side {
     const { device, inode } = engine.identityOf(destination);
     return {
       ...hello,
-      wantsAll: !this.#options.dryRun && isEmptyDirectory(engine, destination),
+      wantsAll: !this.#options.policy.dryRun && isEmptyDirectory(engine, destination),
       destinationNonce: nonce,
       destinationHash: new DestinationIdentity(nonce, [readBootId()]).hash(device, inode),
     };

@@ -1,13 +1,14 @@
 /**
  * Whole copies by rcopy and by the tools that people use, in turn: `deno task bench:peers [--work NAME,…]
  * [--peer NAME,…] [--ours NAME,…] [--runs N] [--place ram|disk] [--cold] [--quick] [--json FILE]
- * [--svg FILE]`. See `README.md` beside this file for the method.
+ * [--svg FILE] [--markdown FILE]`. See `README.md` beside this file for the method.
  */
 import { namesIn, parseArguments } from "./arguments.ts";
 import { compare } from "./comparison.ts";
 import { ours, peers } from "./contenders.ts";
 import { compareOverDelay } from "./latency.ts";
 import { describeMachine, installed, type Place, withBenchFolder } from "./machine.ts";
+import { renderSpeedTables } from "./speed_table.ts";
 import { Servers } from "./servers.ts";
 import type { Figures } from "./turns.ts";
 import { renderWanted, wantedOf } from "./wanted.ts";
@@ -105,7 +106,7 @@ export function renderTable(figures: readonly Figures[]): string {
 
 if (import.meta.main) {
   const args = parseArguments(Deno.args, {
-    values: ["work", "peer", "ours", "runs", "place", "json", "svg"],
+    values: ["work", "peer", "ours", "runs", "place", "json", "svg", "markdown"],
     switches: ["quick", "cold"],
   });
   const isQuick = args.has("quick");
@@ -126,6 +127,8 @@ if (import.meta.main) {
   if (!isQuick) console.log(renderWanted(wantedOf(figures)));
   const jsonPath = args.value("json");
   if (jsonPath) await Deno.writeTextFile(jsonPath, JSON.stringify({ machine, figures, leftOut }, null, 2));
+  const markdownPath = args.value("markdown");
+  if (markdownPath) await Deno.writeTextFile(markdownPath, `${machine}\n\n${renderSpeedTables(figures)}`);
   const svgPath = args.value("svg");
   if (svgPath) {
     const { drawChart } = await import("./chart.ts");

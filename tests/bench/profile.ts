@@ -22,6 +22,8 @@ export interface ProfileOptions {
   place: Place;
   /** Where the profiles stay. */
   out: string;
+  /** Whether V8 writes the names of compiled JavaScript for perf, to `/tmp/perf-PID.map`, where they stay. */
+  namesCode: boolean;
   /** Part of the full size of the work. */
   scale: number;
   log: (line: string) => void;
@@ -39,12 +41,11 @@ interface Start {
 }
 
 /** @returns the start of an end whose profile is to be below the path */
-function startUnder(by: Profiler, path: string): Start {
+function startUnder({ by, namesCode }: Pick<ProfileOptions, "by" | "namesCode">, path: string): Start {
   switch (by) {
     case "perf": {
       const record = ["perf", "record", "-q", "-F", "1999", "-g", "-o", `${path}.perf`, "--"];
-      // Names of compiled JavaScript, in /tmp/perf-PID.map.
-      return { within: record, deno: ["--v8-flags=--perf-basic-prof"] };
+      return { within: record, deno: namesCode ? ["--v8-flags=--perf-basic-prof"] : [] };
     }
     case "cpu-prof":
       return { within: [], deno: ["--cpu-prof", `--cpu-prof-dir=${path}.cpuprofiles`] };
@@ -55,11 +56,27 @@ function startUnder(by: Profiler, path: string): Start {
   }
 }
 
+/** Why a profiler cannot be had here. */
+export function whyNoProfiler(by: Profiler): string | undefined {
+  const trial = { "perf": ["perf", "record", "-q"], "strace": ["strace", "-c"], "cpu-prof": undefined }[by];
+  if (trial === undefined) return undefined;
+  const [program, ...args] = [...trial, "-o", "/dev/null", "--", "true"];
+  try {
+    const { success, stderr } = new Deno.Command(program!, { args, stdout: "null" }).outputSync();
+    return success ? undefined : `${by} cannot run: ${new TextDecoder().decode(stderr).trim().slice(0, 200)}`;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return `${by} is not installed`;
+    throw error;
+  }
+}
+
 /** Copies a work once, and prints a summary of each end. @returns what was printed of each */
 export async function profileCopy(options: ProfileOptions): Promise<Record<End, string>> {
   const { by, io, channel, out, scale, log } = options;
   const work = works.find(({ name }) => name === options.work);
   if (work === undefined) throw new Error(`there is no work "${options.work}"`);
+  const whyNot = whyNoProfiler(by);
+  if (whyNot !== undefined) throw new Error(whyNot);
   await Deno.mkdir(out, { recursive: true });
   return await withBenchFolder(options.place, async (folder, actual) => {
     log(`${await describeMachine()}, ${actual === "ram" ? "RAM disk" : "disk"}`);
@@ -68,7 +85,7 @@ export async function profileCopy(options: ProfileOptions): Promise<Record<End, 
     const why = await work.make(source, scale);
     if (why !== undefined) throw new Error(`${work.name} cannot be made here: ${why}`);
     await warm(folder, Number(await shell('du -sb --apparent-size "$1" | cut -f1', source)));
-    const [sender, receiver] = [startUnder(by, `${out}/sender`), startUnder(by, `${out}/receiver`)];
+    const [sender, receiver] = [startUnder(options, `${out}/sender`), startUnder(options, `${out}/receiver`)];
     const copy = await ourCopy({
       source,
       target,
@@ -144,6 +161,7 @@ if (import.meta.main) {
     channel: one("channel", ["plain", "ticket"], "plain"),
     place: one("place", ["ram", "disk"], "ram"),
     out: args.value("out") ?? await Deno.makeTempDir({ prefix: "rcopy-profile-" }),
+    namesCode: true,
     scale: args.has("quick") ? 0.02 : 1,
     log: (line) => console.log(line),
   });

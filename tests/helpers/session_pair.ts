@@ -7,7 +7,7 @@ import { Control } from "../../src/transfer/session/control.ts";
 import { isEmptyDirectory } from "../../src/transfer/target/destination.ts";
 import type { EventSink, TransferSummary } from "../../src/transfer/session/events.ts";
 import { localHello } from "../../src/transfer/session/hello.ts";
-import type { ExistsPolicy } from "../../src/transfer/receive/plan.ts";
+import type { ExistsPolicy } from "../../src/transfer/receive/policy.ts";
 import { Receiver } from "../../src/transfer/receive/receiver.ts";
 import { Sender } from "../../src/transfer/send/sender.ts";
 import { openSources } from "../../src/transfer/source/roots.ts";
@@ -72,9 +72,7 @@ export async function runSessionPair(options: SessionPairOptions): Promise<Sessi
     granted,
     engine: receiverEngine,
     destination,
-    exists: options.exists ?? "changed",
-    durable: options.durable ?? false,
-    dryRun: false,
+    policy: { exists: options.exists ?? "changed", durable: options.durable ?? false, dryRun: false },
     timeoutMs,
     emit: options.onReceiverEvent ?? (() => {}),
     signal: options.receiverSignal ?? new AbortController().signal,

@@ -1,10 +1,9 @@
 /** From events to what people and scripts see. */
 import { formatBytes } from "../../base/units.ts";
 import type { EntryFailure, ProgressSnapshot, TransferEvent } from "../../transfer/session/events.ts";
-import { describeStages } from "../../transfer/session/stage_account.ts";
 import type { Console } from "./console.ts";
 import { ProgressHistory, renderProgress } from "./progress.ts";
-import { failuresShownMax, renderFailures, renderSummary } from "./summary.ts";
+import { describeStages, failuresShownMax, renderFailures, renderSummary } from "./summary.ts";
 
 const levels = ["error", "warn", "info", "debug"] as const;
 export type LogLevel = typeof levels[number];

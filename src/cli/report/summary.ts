@@ -1,6 +1,6 @@
 /** What a person reads at the end. Pure. */
 import { formatBytes, formatCount, formatDuration, formatRate } from "../../base/units.ts";
-import type { EntryFailure, TransferSummary } from "../../transfer/session/events.ts";
+import type { EntryFailure, StageTimes, TransferSummary } from "../../transfer/session/events.ts";
 
 /** Names that are shown of what failed. */
 export const failuresShownMax = 20;
@@ -32,6 +32,15 @@ export function renderFailures(listed: readonly EntryFailure[], count: number): 
   const more = count - lines.length;
   if (more > 0) lines.push(`not copied: ${formatCount(more)} more`);
   return lines;
+}
+
+/** The stages that took any time, in the order of the data. */
+export function describeStages(times: StageTimes): string {
+  const parts = Object.entries(times).filter(([, { busyMs, waitingMs }]) => busyMs + waitingMs > 0).map(
+    ([name, { busyMs, waitingMs }]) =>
+      waitingMs > 0 ? `${name} ${busyMs} + ${waitingMs} ms waiting` : `${name} ${busyMs} ms`,
+  );
+  return `time by stage, over all lanes: ${parts.join(", ")}`;
 }
 
 function counted(count: number, one: string, many = `${one}s`): string {

@@ -1,7 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { showName } from "../../base/show.ts";
 import type { TransferSummary } from "../../transfer/session/events.ts";
-import { renderFailures, renderSummary } from "./summary.ts";
+import { StageAccount } from "../../transfer/session/stage_account.ts";
+import { describeStages, renderFailures, renderSummary } from "./summary.ts";
 
 const summary: TransferSummary = {
   role: "receiver",
@@ -64,4 +65,14 @@ Deno.test("a hostile name reaches the summary escaped", () => {
   const path = showName(Uint8Array.of(0x1b, 0x5b, 0x32, 0x4a, 0xe9));
   const [line] = renderFailures([{ path, code: "io", message: "no" }], 1);
   assertStringIncludes(line!, "\\x1b[2J\\xe9");
+});
+
+Deno.test("describeStages() leaves out stages that took no time", () => {
+  const { times } = new StageAccount();
+  times.scan.busyMs = 7;
+  times.network = { busyMs: 3, waitingMs: 20 };
+  assertEquals(
+    describeStages(times),
+    "time by stage, over all lanes: scan 7 ms, network 3 + 20 ms waiting",
+  );
 });

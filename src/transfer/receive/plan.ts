@@ -12,12 +12,10 @@ import type { Engine, EntryLookup } from "../../io/contract/engine.ts";
 import { asEntryError } from "../target/errors.ts";
 import type { Placement } from "../target/placement.ts";
 import { EntryState, type ReceiveBatch } from "../target/batch.ts";
+import type { ExistsPolicy } from "./policy.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
 import type { TargetDirectory, TargetTree } from "../target/tree.ts";
 import type { SpaceBudget } from "../target/space_budget.ts";
-
-/** `--exists`: what happens to an entry that is there already. */
-export type ExistsPolicy = "changed" | "skip" | "replace" | "fail";
 
 export interface ReceivePlanOptions {
   engine: Engine;

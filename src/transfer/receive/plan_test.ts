@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { RcopyError } from "../../base/errors.ts";
 import { EntryKind, type Metadata } from "../../entry/metadata.ts";
-import { decide, type ExistsPolicy } from "./plan.ts";
+import { decide } from "./plan.ts";
+import type { ExistsPolicy } from "./policy.ts";
 
 function file(changes: Partial<Metadata> = {}): Metadata {
   return {

@@ -35,7 +35,8 @@ import { UnitsTaken } from "./units_taken.ts";
 import { Intake } from "./intake.ts";
 import { ReceiveLane } from "./lane.ts";
 import { LargeFiles } from "./large_files.ts";
-import { type ExistsPolicy, ReceivePlan } from "./plan.ts";
+import { ReceivePlan } from "./plan.ts";
+import type { ReceivePolicy } from "./policy.ts";
 import { ReceiptWriter } from "./receipt.ts";
 import { ReceiveUnsettled } from "./unsettled.ts";
 
@@ -45,9 +46,7 @@ export interface ReceiverOptions extends SessionRunOptions {
   engine: Engine;
   /** The destination; it belongs to the caller. Absent only in a dry run. */
   destination: Directory | undefined;
-  exists: ExistsPolicy;
-  durable: boolean;
-  dryRun: boolean;
+  policy: ReceivePolicy;
 }
 
 export class Receiver implements LaneHost {
@@ -71,14 +70,14 @@ export class Receiver implements LaneHost {
   readonly #resends = new Map<number, number>();
 
   constructor(options: ReceiverOptions) {
-    const { engine, destination, durable, granted } = options;
+    const { engine, destination, policy, granted } = options;
     this.#options = options;
     const run = this.#run = new SessionRun("receiver", options);
     const tree = this.#tree = new TargetTree(
       destination,
       destination ? engine.identityOf(destination).device : 0,
     );
-    const placement = this.#placement = new Placement(engine, tree, options);
+    const placement = this.#placement = new Placement(engine, tree, policy);
     const unsettled = this.#unsettled = new ReceiveUnsettled({
       control: run.control,
       outcome: run.outcome,
@@ -107,7 +106,15 @@ export class Receiver implements LaneHost {
     const taken = this.#taken = new UnitsTaken(run.control);
     const plan = this.#plan = this.#makePlan();
     this.#intake = new Intake({ run, granted, tree, plan, unsettled, awaited });
-    this.#receipt = new ReceiptWriter({ run, tree, placement, unsettled, awaited, taken, durable });
+    this.#receipt = new ReceiptWriter({
+      run,
+      tree,
+      placement,
+      unsettled,
+      awaited,
+      taken,
+      durable: policy.durable,
+    });
     this.#failures = new ReceiveFailures({
       outcome: run.outcome,
       tree,
@@ -118,7 +125,8 @@ export class Receiver implements LaneHost {
   }
 
   #makePlan(): ReceivePlan {
-    const { engine, destination, dryRun, exists, granted, peer, emit } = this.#options;
+    const { engine, destination, policy, granted, peer, emit } = this.#options;
+    const { exists, dryRun } = policy;
     const unknown = { bytes: undefined, inodes: undefined };
     return new ReceivePlan({
       engine,

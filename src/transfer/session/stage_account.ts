@@ -121,12 +121,3 @@ export class StageAccount {
     return most && bottleneckOfStage[most];
   }
 }
-
-/** A line for people: the stages that took any time. */
-export function describeStages(times: StageTimes): string {
-  const parts = names.filter((name) => times[name].busyMs + times[name].waitingMs > 0).map((name) => {
-    const { busyMs, waitingMs } = times[name];
-    return waitingMs > 0 ? `${name} ${busyMs} + ${waitingMs} ms waiting` : `${name} ${busyMs} ms`;
-  });
-  return `time by stage, over all lanes: ${parts.join(", ")}`;
-}

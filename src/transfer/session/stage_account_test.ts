@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { describeStages, StageAccount } from "./stage_account.ts";
+import { StageAccount } from "./stage_account.ts";
 
 Deno.test("StageAccount tells work from waiting, and adds what other threads booked", () => {
   const account = new StageAccount();
@@ -35,14 +35,4 @@ Deno.test("StageAccount books what is done at once as work, and what was waited 
   assertEquals(await account.finish("read", late, (value) => value + 1), 5);
   assert(account.times.read.waitingMs >= 15);
   assertEquals([account.times.read.busyMs, account.times.place.waitingMs], [0, 0]);
-});
-
-Deno.test("describeStages() leaves out stages that took no time", () => {
-  const { times } = new StageAccount();
-  times.scan.busyMs = 7;
-  times.network = { busyMs: 3, waitingMs: 20 };
-  assertEquals(
-    describeStages(times),
-    "time by stage, over all lanes: scan 7 ms, network 3 + 20 ms waiting",
-  );
 });
