@@ -1,5 +1,11 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
-import { breachesOf, circlesOf, type SourceText } from "./helpers/architecture.ts";
+import {
+  breachesOf,
+  circlesOf,
+  crowdedFolders,
+  type SourceText,
+  unusedExports,
+} from "./helpers/architecture.ts";
 
 const root = new URL("../", import.meta.url);
 const topLevel = [
@@ -16,6 +22,8 @@ const topLevel = [
   "tests",
   "wasm",
 ];
+/** What users of the package import, and what tasks run. */
+const entries = ["src/main.ts", "src/mod.ts"];
 /** Not of the project: the repository itself, and what `.gitignore` names. */
 const besides = [".git", "dist", "coverage"];
 
@@ -55,6 +63,49 @@ Deno.test("the checker lets pass two ways to one file", () => {
     { path: "src/base/d.ts", text: "" },
   ];
   assertEquals(circlesOf(diamond), []);
+});
+
+Deno.test("no folder has too many modules", () => {
+  assertEquals(crowdedFolders([...sources()].map(({ path }) => path)), []);
+});
+
+Deno.test("the checker finds a folder with too many modules, and counts no tests", () => {
+  const modules = (count: number, end: string) =>
+    Array.from({ length: count }, (_, i) => `src/base/${i}${end}`);
+  assertEquals(crowdedFolders([...modules(20, ".ts"), ...modules(20, "_test.ts")]), []);
+  assertEquals(crowdedFolders(modules(21, ".ts")).length, 1);
+});
+
+Deno.test("no export is there for tests alone", () => {
+  assertEquals(unusedExports([...sources()], entries), []);
+});
+
+Deno.test("the checker finds an export that only tests use", () => {
+  const found = (user: SourceText, text = "export function f() {}") =>
+    unusedExports([{ path: "src/base/a.ts", text }, user], []).length;
+  assertEquals(found({ path: "src/base/a_test.ts", text: `import { f } from "./a.ts"; f();` }), 1);
+  assertEquals(found({ path: "tests/b_test.ts", text: `import { f } from "../src/base/a.ts"; f();` }), 1);
+  assertEquals(found({ path: "src/base/b.ts", text: `import { g } from "./a.ts"; g();` }), 1);
+  assertEquals(found({ path: "src/base/b.ts", text: "" }, "export const f = 1, g = 2;"), 2);
+  assertEquals(found({ path: "src/base/b.ts", text: "" }, `export { f } from "./c.ts";`), 1);
+});
+
+Deno.test("the checker lets pass every way of using an export", () => {
+  const users = [
+    `import { f } from "./a.ts";`,
+    `import { f as g } from "./a.ts";`,
+    `import * as a from "./a.ts";`,
+    `export { f } from "./a.ts";`,
+    `const { f } = await import("./a.ts");`,
+    `(await import("./a.ts")).f();`,
+    `let g: import("./a.ts").f;`,
+  ];
+  const module = { path: "src/base/a.ts", text: "export function f() {}" };
+  for (const text of users) {
+    assertEquals(unusedExports([module, { path: "src/base/b.ts", text }], ["src/base/b.ts"]), []);
+  }
+  assertEquals(unusedExports([{ path: "src/base/a.ts", text: "export function f() {} f();" }], []), []);
+  assertEquals(unusedExports([module], ["src/base/a.ts"]), []);
 });
 
 Deno.test("the root of the project holds nothing that nobody agreed on", () => {
@@ -133,6 +184,24 @@ const breaking: Record<string, SourceText> = {
   "a web stream": { path: "src/net/a.ts", text: "await file.readable.pipeTo(conn.writable);" },
   "a web stream by type": { path: "src/transfer/a.ts", text: "let s: ReadableStream;" },
   "a file that is too long": { path: "src/base/a.ts", text: "\n".repeat(401) },
+  "a function that is too long": {
+    path: "src/base/a.ts",
+    text: `function f() {\n${"  g();\n".repeat(59)}}`,
+  },
+  "a method that is too long": {
+    path: "src/base/a.ts",
+    text: `class A {\n  m() {\n${"    g();\n".repeat(59)}  }\n}`,
+  },
+  "an arrow function that is too long": {
+    path: "src/base/a.ts",
+    text: `const f = () => {\n${"  g();\n".repeat(59)}};`,
+  },
+  "a cast to EntryName": { path: "src/transfer/target/a.ts", text: "const n = bytes as EntryName;" },
+  "a cast to EntryName by way of another type": {
+    path: "src/io/deno/a.ts",
+    text: "const n = bytes as Uint8Array as EntryName;",
+  },
+  "a cast to a list of EntryName": { path: "src/entry/a.ts", text: "const n = <EntryName[]> list;" },
   "unfinished work": { path: "src/base/a.ts", text: "// TODO: later" },
   "unfinished work in a test": { path: "tests/a_test.ts", text: "// a placeholder" },
 };
@@ -157,6 +226,9 @@ const right: SourceText[] = [
   { path: "src/io/a_test.ts", text: `import "../../tests/helpers/random.ts"; console.log(1);` },
   { path: "ffi/symbols.ts", text: `Deno.dlopen("liburing.so.2", {}); import "../src/base/errors.ts";` },
   { path: "src/base/a.ts", text: "\n".repeat(400) },
+  { path: "src/base/a.ts", text: `function f() {\n${"  g();\n".repeat(58)}}` },
+  { path: "src/entry/name.ts", text: "const n = bytes as EntryName;" },
+  { path: "src/base/a_test.ts", text: "const n = bytes as EntryName;" },
 ];
 for (const source of right) {
   Deno.test(`the checker lets pass what is right in ${source.path} (${source.text.trim().slice(0, 40)})`, () => {

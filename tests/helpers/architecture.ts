@@ -45,6 +45,9 @@ const floors: Record<string, number> = {
   "src/base": 0,
 };
 const linesMax = 400;
+const functionLinesMax = 60;
+/** Modules of one folder that rcopy runs; tests beside them do not count. */
+const modulesMax = 20;
 /** Made by a program; nobody reads them line by line. */
 const generated = ["src/wire/schema.ts"];
 /** Run by a task, never by rcopy: they may print and end the process as a task does. */
@@ -73,7 +76,11 @@ export function breachesOf(source: SourceText): string[] {
   const visit = (node: ts.Node): void => {
     const specifier = importedBy(node);
     if (specifier !== undefined) breaches.push(...importBreaches(source.path, specifier));
-    breaches.push(...bans(source.path, node));
+    breaches.push(
+      ...bans(source.path, node),
+      ...longFunction(source.path, node),
+      ...nameCast(source.path, node),
+    );
     ts.forEachChild(node, visit);
   };
   visit(tree);
@@ -214,6 +221,139 @@ function bans(path: string, node: ts.Node): string[] {
     return [`${at()} loads a library: only ffi/ may`];
   }
   return [];
+}
+
+/** A function that nobody takes in at one look; comments and blank lines count. */
+function longFunction(path: string, node: ts.Node): string[] {
+  if (!ts.isFunctionLike(node) || !("body" in node) || node.body === undefined) return [];
+  const source = node.getSourceFile();
+  const [first, last] = [node.getStart(), node.getEnd()].map((at) =>
+    source.getLineAndCharacterOfPosition(at).line
+  );
+  const lines = last! - first! + 1;
+  if (lines <= functionLinesMax) return [];
+  return [`${path}:${first! + 1} is a function of ${lines} lines; cut it (${functionLinesMax} at most)`];
+}
+
+/** Only `src/entry/name.ts` makes an `EntryName`, since only there the bytes are checked. */
+function nameCast(path: string, node: ts.Node): string[] {
+  if (path === "src/entry/name.ts" || !(ts.isAsExpression(node) || ts.isTypeAssertionExpression(node))) {
+    return [];
+  }
+  if (!/\bEntryName\b/.test(node.type.getText())) return [];
+  const line = node.getSourceFile().getLineAndCharacterOfPosition(node.getStart()).line + 1;
+  return [`${path}:${line} casts to EntryName: parse the bytes, or copy a name, by src/entry/name.ts`];
+}
+
+/** Every folder of the program that has too many modules, as sentences. */
+export function crowdedFolders(paths: readonly string[]): string[] {
+  const modules = new Map<string, number>();
+  for (const path of paths) {
+    if (isTest(path) || !path.endsWith(".ts")) continue;
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    modules.set(folder, (modules.get(folder) ?? 0) + 1);
+  }
+  return [...modules].filter(([, count]) => count > modulesMax).map(([folder, count]) =>
+    `${folder} has ${count} modules; make rooms (${modulesMax} at most)`
+  );
+}
+
+/**
+ * Every export that the program itself does not use, neither in another file nor in its own, as sentences: what only tests
+ * use is not part of rcopy. What `entries` export is for users of the package.
+ */
+export function unusedExports(sources: readonly SourceText[], entries: readonly string[]): string[] {
+  const program = sources.filter(({ path }) =>
+    !isTest(path) && /\.(ts|js)$/.test(path) && !path.startsWith("wasm/assembly/") && !path.endsWith(".d.ts")
+  );
+  const used = new Set<string>();
+  for (const { path, text } of program) {
+    const tree = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+    for (const [module, name] of usesIn(tree, path)) used.add(`${module}#${name}`);
+  }
+  const breaches: string[] = [];
+  for (const { path, text } of program) {
+    if (entries.includes(path) || generated.includes(path) || used.has(`${path}#*`)) continue;
+    const tree = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+    for (const name of exportsOf(tree)) {
+      if (!used.has(`${path}#${name}`) && mentions(tree, name) < 2) {
+        breaches.push(`${path} exports ${name}, which nothing but tests uses`);
+      }
+    }
+  }
+  return breaches;
+}
+
+/** What a file takes of other files of the project: module and name, `*` where it takes all of a module. */
+function usesIn(tree: ts.SourceFile, path: string): [module: string, name: string][] {
+  const uses: [string, string][] = [];
+  const visit = (node: ts.Node): void => {
+    const specifier = importedBy(node);
+    if (specifier?.startsWith(".")) {
+      const module = pathOf(specifier, path);
+      for (const name of namesTaken(node)) uses.push([module, name]);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(tree);
+  return uses;
+}
+
+/** The names that an import or a re-export takes. */
+function namesTaken(node: ts.Node): string[] {
+  if (ts.isImportDeclaration(node)) {
+    const bindings = node.importClause?.namedBindings;
+    if (!bindings) return node.importClause?.name ? ["default"] : [];
+    return ts.isNamespaceImport(bindings) ? ["*"] : bindings.elements.map(takenName);
+  }
+  if (ts.isExportDeclaration(node)) {
+    const clause = node.exportClause;
+    return clause && ts.isNamedExports(clause) ? clause.elements.map(takenName) : ["*"];
+  }
+  if (ts.isImportTypeNode(node)) return node.qualifier ? [node.qualifier.getText().split(".")[0]!] : ["*"];
+  return namesOfLazyImport(node) ?? ["*"];
+}
+
+function takenName(element: ts.ImportSpecifier | ts.ExportSpecifier): string {
+  return (element.propertyName ?? element.name).text;
+}
+
+/** The names of `const { a, b } = await import("…")` and of `(await import("…")).a`. */
+function namesOfLazyImport(call: ts.Node): string[] | undefined {
+  let node = call.parent;
+  while (ts.isAwaitExpression(node) || ts.isParenthesizedExpression(node)) node = node.parent;
+  if (ts.isPropertyAccessExpression(node)) return [node.name.text];
+  if (!ts.isVariableDeclaration(node) || !ts.isObjectBindingPattern(node.name)) return undefined;
+  return node.name.elements.map((element) => (element.propertyName ?? element.name).getText());
+}
+
+/** How often a name stands in a file, its declaration included. */
+function mentions(tree: ts.SourceFile, name: string): number {
+  let count = 0;
+  const visit = (node: ts.Node): void => {
+    if (ts.isIdentifier(node) && node.text === name) count++;
+    ts.forEachChild(node, visit);
+  };
+  visit(tree);
+  return count;
+}
+
+/** The names that a file exports, by declaration or from another file. */
+function exportsOf(tree: ts.SourceFile): string[] {
+  return tree.statements.flatMap((statement) => {
+    if (ts.isExportDeclaration(statement)) {
+      const clause = statement.exportClause;
+      return clause && ts.isNamedExports(clause) ? clause.elements.map(({ name }) => name.text) : [];
+    }
+    const isExported = ts.canHaveModifiers(statement) &&
+      ts.getModifiers(statement)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword);
+    if (!isExported) return [];
+    if (ts.isVariableStatement(statement)) {
+      return statement.declarationList.declarations.map(({ name }) => name.getText());
+    }
+    const { name } = statement as ts.DeclarationStatement;
+    return name ? [name.getText()] : [];
+  });
 }
 
 function isTest(path: string): boolean {
