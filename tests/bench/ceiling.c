@@ -5,6 +5,9 @@
  *   ceiling write FILE BYTES BLOCK     create FILE by write(2)
  *   ceiling socket BYTES BLOCK         one loopback connection between two processes
  *   ceiling chain FROM TO BLOCK        read -> socket -> write by two processes
+ *   ceiling pread FILE BLOCK OFFSET    read FILE by pread(2), always to the place OFFSET bytes behind a page
+ *   ceiling recv BYTES BLOCK OFFSET    one loopback connection, each recv(2) to such a place
+ *   ceiling send BYTES BLOCK OFFSET    one loopback connection, each send(2) from such a place
  *   ceiling place FOLDER FILES THREADS create, write 4 KiB, futimens and close, a directory a thread
  *   ceiling gather FOLDER THREADS      list the directories in FOLDER and lstat what they hold, then open,
  *                                      read whole and close each file once, by THREADS threads
@@ -40,12 +43,21 @@ static char *block_of(size_t bytes) {
   return block;
 }
 
-static size_t number(const char *text) {
+static size_t whole_number(const char *text) {
   char *end;
   unsigned long long value = strtoull(text, &end, 10);
-  if (*end || value == 0) errx(2, "\"%s\" is not a positive number", text);
+  if (*end || end == text) errx(2, "\"%s\" is not a number", text);
   return value;
 }
+
+static size_t number(const char *text) {
+  size_t value = whole_number(text);
+  if (value == 0) errx(2, "0 is not a positive number");
+  return value;
+}
+
+/* A block that begins so many bytes behind a page. */
+static char *block_at(size_t bytes, size_t offset) { return block_of(bytes + offset) + offset; }
 
 static int open_or_fail(const char *path, int flags) {
   int fd = open(path, flags, 0644);
@@ -92,6 +104,17 @@ static double stage_write(const char *path, size_t bytes, size_t block_bytes) {
     left -= count;
   }
   if (close(fd)) err(1, "cannot close %s", path);
+  return now() - began;
+}
+
+/* What each call brings goes to the same place, unlike what fills a block. */
+static double stage_pread(const char *path, size_t block_bytes, size_t offset) {
+  char *block = block_at(block_bytes, offset);
+  int fd = open_or_fail(path, O_RDONLY);
+  double began = now();
+  ssize_t count;
+  for (off_t at = 0; (count = pread(fd, block, block_bytes, at)) != 0; at += count)
+    if (count < 0) err(1, "cannot read %s", path);
   return now() - began;
 }
 
@@ -144,10 +167,17 @@ static void take_to_file(int fd, const char *path, size_t block_bytes) {
   if (close(file)) err(1, "cannot close %s", path);
 }
 
-static double stage_socket(size_t bytes, size_t block_bytes) {
-  char *block = child_block = block_of(block_bytes);
+static void take_to_one_place(int fd, const char *path, size_t block_bytes) {
+  (void)path;
+  ssize_t count;
+  while ((count = recv(fd, child_block, block_bytes, 0)) != 0)
+    if (count < 0) err(1, "cannot receive");
+}
+
+static double stage_socket(size_t bytes, size_t block_bytes, void (*take)(int, const char *, size_t),
+                           const char *block) {
   int connection;
-  pid_t child = receiving_child(&connection, take_and_drop, NULL, block_bytes);
+  pid_t child = receiving_child(&connection, take, NULL, block_bytes);
   double began = now();
   for (size_t left = bytes; left > 0;) {
     size_t count = left < block_bytes ? left : block_bytes;
@@ -291,7 +321,17 @@ int main(int argc, char **argv) {
   } else if (!strcmp(stage, "write") && argc == 5) {
     seconds = stage_write(argv[2], number(argv[3]), number(argv[4]));
   } else if (!strcmp(stage, "socket") && argc == 4) {
-    seconds = stage_socket(number(argv[2]), number(argv[3]));
+    child_block = block_of(number(argv[3]));
+    seconds = stage_socket(number(argv[2]), number(argv[3]), take_and_drop, child_block);
+  } else if (!strcmp(stage, "pread") && argc == 5) {
+    seconds = stage_pread(argv[2], number(argv[3]), whole_number(argv[4]));
+  } else if (!strcmp(stage, "recv") && argc == 5) {
+    child_block = block_at(number(argv[3]), whole_number(argv[4]));
+    seconds = stage_socket(number(argv[2]), number(argv[3]), take_to_one_place, block_of(number(argv[3])));
+  } else if (!strcmp(stage, "send") && argc == 5) {
+    child_block = block_of(number(argv[3]));
+    seconds = stage_socket(number(argv[2]), number(argv[3]), take_to_one_place,
+                           block_at(number(argv[3]), whole_number(argv[4])));
   } else if (!strcmp(stage, "chain") && argc == 5) {
     seconds = stage_chain(argv[2], argv[3], number(argv[4]));
   } else if (!strcmp(stage, "place") && argc == 5) {
@@ -299,7 +339,7 @@ int main(int argc, char **argv) {
   } else if (!strcmp(stage, "gather") && argc == 4) {
     seconds = stage_gather(argv[2], number(argv[3]));
   } else {
-    errx(2, "usage: ceiling read|write|socket|chain|place|gather ...; see the top of ceiling.c");
+    errx(2, "usage: ceiling read|write|socket|chain|pread|recv|send|place|gather ...; see the top of ceiling.c");
   }
   printf("%.6f\n", seconds);
   return 0;

@@ -36,6 +36,15 @@ const blocks: readonly [string, number][] = [
   ["1 MiB", 1024 * 1024],
   ["4 MiB", 4 * 1024 * 1024],
 ];
+/** Where memory begins, in bytes behind a page: some processors copy several times slower to some of these places. */
+const offsets = [0, 1, 8, 16, 24, 32, 64, 4095];
+const offsetBlocks: readonly [string, number][] = [
+  ["4 KiB", 4096],
+  ["512 KiB", 512 * 1024],
+  ["4 MiB", 4 * 1024 * 1024],
+];
+/** Part of the bytes that each place takes: there are many, and a ratio needs few. */
+const offsetPart = 8;
 const threadCounts = [1, 2, 4];
 /** A thread that waits for a disk takes no core: many of them keep its queue full. */
 const coldThreadCounts = [1, 8, 32, 64];
@@ -51,6 +60,7 @@ export async function measureCeilings(
     options.log(machine);
     const ceilings = [
       ...await byteStages(program, folder, options),
+      ...await offsetStages(program, folder, options),
       ...await placement(program, folder, { ...options, place: actual }),
     ];
     if (options.cold) {
@@ -100,6 +110,44 @@ async function byteStages(program: string, folder: string, options: CeilingOptio
       const middle = median(runs);
       ceilings.push({ stage, variant, runs, median: middle, value: bytes / 1e9 / middle, unit: "GB/s" });
       options.log(renderCeiling(ceilings.at(-1)!));
+    }
+  }
+  await Deno.remove(input);
+  return ceilings;
+}
+
+/** Reads, receives and sends with memory that begins at each of the offsets, in turn. */
+async function offsetStages(program: string, folder: string, options: CeilingOptions): Promise<Ceiling[]> {
+  const bytes = Math.ceil(options.bytes / offsetPart);
+  const input = `${folder}/input`;
+  await run(program, ["write", input, `${bytes}`, `${blocks[1]![1]}`]);
+  const stages: [stage: string, args: (block: string, offset: string) => string[]][] = [
+    ["pread, into memory at an offset", (block, offset) => ["pread", input, block, offset]],
+    ["recv, into memory at an offset", (block, offset) => ["recv", `${bytes}`, block, offset]],
+    ["send, from memory at an offset", (block, offset) => ["send", `${bytes}`, block, offset]],
+  ];
+  const ceilings: Ceiling[] = [];
+  for (const [stage, args] of stages) {
+    for (const [name, block] of offsetBlocks) {
+      const runs = offsets.map((): number[] => []);
+      for (let round = 0; round < options.runs; round++) {
+        for (const [i, offset] of offsets.entries()) {
+          runs[i]!.push(await run(program, args(`${block}`, `${offset}`)));
+        }
+      }
+      for (const [i, offset] of offsets.entries()) {
+        const middle = median(runs[i]!);
+        const variant = `${name} at ${offset}`;
+        ceilings.push({
+          stage,
+          variant,
+          runs: runs[i]!,
+          median: middle,
+          value: bytes / 1e9 / middle,
+          unit: "GB/s",
+        });
+        options.log(renderCeiling(ceilings.at(-1)!));
+      }
     }
   }
   await Deno.remove(input);

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { shell, testWhere, withFolder } from "../helpers/test_folder.ts";
 import { compileStages, gathering, measureCeilings, renderCeiling } from "./ceiling.ts";
 
-const name = "bench:ceiling runs every stage with every block, and places every file";
+const name = "bench:ceiling runs every stage with every block and offset, and places every file";
 
 testWhere({ programs: ["cc", "cmp"] }, name, async () => {
   const { machine, ceilings } = await measureCeilings({
@@ -14,7 +14,7 @@ testWhere({ programs: ["cc", "cmp"] }, name, async () => {
     log: () => {},
   });
   assert(machine.includes("Linux"), machine);
-  assertEquals(ceilings.length, 4 * 3 + 3);
+  assertEquals(ceilings.length, 4 * 3 + 3 * 3 * 8 + 3);
   for (const ceiling of ceilings) assert(ceiling.value > 0 && Number.isFinite(ceiling.value), ceiling.stage);
   assert(renderCeiling(ceilings[0]!).includes("256 KiB"));
 });

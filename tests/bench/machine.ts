@@ -18,15 +18,24 @@ export function installed(program: string): boolean {
     .outputSync().success;
 }
 
-/** Date, cores, memory, kernel and Deno, in a line. */
+/** Date, processor, memory, kernel and Deno, in a line. */
 export async function describeMachine(): Promise<string> {
   const cores = navigator.hardwareConcurrency;
   const memory = Math.round(Deno.systemMemoryInfo().total / 2 ** 30);
   const kernel = (await shell("uname -sr")).trim();
-  const processor = /^model name\s*:\s*(.*)$/m.exec(await Deno.readTextFile("/proc/cpuinfo"))?.[1] ??
-    "unknown";
+  const processor = describeProcessor(await Deno.readTextFile("/proc/cpuinfo"));
   const date = new Date().toISOString().slice(0, 10);
   return `${date}: ${cores} cores (${processor}), ${memory} GiB, ${kernel}, Deno ${Deno.version.deno}`;
+}
+
+/**
+ * Model of the processor, and whether it has `fsrm`: with that flag the kernel copies to user memory by `rep movsb`, whose
+ * speed depends on where the memory begins.
+ */
+export function describeProcessor(cpuinfo: string): string {
+  const model = /^model name\s*:\s*(.*)$/m.exec(cpuinfo)?.[1] ?? "unknown";
+  const flags = /^flags\s*:\s*(.*)$/m.exec(cpuinfo)?.[1]?.split(/\s+/) ?? [];
+  return `${model}, ${flags.includes("fsrm") ? "with" : "without"} fsrm`;
 }
 
 /**

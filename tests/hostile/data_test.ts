@@ -198,6 +198,7 @@ testEngines("B4: a large file without its last extent is never placed, whatever 
     await peer.announce([{ name: "large", size: 2 * extentBytes + 5 }]);
     await peer.extent({ entry: 0, index: 0 }, whole);
     await peer.extent({ entry: 0, index: 1, fileVerified: true }, whole);
+    peer.control.answersPings = false; // else it would be waited for
     await peer.lanes[0]!.endWriting();
   }, { io, receive: ["--timeout", "2s"], after: assertNothingUnderItsName });
   assertEquals(reception.status, 4, reception.stderr);
@@ -209,6 +210,7 @@ Deno.test("B4: a large file that nobody vouches for as a whole is never placed",
     await peer.announce([{ name: "large", size: extentBytes + 5 }]);
     await peer.extent({ entry: 0, index: 0 }, whole);
     await peer.extent({ entry: 0, index: 1 }, new Uint8Array(5));
+    peer.control.answersPings = false; // else it would be waited for
     await peer.lanes[0]!.endWriting();
   }, { receive: ["--timeout", "2s"], after: assertNothingUnderItsName });
   assertEquals(reception.status, 4, reception.stderr);
@@ -220,6 +222,7 @@ testEngines("B5: an extent that comes twice counts once: the one that never come
     await peer.announce([{ name: "large", size: 2 * extentBytes + 5 }]);
     for (let i = 0; i < 3; i++) await peer.extent({ entry: 0, index: 0, fileVerified: i === 0 }, whole);
     await peer.extent({ entry: 0, index: 2 }, new Uint8Array(5));
+    peer.control.answersPings = false; // else it would be waited for
     await peer.lanes[0]!.endWriting();
   }, { io, receive: ["--timeout", "2s"], after: assertNothingUnderItsName });
   assertEquals(reception.status, 4, reception.stderr);
@@ -306,6 +309,7 @@ Deno.test("B14: a sender that says nothing any more is left after the receiver's
   const reception = await attackReceiver(async (peer) => {
     await peer.shakeHands({ timeoutMs: 0xffff_ffff });
     await peer.announce([{ name: "small", size: 10 }]);
+    peer.control.answersPings = false;
   }, { receive: ["--timeout", "1s"] });
   assertEquals([reception.status, reception.code], [4, 14], reception.stderr);
 });
