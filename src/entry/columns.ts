@@ -1,7 +1,7 @@
 /** Many entries of directories as columns: one array a property, one blob for the names. */
 import type { RcopyError } from "../base/errors.ts";
 import { type EntryName, nameIn } from "./name.ts";
-import type { EntryKind, FileIdentity } from "./metadata.ts";
+import type { EntryKind, FileIdentity, Timestamp } from "./metadata.ts";
 
 /** An entry that a listing found and could not describe. */
 export interface ListingFailure {
@@ -103,13 +103,17 @@ export class EntryColumns {
     return nameIn(this.names, this.nameStarts[index]!, this.nameStarts[index + 1]! - 1);
   }
 
+  mtime(index: number): Timestamp {
+    return { seconds: this.mtimeSeconds[index]!, nanos: this.mtimeNanos[index]! };
+  }
+
   /** What must be the same before and after entry i was read. */
   identity(index: number): FileIdentity {
     return {
       device: this.devices[index]!,
       inode: this.inodes[index]!,
       size: this.sizes[index]!,
-      mtime: { seconds: this.mtimeSeconds[index]!, nanos: this.mtimeNanos[index]! },
+      mtime: this.mtime(index),
       ctimeNs: this.ctimesNs[index]!,
     };
   }

@@ -145,13 +145,14 @@ export class ReceivingSide implements Side {
 
   #hello(run: RunOptions, destination: Directory | undefined): Hello {
     const { engine } = run;
-    const hello = localHello("receiver", engine, run);
+    const { dryRun } = this.#options.policy;
+    const hello = { ...localHello("receiver", engine, run), dryRun };
     if (!destination) return hello;
     const nonce = crypto.getRandomValues(new Uint8Array(16));
     const { device, inode } = engine.identityOf(destination);
     return {
       ...hello,
-      wantsAll: !this.#options.policy.dryRun && isEmptyDirectory(engine, destination),
+      wantsAll: !dryRun && isEmptyDirectory(engine, destination),
       destinationNonce: nonce,
       destinationHash: new DestinationIdentity(nonce, [readBootId()]).hash(device, inode),
     };

@@ -1,4 +1,5 @@
 /** The first messages of a connection: `Hello` on control, `Join` on a data connection. */
+import { RcopyError } from "../base/errors.ts";
 import { readColumn, writeColumn } from "./column.ts";
 import {
   assign,
@@ -43,6 +44,8 @@ export interface Hello {
   batchEntries: number;
   /** Receiver: the destination is empty, everything is wanted, no `wants` will come. */
   wantsAll: boolean;
+  /** Receiver: nothing is made and nothing wanted, no `wants` will come, and no content is due. */
+  dryRun: boolean;
   /** Receiver: 16 random bytes and the keyed hash of its destination's device, inode and boot id; both empty when unknown. */
   destinationNonce: Uint8Array;
   destinationHash: Uint8Array;
@@ -55,8 +58,18 @@ export interface Hello {
 export const hello: MessageCodec<Hello> = {
   encode(capnp, message) {
     const root = capnp.initRoot(schema.Hello);
-    const { features, streams, timeoutMs, mtimeResolutionNs, creditBytes, batchEntries, wantsAll } = message;
-    assign(root, { features, streams, timeoutMs, mtimeResolutionNs, creditBytes, batchEntries, wantsAll });
+    const { features, streams, timeoutMs, mtimeResolutionNs, creditBytes, batchEntries, wantsAll, dryRun } =
+      message;
+    assign(root, {
+      features,
+      streams,
+      timeoutMs,
+      mtimeResolutionNs,
+      creditBytes,
+      batchEntries,
+      wantsAll,
+      dryRun,
+    });
     root.role = message.role === "sender" ? schema.Role.SENDER : schema.Role.RECEIVER;
     root.software = clipped(message.software);
     writeColumn(root._initDestinationNonce(message.destinationNonce.length), message.destinationNonce);
@@ -70,7 +83,8 @@ export const hello: MessageCodec<Hello> = {
     checkNumbers(root, role);
     const laneTokens = readColumn(root.laneTokens, "u8", tokenBytes * streamsMax).slice();
     if (laneTokens.length % tokenBytes !== 0) throw outOfRange("laneTokens", laneTokens.length);
-    const { features, streams, timeoutMs, mtimeResolutionNs, creditBytes, batchEntries, wantsAll } = root;
+    const { features, streams, timeoutMs, mtimeResolutionNs, creditBytes, batchEntries, wantsAll, dryRun } =
+      root;
     return {
       kind: "hello",
       role,
@@ -82,6 +96,7 @@ export const hello: MessageCodec<Hello> = {
       creditBytes,
       batchEntries,
       wantsAll,
+      dryRun,
       destinationNonce: emptyOr(root.destinationNonce, hashBytes),
       destinationHash: emptyOr(root.destinationHash, hashBytes),
       session: emptyOr(root.session, tokenBytes),
@@ -104,6 +119,9 @@ function checkNumbers(root: schema.Hello, role: Role): void {
   if (role === "sender") return;
   if (creditBytes < creditBytesMin || creditBytes > creditBytesMax) {
     throw outOfRange("creditBytes", creditBytes);
+  }
+  if (root.wantsAll && root.dryRun) {
+    throw new RcopyError("protocol", "a receiver wants everything in a dry run");
   }
   if (batchEntries < 1 || batchEntries > batchEntriesMax) throw outOfRange("batchEntries", batchEntries);
 }

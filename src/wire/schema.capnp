@@ -21,6 +21,7 @@ struct Hello {
   destinationHash @10 :Data;
   session @11 :Data;
   laneTokens @12 :Data;
+  dryRun @13 :Bool;
 }
 
 struct Join {

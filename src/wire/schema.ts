@@ -138,6 +138,12 @@ export class Hello extends $.Struct {
     set laneTokens(value: $.Data) {
         $.utils.copyFrom(value, $.utils.getPointer(4, this));
     }
+    get dryRun(): boolean {
+        return $.utils.getBit(17, this);
+    }
+    set dryRun(value: boolean) {
+        $.utils.setBit(17, value, this);
+    }
     override toString(): string { return "Hello_" + super.toString(); }
 }
 export class Join extends $.Struct {

@@ -74,12 +74,12 @@ const hello = fc.record({
   mtimeResolutionNs: fc.integer({ min: 1, max: 0xffff_ffff }),
   creditBytes: fc.integer({ min: limits.creditBytesMin, max: limits.creditBytesMax }),
   batchEntries: fc.integer({ min: 1, max: limits.batchEntriesMax }),
-  wantsAll: fc.boolean(),
+  wanted: fc.constantFrom("all", "some", "nothing"),
   destinationNonce: emptyOrHash,
   destinationHash: emptyOrHash,
   session: emptyOrHash,
   laneTokens: fc.nat(4).chain((lanes) => fc.uint8Array({ minLength: 16 * lanes, maxLength: 16 * lanes })),
-});
+}).map(({ wanted, ...rest }) => ({ ...rest, wantsAll: wanted === "all", dryRun: wanted === "nothing" }));
 
 const nothing = fc.constant(new Uint8Array(0));
 const nonce = fc.uint8Array({ minLength: limits.authNonceBytes, maxLength: limits.authNonceBytes });

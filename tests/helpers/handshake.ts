@@ -26,6 +26,7 @@ export const hello: Hello = {
   creditBytes: 65536,
   batchEntries: 10,
   wantsAll: true,
+  dryRun: false,
   destinationNonce: none,
   destinationHash: none,
   session: none,

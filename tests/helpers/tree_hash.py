@@ -1,4 +1,7 @@
-"""The tree hash of a directory from its definition in src/wire/PROTOCOL.md; every hash is made by xxhsum."""
+"""The tree hash of a directory from its definition in src/wire/PROTOCOL.md; every hash is made by xxhsum.
+
+tree_hash.py ROOT [STEP]: times are cut to STEP nanoseconds, which is what an engine keeps of them; all are by default.
+"""
 import os
 import struct
 import subprocess
@@ -6,6 +9,7 @@ import sys
 
 EXTENT = 4 * 1024 * 1024
 root = os.fsencode(sys.argv[1])
+step = int(sys.argv[2]) if len(sys.argv) > 2 else 1
 
 
 def xxh3(content):
@@ -22,11 +26,11 @@ def file_hash(path, size):
 
 
 fields = subprocess.run(
-    ["find", root, "-mindepth", "1", "-printf", r"%P\0%y\0%m\0%s\0%l\0"], stdout=subprocess.PIPE, check=True
+    ["find", root, "-mindepth", "1", "-printf", r"%P\0%y\0%m\0%s\0%l\0%T@\0"], stdout=subprocess.PIPE, check=True
 ).stdout.split(b"\0")[:-1]
 count = total = 0
-for at in range(0, len(fields), 5):
-    path, kind, mode, size, link = fields[at : at + 5]
+for at in range(0, len(fields), 6):
+    path, kind, mode, size, link, time = fields[at : at + 6]
     full = os.path.join(root, path)
     size = int(size) if kind == b"f" else 0
     mode = 0 if kind == b"l" else int(mode, 8) & 0o777
@@ -36,7 +40,10 @@ for at in range(0, len(fields), 5):
         content = xxh3(link)
     else:
         content = bytes(16)
-    record = bytes([b" fdl".index(kind)]) + struct.pack("<HQ", mode, size) + content + path
+    seconds, nanos = time.split(b".")
+    nanos = int(nanos[:9]) // step * step
+    record = struct.pack("<BBHQ", 1, b" fdl".index(kind), mode, size) + content + bytes(16)
+    record += struct.pack("<qI", int(seconds), nanos) + path
     total += int.from_bytes(xxh3(record), "big")
     count += 1
 print(f"{count}-{total % 2**128:032x}")

@@ -12,6 +12,8 @@ export interface Announced {
   kind: number;
   mode: number;
   size: number;
+  seconds: bigint;
+  nanos: number;
   name: Uint8Array;
   link: Uint8Array;
   /** Number of a directory. */
@@ -112,6 +114,8 @@ export function announcedBy(values: Values, next: number): Announced[] {
     kind,
     mode: (values.modes as number[])[i]!,
     size: Number((values.sizes as bigint[])[i]),
+    seconds: (values.mtimeSeconds as bigint[])[i]!,
+    nanos: (values.mtimeNanos as number[])[i]!,
     name: names[i]!,
     link: kind === 3 ? links.shift()! : new Uint8Array(0),
     number: kind === 2 ? next++ : 0,
@@ -212,11 +216,11 @@ export async function fetchTruly(
     entries: keys.map(([, entry]) => entry),
     failed: keys.map(() => 0),
   });
-  let sum = 0n;
+  const hashes: bigint[] = [];
   for (const [key, entry] of announced) {
     const whole = extents.get(key);
     if (whole) files.set(pathOf(entry), joined(whole));
-    sum += entryHash(entry, pathOf(entry), whole ?? files.get(pathOf(entry)));
+    hashes.push(entryHash(entry, pathOf(entry), whole ?? files.get(pathOf(entry))));
   }
   const counted = (kind: number) => [...announced.values()].filter((entry) => entry.kind === kind).length;
   await control.send(
@@ -227,7 +231,7 @@ export async function fetchTruly(
       links: counted(3),
       bytes: [...announced.values()].reduce((bytes, { size }) => bytes + size, 0),
       treeCount: announced.size,
-      treeSum: Uint8Array.fromHex((sum % (1n << 128n)).toString(16).padStart(32, "0")),
+      treeSum: treeSum(hashes),
     }),
   );
   const { values } = await control.until("close").catch(() => ({ values: { code: -1 } }));
@@ -241,15 +245,24 @@ function bytesIn(extents: readonly Uint8Array[] | undefined): number {
 }
 
 /** The entry hash of "Integrity". A file's content is its bytes, or its extents. */
-function entryHash(entry: Announced, path: string, content: Uint8Array[] | Uint8Array | undefined): bigint {
-  const record = new Uint8Array(27 + path.length);
+export function entryHash(entry: Announced, path: string, content?: Uint8Array[] | Uint8Array): bigint {
+  const record = new Uint8Array(56 + path.length);
   const view = new DataView(record.buffer);
-  record[0] = entry.kind;
-  view.setUint16(1, entry.kind === 3 ? 0 : entry.mode, true);
-  view.setBigUint64(3, BigInt(entry.size), true);
-  if (Array.isArray(content)) record.set(xxh3(joined(content.map(xxh3))), 11);
-  else if (content) record.set(xxh3(content), 11);
-  else if (entry.kind === 3) record.set(xxh3(entry.link), 11);
-  record.set(latin1(path), 27);
+  record[0] = 1;
+  record[1] = entry.kind;
+  view.setUint16(2, entry.kind === 3 ? 0 : entry.mode, true);
+  view.setBigUint64(4, BigInt(entry.size), true);
+  if (Array.isArray(content)) record.set(xxh3(joined(content.map(xxh3))), 12);
+  else if (content) record.set(xxh3(content), 12);
+  else if (entry.kind === 3) record.set(xxh3(entry.link), 12);
+  view.setBigInt64(44, entry.seconds, true);
+  view.setUint32(52, entry.nanos, true);
+  record.set(latin1(path), 56);
   return BigInt(`0x${xxh3(record).toHex()}`);
+}
+
+/** The sum of entry hashes as a receipt has it. */
+export function treeSum(hashes: readonly bigint[]): Uint8Array<ArrayBuffer> {
+  const sum = hashes.reduce((sum, hash) => sum + hash, 0n) % (1n << 128n);
+  return Uint8Array.fromHex(sum.toString(16).padStart(32, "0"));
 }

@@ -17,6 +17,7 @@ export const messages = {
       creditBytes: ["u32", 24],
       batchEntries: ["u32", 28],
       wantsAll: ["bool", 16],
+      dryRun: ["bool", 17],
       destinationNonce: ["data", 1],
       destinationHash: ["data", 2],
       session: ["data", 3],

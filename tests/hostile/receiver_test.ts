@@ -1,58 +1,14 @@
 /** A receiver that asks for, settles or counts what it must not: rows C of the table in README.md. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { shell, withFolder } from "../helpers/test_folder.ts";
+import { shell } from "../helpers/test_folder.ts";
 import type { Values } from "./capnp.ts";
-import { announcedBy, HostileReceiver } from "./hostile_receiver.ts";
+import { HostileReceiver } from "./hostile_receiver.ts";
 import { joined } from "./hostile_sender.ts";
 import { frame, type Kind, rawFrame } from "./messages.ts";
-import { Victim } from "./sessions.ts";
-
-/** `big` (9 MiB and a bit), `d` with `two`, `link`, `one`: one batch; and a canary beside it that must never be sent. */
-async function withVictim(
-  body: (victim: Victim, folder: string) => Promise<void>,
-  send: readonly string[] = ["--keep"],
-): Promise<void> {
-  await withFolder(async (folder) => {
-    await shell(
-      `mkdir -p "$1/a/d" "$1/canary" && cd "$1/a" && echo one > one && echo two > d/two && ln -s ../canary link &&
-       echo secret > ../canary/secret && head -c 9500000 /dev/urandom > big`,
-      folder,
-    );
-    await using victim = await Victim.serve(`${folder}/a`, send);
-    await body(victim, folder);
-    await victim.stop();
-  });
-}
-
-/** What the one batch of the manifest has where. */
-interface Places {
-  one: number;
-  two: number;
-  big: number;
-  link: number;
-  d: number;
-  count: number;
-}
-
-async function placesOf(peer: HostileReceiver): Promise<Places> {
-  const { values } = await peer.control.until("manifest");
-  const entries = announcedBy(values, 1);
-  const at = (name: string) => entries.findIndex((entry) => String.fromCharCode(...entry.name) === name);
-  return {
-    one: at("one"),
-    two: at("two"),
-    big: at("big"),
-    link: at("link"),
-    d: at("d"),
-    count: entries.length,
-  };
-}
+import { type Places, placesOf, smallSent, withVictim } from "./victim_tree.ts";
 
 /** Tells what to send once the manifest has come; data is read and thrown away meanwhile. */
 type Step = (at: Places, peer: HostileReceiver) => Promise<[Kind, Values][]> | [Kind, Values][];
-
-const smallSent = (peer: HostileReceiver, entry: number) =>
-  peer.untilData(({ kind, values }) => kind === "bundle" && (values.entries as number[]).includes(entry));
 
 const violations: Record<string, Step> = {
   "C1: a failure that names a path": () => [["failure", {
@@ -153,40 +109,6 @@ for (const [what, step] of Object.entries(violations)) {
   });
 }
 
-Deno.test("wants twice, or with a map besides all, ends the session", async () => {
-  await withVictim(async (victim) => {
-    for (
-      const frames of [
-        [{ all: true }, { all: true }],
-        [{ bitmap: Uint8Array.of(1) }, { bitmap: Uint8Array.of(1) }],
-        [{ all: true, bitmap: Uint8Array.of(1) }],
-        [{ batch: 7, all: true }],
-        [{ bitmap: new Uint8Array(513) }],
-      ]
-    ) {
-      const code = await victim.attack(async (peer) => {
-        await placesOf(peer);
-        for (const values of frames) await peer.control.send("wants", values);
-      }, { wantsAll: false });
-      assertEquals(code, 8, JSON.stringify(frames));
-    }
-  });
-});
-
-Deno.test("settling what was never sent ends the session", async () => {
-  await withVictim(async (victim) => {
-    for (const name of ["one", "big"] as const) {
-      const code = await victim.attack(async (peer) => {
-        const at = await placesOf(peer);
-        // Without wants nothing is sent, whichever of the others fail.
-        const failed = [at.one, at.two, at.big].filter((entry) => entry !== at[name]).sort((a, b) => a - b);
-        await peer.control.send("batchSettled", { failed, held: [at[name]] });
-      }, { wantsAll: false });
-      assertEquals(code, 8, name);
-    }
-  });
-});
-
 Deno.test("C1: no kind of frame that the page does not know is taken for anything", async () => {
   await withVictim(async (victim) => {
     for (const kind of [0, 19, 255, 256, 0x0103, 65_535]) {
@@ -279,6 +201,7 @@ const badHellos: Record<string, Values> = {
   "a long hash": { destinationHash: new Uint8Array(32) },
   "a name of 513 bytes": { software: "x".repeat(513) },
   "33 tokens": { laneTokens: new Uint8Array(33 * 16) },
+  "everything wanted in a dry run": { wantsAll: true, dryRun: true },
   "a token and a half": { laneTokens: new Uint8Array(24) },
 };
 Deno.test("C9: a hello out of range gets no answer, and costs its sender the connection", async (t) => {

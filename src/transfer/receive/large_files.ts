@@ -63,7 +63,7 @@ export class LargeFiles {
     const { engine, codec, placement, unsettled } = this.#options;
     const held = unsettled.hold(batch, entry);
     try {
-      const target = new LargeTarget({ engine, codec, placement, held, mtime: batch.mtime(entry) });
+      const target = new LargeTarget({ engine, codec, placement, held });
       target.verifiedHash = batch.verifiedEarly.get(entry);
       this.#targets.set(entryKey(batch.number, entry), target);
       return target;

@@ -192,13 +192,12 @@ export class ReceivePlan {
     const { placement, unsettled, space } = this.#options;
     space.claim(0, () => directory.handle!.shown, batch.name(entry));
     const text = linkTextOf(batch, entry).slice();
-    const mtime = batch.mtime(entry);
     const held = unsettled.hold(batch, entry);
     // A link does not hold up its directory: it is made when the directory is complete.
     directory.pending--;
-    if (placement.deferLink(directory, { held, text, mtime })) return;
+    if (placement.deferLink(directory, { held, text })) return;
     try {
-      placement.makeLink(directory, held.name, text, mtime);
+      placement.makeLink(directory, held.name, text, held.mtime);
       unsettled.placeHeld(held, unsettled.hashOfLink(text));
     } catch (thrown) {
       unsettled.failHeld(held, asEntryError(thrown));

@@ -268,6 +268,7 @@ export class Receiver implements LaneHost {
   #onPlanned(batch: ReceiveBatch): void {
     this.#large.onPlanned(batch);
     this.#run.counts.bytesWanted += batch.bytesWanted;
-    if (!this.#options.granted.wantsAll) this.#run.control.send(batch.toWants());
+    const { granted, policy } = this.#options;
+    if (!granted.wantsAll && !policy.dryRun) this.#run.control.send(batch.toWants());
   }
 }

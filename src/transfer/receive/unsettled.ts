@@ -62,15 +62,7 @@ export class ReceiveUnsettled implements Settlement {
   /** A small file, or a link made at once, is in place. `content` is its hash. */
   place(batch: ReceiveBatch, entry: number, content: Uint8Array): void {
     const directory = batch.directoryOf(entry);
-    const { kinds, modes } = batch.manifest;
-    this.#count(
-      kinds[entry] as EntryKind,
-      modes[entry]!,
-      batch.size(entry),
-      directory,
-      batch.name(entry),
-      content,
-    );
+    this.#count({ ...this.#describe(batch, entry), directory, name: batch.name(entry) }, content);
     this.#settle(batch, entry, EntryState.placed, directory);
   }
 
@@ -101,16 +93,14 @@ export class ReceiveUnsettled implements Settlement {
     return {
       batch: batch.number,
       entry,
-      kind: batch.manifest.kinds[entry] as EntryKind,
-      mode: batch.manifest.modes[entry]!,
-      size: batch.size(entry),
+      ...this.#describe(batch, entry),
       directory: batch.directoryOf(entry),
       name: copyName(batch.name(entry)),
     };
   }
 
   placeHeld(held: HeldTarget, content: Uint8Array = noContent): void {
-    this.#count(held.kind, held.mode, held.size, held.directory, held.name, content);
+    this.#count(held, content);
     this.#settleHeld(held, EntryState.placed);
   }
 
@@ -202,18 +192,17 @@ export class ReceiveUnsettled implements Settlement {
     if (this.isEmpty) this.#options.onAllSettled();
   }
 
-  #count(
-    kind: EntryKind,
-    mode: number,
-    size: number,
-    directory: TargetDirectory,
-    name: Uint8Array,
-    content: Uint8Array,
-  ): void {
-    const prefix = this.#options.prefixes.of(directory);
-    this.#options.hasher.hash({ kind, mode, size, content, prefix, name }, this.#entryHash, 0);
+  #describe(batch: ReceiveBatch, entry: number): Pick<HeldTarget, "kind" | "mode" | "size" | "mtime"> {
+    const { kinds, modes } = batch.manifest;
+    const kind = kinds[entry] as EntryKind;
+    return { kind, mode: modes[entry]!, size: batch.size(entry), mtime: batch.mtime(entry) };
+  }
+
+  #count(entry: Omit<HeldTarget, "batch" | "entry">, content: Uint8Array): void {
+    const prefix = this.#options.prefixes.of(entry.directory);
+    this.#options.hasher.hash({ ...entry, content, prefix }, this.#entryHash, 0);
     this.hash.add(this.#entryHash);
-    this.#options.outcome.countPlaced(kind, size);
+    this.#options.outcome.countPlaced(entry.kind, entry.size);
   }
 
   #report(

@@ -212,19 +212,24 @@ export class Sender implements LaneHost {
   }
 
   #onAnnounced(batch: SendBatch): void {
-    if (!this.#options.peer.wantsAll) return;
-    batch.states.fill(SendState.wanted, 0, batch.count);
+    const { wantsAll, dryRun } = this.#options.peer;
+    if (!wantsAll && !dryRun) return;
+    batch.isPlanned = true;
+    batch.states.fill(wantsAll ? SendState.wanted : SendState.unwanted, 0, batch.count);
     this.#planWanted(batch);
   }
 
   #onWants(message: Wants): void {
     const batch = this.#unsettled.batch(message.batch);
-    if (batch.isPlanned || this.#options.peer.wantsAll) {
+    if (batch.isPlanned) {
       throw new RcopyError("protocol", `the peer said twice what it wants of batch ${message.batch}`);
     }
     batch.isPlanned = true;
+    const { kinds } = batch.columns;
     for (let i = 0; i < batch.count; i++) {
-      const isWanted = message.all || ((message.bitmap[i >> 3] ?? 0) >> (i & 7) & 1) === 1;
+      const isAsked = message.all || ((message.bitmap[i >> 3] ?? 0) >> (i & 7) & 1) === 1;
+      // Directories are always wanted, whatever their bits are.
+      const isWanted = isAsked || kinds[i] === EntryKind.directory;
       batch.states[i] = isWanted ? SendState.wanted : SendState.unwanted;
     }
     this.#planWanted(batch);

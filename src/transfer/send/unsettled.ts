@@ -70,6 +70,7 @@ export class SendUnsettled {
           mode: batch.columns.modes[i]!,
           size: 0,
           content,
+          mtime: batch.columns.mtime(i),
           prefix,
           name: batch.columns.name(i),
         };

@@ -27,6 +27,7 @@ export function localHello(
     creditBytes: isReceiver ? creditBytes : 0,
     batchEntries: isReceiver ? batchEntriesMax : 0,
     wantsAll: false,
+    dryRun: false,
     destinationNonce: none,
     destinationHash: none,
     session: none,

@@ -1,7 +1,6 @@
 /** A file above the extent grid while it is being received. */
 import { RcopyError } from "../../base/errors.ts";
 import type { Codec } from "../../codec/codec.ts";
-import type { Timestamp } from "../../entry/metadata.ts";
 import type { Engine, Pending, TargetFile } from "../../io/contract/engine.ts";
 import { extentBytes, resendsMax } from "../../wire/limits.ts";
 import { sameHash } from "../../codec/hash.ts";
@@ -14,7 +13,6 @@ export interface LargeTargetOptions {
   codec: Codec;
   placement: Placement;
   held: HeldTarget;
-  mtime: Timestamp;
 }
 
 export class LargeTarget {
@@ -102,10 +100,10 @@ export class LargeTarget {
 
   /** Gives the file mode, time and its final name; returns the file hash. */
   finish(): Uint8Array {
-    const { engine, placement, held, mtime } = this.#options;
+    const { engine, placement, held } = this.#options;
     this.#ended = true;
     try {
-      engine.finishTarget(this.#file, held.mode, mtime);
+      engine.finishTarget(this.#file, held.mode, held.mtime);
     } catch (error) {
       placement.discard(this.#built);
       this.#hash[Symbol.dispose]();

@@ -26,8 +26,8 @@ async function withLarge(
     const tree = new TargetTree(root, engine.identityOf(root).device);
     const placement = new Placement(engine, tree, { durable: false, dryRun: false });
     const place = { directory: tree.root, name: parseEntryName(bytesOf("large")) };
-    const held = { batch: 0, entry: 0, kind: EntryKind.file, mode: 0o640, size, ...place };
-    await body(new LargeTarget({ engine, codec, placement, held, mtime }), folder);
+    const held = { batch: 0, entry: 0, kind: EntryKind.file, mode: 0o640, size, mtime, ...place };
+    await body(new LargeTarget({ engine, codec, placement, held }), folder);
     placement.close();
   }, faults);
 }

@@ -164,7 +164,7 @@ export class Placement {
     const { held, text } = link;
     this.#deferredLinkBytes -= text.length + held.name.length + linkOverheadBytes;
     try {
-      this.makeLink(directory, held.name, text, link.mtime);
+      this.makeLink(directory, held.name, text, held.mtime);
       settlement.placeHeld(held, settlement.hashOfLink(text));
     } catch (thrown) {
       settlement.failHeld(held, asEntryError(thrown));
@@ -200,8 +200,8 @@ export class Placement {
     for (const directory of this.#tree.deepestFirst()) {
       if (directory.origin !== "fresh" || directory.completed) continue;
       try {
-        for (const { held, text, mtime } of directory.links) {
-          this.makeLink(directory, held.name, text, mtime);
+        for (const { held, text } of directory.links) {
+          this.makeLink(directory, held.name, text, held.mtime);
         }
         this.#moveIntoPlace(directory);
         this.#engine.setDirectoryMetadata(directory.handle!, directory.mode, directory.mtime);

@@ -49,7 +49,7 @@ class Place {
   }
 
   held({ name }: { name: HeldTarget["name"] }, directory: TargetDirectory, kind: EntryKind): HeldTarget {
-    return { batch: 0, entry: 0, kind, mode: 0o750, size: 0, directory, name };
+    return { batch: 0, entry: 0, kind, mode: 0o750, size: 0, mtime, directory, name };
   }
 
   /** Writes a file where the placement wants it to be built. */
@@ -69,7 +69,7 @@ class Place {
 
   link(directory: TargetDirectory, text: string, textBytes = 2): boolean {
     const held = this.held({ name: name(text) }, directory, EntryKind.link);
-    return this.placement.deferLink(directory, { held, text: new Uint8Array(textBytes).fill(0x74), mtime });
+    return this.placement.deferLink(directory, { held, text: new Uint8Array(textBytes).fill(0x74) });
   }
 
   /** One entry of the directory is settled. */

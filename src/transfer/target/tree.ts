@@ -13,6 +13,7 @@ export interface HeldTarget {
   kind: EntryKind;
   mode: number;
   size: number;
+  mtime: Timestamp;
   directory: TargetDirectory;
   name: EntryName;
 }
@@ -21,7 +22,6 @@ export interface HeldTarget {
 export interface DeferredLink {
   held: HeldTarget;
   text: Uint8Array;
-  mtime: Timestamp;
 }
 
 export class TargetDirectory implements PathNode {
