@@ -1,0 +1,127 @@
+/** The parts of a receiver between control and the lanes, on a folder. Its run has not begun. */
+import { Codec } from "../../src/codec/codec.ts";
+import { EntryHasher } from "../../src/codec/entry_hash.ts";
+import { PathPrefixes } from "../../src/entry/path_prefixes.ts";
+import type { FreeSpace } from "../../src/io/contract/engine.ts";
+import { AwaitedBatches } from "../../src/transfer/receive/awaited_batches.ts";
+import { ReceiveFailures } from "../../src/transfer/receive/failures.ts";
+import { ReceivePlan, type ReceivePlanOptions } from "../../src/transfer/receive/plan.ts";
+import { ReceiveUnsettled } from "../../src/transfer/receive/unsettled.ts";
+import type { ReceiveBatch } from "../../src/transfer/target/batch.ts";
+import { LargeFiles } from "../../src/transfer/receive/large_files.ts";
+import { Placement } from "../../src/transfer/target/placement.ts";
+import { SpaceBudget } from "../../src/transfer/target/space_budget.ts";
+import { TargetTree } from "../../src/transfer/target/tree.ts";
+import { arrivedBatch, type EngineFolder, type HeardRun, heardRun, textOf } from "./transfer_parts.ts";
+
+export interface ReceiveParts extends HeardRun<"receiver">, Disposable {
+  codec: Codec;
+  prefixes: PathPrefixes;
+  tree: TargetTree;
+  placement: Placement;
+  unsettled: ReceiveUnsettled;
+  plan: ReceivePlan;
+  awaited: AwaitedBatches;
+  failures: ReceiveFailures;
+  large: LargeFiles;
+  /** Questions about large files that the sender has not answered; a call answers one. */
+  asked: (() => void)[];
+  /** What a dry run would copy, as paths. */
+  imagined: string[];
+  /** How often nothing was left to settle. */
+  allSettled: () => number;
+  /** Credit that went back to the sender, in bytes. */
+  credit: () => number;
+  /** A batch that has arrived, was checked and is unsettled. */
+  arrive: (...manifest: Parameters<typeof arrivedBatch>) => ReceiveBatch;
+}
+
+export interface ReceivePartsOptions extends Partial<Pick<ReceivePlanOptions, "exists" | "dryRun">> {
+  durable?: boolean;
+  free?: FreeSpace;
+}
+
+export function receiveParts(folder: EngineFolder, options: ReceivePartsOptions = {}): ReceiveParts {
+  const { engine, root } = folder;
+  const { dryRun = false, durable = false, exists = "changed" } = options;
+  const heard = heardRun("receiver", engine);
+  const { run } = heard;
+  const codec = Codec.open({ arenaBytes: 0 });
+  const prefixes = new PathPrefixes();
+  const asked: (() => void)[] = [];
+  const imagined: string[] = [];
+  let allSettled = 0;
+  let credit = 0;
+  const tree = new TargetTree(root, engine.identityOf(root).device);
+  const placement = new Placement(engine, tree, { durable, dryRun });
+  const unsettled: ReceiveUnsettled = new ReceiveUnsettled({
+    control: run.control,
+    outcome: run.outcome,
+    codec,
+    hasher: new EntryHasher(codec),
+    prefixes,
+    onSettled: (directory) => placement.completeFrom(directory, unsettled),
+    onCredit: (bytes) => credit += bytes,
+    onAllSettled: () => allSettled++,
+  });
+  const large = new LargeFiles({
+    engine,
+    codec,
+    placement,
+    unsettled,
+    announced: () => run.counts.batches,
+    ask: (onAnswer) => asked.push(onAnswer),
+    timeoutMs: 60_000,
+    onSilence: (error) => run.tasks.fail(error),
+  });
+  const plan = new ReceivePlan({
+    engine,
+    tree,
+    placement,
+    unsettled,
+    space: new SpaceBudget(options.free ?? { bytes: undefined, inodes: undefined }),
+    dryRun,
+    exists,
+    onImagined: (directory, name) => imagined.push(prefixes.show(directory, name)),
+    mtimeResolutionNs: engine.mtimeResolutionNs,
+    onPlanned: () => {},
+  });
+  return {
+    ...heard,
+    codec,
+    prefixes,
+    tree,
+    placement,
+    unsettled,
+    plan,
+    awaited: new AwaitedBatches({
+      announced: () => run.counts.batches,
+      ask: (onAnswer) => run.pings.ask(onAnswer),
+      timeoutMs: 60_000,
+    }),
+    failures: new ReceiveFailures({ outcome: run.outcome, tree, unsettled, prefixes, large }),
+    large,
+    asked,
+    imagined,
+    allSettled: () => allSettled,
+    credit: () => credit,
+    arrive(...manifest) {
+      const batch = arrivedBatch(...manifest);
+      plan.check(batch);
+      unsettled.add(batch);
+      return batch;
+    },
+    [Symbol.dispose]() {
+      unsettled.stop();
+      large.abandonAll();
+      placement.close();
+      codec[Symbol.dispose]();
+    },
+  };
+}
+
+/** The number of an entry in a batch. */
+export function entryIn(batch: ReceiveBatch, name: string): number {
+  for (let entry = 0; entry < batch.count; entry++) if (textOf(batch.name(entry)) === name) return entry;
+  throw new Error(`no ${name} in the batch`);
+}
