@@ -63,7 +63,7 @@ testEngines("a random tree arrives", (io) =>
       makeSmallTree(`${folder}/a`, {
         directories: 10,
         filesPerDirectory: 8,
-        sizeOf: (r) => Math.floor(r ** 6 * 6_000_000),
+        sizeOf: (r) => Math.floor(r ** 12 * 6_000_000),
         seed: Math.floor(random() * 2 ** 32),
       });
       const options = { source: `${folder}/a`, target: `${folder}/b`, send: ["--io", io] };
@@ -78,7 +78,7 @@ testEngines("128 files of up to 8 MiB arrive", async (io) => {
     await Deno.mkdir(`${folder}/a`);
     const block = crypto.getRandomValues(new Uint8Array(65536));
     for (let i = 0; i < 128; i++) {
-      const size = Math.floor(random() ** 8 * 8 * 1024 * 1024);
+      const size = Math.floor(random() ** 16 * 8 * 1024 * 1024);
       const content = new Uint8Array(size);
       for (let at = 0; at < size; at += block.length) content.set(block.subarray(0, size - at), at);
       await Deno.writeFile(`${folder}/a/file-${i}`, content);

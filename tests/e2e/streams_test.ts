@@ -20,7 +20,7 @@ testEngines("a tree of odd entries and large files arrives over four connections
     const source = `${folder}/source`;
     await makeOddTree(source, { utf8Only: io === "deno" });
     Deno.mkdirSync(`${source}/more`);
-    makeSmallTree(`${source}/more`, { directories: 8, filesPerDirectory: 30, sizeOf: (r) => r ** 40 * 2e7 });
+    makeSmallTree(`${source}/more`, { directories: 8, filesPerDirectory: 15, sizeOf: (r) => r ** 40 * 2e7 });
     const { sent, received } = await copyTree({
       source,
       target: `${folder}/target`,
@@ -66,7 +66,7 @@ testEngines("32 connections under 256 descriptors: threads as far as they go", a
     Deno.mkdirSync(`${folder}/source`);
     makeSmallTree(`${folder}/source`, {
       directories: 12,
-      filesPerDirectory: 20,
+      filesPerDirectory: 10,
       sizeOf: (r) => r ** 20 * 1e7,
     });
     const end = ["--io", io, "--streams", "32"];
@@ -91,7 +91,7 @@ testEngines("with 64 descriptors there is one connection, and the copy goes on o
     Deno.mkdirSync(`${folder}/source`);
     makeSmallTree(`${folder}/source`, {
       directories: 10,
-      filesPerDirectory: 20,
+      filesPerDirectory: 8,
       sizeOf: (r) => r ** 12 * 9e6,
     });
     const { sent, received } = await copyTree({

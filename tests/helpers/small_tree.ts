@@ -1,6 +1,9 @@
 /** Small trees for tests that run a session many times. */
 import { randomFrom } from "./random.ts";
 
+/** Odd, so that the pages of a large file are not alike. */
+const blockBytes = 65_537;
+
 export interface SmallTreeOptions {
   directories: number;
   filesPerDirectory: number;
@@ -12,6 +15,8 @@ export interface SmallTreeOptions {
 /** Makes files, directories (nested in threes), an empty directory and links under `root`; returns the relative paths of the files. */
 export function makeSmallTree(root: string, options: SmallTreeOptions): string[] {
   const random = randomFrom(options.seed ?? 1);
+  const block = Uint8Array.from({ length: blockBytes }, () => Math.floor(random() * 256));
+  const writeFile = (path: string, size: number) => writeFrom(block, path, { size, at: random() });
   const paths: string[] = [];
   let parent = "";
   for (let d = 0; d < options.directories; d++) {
@@ -19,25 +24,25 @@ export function makeSmallTree(root: string, options: SmallTreeOptions): string[]
     Deno.mkdirSync(`${root}/${parent}`);
     for (let f = 0; f < options.filesPerDirectory; f++) {
       const path = `${parent}/f${f}`;
-      writeRandom(`${root}/${path}`, options.sizeOf(random()), random);
+      writeFile(`${root}/${path}`, options.sizeOf(random()));
       paths.push(path);
     }
     Deno.symlinkSync(`f0`, `${root}/${parent}/link`);
   }
   Deno.mkdirSync(`${root}/empty`);
-  writeRandom(`${root}/top`, 100, random);
+  writeFile(`${root}/top`, 100);
   paths.push("top");
   return paths;
 }
 
-function writeRandom(path: string, size: number, random: () => number): void {
+/** Writes a file of a random block that repeats, from somewhere in it on, so that no two files begin alike. */
+function writeFrom(block: Uint8Array, path: string, { size, at }: { size: number; at: number }): void {
   const content = new Uint8Array(size);
-  for (let i = 0; i + 4 <= size; i += 4) {
-    const value = Math.floor(random() * 0x1_0000_0000);
-    content[i] = value;
-    content[i + 1] = value >>> 8;
-    content[i + 2] = value >>> 16;
-    content[i + 3] = value >>> 24;
+  const start = Math.floor(at * block.length);
+  for (let done = 0, from = start; done < content.length; from = 0) {
+    const part = block.subarray(from, from + content.length - done);
+    content.set(part, done);
+    done += part.length;
   }
   Deno.writeFileSync(path, content);
 }
