@@ -8,7 +8,7 @@
 import { equalInConstantTime } from "../base/constant_time.ts";
 import { asRcopyError, RcopyError } from "../base/errors.ts";
 import type { Channel } from "../net/channel.ts";
-import { wireCodeOf } from "../wire/codes.ts";
+import { closeOf } from "./farewell.ts";
 import { authNonceBytes } from "../wire/limits.ts";
 import type { Close } from "../wire/closing.ts";
 import type { Hello, Join } from "../wire/hello.ts";
@@ -162,7 +162,7 @@ async function orRefuse(
     await checking();
   } catch (thrown) {
     const error = asRcopyError(thrown);
-    await answerHandshake(channel, { kind: "close", code: wireCodeOf[error.code], text: error.message }, {
+    await answerHandshake(channel, closeOf(error), {
       preambleSent,
     });
     throw error;

@@ -3,7 +3,7 @@
  * roles: it is the TLS client, it is the prover of the handshake, and it requests data connections (`supply/requested.ts`).
  * Which side of the transfer it is plays no part.
  */
-import { RcopyError } from "../base/errors.ts";
+import { asRcopyError, RcopyError } from "../base/errors.ts";
 import type { Channel } from "../net/channel.ts";
 import { dialOne } from "../net/dial.ts";
 import { tokenBytes } from "../wire/limits.ts";
@@ -14,40 +14,34 @@ import { LocalConnection } from "./lane/local_connection.ts";
 import { RequestedLanes } from "./supply/requested.ts";
 import type { TransferSummary } from "./session/events.ts";
 import { LaneThreads } from "./thread/threads.ts";
-import { sendJoin, withinHandshake } from "../meet/handshake.ts";
-import { errorOfClose } from "./session/tasks.ts";
-import type { Proposal, RunOptions, Side } from "./side.ts";
+import { sendJoin, withinHandshake, writeFrames } from "../meet/handshake.ts";
+import { closeAfter, closeOf, errorOfClose } from "../meet/farewell.ts";
+import type { Proposal, RunOptions, Session, Side } from "./side.ts";
 
 /** Connects, performs the handshake, and transfers. @throws {RcopyError} whatever ended the session without an agreed receipt */
 export async function dialSession(side: Side, plan: DialPlan, run: RunOptions): Promise<TransferSummary> {
   const { engine, streams, emit, signal } = run;
-  const reached = await reach(plan, run.signal);
-  const { channel, proposal, answer, roundTripMs, lanes } = await agreeByAnyProof(reached, {
-    side,
-    plan,
-    run,
-  });
-  const forwarded = reached.forwarded ? { forwarded: true as const } : {};
-  emit({ type: "connected", peer: channel.peer });
-  const session = proposal.begin(channel, answer);
-  for (const [number, lane] of lanes.entries()) session.addLane(number, new LocalConnection(lane));
+  const reached = await reach(plan, signal);
+  const { session, channel, answer, roundTripMs } = await agreeByAnyCredential(reached, { side, plan, run });
   const onNote = (message: string) => emit({ type: "note", level: "debug", message });
   const threads = new LaneThreads({ engine, onNote });
-  const supply = new RequestedLanes({
-    host: session,
-    threads,
-    address: channel.remote,
-    onePort: reached.forwarded,
-    transport: plan.transport,
-    session: answer.session,
-    streams: { ...streams, limit: Math.min(streams.limit, answer.streams) },
-    roundTripMs,
-    sharesMachine: channel.sharesMachine,
-    signal,
-    onNote,
-  });
-  session.useSupply(supply);
+  session.useSupply(
+    new RequestedLanes({
+      host: session,
+      threads,
+      address: channel.remote,
+      onePort: reached.forwarded,
+      transport: plan.transport,
+      session: answer.session,
+      streams: { ...streams, limit: Math.min(streams.limit, answer.streams) },
+      roundTripMs,
+      sharesMachine: channel.sharesMachine,
+      signal,
+      onNote,
+    }),
+  );
   try {
+    const forwarded = reached.forwarded ? { forwarded: true as const } : {};
     const summary = { ...await session.run(), ...forwarded };
     emit({ type: "done", summary });
     return summary;
@@ -56,20 +50,23 @@ export async function dialSession(side: Side, plan: DialPlan, run: RunOptions): 
   }
 }
 
-/** What both ends have agreed on, and the connections that they have by then. */
+/** A session that both ends have agreed on, with its first data connections. */
 interface Agreement {
+  session: Session;
   channel: Channel;
-  proposal: Proposal;
   answer: Hello;
   roundTripMs: number;
-  lanes: Channel[];
 }
 
-/** Comes again with the next credential where one is refused. */
-async function agreeByAnyProof(
-  reached: Reached,
-  { side, plan, run }: { side: Side; plan: DialPlan; run: RunOptions },
-): Promise<Agreement> {
+/** The ends of an agreement: what this one does, how the peer is dialled, and the run. */
+interface Ends {
+  side: Side;
+  plan: DialPlan;
+  run: RunOptions;
+}
+
+/** Dials again with the next credential if one is refused. */
+async function agreeByAnyCredential(reached: Reached, { side, plan, run }: Ends): Promise<Agreement> {
   const credentials = [plan.credential, ...plan.otherCredentials ?? []];
   for (let i = 0;; i++) {
     const channel = i === 0 ? reached.channel : await reached.again();
@@ -85,42 +82,39 @@ async function agreeByAnyProof(
   }
 }
 
-/** Everything up to the first data connections; what fails closes what it opened. */
-async function agree(
-  channel: Channel,
-  { side, plan, run }: { side: Side; plan: DialPlan; run: RunOptions },
-): Promise<Agreement> {
+/** Everything up to the first data connections. A failure closes what was opened, and the peer is told of it. */
+async function agree(channel: Channel, { side, plan, run }: Ends): Promise<Agreement> {
   const { signal } = run;
   const onAbort = () => channel.close();
   signal.addEventListener("abort", onAbort, { once: true });
-  const lanes: Channel[] = [];
+  let isAnswered = false;
   try {
     const proposal = side.propose(run);
     const startedAt = performance.now();
-    const answer = await withinHandshake(channel, () => handshakeWithListener(channel, plan, proposal.hello));
+    const answer = await withinHandshake(
+      channel,
+      () => initiateHandshake(channel, plan.credential, proposal.hello),
+    );
+    if (answer.kind === "close") throw errorOfClose(answer);
+    isAnswered = true;
     const roundTripMs = performance.now() - startedAt;
+    checkAnswer(answer, { hello: proposal.hello, channel });
     await plan.onAccepted?.();
-    for (let lane = 0; lane * tokenBytes < answer.laneTokens.length; lane++) {
-      lanes.push(await openLane(channel, { answer, lane, plan, signal }));
-    }
-    return { channel, proposal, answer, roundTripMs, lanes };
-  } catch (error) {
-    channel.close();
-    for (const lane of lanes) lane.close();
-    if (signal.aborted) throw signal.reason;
-    throw error;
+    const session = await begin(proposal, { channel, answer, plan, run });
+    return { session, channel, answer, roundTripMs };
+  } catch (thrown) {
+    if (isAnswered && !signal.aborted) {
+      const close = closeOf(asRcopyError(thrown));
+      await closeAfter(channel, writeFrames(channel, undefined, close));
+    } else channel.close();
+    throw signal.aborted ? signal.reason : thrown;
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
 }
 
-async function handshakeWithListener(
-  channel: Channel,
-  { credential }: DialPlan,
-  hello: Hello,
-): Promise<Hello> {
-  const answer = await initiateHandshake(channel, credential, hello);
-  if (answer.kind === "close") throw errorOfClose(answer);
+/** @throws {RcopyError} `refused` for an end that does the same as this one, `protocol` */
+function checkAnswer(answer: Hello, { hello, channel }: { hello: Hello; channel: Channel }): void {
   if (answer.role === hello.role) {
     const [same, other] = hello.role === "receiver" ? ["receive", "send"] : ["send", "receive"];
     throw new RcopyError("refused", `both ends want to ${same}; run rcopy ${other} on one of them`);
@@ -134,7 +128,31 @@ async function handshakeWithListener(
       `the ${answer.role} at ${channel.peer} offers ${lanes} data connections`,
     );
   }
-  return answer;
+}
+
+/** Where a session begins: its control connection, and the answer that brought the tokens of its lanes. */
+interface Beginning {
+  channel: Channel;
+  answer: Hello;
+  plan: DialPlan;
+  run: RunOptions;
+}
+
+/** Opens the first data connections and begins the session. */
+async function begin(proposal: Proposal, { channel, answer, plan, run }: Beginning): Promise<Session> {
+  const lanes: Channel[] = [];
+  try {
+    for (let lane = 0; lane * tokenBytes < answer.laneTokens.length; lane++) {
+      lanes.push(await openLane(channel, { answer, lane, plan, signal: run.signal }));
+    }
+    run.emit({ type: "connected", peer: channel.peer });
+    const session = proposal.begin(channel, answer);
+    for (const [number, lane] of lanes.entries()) session.addLane(number, new LocalConnection(lane));
+    return session;
+  } catch (error) {
+    for (const lane of lanes) lane.close();
+    throw error;
+  }
 }
 
 async function openLane(

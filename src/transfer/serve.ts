@@ -7,7 +7,7 @@ import { asRcopyError, type ErrorCode, RcopyError } from "../base/errors.ts";
 import type { Channel } from "../net/channel.ts";
 import type { PeerListener } from "../net/listen.ts";
 import type { ServerTransport } from "../net/transport.ts";
-import { wireCodeOf } from "../wire/codes.ts";
+import { closeOf } from "../meet/farewell.ts";
 import { tokenBytes } from "../wire/limits.ts";
 import type { Hello, Join } from "../wire/hello.ts";
 import { answerHandshake, type Handshake, type Verifier } from "../meet/authenticate.ts";
@@ -96,10 +96,7 @@ export class Server {
     const { hello, preambleSent } = handshake;
     const refusal = this.#whyRefused(hello);
     if (refusal) {
-      const { code, message } = refusal;
-      await answerHandshake(channel, { kind: "close", code: wireCodeOf[code], text: message }, {
-        preambleSent,
-      });
+      await answerHandshake(channel, closeOf(refusal), { preambleSent });
       throw refusal;
     }
     this.#preparation?.stop();
@@ -114,10 +111,7 @@ export class Server {
       answer = { ...proposal.hello, session: id, laneTokens: served.lanes.offer().token };
     } catch (thrown) {
       const error = asRcopyError(thrown);
-      const { code, message } = error;
-      await answerHandshake(channel, { kind: "close", code: wireCodeOf[code], text: message }, {
-        preambleSent,
-      });
+      await answerHandshake(channel, closeOf(error), { preambleSent });
       this.#ended.reject(error);
       throw error;
     }

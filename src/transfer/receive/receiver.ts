@@ -23,7 +23,7 @@ import {
   type SessionRunOptions,
 } from "../session/session_run.ts";
 import type { SideMessage } from "../session/states.ts";
-import { errorOfClose } from "../session/tasks.ts";
+import { errorOfClose } from "../../meet/farewell.ts";
 import type { LaneHost } from "../supply/host.ts";
 import { EntryState, type ReceiveBatch } from "../target/batch.ts";
 import { Placement } from "../target/placement.ts";

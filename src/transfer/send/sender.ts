@@ -26,7 +26,7 @@ import {
   type SessionRunOptions,
 } from "../session/session_run.ts";
 import type { SideMessage } from "../session/states.ts";
-import { errorOfClose } from "../session/tasks.ts";
+import { errorOfClose } from "../../meet/farewell.ts";
 import { type SendBatch, SendState } from "../source/batch.ts";
 import type { SourceDirectory } from "../source/directory.ts";
 import type { LargeSource } from "../source/large_file.ts";

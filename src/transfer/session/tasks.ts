@@ -1,14 +1,10 @@
 /** The loops of one session: the first that ends or fails ends all, and nothing is left running. */
 import { settlesWithin } from "../../base/deadline.ts";
-import { asRcopyError, type ErrorCode, RcopyError } from "../../base/errors.ts";
-import { showPeerText } from "../../base/show.ts";
-import type { Channel, LaneConnection } from "../../net/channel.ts";
-import { errorCodeOf, wireCodeOf } from "../../wire/codes.ts";
+import { asRcopyError, type RcopyError } from "../../base/errors.ts";
+import { closeAfter, closeOf } from "../../meet/farewell.ts";
+import type { LaneConnection } from "../../net/channel.ts";
 import type { Close } from "../../wire/closing.ts";
 import type { Control } from "./control.ts";
-
-/** How long a closing end waits for its last message to leave, and then for the peer to hang up. */
-const farewellMs = 2_000;
 
 /**
  * A data connection that breaks waits this long before it ends the session: the peer that closed it may have said why on
@@ -20,25 +16,6 @@ const reasonMs = 500;
 export interface SessionEnd {
   error?: RcopyError;
   close?: Close;
-}
-
-/** What the peer says as its reason and what holds on this side too; every other reason means that the peer is lost. */
-const sharedReasons: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "integrity",
-  "protocol",
-  "version",
-  "refused",
-  "busy",
-  "no-space",
-  "read-only",
-  "destination",
-]);
-
-/** The error that a close of the peer is on this side. */
-export function errorOfClose(close: Close): RcopyError {
-  const reason = errorCodeOf(close.code);
-  const code = sharedReasons.has(reason) ? reason : "peer-lost";
-  return new RcopyError(code, `the peer ended the session: ${showPeerText(close.text || reason)}`);
 }
 
 export class SessionTasks {
@@ -123,7 +100,7 @@ export class SessionTasks {
   fail(thrown: unknown): void {
     const error = asRcopyError(thrown);
     if (error.code === "peer-lost") this.end({ error });
-    else this.end({ error, close: { kind: "close", code: wireCodeOf[error.code], text: error.message } });
+    else this.end({ error, close: closeOf(error) });
   }
 
   ended(): Promise<SessionEnd> {
@@ -137,17 +114,9 @@ export class SessionTasks {
     if (end.error) { for (const lane of this.#lanes) lane.close(); }
     if (end.close) {
       this.#control.send(end.close);
-      await settlesWithin(this.#control.flushed(), farewellMs);
-      // Closing a socket with unread bytes would reset it, and the reset could overtake the farewell.
-      await settlesWithin(drain(channel), farewellMs);
-    }
-    channel.close();
+      await closeAfter(channel, this.#control.flushed());
+    } else channel.close();
     for (const lane of this.#lanes) lane.close();
     await Promise.all(this.#running);
   }
-}
-
-async function drain(channel: Channel): Promise<void> {
-  const sink = new Uint8Array(16 * 1024);
-  while (await channel.read(sink) > 0);
 }

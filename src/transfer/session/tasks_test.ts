@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { type ErrorCode, RcopyError } from "../../base/errors.ts";
+import { RcopyError } from "../../base/errors.ts";
 import { wireCodeOf } from "../../wire/codes.ts";
 import { type HeardControl, heardControl } from "../../../tests/helpers/transfer_parts.ts";
-import { errorOfClose, SessionTasks } from "./tasks.ts";
+import { SessionTasks } from "./tasks.ts";
 
 interface Session extends HeardControl {
   tasks: SessionTasks;
@@ -118,19 +118,3 @@ Deno.test("SessionTasks closes with a last message, and waits for the peer and f
   loop.resolve();
   await closing;
 });
-
-const reasons: [ErrorCode, here: ErrorCode][] = [
-  ["integrity", "integrity"],
-  ["no-space", "no-space"],
-  ["destination", "destination"],
-  ["io", "peer-lost"],
-  ["interrupted", "peer-lost"],
-  ["timeout", "peer-lost"],
-];
-for (const [code, here] of reasons) {
-  Deno.test(`errorOfClose() makes a close of the peer for ${code} an error ${here} on this side`, () => {
-    const error = errorOfClose({ kind: "close", code: wireCodeOf[code], text: "why\x1b[31m" });
-    assertEquals(error.code, here);
-    assertEquals(error.message.includes("why") && !error.message.includes("\x1b"), true, error.message);
-  });
-}

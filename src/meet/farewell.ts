@@ -1,0 +1,50 @@
+/** The end of a connection: the close that tells the peer why, and the error that a close of the peer is here. */
+import { settlesWithin } from "../base/deadline.ts";
+import { type ErrorCode, RcopyError } from "../base/errors.ts";
+import { showPeerText } from "../base/show.ts";
+import type { Channel } from "../net/channel.ts";
+import type { Close } from "../wire/closing.ts";
+import { errorCodeOf, wireCodeOf } from "../wire/codes.ts";
+
+/** How long a last message has to leave, and then the peer to hang up. */
+const farewellMs = 2_000;
+
+/** Reasons of the peer that hold at this end too; any other reason means here that the peer is lost. */
+const sharedReasons: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "integrity",
+  "protocol",
+  "version",
+  "refused",
+  "busy",
+  "no-space",
+  "read-only",
+  "destination",
+]);
+
+/** The close that tells the peer of an error of this end. */
+export function closeOf(error: RcopyError): Close {
+  return { kind: "close", code: wireCodeOf[error.code], text: error.message };
+}
+
+/** The error at this end for a close of the peer. */
+export function errorOfClose(close: Close): RcopyError {
+  const reason = errorCodeOf(close.code);
+  const code = sharedReasons.has(reason) ? reason : "peer-lost";
+  return new RcopyError(code, `the peer ended the session: ${showPeerText(close.text || reason)}`);
+}
+
+/**
+ * Closes a channel once its last message, which is being written, has left and the peer has hung up. Takes at most 4 s;
+ * throws nothing.
+ */
+export async function closeAfter(channel: Channel, written: Promise<void>): Promise<void> {
+  await settlesWithin(written, farewellMs);
+  // Closing a socket with unread bytes would reset it, and the reset could overtake the message.
+  await settlesWithin(drain(channel), farewellMs);
+  channel.close();
+}
+
+async function drain(channel: Channel): Promise<void> {
+  const sink = new Uint8Array(16 * 1024);
+  while (await channel.read(sink) > 0);
+}
