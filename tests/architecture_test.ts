@@ -181,6 +181,10 @@ const breaking: Record<string, SourceText> = {
   "Deno.exit in a command": { path: "src/cli/a.ts", text: "Deno.exit(1);" },
   "Deno['exit']": { path: "src/cli/a.ts", text: `Deno["exit"](1);` },
   "Deno.dlopen in an engine": { path: "src/io/uring/engine.ts", text: `Deno.dlopen("liburing.so.2", {});` },
+  "a Node module that every start would wait for": {
+    path: "src/entry/name.ts",
+    text: `import { basename } from "node:path";`,
+  },
   "a web stream": { path: "src/net/a.ts", text: "await file.readable.pipeTo(conn.writable);" },
   "a web stream by type": { path: "src/transfer/a.ts", text: "let s: ReadableStream;" },
   "a file that is too long": { path: "src/base/a.ts", text: "\n".repeat(401) },

@@ -1,5 +1,4 @@
 /** Yielding to the event loop, for a thread that always has something to do. */
-import { setImmediate } from "node:timers";
 
 /** How long a thread may work before it yields. */
 const workMs = 8;
@@ -25,7 +24,9 @@ export class EventLoopYield {
 
   /** Resolves after the event loop has looked at timers and sockets; takes about 0.1 ms. */
   async now(): Promise<void> {
-    for (let turn = 0; turn < turns; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+    for (let turn = 0; turn < turns; turn++) {
+      await new Promise<void>((resolve) => globalThis.setImmediate(resolve));
+    }
     this.#since = performance.now();
   }
 }

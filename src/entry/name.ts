@@ -1,7 +1,7 @@
 /** One checked path component: names from the wire, from a directory, and rcopy's own. No other file makes one. */
 import { RcopyError } from "../base/errors.ts";
 import { showName } from "../base/show.ts";
-import { basename } from "node:path";
+import { basename } from "../base/path.ts";
 
 declare const checked: unique symbol;
 

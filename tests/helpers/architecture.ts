@@ -53,6 +53,8 @@ const generated = ["src/wire/schema.ts"];
 /** Run by a task, never by rcopy: they may print and end the process as a task does. */
 const buildScripts = ["wasm/build.ts", "src/wire/generate.ts"];
 const dataPlane = ["src/transfer/", "src/meet/", "src/net/", "src/io/", "src/wire/", "src/codec/"];
+/** Files of `rcopy doctor`, which no copy loads. */
+const nodeUsers = ["src/cli/advice.ts", "src/cli/permissions.ts"];
 const webStreams = [
   "ReadableStream",
   "WritableStream",
@@ -206,6 +208,14 @@ function bans(path: string, node: ts.Node): string[] {
     webStreams.includes(node.text)
   ) {
     return [`${at()} uses ${node.text}: no WebStreams on the data plane`];
+  }
+  if (ts.isImportDeclaration(node) && !nodeUsers.includes(path)) {
+    const specifier = importedBy(node) ?? "";
+    return specifier.startsWith("node:")
+      ? [
+        `${at()} imports ${specifier} at start: Deno's Node layer takes 6 ms and more; import it when it is needed`,
+      ]
+      : [];
   }
   if (!ts.isPropertyAccessExpression(node) && !ts.isElementAccessExpression(node)) return [];
   const object = node.expression.getText();

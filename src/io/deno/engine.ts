@@ -381,7 +381,7 @@ function setLinkTime(path: string, mtime: Timestamp): void {
   try {
     // Node takes a negative number for "now", and a fraction before 1970 for an error.
     const time = mtime.seconds < 0 ? new Date(mtime.seconds * 1000) : secondsOf(mtime);
-    process.getBuiltinModule("node:fs").lutimesSync(path, time, time);
+    globalThis.process.getBuiltinModule("node:fs").lutimesSync(path, time, time);
   } catch {
     // The link is right, its time is not: Windows, or no permission.
   }

@@ -1,5 +1,4 @@
 /** The free space of a file system, by what Deno has of Node. */
-import process from "node:process";
 import type { FreeSpace } from "../contract/engine.ts";
 
 /** The flag without which it cannot be told, unless it was given. */
@@ -12,7 +11,7 @@ export function freeSpaceAt(path: string): FreeSpace {
   const unknown: FreeSpace = { bytes: undefined, inodes: undefined };
   if (freeSpaceWants() !== undefined) return unknown;
   try {
-    const { bavail, bsize, files, ffree } = process.getBuiltinModule("node:fs").statfsSync(path);
+    const { bavail, bsize, files, ffree } = globalThis.process.getBuiltinModule("node:fs").statfsSync(path);
     return { bytes: bavail * bsize, inodes: files > 0 ? ffree : undefined };
   } catch {
     return unknown;

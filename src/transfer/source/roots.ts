@@ -1,5 +1,5 @@
 /** From the PATHs of the command line to what the scan starts with. */
-import { basename, dirname } from "node:path";
+import { basename, dirname } from "../../base/path.ts";
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
 import { EntryColumns, type EntryStat } from "../../entry/columns.ts";
