@@ -126,14 +126,16 @@ export const peers: readonly PeerContender[] = [
     keepsName: true,
     // The log of the relay says when the sender waits in its room.
     script: () =>
-      `export HOME="$3" CROC_SECRET=4827-quiet-bench-river; cd "$3"; set -m; ` +
+      `export HOME="$3" CROC_SECRET=4827-quiet-bench-river; cd "$3"; ` +
       `croc --debug relay --host 127.0.0.1 > relay 2>&1 & relay=$!; sender=$relay; ` +
       waitFor(`ss -ltn | grep -q ":9013 "`) +
       `; croc --ignore-stdin --disable-clipboard --relay 127.0.0.1:9009 send --no-local "$1" > sent 2>&1 & sender=$!; ` +
       waitFor(`grep -q "room .* has 1" relay`) +
-      `; echo ready; croc --yes --overwrite --ignore-stdin --relay 127.0.0.1:9009 --ip 127.0.0.1:9009 --out "$2" > received 2>&1 || ` +
-      `{ tail -c 300 sent received >&2; kill $relay $sender; exit 1; }; ` +
-      `wait $sender; status=$?; kill $relay; exit $status`,
+      `; echo ready; croc --yes --overwrite --ignore-stdin --relay 127.0.0.1:9009 --ip 127.0.0.1:9009 --out "$2" > received 2>&1 & ` +
+      // One end may wait for ever after the other has ended.
+      `receiver=$!; wait -n $sender $receiver; (sleep 10; kill $sender $receiver) > alarm 2>&1 & alarm=$!; ` +
+      `wait $receiver; received=$?; wait $sender; sent=$?; kill $alarm $relay; wait $relay; ` +
+      `[ $sent = 0 ] && [ $received = 0 ] || { tail -qc 300 sent received >&2; exit 1; }`,
   },
   {
     name: "sendme",
@@ -141,11 +143,11 @@ export const peers: readonly PeerContender[] = [
     senderListens: true,
     isolated: true,
     keepsName: true,
-    // Its sender serves until it is stopped.
+    // Its sender serves until it is stopped; it is waited for, so that its processor seconds count.
     script: () =>
       `export HOME="$3"; cd "$3"; sendme send --relay disabled --no-progress "$1" > sent 2>&1 & sender=$!; ` +
       waitFor(`grep -q "^sendme receive" sent`) +
       `; echo ready; cd "$2"; sendme receive --relay disabled --no-progress "$(sed -n 's/^sendme receive //p' "$3/sent")" > "$3/received" 2>&1; ` +
-      `status=$?; kill -9 $sender; [ $status = 0 ] || tail -c 300 "$3/received" >&2; exit $status`,
+      `status=$?; kill -9 $sender; wait $sender; [ $status = 0 ] || tail -c 300 "$3/received" >&2; exit $status`,
   },
 ];

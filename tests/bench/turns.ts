@@ -44,14 +44,21 @@ export interface Turns<C> {
   rounds: number;
   title: string;
   log: (line: string) => void;
-  /** Whether a program that fails gets no further turn and no figure, instead of ending everything. */
+  /**
+   * Whether a program that fails has no figure of that round, and no further turn after the second time, instead of
+   * ending everything.
+   */
   mayFail?: (contender: C) => boolean;
   /** Takes a line for a program that failed; `log` by default. */
   leaveOut?: (line: string) => void;
 }
 
+/** A program that fails so often gets no further turn. */
+const failuresMax = 2;
+
 /**
  * Runs each of some programs once a round; what was too slow once gets no further turn.
+ * @returns the runs of those that have any
  * @throws what a run throws, unless its program may fail
  */
 export async function inTurn<C extends { name: string }>(
@@ -60,29 +67,32 @@ export async function inTurn<C extends { name: string }>(
   runOnce: (contender: C) => Promise<Run>,
 ): Promise<Map<C, Run[]>> {
   const runs = new Map<C, Run[]>(contenders.map((contender) => [contender, []]));
+  const failures = new Map<C, number>();
   for (let round = 0; round < rounds; round++) {
     for (const [contender, own] of runs) {
       if (own.some(({ seconds }) => seconds >= secondsMax)) continue;
+      if ((failures.get(contender) ?? 0) >= failuresMax) continue;
+      const turn = `${title} ${round + 1}/${rounds} ${contender.name}`;
       let run: Run;
       try {
         run = await runOnce(contender);
       } catch (error) {
         if (!mayFail(contender)) throw error;
-        leaveOut(`${title}, ${contender.name}: left out, ${reasonOf(error)}`);
-        runs.delete(contender);
+        leaveOut(`${turn}: left out, ${reasonOf(error)}`);
+        failures.set(contender, (failures.get(contender) ?? 0) + 1);
         continue;
       }
-      log(`${title} ${round + 1}/${rounds} ${contender.name}: ${run.seconds.toFixed(3)} s`);
+      log(`${turn}: ${run.seconds.toFixed(3)} s`);
       own.push(run);
     }
   }
-  return runs;
+  return new Map([...runs].filter(([, own]) => own.length > 0));
 }
 
-/** The message of an error as one line that is not long. */
+/** The message of an error as one line that is not long, without what a progress bar draws. */
 function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : `${error}`;
-  return message.replaceAll(/\s+/g, " ").trim().slice(0, 300);
+  return message.replaceAll(/[^\x20-\x7e]+/g, " ").replaceAll(/ {2,}/g, " ").trim().slice(0, 300);
 }
 
 /** Medians, and their ratios to that of the first program. */

@@ -19,26 +19,31 @@ Deno.test("programs take turns round by round, and one that was too slow gets no
   ]);
 });
 
-Deno.test("a program that fails ends the turns, or where it may fail is left out with its reason", async () => {
-  const [ours, other] = [{ name: "ours" }, { name: "other" }];
+Deno.test("a program that fails ends the turns, or where it may fail loses the round, and its place the second time", async () => {
+  const [ours, once, always] = [{ name: "ours" }, { name: "once" }, { name: "always" }];
   const lines: string[] = [];
   const turns = {
-    rounds: 2,
+    rounds: 3,
     title: "work",
     log: () => {},
-    mayFail: ({ name }: { name: string }) => name === "other",
+    mayFail: ({ name }: { name: string }) => name !== "ours",
     leaveOut: (line: string) => lines.push(line),
   };
-  const runs = await inTurn([ours, other], turns, ({ name }) => {
-    return name === "ours" ? Promise.resolve(run(1)) : Promise.reject(new Error("its copy\n  differs"));
+  const taken: string[] = [];
+  const runs = await inTurn([ours, once, always], turns, ({ name }) => {
+    taken.push(name);
+    const fails = name === "always" || name === "once" && taken.length === 2;
+    return fails ? Promise.reject(new Error("its copy\n  differs")) : Promise.resolve(run(1));
   });
-  assertEquals(lines, ["work, other: left out, its copy differs"]);
-  assertEquals([...runs].map(([{ name }, own]) => [name, own.length]), [["ours", 2]]);
-  await assertRejects(
-    () => inTurn([ours], turns, () => Promise.reject(new Error("it broke"))),
-    Error,
-    "it broke",
-  );
+  assertEquals(lines, [
+    "work 1/3 once: left out, its copy differs",
+    "work 1/3 always: left out, its copy differs",
+    "work 2/3 always: left out, its copy differs",
+  ]);
+  assertEquals(taken.filter((name) => name === "always").length, 2);
+  assertEquals([...runs].map(([{ name }, own]) => [name, own.length]), [["ours", 3], ["once", 2]]);
+  const failing = inTurn([ours], turns, () => Promise.reject(new Error("it broke")));
+  await assertRejects(() => failing, Error, "it broke");
 });
 
 Deno.test("figures of a work that has no bytes show no processor time for a GB", () => {
