@@ -17,7 +17,8 @@ async function isMet(invitation: Invitation, other: Invitation): Promise<boolean
   })();
   const plan = await planDialByTicket(other.ticketFor(listener.port, [])!);
   try {
-    const channel = await dialOne({ host: "127.0.0.1", port: listener.port }, plan.transport, never);
+    const address = { host: "127.0.0.1", port: listener.port };
+    const channel = await dialOne(address, { transport: plan.transport, signal: never });
     channel.close();
     return true;
   } catch (error) {

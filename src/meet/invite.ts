@@ -1,4 +1,5 @@
 /** Invitations of a listener: by ticket, by SSH keys, or by either at one port. */
+import type { Role } from "../wire/hello.ts";
 import type { ServerTransport } from "../net/transport.ts";
 import { fitsTicket } from "../security/anchor/ticket.ts";
 import { certifyBySsh, type SshLeaf, sshVerifier } from "./ssh_listener.ts";
@@ -18,7 +19,7 @@ export type AuthMethod = "auto" | "ticket" | "ssh";
 export interface InviteOptions extends SshOptions {
   auth: AuthMethod;
   /** Of the listener. */
-  role: "sender" | "receiver";
+  role: Role;
   onNote: (message: string) => void;
 }
 

@@ -85,7 +85,7 @@ async function isFooled(transport: ClientTransport & { kind: "tls" }): Promise<b
   const limit = AbortSignal.timeout(selfTestMs);
   const accepted = listener.accept();
   try {
-    const channel = await dialOne({ host: "127.0.0.1", port: listener.port }, transport, limit);
+    const channel = await dialOne({ host: "127.0.0.1", port: listener.port }, { transport, signal: limit });
     channel.close();
     return true;
   } catch (error) {

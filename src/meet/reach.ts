@@ -46,18 +46,19 @@ export async function reach(
   { addresses, transport, fallback }: DialPlan,
   signal: AbortSignal,
 ): Promise<Reached> {
-  const directly = () => dialPeer(addresses, transport, signal);
+  const directly = () => dialPeer(addresses, { transport, signal });
   if (!fallback) return { channel: await directly(), again: directly, forwarded: false };
   const limit = AbortSignal.timeout(directMs);
   try {
-    const channel = await dialListeningPeer(addresses, transport, AbortSignal.any([signal, limit]));
+    const hurried = { transport, signal: AbortSignal.any([signal, limit]) };
+    const channel = await dialListeningPeer(addresses, hurried);
     return { channel, again: directly, forwarded: false };
   } catch (thrown) {
     if (signal.aborted) throw signal.reason;
     const isLate = thrown === limit.reason;
     const late = `none of its addresses answered within ${directMs / 1000} s`;
     const start = await fallback(isLate ? new RcopyError("unreachable", late) : asRcopyError(thrown));
-    const byFallback = () => dialPeer([start], transport, signal);
+    const byFallback = () => dialPeer([start], { transport, signal });
     return { channel: await byFallback(), again: byFallback, forwarded: true };
   }
 }

@@ -5,6 +5,7 @@
  *  3. pin      the connection that counts leads to exactly that key
  *  4. prove    by a signature over the session, with one key after the other until one is accepted
  */
+import type { Role } from "../wire/hello.ts";
 import { RcopyError } from "../base/errors.ts";
 import { showText } from "../base/show.ts";
 import type { PeerAddress } from "../net/address.ts";
@@ -19,8 +20,8 @@ import { judgeReceiverKey, judgeSenderKey, type TrustVerdict } from "../security
 import { senderKeyFacts, sharedFacts } from "../security/user/trust_facts.ts";
 import { authSignatureBytesMax } from "../wire/limits.ts";
 import type { Credential } from "./authenticate.ts";
-import { transcriptOf } from "./ssh_listener.ts";
 import { noIdentity, type SshRun } from "./ssh_run.ts";
+import { transcriptOf } from "./ssh_transcript.ts";
 
 /** Everything that a dialer needs to reach a listener whose key it trusts. */
 export interface SshDialPlan {
@@ -36,7 +37,7 @@ export interface SshDialPlanOptions {
   addresses: readonly PeerAddress[];
   run: SshRun;
   /** Of this end. */
-  role: "sender" | "receiver";
+  role: Role;
   /** Asks a person whether to trust a key; absent if there is no terminal. */
   confirm?: ((question: string) => Promise<boolean>) | undefined;
   onNote: (message: string) => void;
@@ -87,6 +88,8 @@ async function requireTrust(
     case "ask":
       if (await confirm!(verdict.reason)) return true;
       throw new RcopyError("refused", `${verdict.reason}; it was not accepted`);
+    default:
+      return verdict satisfies never;
   }
 }
 
@@ -111,7 +114,7 @@ function credentialOf(identity: SshIdentity, anchor: SshPublicKey): Credential {
     publicKey: identity.key.blob,
     sign: async (claim) => {
       try {
-        return await signSshsig(identity, await transcriptOf(claim, anchor, identity.key));
+        return await signSshsig(identity, await transcriptOf(claim, { anchor, ownKey: identity.key }));
       } catch (cause) {
         // An agent that does not answer has refused; the next key may do.
         if (!(cause instanceof RcopyError) || cause.code !== "timeout") throw cause;

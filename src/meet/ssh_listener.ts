@@ -1,15 +1,17 @@
 /** Listeners with SSH keys: a key of the user certifies the TLS leaf, and peers prove themselves by keys that are trusted. */
+import type { Role } from "../wire/hello.ts";
 import { asRcopyError, RcopyError } from "../base/errors.ts";
 import type { Channel } from "../net/channel.ts";
 import type { ServerTransport } from "../net/transport.ts";
-import { anchorOf, certifyLeaf, limitedValidity } from "../security/anchor/certificate.ts";
+import { certifyLeaf, limitedValidity } from "../security/anchor/certificate.ts";
 import { certifierOf, type SshIdentity } from "../security/user/identities.ts";
 import { parseSshBlob, type SshPublicKey } from "../security/ssh/key.ts";
-import { encodeTranscript, verifySshsig } from "../security/ssh/signature.ts";
+import { verifySshsig } from "../security/ssh/signature.ts";
 import { judgeReceiverKey, judgeSenderKey, type TrustVerdict } from "../security/user/trust.ts";
 import { senderKeyFacts, sharedFacts } from "../security/user/trust_facts.ts";
-import type { SignedClaim, Verifier } from "./authenticate.ts";
+import type { Verifier } from "./authenticate.ts";
 import type { SshRun } from "./ssh_run.ts";
+import { transcriptOf } from "./ssh_transcript.ts";
 
 /** A leaf under a key of the user. */
 export interface SshLeaf {
@@ -50,7 +52,7 @@ export async function certifyBySsh(
 export function sshVerifier(
   run: SshRun,
   anchor: SshPublicKey,
-  options: { role: "sender" | "receiver"; onNote: (message: string) => void },
+  options: { role: Role; onNote: (message: string) => void },
 ): Pick<Required<Verifier>, "admit" | "verify"> {
   const judge = new ProverJudge(run, options);
   return {
@@ -62,7 +64,7 @@ export function sshVerifier(
       const holds = await verifySshsig(
         key,
         Uint8Array.from(signature),
-        await transcriptOf(claim, anchor, key),
+        await transcriptOf(claim, { anchor, ownKey: key }),
       );
       if (holds !== true) {
         throw new RcopyError(
@@ -79,25 +81,6 @@ export function sshVerifier(
   };
 }
 
-/** Encodes what the prover signs. @throws {RcopyError} `protocol` for nonces that cannot be */
-export async function transcriptOf(
-  claim: SignedClaim,
-  anchor: { spki: Uint8Array<ArrayBuffer> },
-  ownKey: SshPublicKey,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const { serverName } = await anchorOf(anchor.spki);
-  return encodeTranscript({
-    proverRole: claim.proverRole,
-    protocolVersion: claim.version,
-    proverFeatures: claim.proverFeatures,
-    anchorSpki: anchor.spki,
-    serverName,
-    proverNonce: claim.proverNonce,
-    verifierNonce: claim.verifierNonce,
-    ownKey,
-  });
-}
-
 /** @throws {RcopyError} `refused` */
 function readKey(publicKey: Uint8Array): SshPublicKey {
   return parseSshBlob(Uint8Array.from(publicKey));
@@ -106,11 +89,11 @@ function readKey(publicKey: Uint8Array): SshPublicKey {
 /** Judges keys of provers. A remedy for a refused key is shown at this end, never to the prover. */
 class ProverJudge {
   readonly #run: SshRun;
-  readonly #role: "sender" | "receiver";
+  readonly #role: Role;
   readonly #onNote: (message: string) => void;
   readonly #told = new Set<string>();
 
-  constructor(run: SshRun, options: { role: "sender" | "receiver"; onNote: (message: string) => void }) {
+  constructor(run: SshRun, options: { role: Role; onNote: (message: string) => void }) {
     this.#run = run;
     this.#role = options.role;
     this.#onNote = options.onNote;

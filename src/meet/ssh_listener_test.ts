@@ -6,7 +6,8 @@ import type { SshIdentity } from "../security/user/identities.ts";
 import { bareKey, type SshPublicKey } from "../security/ssh/key.ts";
 import { signSshsig, type SshSigner } from "../security/ssh/signature.ts";
 import type { Credential } from "./authenticate.ts";
-import { certifyBySsh, sshVerifier, transcriptOf } from "./ssh_listener.ts";
+import { certifyBySsh, sshVerifier } from "./ssh_listener.ts";
+import { transcriptOf } from "./ssh_transcript.ts";
 import type { SshRun } from "./ssh_run.ts";
 
 async function identity(origin = "file"): Promise<SshIdentity> {
@@ -40,7 +41,8 @@ function credentialOf(signer: SshSigner, anchor: SshPublicKey): Credential & { m
   return {
     method: "ssh",
     publicKey: signer.key.blob,
-    sign: async (claim) => await signSshsig(signer, await transcriptOf(claim, anchor, signer.key)),
+    sign: async (claim) =>
+      await signSshsig(signer, await transcriptOf(claim, { anchor, ownKey: signer.key })),
   };
 }
 

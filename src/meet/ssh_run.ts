@@ -1,4 +1,5 @@
 /** SSH in one run: the keys of the user, the keys that the user trusts, and how both are described. Opens no connection. */
+import type { Role } from "../wire/hello.ts";
 import { RcopyError } from "../base/errors.ts";
 import { findIdentities, pickIdentity, type SshIdentity } from "../security/user/identities.ts";
 import { sshFingerprint } from "../security/ssh/key.ts";
@@ -27,7 +28,7 @@ export interface SshRun {
 
 /** Finds the user's keys and reads `--allow`. @throws {RcopyError} `usage` for a wrong `--allow`, `refused` for a wrong `--identity` */
 export async function prepareSsh(
-  options: SshOptions & { role: "sender" | "receiver" },
+  options: SshOptions & { role: Role },
   places: UserPlaces = findUserPlaces(),
 ): Promise<SshRun> {
   const allowed = await readAllowed(options.allow ?? []);

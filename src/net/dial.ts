@@ -13,6 +13,12 @@ const retryDelayMs = 100;
 /** How long earlier addresses may be silent before the next one is tried too. */
 const staggerMs = 250;
 
+export interface DialOptions {
+  transport: ClientTransport;
+  /** Ends what is under way with its reason. */
+  signal: AbortSignal;
+}
+
 /**
  * Connects to the peer at the first of the addresses that answers; earlier ones have a head start. With TLS only a peer that
  * holds the anchor counts as an answer. An address that refuses is tried again for a short while, so that both ends
@@ -22,16 +28,15 @@ const staggerMs = 250;
  */
 export async function dialPeer(
   addresses: readonly PeerAddress[],
-  transport: ClientTransport,
-  signal: AbortSignal,
+  options: DialOptions,
 ): Promise<Channel> {
   const deadline = performance.now() + startUpMs;
   for (let delayMs = retryDelayMs;; delayMs *= 2) {
-    const { channel, failures } = await race(addresses, transport, signal);
+    const { channel, failures } = await race(addresses, options);
     if (channel) return channel;
     const isStarting = failures.some(({ error }) => error instanceof Deno.errors.ConnectionRefused);
     if (!isStarting || performance.now() + delayMs > deadline) throw dialError(failures);
-    await pause(delayMs, signal);
+    await pause(delayMs, options.signal);
   }
 }
 
@@ -41,10 +46,9 @@ export async function dialPeer(
  */
 export async function dialListeningPeer(
   addresses: readonly PeerAddress[],
-  transport: ClientTransport,
-  signal: AbortSignal,
+  options: DialOptions,
 ): Promise<Channel> {
-  const { channel, failures } = await race(addresses, transport, signal);
+  const { channel, failures } = await race(addresses, options);
   if (channel) return channel;
   throw dialError(failures);
 }
@@ -52,13 +56,12 @@ export async function dialListeningPeer(
 /** One round over all addresses. @throws the reason of `signal` */
 async function race(
   addresses: readonly PeerAddress[],
-  transport: ClientTransport,
-  signal: AbortSignal,
+  options: DialOptions,
 ): Promise<{ channel: Channel | undefined; failures: readonly Failure[] }> {
-  const outcome = await new Race(addresses, transport, signal).run();
-  if (!signal.aborted) return outcome;
+  const outcome = await new Race(addresses, options).run();
+  if (!options.signal.aborted) return outcome;
   outcome.channel?.close();
-  throw signal.reason;
+  throw options.signal.reason;
 }
 
 /**
@@ -67,8 +70,7 @@ async function race(
  */
 export async function dialOne(
   address: PeerAddress,
-  transport: ClientTransport,
-  signal: AbortSignal,
+  { transport, signal }: DialOptions,
 ): Promise<Channel> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(attemptMs)]);
   const connection = await Deno.connect({
@@ -105,7 +107,7 @@ class Race {
   #winner: Channel | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(addresses: readonly PeerAddress[], transport: ClientTransport, signal: AbortSignal) {
+  constructor(addresses: readonly PeerAddress[], { transport, signal }: DialOptions) {
     this.#addresses = addresses;
     this.#transport = transport;
     this.#signal = AbortSignal.any([signal, this.#others.signal]);
@@ -136,7 +138,7 @@ class Race {
 
   async #attempt(address: PeerAddress): Promise<void> {
     try {
-      const channel = await dialOne(address, this.#transport, this.#signal);
+      const channel = await dialOne(address, { transport: this.#transport, signal: this.#signal });
       if (this.#winner) channel.close();
       else {
         this.#winner = channel;

@@ -32,7 +32,7 @@ async function echo(listener: PeerListener): Promise<string[]> {
 
 async function refusal(port: number, transport: ClientTransport): Promise<RcopyError> {
   const error = await assertRejects(
-    () => dialPeer([{ host: "127.0.0.1", port }], transport, never),
+    () => dialPeer([{ host: "127.0.0.1", port }], { transport, signal: never }),
     RcopyError,
   );
   assertEquals(error.code, "refused", error.message);
@@ -59,7 +59,7 @@ Deno.test("a TLS peer that holds the anchor is reached, at whichever address it 
     { host: "127.0.0.1", port: 1 },
     { host: "127.0.0.1", port: listener.port },
   ];
-  const channel = await dialPeer(addresses, transport, never);
+  const channel = await dialPeer(addresses, { transport, signal: never });
   assertEquals(channel.remote.port, listener.port);
   assert(channel.sharesMachine);
   await exchange(channel);
@@ -81,8 +81,7 @@ Deno.test("another anchor, another name, an expired and a future leaf are refuse
   await exchange(
     await dialPeer(
       [{ host: "127.0.0.1", port: listener.port }],
-      { kind: "tls", anchorPem, serverName },
-      never,
+      { transport: { kind: "tls", anchorPem, serverName }, signal: never },
     ),
   );
   listener[Symbol.dispose]();
@@ -128,8 +127,7 @@ Deno.test("nobody there is unreachable, and an abort ends a race", async () => {
   const { anchorPem, serverName } = await makeChain({});
   const dialling = dialPeer(
     [{ host: "127.0.0.1", port: silent.addr.port }],
-    { kind: "tls", anchorPem, serverName },
-    stop.signal,
+    { transport: { kind: "tls", anchorPem, serverName }, signal: stop.signal },
   );
   const accepted = await silent.accept();
   stop.abort(new RcopyError("interrupted", "enough"));
@@ -137,7 +135,11 @@ Deno.test("nobody there is unreachable, and an abort ends a race", async () => {
   accepted.close();
   silent.close();
   const error = await assertRejects(
-    () => dialPeer([{ host: "127.0.0.1", port: 1 }, { host: "127.0.0.1", port: 2 }], plainTransport, never),
+    () =>
+      dialPeer([{ host: "127.0.0.1", port: 1 }, { host: "127.0.0.1", port: 2 }], {
+        transport: plainTransport,
+        signal: never,
+      }),
     RcopyError,
   );
   assertEquals(error.code, "unreachable");
@@ -157,10 +159,13 @@ Deno.test("dialListeningPeer() takes the address that answers, and names those t
   const listener = listenForPeers(local, plainTransport);
   const addresses = [{ host: "127.0.0.1", port: 1 }, { host: "127.0.0.1", port: listener.port }];
   const served = echo(listener);
-  await exchange(await dialListeningPeer(addresses, plainTransport, never));
+  await exchange(await dialListeningPeer(addresses, { transport: plainTransport, signal: never }));
   listener[Symbol.dispose]();
   assertEquals(await served, []);
-  const error = await assertRejects(() => dialListeningPeer(addresses, plainTransport, never), RcopyError);
+  const error = await assertRejects(
+    () => dialListeningPeer(addresses, { transport: plainTransport, signal: never }),
+    RcopyError,
+  );
   assertEquals(error.code, "unreachable");
   assertMatch(
     error.message,
@@ -173,7 +178,10 @@ Deno.test("dialListeningPeer() ends with its signal", async () => {
   const { anchorPem, serverName } = await makeChain({});
   const transport = { kind: "tls", anchorPem, serverName } as const;
   const late = AbortSignal.timeout(50);
-  const thrown = await dialListeningPeer([{ host: "127.0.0.1", port: silent.addr.port }], transport, late)
+  const thrown = await dialListeningPeer([{ host: "127.0.0.1", port: silent.addr.port }], {
+    transport,
+    signal: late,
+  })
     .catch((reason) => reason);
   assertEquals(thrown, late.reason);
   silent.close();

@@ -29,11 +29,14 @@ Deno.test("reopen() changes the leaf at the same port; who waits goes on waiting
       void channel.read(new Uint8Array(1)).catch(() => {}); // The handshake is made by the first read.
     }
   })();
-  const old = await dialOne(address, first.dial, never);
+  const old = await dialOne(address, { transport: first.dial, signal: never });
   await listener.reopen(second.listen);
   assertEquals(listener.port, address.port);
-  const fresh = await dialOne(address, second.dial, never);
-  const error = await assertRejects(() => dialOne(address, first.dial, never), RcopyError);
+  const fresh = await dialOne(address, { transport: second.dial, signal: never });
+  const error = await assertRejects(
+    () => dialOne(address, { transport: first.dial, signal: never }),
+    RcopyError,
+  );
   assertEquals(error.code, "refused");
 
   await accepted[0]!.write(new Uint8Array([7]));

@@ -160,7 +160,7 @@ async function openLane(
   to: { answer: Hello; lane: number; plan: DialPlan; signal: AbortSignal },
 ): Promise<Channel> {
   const { answer, lane, plan, signal } = to;
-  const channel = await dialOne(control.remote, plan.transport, signal);
+  const channel = await dialOne(control.remote, { transport: plan.transport, signal });
   try {
     const token = answer.laneTokens.slice(lane * tokenBytes, (lane + 1) * tokenBytes);
     await sendJoin(channel, { kind: "join", session: answer.session, lane, token });

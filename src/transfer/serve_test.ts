@@ -180,7 +180,10 @@ Deno.test("an interrupt ends both ends, each with its reason", () =>
 
 Deno.test("a data connection of an unknown session is closed with a note, and costs nothing", () =>
   serving({}, async ({ run, side, plan }) => {
-    const stranger = await dialOne(plan.addresses[0]!, plainTransport, run.options.signal);
+    const stranger = await dialOne(plan.addresses[0]!, {
+      transport: plainTransport,
+      signal: run.options.signal,
+    });
     const token = new Uint8Array(16);
     await sendJoin(stranger, { kind: "join", session: new Uint8Array(16), lane: 0, token });
     const sink = new Uint8Array(1000);

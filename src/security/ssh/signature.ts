@@ -2,6 +2,7 @@
  * SSHSIG, the signatures of `ssh-keygen -Y` (PROTOCOL.sshsig): bound to a namespace, so that one made for another purpose
  * proves nothing here. And the transcript that a dialer signs to prove itself.
  */
+import type { Role } from "../../wire/hello.ts";
 import { sameBytes } from "../../base/bytes.ts";
 import { RcopyError } from "../../base/errors.ts";
 import {
@@ -92,7 +93,7 @@ async function signedBytes(
 /** Everything that a proof is bound to; a difference between the two ends in any field makes the proof worthless. */
 export interface ProofTranscript {
   /** The prover's side of the transfer; the verifier has the other one. */
-  proverRole: "sender" | "receiver";
+  proverRole: Role;
   protocolVersion: number;
   /** Features that the prover offers; the verifier's answer is protected by the channel that the anchor opened. */
   proverFeatures: bigint;

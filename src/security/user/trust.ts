@@ -1,4 +1,5 @@
 /** Verdicts on the keys of peers, proved or claimed in a probe. Facts in, verdict out: nothing is read here. */
+import type { Role } from "../../wire/hello.ts";
 import { showText } from "../../base/show.ts";
 import { isSameKey, showSshKey, type SshPublicKey } from "../ssh/key.ts";
 import type { Authorization } from "./authorized_keys.ts";
@@ -125,7 +126,7 @@ function ask({ peer, fingerprint }: SenderKeyFacts): TrustVerdict {
   };
 }
 
-function unknown(facts: SharedTrustFacts, role: "sender" | "receiver"): TrustVerdict {
+function unknown(facts: SharedTrustFacts, role: Role): TrustVerdict {
   const { authorized, fingerprint, command, key } = facts;
   const against = authorized.isAuthorized || authorized.reasons.length === 0
     ? ""

@@ -146,7 +146,7 @@ export class RequestedLanes implements LaneSupply {
   async #dial(address: PeerAddress, join: Join): Promise<Channel> {
     const { transport, signal } = this.#options;
     const limit = AbortSignal.any([signal, AbortSignal.timeout(dialMs)]);
-    const channel = await dialOne(address, transport, limit);
+    const channel = await dialOne(address, { transport, signal: limit });
     try {
       await sendJoin(channel, join);
       return channel;

@@ -199,7 +199,7 @@ class LaneWorker {
       );
     },
     dial: async (number, { role, address, transport, join }) => {
-      const channel = await dialOne(address, transport, AbortSignal.timeout(dialMs));
+      const channel = await dialOne(address, { transport, signal: AbortSignal.timeout(dialMs) });
       try {
         await sendJoin(channel, join);
         this.#add(number, role, channel);
