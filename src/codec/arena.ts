@@ -4,7 +4,7 @@ import { assert } from "../base/errors.ts";
 /** Slices begin at multiples of a page, which direct I/O wants. */
 const alignment = 4096;
 
-/** A range of the codec's memory that belongs to whoever took it, until it is disposed. */
+/** A range of the codec's memory, the caller's own until it is disposed. */
 export class Slice implements Disposable {
   /** Offset in the codec's memory. */
   readonly offset: number;

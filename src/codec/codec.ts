@@ -60,7 +60,7 @@ export class Codec implements Disposable {
     this.#exports.hash(offset, length, into);
   }
 
-  /** The same of `count` ranges, pairs of u32 (offset, length) at `table`; 16 bytes each from `into` on. */
+  /** XXH3-128 of each of `count` ranges, pairs of u32 (offset, length) at `table`; 16 bytes each from `into` on. */
   hashMany(count: number, table: number, into: number): void {
     this.#exports.hashMany(count, table, into);
   }

@@ -43,7 +43,7 @@ export class EntryHasher {
 
   constructor(codec: Codec) {
     this.#codec = codec;
-    // Half of the scratch memory holds a record; nobody keeps anything there across calls.
+    // Half of the scratch memory holds a record; nothing is kept there across calls.
     this.#record = codec.scratch.offset + hashBytes;
     this.#recordBytesMax = codec.scratch.length / 2 - hashBytes;
     this.#view = new DataView(codec.memory.buffer);

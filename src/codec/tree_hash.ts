@@ -1,4 +1,4 @@
-/** The tree hash: count and sum of entry hashes. Free of order, so that nobody sorts or stores. */
+/** The tree hash: count and sum of entry hashes. The order of the entries does not matter, so that none is sorted or stored. */
 import { hashBytes } from "../wire/limits.ts";
 
 const limb = 0x1_0000_0000;

@@ -1,4 +1,4 @@
-/** What rcopy knows of an entry besides its name and content. */
+/** Metadata of an entry: kind, mode, size, times, and the identity of a file. */
 
 /** Kind of an entry, as on the wire. Kinds above 3 exist on the sender only: they are skipped and listed. */
 export const EntryKind = { file: 1, directory: 2, link: 3, fifo: 4, socket: 5, device: 6 } as const;
@@ -48,7 +48,7 @@ export interface Metadata {
   mtime: Timestamp;
 }
 
-/** What tells one version of a file from another: the same values before and after mean that it did not change between. */
+/** Identity and state of a file: equal values before and after a read mean that it did not change between. */
 export interface FileIdentity {
   device: number;
   /** Inode number, exact beyond 2^53. */

@@ -1,4 +1,4 @@
-/** Full paths of entries, made from chains of directories only when somebody needs one. */
+/** Full paths of entries, made from chains of directories when they are needed: in messages and hashes. */
 import { showName } from "../base/show.ts";
 
 /** A directory in a chain up to the root of what is copied. The root has no parent and its name is not used. */

@@ -2,7 +2,7 @@
 import { Codec } from "../../src/codec/codec.ts";
 import type { Engine } from "../../src/io/contract/engine.ts";
 import { openDenoEngine } from "../../src/io/deno/engine.ts";
-import { LocalConnection } from "../../src/transfer/lane/local_connection.ts";
+import { type LaneOptions, LocalConnection } from "../../src/transfer/lane/local_connection.ts";
 import { Control } from "../../src/transfer/session/control.ts";
 import { isEmptyDirectory } from "../../src/transfer/target/destination.ts";
 import type { EventSink, TransferSummary } from "../../src/transfer/session/events.ts";
@@ -19,7 +19,7 @@ export interface SessionPairOptions {
   target: string;
   control?: MemoryChannelOptions;
   /** One entry a lane. */
-  lanes?: MemoryChannelOptions[];
+  lanes?: (MemoryChannelOptions & LaneOptions)[];
   creditBytes?: number;
   batchEntries?: number;
   wantsAll?: boolean;
@@ -79,7 +79,8 @@ export async function runSessionPair(options: SessionPairOptions): Promise<Sessi
   });
   for (const [number, lane] of lanes.entries()) {
     const [senderLane, receiverLane] = memoryChannels(lane);
-    sender.addLane(number, new LocalConnection(senderLane));
+    const { pieceBytes } = lane;
+    sender.addLane(number, new LocalConnection(senderLane, pieceBytes === undefined ? {} : { pieceBytes }));
     receiver.addLane(number, new LocalConnection(receiverLane));
   }
   const [sent, received] = await Promise.allSettled([sender.run(), receiver.run()]);

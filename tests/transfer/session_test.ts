@@ -107,6 +107,18 @@ Deno.test("a second run skips everything, and one changed file is copied alone",
   });
 });
 
+Deno.test("lanes that cut content into pieces of their own sizes make the same tree", async () => {
+  await withTwoDirectories(async (source, target) => {
+    makeSmallTree(source, { directories: 3, filesPerDirectory: 20, sizeOf: (random) => random * 300_000 });
+    Deno.mkdirSync(`${source}/large`);
+    makeSmallTree(`${source}/large`, { directories: 1, filesPerDirectory: 1, sizeOf: () => 9_000_000 });
+    const lanes = [{ pieceBytes: 1000 }, { pieceBytes: 65_537, readBytesMax: 3000 }, {}];
+    const summary = agreed(await runSessionPair({ source, target, lanes }));
+    assertEquals(summary.failed, 0);
+    await assertSameTree(source, target);
+  });
+});
+
 Deno.test("a flipped bit of content on the wire is asked for again and mended", async () => {
   await withTwoDirectories(async (source, target) => {
     makeSmallTree(source, { directories: 2, filesPerDirectory: 3, sizeOf: () => 5_000_000 });

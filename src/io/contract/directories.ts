@@ -72,6 +72,6 @@ export interface Directories {
   unlink(directory: Directory, name: EntryName): void;
   /** Removes a directory with all that is in it, without following anything. `not-found` is not an error. */
   removeTree(directory: Directory, name: EntryName): void;
-  /** Takes the exclusive lock of a file, created if it is missing; `undefined` if somebody has it. */
+  /** Takes the exclusive lock of a file, created if it is missing; `undefined` where another process has it. */
   tryLock(directory: Directory, name: EntryName): FileLock | undefined;
 }

@@ -13,7 +13,7 @@
  * - **Nothing blocks on an odd entry.** Files are opened `O_NOFOLLOW|O_NONBLOCK` and must be regular.
  * - **Errors are typed.** Single operations throw {@linkcode RcopyError}; batches put the error of an
  *   entry beside that entry and go on with the next.
- * - **Whoever calls owns the memory** and leaves it alone between the start of an operation and the end of its
+ * - **The caller owns the memory** and leaves it alone between the start of an operation and the end of its
  *   {@linkcode Pending}. `abort` paths finish their Pendings too.
  * - **Errors map the same way everywhere**: ENOENT `not-found`, EACCES/EPERM `not-permitted`, ENOSPC/EDQUOT
  *   `no-space`, EROFS `read-only`, ENOTDIR/EISDIR/ELOOP `type-conflict`, EEXIST/ENOTEMPTY `exists`, anything else

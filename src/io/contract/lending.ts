@@ -8,7 +8,7 @@ import type { TargetFile } from "./writing.ts";
  * What else is in it is the engine's own business.
  */
 export interface Lent {
-  /** The same for the same handle, and for no other of its engine. */
+  /** A number of the handle: no two handles of one engine have the same. */
   readonly id: number;
 }
 

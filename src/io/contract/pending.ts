@@ -2,7 +2,7 @@
 
 /**
  * Work that has been started. `finish` returns at once where the work is already done, else a promise.
- * It must be called exactly once, also when nobody wants the result any more.
+ * It must be called exactly once, also where the result is not needed any more.
  */
 export interface Pending<T = void> {
   finish(): T | Promise<T>;

@@ -5,7 +5,7 @@ import type { EntryName } from "../../entry/name.ts";
 import type { Directory } from "./directories.ts";
 import type { Pending } from "./pending.ts";
 
-/** A large file being written under a name that nobody else knows. */
+/** A large file being written, under a name that no other process knows. */
 export interface TargetFile {
   readonly size: number;
 }

@@ -97,7 +97,7 @@ export class DenoDirectory implements Directory {
     return { id: this.id, chain: chain.reverse() };
   }
 
-  /** The same directory in another thread. */
+  /** The handle of a lent directory, in another thread. */
   static borrow({ chain }: LentDirectory): DenoDirectory {
     let directory: DenoDirectory | undefined;
     for (const link of chain) directory = new DenoDirectory({ parent: directory, ...link });

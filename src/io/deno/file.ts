@@ -88,7 +88,7 @@ function removeCreated(path: string): void {
   try {
     Deno.removeSync(path);
   } catch {
-    // Somebody else was faster, or may do what we may not.
+    // Another process was faster, or the file is one that this user may not change.
   }
 }
 
@@ -204,7 +204,7 @@ export class DenoTarget implements TargetFile {
   static borrow({ path, size, device, inode }: LentFile): DenoTarget {
     let file: Deno.FsFile | undefined;
     try {
-      // A link or a FIFO that somebody put there is seen before it is opened, another file after.
+      // A link or a FIFO that another process put there is seen before the open, another file after it.
       if (!Deno.lstatSync(path).isFile) throw changed(path);
       file = Deno.openSync(path, { write: true });
       const info = file.statSync();

@@ -2,7 +2,7 @@
 import { errnoError } from "../../../ffi/mod.ts";
 import { asRcopyError } from "../../base/errors.ts";
 import type { FileWrite } from "../contract/engine.ts";
-import type { Calls } from "./calls.ts";
+import type { SystemCalls } from "./system_calls.ts";
 import type { Directories } from "./directories.ts";
 import type { UringDirectory } from "./directory.ts";
 import { createFile } from "./file.ts";
@@ -10,7 +10,7 @@ import type { Memory } from "./memory.ts";
 
 /** Creates all of them; what fails has its error, and leaves nothing behind. */
 export function createFiles(
-  calls: Calls,
+  calls: SystemCalls,
   directories: Directories,
   files: readonly FileWrite[],
   memory: Memory,
@@ -24,7 +24,7 @@ export function createFiles(
   }
 }
 
-function create(calls: Calls, directories: Directories, file: FileWrite, content: Memory): void {
+function create(calls: SystemCalls, directories: Directories, file: FileWrite, content: Memory): void {
   const directory = file.directory as UringDirectory;
   const directoryFd = directories.fd(directory);
   const mode = file.mode & 0o777;
@@ -55,10 +55,10 @@ function create(calls: Calls, directories: Directories, file: FileWrite, content
 }
 
 /**
- * Sets the mode, unless a file that was created here with the same mode had it already: umask and default ACL
- * are the same for all files of a directory.
+ * Sets the mode, unless an earlier file of this directory had this mode right after its creation: umask and default ACL do not
+ * change between the files of a directory.
  */
-function setMode(calls: Calls, directory: UringDirectory, fd: number, mode: number): number {
+function setMode(calls: SystemCalls, directory: UringDirectory, fd: number, mode: number): number {
   if (directory.plainMode === mode) return 0;
   const result = calls.statFd(fd);
   if (result < 0) return result;

@@ -4,7 +4,7 @@ import { RcopyError } from "../../base/errors.ts";
 import type { EntryName } from "../../entry/name.ts";
 import { EntryKind, type Timestamp } from "../../entry/metadata.ts";
 import type { EntryLookup, FileLock, FreeSpace, RenameOptions } from "../contract/engine.ts";
-import type { Calls } from "./calls.ts";
+import type { SystemCalls } from "./system_calls.ts";
 import type { Directories } from "./directories.ts";
 import type { UringDirectory } from "./directory.ts";
 import { pathBytesMax } from "./memory.ts";
@@ -20,10 +20,10 @@ interface Place {
 }
 
 export class Destination {
-  readonly #calls: Calls;
+  readonly #calls: SystemCalls;
   readonly #directories: Directories;
 
-  constructor(calls: Calls, directories: Directories) {
+  constructor(calls: SystemCalls, directories: Directories) {
     this.#calls = calls;
     this.#directories = directories;
   }
@@ -32,7 +32,7 @@ export class Destination {
     const { libc, memory, stat } = this.#calls;
     const made = libc.mkdirat(this.#directories.fd(parent), memory.putName(name), privateMode);
     if (made < 0) throw errnoError(-made, `cannot make directory ${parent.showEntry(name)}`, "mkdirat");
-    const directory = this.#directories.open(parent, name, memory.how.directory);
+    const directory = this.#directories.open(parent, name, memory.openHow.directory);
     if (stat.mode !== privateMode) { // a umask or a default ACL took or gave something
       const result = this.#calls.chmodPlace(this.#directories.fd(directory), privateMode);
       if (result < 0) throw errnoError(-result, `cannot set the mode of ${directory.shown}`, "fchmodat2");
@@ -110,7 +110,7 @@ export class Destination {
     const { libc, memory, stat } = this.#calls;
     const shown = directory.showEntry(name);
     // A descriptor that only names it: neither a FIFO nor a device is opened, no read permission is needed.
-    const fd = this.#calls.open(this.#directories.fd(directory), memory.putName(name), memory.how.place);
+    const fd = this.#calls.open(this.#directories.fd(directory), memory.putName(name), memory.openHow.place);
     if (fd < 0) throw errnoError(-fd, `cannot open ${shown}`, "openat2");
     try {
       const found = this.#calls.statFd(fd);
@@ -188,7 +188,7 @@ export class Destination {
   async syncFileSystem(directory: UringDirectory): Promise<void> {
     const { libc, memory } = this.#calls;
     // A place cannot be synced, only what is open for reading or writing.
-    const fd = this.#calls.open(this.#directories.fd(directory), memory.selfPath, memory.how.listing);
+    const fd = this.#calls.open(this.#directories.fd(directory), memory.selfPath, memory.openHow.listing);
     if (fd < 0) throw errnoError(-fd, `cannot open directory ${directory.shown}`, "openat2");
     try {
       if (await libc.syncfs(fd) < 0) {

@@ -2,14 +2,14 @@
 import { atFlag, errnoError, openFlag } from "../../../ffi/mod.ts";
 import { assert, RcopyError } from "../../base/errors.ts";
 import type { EntryName } from "../../entry/name.ts";
-import type { Calls } from "./calls.ts";
+import type { SystemCalls } from "./system_calls.ts";
 import { UringDirectory } from "./directory.ts";
 import { pathBytesMax } from "./memory.ts";
 
 /** Descriptors for directories: at most so many, and at most this part of what the process may have. */
 const openMax = 64;
 const partOfLimit = 8;
-/** What the engine must be able to hold at the same time: both directories of a rename, and room to move. */
+/** Descriptors that the engine needs at the same time: both directories of a rename, and two more. */
 const openMin = 4;
 
 const rootFlags = openFlag.path | openFlag.directory | openFlag.closeOnExec;
@@ -20,14 +20,14 @@ const slash = 0x2f;
  * subdirectories are bounded apart, so that a root, which is reopened by its path, is rarely closed.
  */
 export class Directories {
-  readonly #calls: Calls;
+  readonly #calls: SystemCalls;
   readonly #max: number;
   /** The least lately used first. */
   readonly #roots = new Set<UringDirectory>();
   readonly #below = new Set<UringDirectory>();
   #latest: UringDirectory | undefined;
 
-  constructor(calls: Calls) {
+  constructor(calls: SystemCalls) {
     this.#calls = calls;
     this.#max = Math.max(openMin, Math.min(openMax, Math.floor(calls.fileLimit / partOfLimit)));
     calls.relieve = () => this.#closeAllBut(this.#latest);
@@ -47,10 +47,10 @@ export class Directories {
     return this.#calls.openat(atFlag.workingDirectory, this.#calls.memory.putName(path), rootFlags, 0);
   }
 
-  /** Opens a subdirectory for the first time; `how` is one of the memory's. */
-  open(parent: UringDirectory, name: EntryName | Uint8Array, how: Deno.PointerObject): UringDirectory {
+  /** Opens a subdirectory for the first time; `openHow` is one of the memory's. */
+  open(parent: UringDirectory, name: EntryName | Uint8Array, openHow: Deno.PointerObject): UringDirectory {
     const parentFd = this.fd(parent);
-    const fd = this.#calls.open(parentFd, this.#calls.memory.putName(name), how);
+    const fd = this.#calls.open(parentFd, this.#calls.memory.putName(name), openHow);
     const directory = this.#describe(fd, parent, name.slice());
     this.#adopt(directory, fd);
     return directory;
@@ -109,7 +109,7 @@ export class Directories {
     const { memory, libc } = this.#calls;
     const within = this.fd(directory);
     while (fds.length < count) {
-      const fd = libc.openat2(within, memory.selfPath, memory.how.directory);
+      const fd = libc.openat2(within, memory.selfPath, memory.openHow.directory);
       if (fd < 0) break;
       fds.push(fd);
     }
@@ -136,7 +136,11 @@ export class Directories {
     let fd = top ? top.fd : rootFd;
     let owned = rootFd;
     while (chain.length > 0) {
-      const next = this.#calls.open(fd, this.#calls.memory.putName(joinedName(chain)), this.#how.directory);
+      const next = this.#calls.open(
+        fd,
+        this.#calls.memory.putName(joinedName(chain)),
+        this.#openHow.directory,
+      );
       if (owned >= 0) this.#calls.libc.close(owned);
       if (next < 0) throw this.#gone(directory, next, "openat2");
       fd = owned = next;
@@ -149,8 +153,8 @@ export class Directories {
     throw new RcopyError("type-conflict", `${directory.shown} is not the directory any more that it was`);
   }
 
-  get #how() {
-    return this.#calls.memory.how;
+  get #openHow() {
+    return this.#calls.memory.openHow;
   }
 
   #gone(directory: UringDirectory, result: number, call: string): RcopyError {

@@ -5,7 +5,7 @@ import { RcopyError } from "../../base/errors.ts";
 import { EntryColumns } from "../../entry/columns.ts";
 import { ownName } from "../../entry/name.ts";
 import type { Directory, Engine } from "../contract/engine.ts";
-import { Calls } from "./calls.ts";
+import { SystemCalls } from "./system_calls.ts";
 import { Directories } from "./directories.ts";
 import { openUringEngine } from "./engine.ts";
 
@@ -148,12 +148,12 @@ handleTest("handles below a directory that was moved find it at its new place", 
 handleTest(
   "a pinned directory keeps its descriptor when it is closed, and when others need room",
   (_, folder) => {
-    using calls = new Calls();
+    using calls = new SystemCalls();
     const directories = new Directories(calls);
     const root = directories.openRoot(folder);
     const make = (name: string) => {
       Deno.mkdirSync(`${folder}/${name}`);
-      return directories.open(root, ownName(name), calls.memory.how.directory);
+      return directories.open(root, ownName(name), calls.memory.openHow.directory);
     };
     const [closed, kept] = [make("closed"), make("kept")];
     const fds = [closed, kept].map((directory) => directories.fd(directory));

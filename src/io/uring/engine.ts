@@ -26,7 +26,7 @@ import type {
   TargetFile,
 } from "../contract/engine.ts";
 import type { SocketOptions } from "../contract/sockets.ts";
-import { Calls } from "./calls.ts";
+import { SystemCalls } from "./system_calls.ts";
 import { createFiles } from "./create.ts";
 import { Destination } from "./destination.ts";
 import { Directories } from "./directories.ts";
@@ -35,7 +35,7 @@ import { type LentFile, UringSource, UringTarget } from "./file.ts";
 import { Listings, UringListing } from "./listing.ts";
 import { PageCache } from "./page_cache.ts";
 import { RingQueue } from "./queue.ts";
-import { RangeRead, type RangeWay, RangeWrite, readAtOnce, writeAtOnce } from "./range.ts";
+import { type RangeIo, RangeRead, RangeWrite, readAtOnce, writeAtOnce } from "./range.ts";
 import { SmallReads } from "./reads.ts";
 import { removeTree } from "./remove.ts";
 import { sendAtOnce } from "./sockets.ts";
@@ -84,12 +84,12 @@ class UringEngine implements Engine, SocketOptions {
   readonly exactNames = true;
   readonly mtimeResolutionNs = 1;
   readonly lentDirectoriesMax: number;
-  readonly #calls: Calls;
+  readonly #calls: SystemCalls;
   readonly #queue: RingQueue;
   readonly #directories: Directories;
   readonly #listings: Listings;
   readonly #reads: SmallReads;
-  readonly #ranges: RangeWay;
+  readonly #ranges: RangeIo;
   readonly #destination: Destination;
   #isDisposed = false;
 
@@ -117,7 +117,7 @@ class UringEngine implements Engine, SocketOptions {
     if (missing.length > 0) throw unavailable(`the kernel's io_uring has no ${missing.join(", ")}`);
     const root = this.#directories.openRoot("/");
     const { memory, libc } = this.#calls;
-    const fd = libc.openat2(this.#directories.fd(root), memory.selfPath, memory.how.directory);
+    const fd = libc.openat2(this.#directories.fd(root), memory.selfPath, memory.openHow.directory);
     this.#directories.close(root);
     if (fd < 0) throw unavailable(`paths cannot be confined (${errnoName(-fd)} from openat2)`);
     libc.close(fd);
@@ -134,7 +134,7 @@ class UringEngine implements Engine, SocketOptions {
   }
 
   openDirectory(parent: Directory, name: EntryName): Directory {
-    return this.#directories.open(parent as UringDirectory, name, this.#calls.memory.how.directory);
+    return this.#directories.open(parent as UringDirectory, name, this.#calls.memory.openHow.directory);
   }
 
   makeDirectory(parent: Directory, name: EntryName): Directory {
@@ -330,9 +330,9 @@ function placeOf(directory: Directory, name: EntryName): { directory: UringDirec
 }
 
 /** @throws {RcopyError} `engine-unavailable` */
-function openCalls(): Calls {
+function openCalls(): SystemCalls {
   try {
-    return new Calls();
+    return new SystemCalls();
   } catch (cause) {
     throw unavailable("libc.so.6 (glibc 2.28 or later) cannot be loaded", cause);
   }

@@ -4,7 +4,7 @@ import { RcopyError } from "../../base/errors.ts";
 import type { EntryName } from "../../entry/name.ts";
 import type { FileIdentity, Timestamp } from "../../entry/metadata.ts";
 import type { Lent, SourceFile, TargetFile } from "../contract/engine.ts";
-import type { Calls } from "./calls.ts";
+import type { SystemCalls } from "./system_calls.ts";
 import type { Directories } from "./directories.ts";
 import type { UringDirectory } from "./directory.ts";
 
@@ -35,7 +35,7 @@ export function openError(number: number, shown: string): RcopyError {
 }
 
 /** Creates a file that must not exist, to be written: its descriptor, or a negated errno. */
-export function createFile(calls: Calls, directoryFd: number, name: EntryName, mode: number): number {
+export function createFile(calls: SystemCalls, directoryFd: number, name: EntryName, mode: number): number {
   return calls.openat(directoryFd, calls.memory.putName(name), createFlags, mode);
 }
 
@@ -63,11 +63,11 @@ export class UringSource implements SourceFile {
   readonly shown: string;
   inMemory = false;
   fd: number;
-  readonly #calls: Calls;
+  readonly #calls: SystemCalls;
   readonly #expected: FileIdentity;
   #isBorrowed = false;
 
-  private constructor(calls: Calls, fd: number, shown: string, expected: FileIdentity) {
+  private constructor(calls: SystemCalls, fd: number, shown: string, expected: FileIdentity) {
     this.#calls = calls;
     this.fd = fd;
     this.shown = shown;
@@ -86,7 +86,7 @@ export class UringSource implements SourceFile {
   }
 
   /** A file that another thread has open and closes. */
-  static borrow(calls: Calls, lent: LentFile): UringSource {
+  static borrow(calls: SystemCalls, lent: LentFile): UringSource {
     const source = new UringSource(calls, lent.fd, lent.shown, lent.expected);
     source.#isBorrowed = true;
     source.inMemory = lent.inMemory;
@@ -95,14 +95,14 @@ export class UringSource implements SourceFile {
 
   /** @throws {RcopyError} `changed`, `vanished`, `not-permitted`, `io` */
   static open(
-    calls: Calls,
+    calls: SystemCalls,
     directories: Directories,
     place: { directory: UringDirectory; name: EntryName },
     expected: FileIdentity,
   ): UringSource {
     const { directory, name } = place;
     const shown = directory.showEntry(name);
-    const fd = calls.open(directories.fd(directory), calls.memory.putName(name), calls.memory.how.read);
+    const fd = calls.open(directories.fd(directory), calls.memory.putName(name), calls.memory.openHow.read);
     if (fd < 0) throw openError(-fd, shown);
     const source = new UringSource(calls, fd, shown, expected);
     source.inMemory = isInMemory(calls, fd);
@@ -135,10 +135,10 @@ export class UringTarget implements TargetFile {
   /** The disk will be waited for in the end. */
   isDurable = false;
   fd: number;
-  readonly #calls: Calls;
+  readonly #calls: SystemCalls;
   #isBorrowed = false;
 
-  private constructor(calls: Calls, fd: number, shown: string, size: number) {
+  private constructor(calls: SystemCalls, fd: number, shown: string, size: number) {
     this.#calls = calls;
     this.fd = fd;
     this.shown = shown;
@@ -152,7 +152,10 @@ export class UringTarget implements TargetFile {
   }
 
   /** A file that another thread has open and closes. */
-  static borrow(calls: Calls, { fd, shown, expected, inMemory, isDurable = false }: LentFile): UringTarget {
+  static borrow(
+    calls: SystemCalls,
+    { fd, shown, expected, inMemory, isDurable = false }: LentFile,
+  ): UringTarget {
     const target = new UringTarget(calls, fd, shown, expected.size);
     target.#isBorrowed = true;
     target.inMemory = inMemory;
@@ -162,7 +165,7 @@ export class UringTarget implements TargetFile {
 
   /** @throws {RcopyError} `exists`, `no-space`, `not-permitted`, … and leaves nothing behind */
   static create(
-    calls: Calls,
+    calls: SystemCalls,
     directories: Directories,
     place: { directory: UringDirectory; name: EntryName },
     size: number,
@@ -204,12 +207,12 @@ export class UringTarget implements TargetFile {
 }
 
 /** Whether a file is nowhere but in memory: then nothing of it is ever waited for. Afterwards the fields tell of its file system. */
-function isInMemory(calls: Calls, fd: number): boolean {
+function isInMemory(calls: SystemCalls, fd: number): boolean {
   return calls.statFileSystem(fd) >= 0 && calls.memory.field(statfs.type) === memoryFileSystem;
 }
 
 /** Reserves room where the file system can: 0, or a negated errno. */
-function reserve(calls: Calls, fd: number, size: number, inMemory: boolean): number {
+function reserve(calls: SystemCalls, fd: number, size: number, inMemory: boolean): number {
   if (size === 0) return 0;
   if (inMemory) {
     // There, reserving costs as much as writing: look whether there is room instead.

@@ -6,7 +6,7 @@ import { dirent64, errno, errnoError, Scratch } from "../../../ffi/mod.ts";
 import { assert } from "../../base/errors.ts";
 import type { EntryColumns } from "../../entry/columns.ts";
 import type { Listing } from "../contract/engine.ts";
-import type { Calls } from "./calls.ts";
+import type { SystemCalls } from "./system_calls.ts";
 import type { Directories } from "./directories.ts";
 import type { UringDirectory } from "./directory.ts";
 import type { RingQueue } from "./queue.ts";
@@ -16,23 +16,23 @@ const chunkBytes = 32 * 1024;
 const openMax = 16;
 const partOfLimit = 32;
 /**
- * Entries between two looks at the ring. Looking at a name waits for a cold disk, and meanwhile the files that are read
- * beside must not run out: this thread alone tells the ring of the next ones.
+ * Entries between two turns of the ring. A statx waits for a cold disk, and files are read through the ring meanwhile: this
+ * thread alone submits the next ones.
  */
 const entriesPerTurn = 16;
 const dot = 0x2e;
 
-/** What listings share: their calls, chunks to use again, and how many may have a descriptor. */
+/** The state that listings share: calls, chunks to use again, and a bound on descriptors. */
 export class Listings {
-  readonly calls: Calls;
+  readonly calls: SystemCalls;
   readonly directories: Directories;
   readonly queue: RingQueue;
   readonly #max: number;
   readonly #chunks: Scratch[] = [];
-  /** Those with a descriptor, the least lately used first. */
+  /** Listings with a descriptor, the least lately used first. */
   readonly #open = new Set<UringListing>();
 
-  constructor(calls: Calls, directories: Directories, queue: RingQueue) {
+  constructor(calls: SystemCalls, directories: Directories, queue: RingQueue) {
     this.calls = calls;
     this.directories = directories;
     this.queue = queue;
@@ -47,7 +47,7 @@ export class Listings {
     if (this.#chunks.length < openMax) this.#chunks.push(chunk);
   }
 
-  /** Takes note that a listing uses its descriptor, and has another one put its own aside. */
+  /** A listing has opened its descriptor; where there are too many, the least lately used listing closes its own. */
   opened(listing: UringListing): void {
     this.#open.add(listing);
     if (this.#open.size <= this.#max) return;
@@ -89,8 +89,8 @@ export class UringListing implements Listing {
 
   #open(): void {
     const { calls, directories } = this.#shared;
-    const { how, selfPath } = calls.memory;
-    const fd = calls.open(directories.fd(this.#directory), selfPath, how.listing);
+    const { openHow, selfPath } = calls.memory;
+    const fd = calls.open(directories.fd(this.#directory), selfPath, openHow.listing);
     if (fd < 0) throw errnoError(-fd, `cannot list ${this.#directory.shown}`, "openat2");
     this.#fd = fd;
     this.#shared.opened(this);
@@ -99,7 +99,7 @@ export class UringListing implements Listing {
     if (result < 0) throw errnoError(-result, `cannot list ${this.#directory.shown}`, "lseek");
   }
 
-  /** Lets go of the descriptor; the next use opens it again at the same place. */
+  /** Closes the descriptor; the next use opens another one and goes on where this one was. */
   setAside(): void {
     if (this.#fd < 0) return;
     this.#shared.calls.libc.close(this.#fd);

@@ -11,7 +11,7 @@ export type Memory = Uint8Array<ArrayBuffer>;
 export const pathBytesMax = 4096;
 const wordSize = 4294967296;
 
-/** What a walk from a directory down never does: leave it, or go through a link. */
+/** A walk from a directory down never leaves it, and goes through no link. */
 const confined = resolveFlag.beneath | resolveFlag.noSymlinks | resolveFlag.noMagicLinks;
 const toRead = openFlag.readOnly | openFlag.closeOnExec | openFlag.noFollow | openFlag.nonblock;
 const toName = openFlag.path | openFlag.closeOnExec | openFlag.noFollow;
@@ -35,10 +35,10 @@ export class CallMemory {
   readonly selfPath = this.#take(2);
 
   /** A `struct open_how` for each way to open. */
-  readonly how = {
+  readonly openHow = {
     /** A directory as a place: no permission to read it is needed. */
     directory: this.#putHow(toName | openFlag.directory, confined),
-    /** The same, not across a mount point. */
+    /** A directory as a place, not across a mount point. */
     directoryHere: this.#putHow(toName | openFlag.directory, confined | resolveFlag.noCrossDevice),
     /** A directory to list. */
     listing: this.#putHow(openFlag.readOnly | openFlag.directory | openFlag.closeOnExec, confined),
@@ -47,8 +47,8 @@ export class CallMemory {
     /** Whatever it is, without opening it. */
     place: this.#putHow(toName, confined),
   };
-  /** Address of `how.read`, for the ring. */
-  readonly readHowAddress = Number(Deno.UnsafePointer.value(this.how.read));
+  /** Address of `openHow.read`, for the ring. */
+  readonly openHowToReadAddress = Number(Deno.UnsafePointer.value(this.openHow.read));
 
   constructor() {
     this.emptyPath[0] = 0;
@@ -73,7 +73,7 @@ export class CallMemory {
     return put(this.#name, name);
   }
 
-  /** The same for a second name or a link's text. It shares its place with {@linkcode text}. */
+  /** Puts a second name, or a link's text, as {@linkcode putName}. Its place is that of {@linkcode text}. */
   putText(text: Uint8Array): Memory {
     return put(this.#text, text);
   }

@@ -1,15 +1,14 @@
 /**
- * What is read and written of large files on a disk, and the page cache.
+ * The page cache, and advice to the kernel about large files that are read and written.
  *
- *  - What has been written is sent on its way to the disk at once where somebody waits for the disk in the end
- *    (`--durable`), and where much is written: else the kernel gathers it until a fifth of the memory is dirty, and then
- *    writers stand still. Below that it would only take the processor from the copy (2 GB on two cores: 0.88 of the time
- *    without, and 1.46 with `--durable`).
- *  - Of a file that would fill half of the memory, what has reached the disk, and what has been read, is let go: nobody
- *    will find it in the cache, and everybody else's files stay there.
+ *  - Written ranges start on their way to the disk at once with `--durable`, and once much has been written: else the kernel
+ *    gathers them until a fifth of the memory is dirty, and then writers stand still. Earlier this would only take the processor
+ *    from the copy (2 GB on two cores: 0.88 of the time without, and 1.46 with `--durable`).
+ *  - Ranges of a file that would fill half of the memory leave the cache when they have been read, or have reached the disk: the
+ *    cache could not keep the file, and keeps other files instead.
  *
- * All of this is advice: nothing is lost where it fails, and no error of it is an error of the copy. A request names a
- * descriptor that may be closed, or another file's, when the kernel comes to it; advice about the wrong file does no harm.
+ * Advice that fails loses nothing, and is no error of the copy. A request names a descriptor that may be closed, or belong to
+ * another file, when the kernel comes to it; advice about the wrong file does no harm.
  */
 import { fileAdvice, sqeFlag, syncRangeFlag } from "../../../ffi/mod.ts";
 import type { Completing, RingQueue } from "./queue.ts";
@@ -29,9 +28,9 @@ interface Range {
   length: number;
 }
 
-/** Requests of ours under way at a time: a small part of the ring, since data goes before advice. */
+/** Requests for advice under way at a time: a small part of the ring, since data goes before advice. */
 const underWayMax = 8;
-/** How far letting go stays behind writing, so that it need not wait for the disk. */
+/** Bytes by which dropping ranges stays behind writing them, so that no request waits for the disk. */
 const behindBytes = 64 * 1024 * 1024;
 /** From this part of the memory on the kernel starts to write by itself, unless it was told otherwise. */
 const partLeftDirty = 0.1;
@@ -39,16 +38,16 @@ const { waitBefore, write, waitAfter } = syncRangeFlag;
 
 export class PageCache implements Completing {
   readonly #queue: RingQueue;
-  /** Files from this size on are let go. */
+  /** Files of this size and more are dropped from the cache. */
   readonly #dropFromBytes: number;
   readonly #behindBytes: number;
-  /** What may be written, by this thread, before any of it is sent on its way. */
+  /** Bytes that this thread may write before written ranges start on their way to the disk. */
   readonly #dirtyBytesMax: number;
   readonly #isSupported: boolean;
-  /** Ranges of files that are to be let go, the oldest first. */
+  /** Ranges that are to be dropped, the oldest first. */
   readonly #read: Range[] = [];
   readonly #written: Range[] = [];
-  /** Of what is in `#written`, and of all that has ever been written. */
+  /** Bytes of the ranges in `#written`, and of all ranges written so far. */
   #writtenBytes = 0;
   #bytesInAll = 0;
   #underWay = 0;
@@ -66,7 +65,7 @@ export class PageCache implements Completing {
   read(fd: number, size: number, offset: number, length: number): void {
     if (size < this.#dropFromBytes) return;
     this.#read.push({ fd, offset, length });
-    this.#letGo();
+    this.#drop();
   }
 
   /** `length` bytes of a file have been written. */
@@ -79,10 +78,10 @@ export class PageCache implements Completing {
     if (!fills) return;
     this.#written.push(range);
     this.#writtenBytes += length;
-    this.#letGo();
+    this.#drop();
   }
 
-  #letGo(): void {
+  #drop(): void {
     while (this.#read.length > 0 && this.#mayClaim(1)) this.#advise(sqeFlag.none, this.#read.shift()!);
     while (this.#writtenBytes > this.#behindBytes && this.#mayClaim(2)) {
       const oldest = this.#written.shift()!;
@@ -92,7 +91,7 @@ export class PageCache implements Completing {
     }
   }
 
-  /** A file is about to be closed: what has not been asked for of it never is. */
+  /** A file is about to be closed: requests about it that are not made yet are forgotten. */
   closing(fd: number): void {
     for (const ranges of [this.#read, this.#written]) {
       for (let i = ranges.length - 1; i >= 0; i--) if (ranges[i]!.fd === fd) ranges.splice(i, 1);
@@ -102,18 +101,18 @@ export class PageCache implements Completing {
 
   completed(): void {
     this.#underWay -= 1;
-    this.#letGo();
+    this.#drop();
   }
 
-  /** Whether there is room for so many requests, and for what matters more. */
+  /** Whether the ring has room for so many requests, and for the operations that come before them. */
   #mayClaim(count: number): boolean {
     return this.#isSupported && this.#underWay + count <= underWayMax &&
       this.#queue.ring.room > count + underWayMax && this.#queue.hasRoom;
   }
 
-  #sync(flags: number, { fd, offset, length }: Range, how: number): void {
+  #sync(flags: number, { fd, offset, length }: Range, rangeFlags: number): void {
     this.#underWay += 1;
-    this.#queue.ring.syncFileRange(this.#queue.claim(this), flags, fd, offset, length, how);
+    this.#queue.ring.syncFileRange(this.#queue.claim(this), flags, fd, offset, length, rangeFlags);
   }
 
   #advise(flags: number, { fd, offset, length }: Range): void {

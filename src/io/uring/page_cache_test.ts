@@ -118,8 +118,8 @@ function sentOf(file: { size: number; isDurable: boolean }, memoryBytes: number)
   const ring = {
     room: 256,
     supports: () => true,
-    syncFileRange(...[, , , offset, , how]: Parameters<Ring["syncFileRange"]>) {
-      if (how === syncRangeFlag.write) sent.push(offset / mebibyte);
+    syncFileRange(...[, , , offset, , rangeFlags]: Parameters<Ring["syncFileRange"]>) {
+      if (rangeFlags === syncRangeFlag.write) sent.push(offset / mebibyte);
     },
     fadvise() {},
   };

@@ -1,17 +1,17 @@
-/** The ring, shared by everything that is under way at a time. */
+/** The ring of one engine, shared by all of its operations under way. */
 import type { Ring } from "../../../ffi/mod.ts";
 import { assert } from "../../base/errors.ts";
 
-/** Whoever waits for completions. */
+/** An object that waits for completions. */
 export interface Completing {
-  /** `tag` is what it was claimed with; `result` below zero is a negated errno. May claim; never throws. */
+  /** One operation is complete: `tag` is the one of its claim, `result` below zero a negated errno. May claim; never throws. */
   completed(result: number, tag: number): void;
 }
 
-/** Gives each completion to who waits for it, whoever reaps it. */
+/** Hands each completion to the object that waits for it, whichever object reaped it. */
 export class RingQueue implements Disposable {
   readonly ring: Ring;
-  /** By token. It keeps those who wait reachable, and with them the memory that the kernel writes to. */
+  /** Waiting objects by token. The array keeps them reachable, and with them the memory that the kernel writes to. */
   readonly #waiting: (Completing | undefined)[] = [];
   readonly #tags: number[] = [];
   readonly #free: number[] = [];
@@ -47,8 +47,8 @@ export class RingQueue implements Disposable {
   }
 
   /**
-   * Lets the event loop run until something is complete, if anything is under way. Only one thread ever waits for the ring,
-   * whoever asks meanwhile waits with it: the runtime has few threads for that, and each turn of theirs costs 50 µs.
+   * Lets the event loop run until an operation is complete, if any is under way. One thread at a time waits for the ring, and
+   * every further call waits for that thread: the runtime has few such threads, and each use of one costs 50 µs.
    */
   async wait(count = 1): Promise<void> {
     this.#waitingForRing ??= this.ring.wait(count).finally(() => this.#waitingForRing = undefined);
@@ -58,7 +58,7 @@ export class RingQueue implements Disposable {
 
   readonly #onCompletion = (token: number, result: number): void => {
     const who = this.#waiting[token];
-    assert(who !== undefined, "a completion has somebody who waits for it");
+    assert(who !== undefined, "a completion has an object that waits for it");
     this.#waiting[token] = undefined;
     this.#free.push(token);
     who.completed(result, this.#tags[token]!);

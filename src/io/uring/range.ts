@@ -1,8 +1,8 @@
-/** A range of a large file on its way through the ring, beside what the event loop does meanwhile. */
+/** Ranges of large files: read and written through the ring while the event loop goes on, or at once where the file is in memory. */
 import { addressOf, errno, errnoError, sqeFlag } from "../../../ffi/mod.ts";
 import type { RcopyError } from "../../base/errors.ts";
 import type { Pending } from "../contract/engine.ts";
-import type { Calls } from "./calls.ts";
+import type { SystemCalls } from "./system_calls.ts";
 import { changedError, type UringSource, type UringTarget } from "./file.ts";
 import type { PageCache } from "./page_cache.ts";
 import type { Completing, RingQueue } from "./queue.ts";
@@ -70,8 +70,8 @@ export abstract class RangeTransfer implements Pending, Completing {
   }
 }
 
-/** The ring, and what is told of each range that went through it. */
-export interface RangeWay {
+/** Where ranges go through, and the cache that is told of each of them afterwards. */
+export interface RangeIo {
   queue: RingQueue;
   pageCache: PageCache;
 }
@@ -80,7 +80,7 @@ export class RangeRead extends RangeTransfer {
   readonly #source: UringSource;
   readonly #pageCache: PageCache;
 
-  constructor(way: RangeWay, source: UringSource, offset: number, target: Uint8Array<ArrayBuffer>) {
+  constructor(way: RangeIo, source: UringSource, offset: number, target: Uint8Array<ArrayBuffer>) {
     const { queue, pageCache } = way;
     super(queue, target, offset);
     this.#pageCache = pageCache;
@@ -107,7 +107,7 @@ export class RangeWrite extends RangeTransfer {
   readonly #target: UringTarget;
   readonly #pageCache: PageCache;
 
-  constructor(way: RangeWay, target: UringTarget, offset: number, source: Uint8Array<ArrayBuffer>) {
+  constructor(way: RangeIo, target: UringTarget, offset: number, source: Uint8Array<ArrayBuffer>) {
     const { queue, pageCache } = way;
     super(queue, source, offset);
     this.#pageCache = pageCache;
@@ -117,7 +117,7 @@ export class RangeWrite extends RangeTransfer {
   }
 
   protected encode(token: number, address: number, length: number, offset: number): void {
-    // Straight to a thread of the kernel's: this one has a socket to read while memory is copied.
+    // To a thread of the kernel at once: this thread reads a socket while memory is copied.
     this.queue.ring.write(token, sqeFlag.async, this.#target.fd, address, length, offset);
   }
 
@@ -130,9 +130,9 @@ export class RangeWrite extends RangeTransfer {
   }
 }
 
-/** The same of a file that is in memory, where a ring and its threads would only be a detour. */
+/** Reads a range of a file that is in memory within the call: the ring would hand it to a thread, which takes longer. */
 export function readAtOnce(
-  calls: Calls,
+  calls: SystemCalls,
   source: UringSource,
   offset: number,
   target: Uint8Array<ArrayBuffer>,
@@ -142,7 +142,7 @@ export function readAtOnce(
 }
 
 export function writeAtOnce(
-  calls: Calls,
+  calls: SystemCalls,
   target: UringTarget,
   offset: number,
   source: Uint8Array<ArrayBuffer>,

@@ -13,7 +13,7 @@
 import { addressOf, errno, errnoError, sqeFlag } from "../../../ffi/mod.ts";
 import { asRcopyError, type RcopyError } from "../../base/errors.ts";
 import type { FileRead, Pending } from "../contract/engine.ts";
-import type { Calls } from "./calls.ts";
+import type { SystemCalls } from "./system_calls.ts";
 import type { Directories } from "./directories.ts";
 import type { UringDirectory } from "./directory.ts";
 import { changedError, openError } from "./file.ts";
@@ -27,13 +27,13 @@ const nameBytes = 256;
 
 /** What the batches of one engine share. */
 export class SmallReads {
-  readonly calls: Calls;
+  readonly calls: SystemCalls;
   readonly directories: Directories;
   readonly queue: RingQueue;
   readonly #freeSlots: number[] = [];
   readonly #names: { readonly bytes: Memory; readonly address: number };
 
-  constructor(calls: Calls, directories: Directories, queue: RingQueue) {
+  constructor(calls: SystemCalls, directories: Directories, queue: RingQueue) {
     this.calls = calls;
     this.directories = directories;
     this.queue = queue;
@@ -138,7 +138,7 @@ class ReadBatch implements Pending, Completing {
     directories.pin(directory);
     const name = this.#shared.putName(slot, file.name);
     const token = queue.claim(this, slot);
-    queue.ring.openat2(token, sqeFlag.none, directoryFd, name, calls.memory.readHowAddress);
+    queue.ring.openat2(token, sqeFlag.none, directoryFd, name, calls.memory.openHowToReadAddress);
   }
 
   completed(result: number, slot: number): void {

@@ -3,7 +3,7 @@ import { atFlag, dirent64, direntType, errno, errnoError, Scratch } from "../../
 import { RcopyError } from "../../base/errors.ts";
 import type { EntryName } from "../../entry/name.ts";
 import { EntryKind } from "../../entry/metadata.ts";
-import type { Calls } from "./calls.ts";
+import type { SystemCalls } from "./system_calls.ts";
 import type { Directories } from "./directories.ts";
 import type { UringDirectory } from "./directory.ts";
 import { isDots, nameEnd } from "./listing.ts";
@@ -11,7 +11,7 @@ import { isDots, nameEnd } from "./listing.ts";
 const chunkBytes = 32 * 1024;
 /** Names of subdirectories that one level may remember; for more, the directory is read again. */
 const belowMax = 1024;
-/** How often a directory that somebody fills while it is being emptied is emptied again. */
+/** How often a directory that is not empty in the end is emptied again: another process may be filling it. */
 const passesMax = 16;
 const everythingForOwner = 0o700;
 
@@ -25,7 +25,7 @@ interface Level {
 
 /** Removes an entry with all that is in it; that there is none is no error. @throws {RcopyError} */
 export function removeTree(
-  calls: Calls,
+  calls: SystemCalls,
   directories: Directories,
   parent: UringDirectory,
   name: EntryName,
@@ -33,7 +33,7 @@ export function removeTree(
   const { libc, memory } = calls;
   const result = libc.unlinkat(directories.fd(parent), memory.putName(name), 0);
   if (result >= 0 || result === -errno.noent) return;
-  // EISDIR on Linux, EPERM by POSIX; that may also mean what it says.
+  // A directory gives EISDIR on Linux, EPERM by POSIX; but EPERM may also mean a lack of permission.
   const mayBeDirectory = result === -errno.isdir || result === -errno.perm &&
       calls.statName(directories.fd(parent), memory.putName(name)) >= 0 &&
       calls.stat.kind === EntryKind.directory;
@@ -42,12 +42,12 @@ export function removeTree(
 }
 
 class TreeRemoval {
-  readonly #calls: Calls;
+  readonly #calls: SystemCalls;
   readonly #directories: Directories;
   readonly #chunk = new Scratch(chunkBytes);
   readonly #levels: Level[] = [];
 
-  constructor(calls: Calls, directories: Directories) {
+  constructor(calls: SystemCalls, directories: Directories) {
     this.#calls = calls;
     this.#directories = directories;
   }
@@ -82,7 +82,7 @@ class TreeRemoval {
 
   #openUnlessGone(parent: UringDirectory, name: Uint8Array): UringDirectory | undefined {
     try {
-      return this.#directories.open(parent, name, this.#calls.memory.how.directoryHere);
+      return this.#directories.open(parent, name, this.#calls.memory.openHow.directoryHere);
     } catch (error) {
       if (error instanceof RcopyError && error.code === "not-found") return undefined;
       throw error;
@@ -107,7 +107,7 @@ class TreeRemoval {
     const { libc, memory } = this.#calls;
     const { directory } = level;
     level.passes += 1;
-    const fd = this.#calls.open(this.#directories.fd(directory), memory.selfPath, memory.how.listing);
+    const fd = this.#calls.open(this.#directories.fd(directory), memory.selfPath, memory.openHow.listing);
     if (fd < 0) throw this.#failed(fd, directory, "openat2");
     try {
       while (level.below.length < belowMax) {

@@ -5,7 +5,7 @@ import { EntryKind, type FileIdentity, kindOfMode } from "../../entry/metadata.t
 
 const wordSize = 4294967296;
 
-/** What the last statx has told; the next one overwrites it. */
+/** The result of the last statx; the next one overwrites it. */
 export class StatView {
   readonly #view: DataView<ArrayBuffer>;
   readonly #inode: BigUint64Array<ArrayBuffer>;
@@ -75,7 +75,7 @@ export class StatView {
     return (major >>> 12) * 4096 * wordSize + (minor >>> 8) * 256 * 4096 + low;
   }
 
-  /** All of it, as columns store it. The object is the same every time. */
+  /** All fields, as columns store them. The next call overwrites the object that this one returns. */
   get entry(): EntryStat {
     const entry = this.#entry;
     entry.kind = this.kind;

@@ -4,15 +4,23 @@ import type { DataConnection, LaneContext, ReceiveIo, SendIo } from "./lane_io.t
 import { LocalReceiveIo } from "./local_receive_io.ts";
 import { LocalSendIo } from "./local_send_io.ts";
 
+/** How a lane of this thread sends. */
+export interface LaneOptions {
+  /** Content bytes of a frame at most, 1 to 4 MiB; that limit unless told. */
+  pieceBytes?: number;
+}
+
 export class LocalConnection implements DataConnection {
   readonly #channel: Channel;
+  readonly #options: LaneOptions;
 
-  constructor(channel: Channel) {
+  constructor(channel: Channel, options: LaneOptions = {}) {
     this.#channel = channel;
+    this.#options = options;
   }
 
   toSendIo(context: LaneContext): SendIo {
-    return new LocalSendIo(this.#channel, context);
+    return new LocalSendIo(this.#channel, { ...context, ...this.#options });
   }
 
   toReceiveIo(context: LaneContext): ReceiveIo {

@@ -1,8 +1,8 @@
-/** System calls as the rest of the engine wants them. Results below zero are a negated errno. */
+/** System calls of the engine: libc with fixed memory for arguments, and a second try where descriptors run out. Results below zero are a negated errno. */
 import { atFlag, errno, Libc, limitOfFiles, statfs, statxMask } from "../../../ffi/mod.ts";
 import { CallMemory, type Memory } from "./memory.ts";
 
-/** What an entry is known by. */
+/** Fields of a statx that tell one entry from another. */
 const statMask = statxMask.type | statxMask.mode | statxMask.mtime | statxMask.ctime | statxMask.inode |
   statxMask.size;
 /** A limit on descriptors where the system names none. */
@@ -11,7 +11,7 @@ const fileLimitUnknown = 1024;
 const encoder = new TextEncoder();
 
 /** libc with memory for its arguments; one a thread. Disposing lets go of libc. */
-export class Calls implements Disposable {
+export class SystemCalls implements Disposable {
   readonly libc = Libc.open();
   readonly memory = new CallMemory();
   readonly stat = this.memory.stat;
@@ -26,12 +26,12 @@ export class Calls implements Disposable {
     this.fileLimit = found < 0 ? fileLimitUnknown : this.memory.field(0);
   }
 
-  /** openat2 of one component, or a path of them, below a directory; `how` is one of the memory's. */
-  open(directoryFd: number, path: Memory, how: Deno.PointerObject): number {
-    const fd = this.libc.openat2(directoryFd, path, how);
+  /** openat2 of one component, or a path of them, below a directory; `openHow` is one of the memory's. */
+  open(directoryFd: number, path: Memory, openHow: Deno.PointerObject): number {
+    const fd = this.libc.openat2(directoryFd, path, openHow);
     if (fd !== -errno.mfile && fd !== -errno.nfile) return fd;
     this.relieve();
-    return this.libc.openat2(directoryFd, path, how);
+    return this.libc.openat2(directoryFd, path, openHow);
   }
 
   /** openat of one component, for what openat2 is not needed: with O_EXCL or O_NOFOLLOW. */
