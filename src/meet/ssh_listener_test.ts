@@ -1,29 +1,17 @@
 /** Proofs by SSH keys over memory: what a listener takes, and what of another session it does not. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { hello, meet } from "../../tests/helpers/handshake.ts";
+import { makeIdentity } from "../../tests/helpers/ssh_identity.ts";
 import { RcopyError } from "../base/errors.ts";
 import type { SshIdentity } from "../security/user/identities.ts";
-import { bareKey, type SshPublicKey } from "../security/ssh/key.ts";
+import type { SshPublicKey } from "../security/ssh/key.ts";
 import { signSshsig, type SshSigner } from "../security/ssh/signature.ts";
 import type { Credential } from "./authenticate.ts";
 import { certifyBySsh, sshVerifier } from "./ssh_listener.ts";
 import { transcriptOf } from "./ssh_transcript.ts";
 import type { SshRun } from "./ssh_run.ts";
 
-async function identity(origin = "file"): Promise<SshIdentity> {
-  const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]) as CryptoKeyPair;
-  const raw = new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey));
-  return {
-    key: bareKey("ed25519", raw),
-    origin,
-    sign: async (data) => ({
-      algorithm: "ssh-ed25519",
-      bytes: new Uint8Array(await crypto.subtle.sign("Ed25519", pair.privateKey, data)),
-    }),
-  };
-}
-
-/** Somebody with no home, who lets in what `--allow` names. */
+/** A run without a home, which lets in the keys that `--allow` names. */
 function runThatAllows(...allowed: SshPublicKey[]): SshRun {
   const places = {
     home: undefined,
@@ -53,7 +41,7 @@ async function hearing(...[credential, verifier, says]: Parameters<typeof meet>)
 }
 
 Deno.test("a proof opens the listener that it was made for, by a key that is trusted", async () => {
-  const [dialer, anchor] = [await identity(), await identity()];
+  const [dialer, anchor] = [await makeIdentity(), await makeIdentity()];
   const notes: string[] = [];
   const options = { role: "sender" as const, onNote: (note: string) => notes.push(note) };
   const verifier = sshVerifier(runThatAllows(dialer.key), anchor.key, options);
@@ -63,7 +51,7 @@ Deno.test("a proof opens the listener that it was made for, by a key that is tru
   });
   assertEquals(notes, []);
 
-  const stranger = await identity();
+  const stranger = await makeIdentity();
   for (let i = 0; i < 3; i++) {
     const { heard, error } = await hearing(credentialOf(stranger, anchor.key), verifier);
     assertEquals(error?.code, "refused");
@@ -73,19 +61,19 @@ Deno.test("a proof opens the listener that it was made for, by a key that is tru
   assert(notes[0]!.includes("rcopy send /secret/path --allow 'ssh-ed25519 AAAA"), notes[0]);
 });
 
-Deno.test("a listener prints no more than a few remedies, whoever comes", async () => {
-  const anchor = await identity();
+Deno.test("a listener prints no more than a few remedies, however many peers come", async () => {
+  const anchor = await makeIdentity();
   const notes: string[] = [];
   const verifier = sshVerifier(runThatAllows(), anchor.key, {
     role: "sender",
     onNote: (note) => notes.push(note),
   });
-  for (let i = 0; i < 20; i++) await hearing(credentialOf(await identity(), anchor.key), verifier);
+  for (let i = 0; i < 20; i++) await hearing(credentialOf(await makeIdentity(), anchor.key), verifier);
   assertEquals(notes.length, 8);
 });
 
 Deno.test("a proof for another anchor is refused: a session cannot be passed on", async () => {
-  const [dialer, anchor, other] = [await identity(), await identity(), await identity()];
+  const [dialer, anchor, other] = [await makeIdentity(), await makeIdentity(), await makeIdentity()];
   const verifier = sshVerifier(runThatAllows(dialer.key), anchor.key, { role: "sender", onNote: () => {} });
   const { error, heard } = await hearing(credentialOf(dialer, other.key), verifier);
   assertEquals(error?.code, "refused");
@@ -93,7 +81,7 @@ Deno.test("a proof for another anchor is refused: a session cannot be passed on"
 });
 
 Deno.test("a proof of an earlier session, or for other features or another role, is refused", async () => {
-  const [dialer, anchor] = [await identity(), await identity()];
+  const [dialer, anchor] = [await makeIdentity(), await makeIdentity()];
   const verifier = sshVerifier(runThatAllows(dialer.key), anchor.key, { role: "sender", onNote: () => {} });
   const credential = credentialOf(dialer, anchor.key);
   let earlier: Uint8Array = new Uint8Array(0);
@@ -110,7 +98,7 @@ Deno.test("a proof of an earlier session, or for other features or another role,
 });
 
 Deno.test("reflection: the same key on both machines works, a sender that dials a sender does not", async () => {
-  const same = await identity();
+  const same = await makeIdentity();
   const verifier = sshVerifier(runThatAllows(same.key), same.key, { role: "sender", onNote: () => {} });
   assertEquals((await hearing(credentialOf(same, same.key), verifier)).heard, "hello");
   const mirrored = await hearing(credentialOf(same, same.key), verifier, {
@@ -123,7 +111,7 @@ Deno.test("reflection: the same key on both machines works, a sender that dials 
 });
 
 Deno.test("a key blob that is none, or one that is weak, is refused", async () => {
-  const [dialer, anchor] = [await identity(), await identity()];
+  const [dialer, anchor] = [await makeIdentity(), await makeIdentity()];
   const verifier = sshVerifier(runThatAllows(dialer.key), anchor.key, { role: "sender", onNote: () => {} });
   const credential = credentialOf(dialer, anchor.key);
   for (
@@ -135,10 +123,10 @@ Deno.test("a key blob that is none, or one that is weak, is refused", async () =
 
 Deno.test("certifyBySsh() takes the first key that signs; a silent agent is asked once", async () => {
   const failing = async (code: "refused" | "timeout", origin: string): Promise<SshIdentity> => ({
-    ...await identity(origin),
+    ...await makeIdentity(origin),
     sign: () => Promise.reject(new RcopyError(code, `will not: ${code}`)),
   });
-  const good = await identity();
+  const good = await makeIdentity();
   const notes: string[] = [];
   const options = { kinds: "all" as const, now: new Date(), onNote: (note: string) => notes.push(note) };
   const identities = [
