@@ -8,6 +8,7 @@ testWhere(
   {},
   `C7: ${connections} connections that stall get no answer, and copies go on meanwhile`,
   async () => {
-    judgeFlood(connections, await floodWhileCopying(connections, 64));
+    const options = { connections, megabytes: 16, copiesAlone: 1, copiesFlooded: 6 };
+    judgeFlood(connections, await floodWhileCopying(options));
   },
 );

@@ -19,27 +19,38 @@ export interface FloodOutcome {
   lines: number;
 }
 
+export interface FloodOptions {
+  connections: number;
+  /** Content of each copy. */
+  megabytes: number;
+  /** Copies before the flood. */
+  copiesAlone: number;
+  /** Most copies meanwhile; they end with the flood, after one at least. */
+  copiesFlooded: number;
+}
+
 /**
- * Serves `megabytes` of content, floods the sender with `connections`, and copies meanwhile: the flood begins first, so that
- * the receiver has to get through the unauthenticated connections, and copies go on until the flood is over.
+ * Serves content, floods the sender, and copies meanwhile: the flood begins first, so that the receiver has to get through
+ * the unauthenticated connections.
  */
-export async function floodWhileCopying(connections: number, megabytes: number): Promise<FloodOutcome> {
+export async function floodWhileCopying(options: FloodOptions): Promise<FloodOutcome> {
+  const { connections, megabytes, copiesAlone, copiesFlooded } = options;
   let outcome: FloodOutcome | undefined;
   await withFolder(async (folder) => {
     await shell('mkdir "$1/a" && head -c "$2M" /dev/urandom > "$1/a/file"', folder, String(megabytes));
-    const options = {
+    const ends = {
       source: `${folder}/a`,
       target: `${folder}/b`,
       send: ["--keep"],
       sender: { deadlineMs: 15 * 60_000 },
     };
-    const { sender, address } = await startSender(options);
+    const { sender, address } = await startSender(ends);
     await using _sender = sender;
     const watch = new MemoryWatch(sender.pid);
     const before: number[] = [];
     const copy = async () => {
       const began = performance.now();
-      await using receiver = startReceiver({ ...options, receive: ["--json"] }, address);
+      await using receiver = startReceiver({ ...ends, receive: ["--json"] }, address);
       const { status, stdout, stderr } = await receiver.end();
       assertEquals(status, 0, stderr);
       const all = performance.now() - began;
@@ -53,7 +64,8 @@ export async function floodWhileCopying(connections: number, megabytes: number):
       await shell('cmp "$1/a/file" "$1/b/file" && rm -r "$1/b"', folder);
       return rate;
     };
-    const quiet = [await copy(), await copy(), await copy(), await copy(), await copy()];
+    const quiet: number[] = [];
+    for (let i = 0; i < copiesAlone; i++) quiet.push(await copy());
     before.length = 0;
     const flood = new Deno.Command(Deno.execPath(), {
       args: [
@@ -73,7 +85,7 @@ export async function floodWhileCopying(connections: number, megabytes: number):
     });
     await sender.stderrMatch(/closed a connection/); // the flood has reached it
     const rates: number[] = [];
-    while (!isOver || rates.length === 0) rates.push(await copy());
+    while (rates.length === 0 || !isOver && rates.length < copiesFlooded) rates.push(await copy());
     const { success, stdout } = await flooding;
     assert(success, "the flood ended by itself");
     // Those that are left out are not: there is room again.

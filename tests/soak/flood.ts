@@ -3,4 +3,5 @@ import { floodWhileCopying, judgeFlood } from "../hostile/flooding.ts";
 
 const connections = Number(Deno.args[0] ?? 10_000);
 const megabytes = Number(Deno.args[1] ?? 1000);
-judgeFlood(connections, await floodWhileCopying(connections, megabytes));
+const copies = { copiesAlone: 5, copiesFlooded: Infinity };
+judgeFlood(connections, await floodWhileCopying({ connections, megabytes, ...copies }));

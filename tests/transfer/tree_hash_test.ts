@@ -1,7 +1,7 @@
 /** The printed tree hash, computed again from its definition by `find`, `xxhsum` and Python: no code of rcopy. */
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { assertStatuses, copyTree } from "../helpers/rcopy_process.ts";
-import { shell, testEngines, withFolder } from "../helpers/test_folder.ts";
+import { shell, testEngines, testWhere, withFolder } from "../helpers/test_folder.ts";
 
 const needs = { programs: ["xxhsum", "find", "python3"] };
 const script = new URL("../helpers/tree_hash.py", import.meta.url).pathname;
@@ -33,36 +33,34 @@ testEngines("the printed tree hash is what find and xxhsum make of both trees", 
   });
 }, needs);
 
-if (Deno.build.os === "linux") {
-  testEngines(
-    "the tree hash tells trees apart that differ in one bit, one mode, one name or one time",
-    async () => {
-      await withFolder(async (folder) => {
-        await shell(makeTree, folder);
-        const source = `${folder}/source`;
-        const seen = [await treeHash(source)];
-        for (
-          const change of [
-            'printf y > "$1/a/one"',
-            'chmod 601 "$1/a/one"',
-            'mv "$1/a/one" "$1/a/two"',
-            'ln -sfn elsewhere "$1/dangling"',
-            'chmod 710 "$1/empty"',
-            'touch -d @1700000000.000000001 "$1/zero"',
-            'touch -d @1700000000.000000002 "$1/zero"',
-            'touch -d @-1 "$1/zero"',
-          ]
-        ) {
-          await shell(change, source);
-          const hash = await treeHash(source);
-          for (const before of seen) assertNotEquals(hash, before, change);
-          seen.push(hash);
-        }
-      });
-    },
-    needs,
-  );
-}
+testWhere(
+  needs,
+  "the tree hash tells trees apart that differ in one bit, one mode, one name or one time",
+  async () => {
+    await withFolder(async (folder) => {
+      await shell(makeTree, folder);
+      const source = `${folder}/source`;
+      const seen = [await treeHash(source)];
+      for (
+        const change of [
+          'printf y > "$1/a/one"',
+          'chmod 601 "$1/a/one"',
+          'mv "$1/a/one" "$1/a/two"',
+          'ln -sfn elsewhere "$1/dangling"',
+          'chmod 710 "$1/empty"',
+          'touch -d @1700000000.000000001 "$1/zero"',
+          'touch -d @1700000000.000000002 "$1/zero"',
+          'touch -d @-1 "$1/zero"',
+        ]
+      ) {
+        await shell(change, source);
+        const hash = await treeHash(source);
+        for (const before of seen) assertNotEquals(hash, before, change);
+        seen.push(hash);
+      }
+    });
+  },
+);
 
 /** Times are cut to `step` nanoseconds. */
 async function treeHash(root: string, step = 1): Promise<string> {
