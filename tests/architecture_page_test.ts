@@ -81,3 +81,17 @@ Deno.test("the limit of lines on the page is the checker's", async () => {
   const [, lines] = /at most (\d+) lines/.exec(page) ?? [];
   assert(checker.includes(`const linesMax = ${lines};`), `${lines} lines`);
 });
+
+Deno.test("every test that the promises of security and the table of hostile peers name exists", async () => {
+  const missing: string[] = [];
+  for (const page of [".github/SECURITY.md", "tests/hostile/README.md"]) {
+    const folder = page.slice(0, page.lastIndexOf("/") + 1);
+    const text = await Deno.readTextFile(new URL(page, root));
+    const names = [...text.matchAll(/`([\w./]+_test\.ts)`/g)].map(([, name]) => name!);
+    assert(names.length > 10, `only ${names.length} tests were found in ${page}`);
+    missing.push(
+      ...names.filter((name) => !exists(name) && !exists(folder + name)).map((name) => `${page}: ${name}`),
+    );
+  }
+  assertEquals(missing, []);
+});
