@@ -35,20 +35,15 @@ import { RcopyError } from "./base/errors.ts";
 import { chooseEngine } from "./io/choose_engine.ts";
 import type { SocketOptions } from "./io/contract/sockets.ts";
 import type { PeerAddress } from "./net/address.ts";
-import { openDestination } from "./transfer/target/destination.ts";
-import { dialSession } from "./transfer/dial.ts";
 import type { FallbackPath } from "./meet/reach.ts";
 import type { EventSink, TransferSummary } from "./transfer/session/events.ts";
 import { interruptible } from "./base/interrupt.ts";
 import type { Streams } from "./transfer/supply/growth.ts";
 import type { AuthMethod } from "./meet/invite.ts";
-import { openListener } from "./meet/listener.ts";
-import { type DialPlanOptions, planDial, requireDialable } from "./meet/dial_plan.ts";
+import type { DialPlanOptions } from "./meet/dial_plan.ts";
 import { requirePermission } from "./base/permission.ts";
 import { type ReceivePolicy, receivePolicy } from "./transfer/receive/policy.ts";
-import { Server } from "./transfer/serve.ts";
-import { ReceivingSide, type RunOptions, SendingSide, type Side } from "./transfer/side.ts";
-import { SourcePaths } from "./transfer/source/roots.ts";
+import type { RunOptions, Side } from "./transfer/side.ts";
 import { streamsMax } from "./wire/limits.ts";
 
 export { type ErrorCode, exitStatusOfCode, RcopyError, type RcopyErrorOptions } from "./base/errors.ts";
@@ -144,11 +139,11 @@ export async function send(paths: readonly string[], options: SendOptions = {}):
   const { to, addresses = [] } = options;
   const dials = to !== undefined || addresses.length > 0;
   const dialTarget: DialTarget | undefined = dials ? { addresses, ticket: to, peer: "receiver" } : undefined;
-  if (dialTarget) requireDialable({ ...options, ...dialTarget });
+  if (dialTarget) await requireDialTarget(dialTarget, options);
   return await withEngine(options, async (run) => {
-    // Everything that is wrong with the paths is said now, and not when the first receiver comes.
-    using sources = new SourcePaths(run.engine, paths);
-    return await meet(new SendingSide(sources), { dialTarget, run, options });
+    const { SendingSide } = await import("./transfer/sending_side.ts");
+    using side = new SendingSide(run.engine, paths);
+    return await meet(side, { dialTarget, run, options });
   });
 }
 
@@ -173,7 +168,7 @@ export async function receive(
     );
   }
   const dialTarget: DialTarget | undefined = listen ? undefined : { addresses, ticket, peer: "sender" };
-  if (dialTarget) requireDialable({ ...options, ...dialTarget });
+  if (dialTarget) await requireDialTarget(dialTarget, options);
   requirePermission("read", dest, "cannot use the destination");
   if (!dryRun) requirePermission("write", dest, "cannot use the destination");
   return await withEngine(options, async (run) => {
@@ -182,15 +177,9 @@ export async function receive(
       const message = `without ${engine.freeSpaceWants} the free space is not checked beforehand`;
       run.emit({ type: "note", level: "info", message });
     }
-    // What is wrong with DEST is said now, but it is made only once there is a sender.
-    let opened = openDestination(engine, dest, { create: false });
-    try {
-      const destination = () => opened ??= openDestination(engine, dest, { create: !dryRun });
-      const side = new ReceivingSide({ destination, policy });
-      return await meet(side, { dialTarget, run, options });
-    } finally {
-      if (opened) engine.closeDirectory(opened);
-    }
+    const { ReceivingSide } = await import("./transfer/receiving_side.ts");
+    using side = new ReceivingSide(engine, dest, policy);
+    return await meet(side, { dialTarget, run, options });
   });
 }
 
@@ -224,7 +213,13 @@ async function withEngine(
 /** The listener to dial: its addresses, its ticket, what it does. */
 type DialTarget = Pick<DialPlanOptions, "addresses" | "ticket" | "peer">;
 
-/** Dials `dialTarget`; listens if there is none. */
+/** Refuses what cannot be dialled, before anything is opened. @throws {RcopyError} `usage` */
+async function requireDialTarget(target: DialTarget, options: CommonOptions): Promise<void> {
+  const { requireDialable } = await import("./meet/dial_plan.ts");
+  await requireDialable({ ...options, ...target });
+}
+
+/** Dials `dialTarget`; listens if there is none. Each end loads what it needs alone: a copy of nothing waits for that. */
 async function meet(
   side: Side,
   { dialTarget, run, options }: {
@@ -239,9 +234,17 @@ async function meet(
   const how = { auth, identity, allow, command, onNote };
   if (dialTarget) {
     const { confirm, fallback } = options;
+    const [{ planDial }, { dialSession }] = await Promise.all([
+      import("./meet/dial_plan.ts"),
+      import("./transfer/dial.ts"),
+    ]);
     const plan = await planDial({ ...dialTarget, ...how, insecure, confirm, signal });
     return await dialSession(side, { ...plan, fallback }, run);
   }
+  const [{ openListener }, { Server }] = await Promise.all([
+    import("./meet/listener.ts"),
+    import("./transfer/serve.ts"),
+  ]);
   const { port = defaultPort, bind, local = false, advertise = [], keep = false } = options;
   const invite = { ...how, role: side.role };
   const onTlsOpened = (port: number) => run.sockets?.sendAtOnce(port);

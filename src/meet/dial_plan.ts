@@ -1,14 +1,11 @@
 /** Plans of a dialer: addresses, transport and credential, from a ticket, from SSH keys, or from `--insecure`. */
 import { RcopyError } from "../base/errors.ts";
 import type { PeerAddress } from "../net/address.ts";
-import { requireChecks, requireNoOtherRoots, requireTightPin } from "./pin_guard.ts";
 import { plainTransport } from "../net/transport.ts";
-import { decodeTicket } from "../security/anchor/ticket.ts";
 import type { DialPlan } from "./reach.ts";
 import type { Role } from "../wire/hello.ts";
 import type { AuthMethod } from "./invite.ts";
 import type { SshOptions } from "./ssh_run.ts";
-import { planDialByTicket } from "./by_ticket.ts";
 
 export interface DialPlanOptions extends SshOptions {
   /** Tried before those of the ticket. */
@@ -30,7 +27,7 @@ export interface DialPlanOptions extends SshOptions {
  * trust others than the peer; `unreachable`, `permission-flag`; the reason of `signal`
  */
 export async function planDial(options: DialPlanOptions): Promise<DialPlan> {
-  requireDialable(options);
+  await requireDialable(options);
   const { ticket, insecure, peer, addresses: named } = options;
   if (ticket === undefined) {
     if (named.length === 0) {
@@ -41,6 +38,10 @@ export async function planDial(options: DialPlanOptions): Promise<DialPlan> {
     }
     return insecure ? { addresses: named, transport: plainTransport } : await planDialWithoutTicket(options);
   }
+  const [{ planDialByTicket }, { requireTightPin }] = await Promise.all([
+    import("./by_ticket.ts"),
+    import("./pin_guard.ts"),
+  ]);
   const { transport, credential, addresses: its } = await planDialByTicket(ticket);
   const addresses = [...named, ...its];
   if (addresses.length === 0) {
@@ -54,11 +55,14 @@ export async function planDial(options: DialPlanOptions): Promise<DialPlan> {
 }
 
 /** Refuses options that lead to no plan, before anything is done. @throws {RcopyError} `usage`, also for a mistyped ticket */
-export function requireDialable(
+export async function requireDialable(
   options: Pick<DialPlanOptions, "ticket" | "peer" | "addresses"> & { insecure?: boolean; auth?: AuthMethod },
-): void {
+): Promise<void> {
   const { ticket, insecure = false, auth = "auto", peer, addresses } = options;
-  if (ticket !== undefined) decodeTicket(ticket);
+  if (ticket !== undefined) {
+    const { decodeTicket } = await import("../security/anchor/ticket.ts");
+    decodeTicket(ticket);
+  }
   if (ticket !== undefined && insecure) {
     throw new RcopyError("usage", "a ticket opens a secure channel; leave out --insecure, or the ticket");
   }
@@ -78,9 +82,10 @@ export function requireDialable(
 async function planDialWithoutTicket(options: DialPlanOptions): Promise<DialPlan> {
   const { addresses, peer, confirm, onNote, signal } = options;
   const role = peer === "sender" ? "receiver" : "sender";
-  const [{ prepareSsh }, { planDialBySsh }] = await Promise.all([
+  const [{ prepareSsh }, { planDialBySsh }, { requireChecks, requireNoOtherRoots }] = await Promise.all([
     import("./ssh_run.ts"),
     import("./ssh_dialer.ts"),
+    import("./pin_guard.ts"),
   ]);
   // The look at the peer's key is a connection already.
   requireNoOtherRoots(onNote);

@@ -1,5 +1,5 @@
 /** Which options lead to a plan, and to which. */
-import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { withVariables } from "../../tests/helpers/environment.ts";
 import { RcopyError } from "../base/errors.ts";
 import { plainTransport } from "../net/transport.ts";
@@ -45,9 +45,9 @@ const combinations: [what: string, given: Partial<DialPlanOptions>, refusal: Reg
   ],
 ];
 for (const [what, given, refusal] of combinations) {
-  Deno.test(`${what} ${refusal ? "leads to no plan" : "may lead to a plan"}`, () => {
-    if (!refusal) return requireDialable({ ...options, ...given });
-    const error = assertThrows(() => requireDialable({ ...options, ...given }), RcopyError);
+  Deno.test(`${what} ${refusal ? "leads to no plan" : "may lead to a plan"}`, async () => {
+    if (!refusal) return await requireDialable({ ...options, ...given });
+    const error = await assertRejects(() => requireDialable({ ...options, ...given }), RcopyError);
     assertEquals(error.code, "usage");
     assertMatch(error.message, refusal);
   });

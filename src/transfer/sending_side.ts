@@ -1,0 +1,64 @@
+/** The side of a transfer that has the files. The mirror image is `receiving_side.ts`. */
+import type { Engine } from "../io/contract/engine.ts";
+import type { Channel } from "../net/channel.ts";
+import { FrameSplitter } from "../wire/frame_splitter.ts";
+import type { Hello } from "../wire/hello.ts";
+import { Sender } from "./send/sender.ts";
+import { Control } from "./session/control.ts";
+import { localHello } from "./session/hello.ts";
+import type { Preparation, Proposal, RunOptions, Session, Side } from "./side.ts";
+import { Prefetch } from "./source/prefetch.ts";
+import { SourcePaths } from "./source/roots.ts";
+import { DestinationIdentity, readBootId } from "./target/destination.ts";
+
+/** Sends its PATHs: of one directory the contents, else each path under its name. */
+export class SendingSide implements Side, Disposable {
+  readonly role = "sender";
+  readonly #sources: SourcePaths;
+  #prefetch: Prefetch | undefined;
+
+  /** Says what is wrong with a PATH now, and not when the first receiver comes. @throws {RcopyError} `source-missing`, `usage` */
+  constructor(engine: Engine, paths: readonly string[]) {
+    this.#sources = new SourcePaths(engine, paths);
+  }
+
+  [Symbol.dispose](): void {
+    this.#sources[Symbol.dispose]();
+  }
+
+  prepare(engine: Engine): Preparation {
+    const prefetch = this.#prefetch = new Prefetch(engine, this.#sources.paths);
+    const running = prefetch.run();
+    return {
+      stop: () => prefetch.stop(),
+      async [Symbol.asyncDispose]() {
+        prefetch.stop();
+        await running;
+        prefetch[Symbol.dispose]();
+      },
+    };
+  }
+
+  propose(run: RunOptions): Proposal {
+    const { engine, timeoutMs, emit, signal } = run;
+    const begin = (channel: Channel, peer: Hello): Session => {
+      const { destinationNonce, destinationHash } = peer;
+      const bootIds = channel.sharesMachine ? [readBootId(), ""] : [readBootId()].filter((id) => id !== "");
+      const identity = destinationHash.length > 0
+        ? new DestinationIdentity(destinationNonce, bootIds)
+        : undefined;
+      return new Sender({
+        control: new Control(channel, new FrameSplitter()),
+        peer,
+        engine,
+        roots: this.#sources.take(),
+        timeoutMs,
+        emit,
+        signal,
+        cache: this.#prefetch,
+        isDestination: (device, inode) => identity?.matches(destinationHash, device, inode) ?? false,
+      });
+    };
+    return { hello: localHello("sender", engine, run), begin };
+  }
+}
