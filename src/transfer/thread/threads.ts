@@ -66,21 +66,14 @@ export class LaneThreads {
     place: { address: PeerAddress; transport: ClientTransport; join: Join },
   ): Promise<DataConnection> {
     const lane = ++this.#laneCount;
-    thread.lanes++;
-    try {
-      const { peer } = await thread.call(lane, "dial", { role, ...place });
-      return new RemoteConnection({ thread, lane, peer });
-    } catch (error) {
-      thread.lanes--;
-      throw error;
-    }
+    const { peer } = await counted(thread, thread.call(lane, "dial", { role, ...place }));
+    return new RemoteConnection({ thread, lane, peer });
   }
 
-  /** A data connection that came to a Worker's own port. */
+  /** A data connection that came to a Worker's own port. @throws {RcopyError} when the Worker has ended */
   async admit(thread: LaneThread, role: Role, arrival: LaneArrival): Promise<DataConnection> {
     const lane = ++this.#laneCount;
-    thread.lanes++;
-    await thread.call(lane, "admit", { arrival: arrival.arrival, role });
+    await counted(thread, thread.call(lane, "admit", { arrival: arrival.arrival, role }));
     return new RemoteConnection({ thread, lane, peer: arrival.peer });
   }
 
@@ -122,6 +115,17 @@ export class LaneThreads {
       return undefined;
     }
     return Deno.systemMemoryInfo().available < threadBytes ? "memory is short" : undefined;
+  }
+}
+
+/** Counts a lane of the thread from now on, unless it cannot be had; the lane itself ends the count when it closes. */
+async function counted<T>(thread: LaneThread, opening: Promise<T>): Promise<T> {
+  thread.lanes++;
+  try {
+    return await opening;
+  } catch (error) {
+    thread.lanes--;
+    throw error;
   }
 }
 
