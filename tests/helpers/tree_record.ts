@@ -117,11 +117,7 @@ export class Canary {
   }
 
   static async plant(path: string): Promise<Canary> {
-    await Deno.mkdir(`${path}/inner`, { recursive: true });
-    await Deno.writeTextFile(`${path}/secret`, "canary", { mode: 0o640 });
-    await Deno.writeTextFile(`${path}/inner/file`, "canary");
-    await Deno.symlink("secret", `${path}/link`);
-    await Deno.utime(`${path}/inner`, 1_000_000_000, 1_000_000_000);
+    await makeCanary(path);
     return new Canary(path, await recordTree(path));
   }
 
@@ -130,6 +126,15 @@ export class Canary {
     const differences = differencesOf(this.#before, await recordTree(this.path));
     if (differences.length > 0) throw new Error(`the canary was touched:\n  ${differences.join("\n  ")}`);
   }
+}
+
+/** Makes the tree of a canary, for whoever compares it together with what is around it. */
+export async function makeCanary(path: string): Promise<void> {
+  await Deno.mkdir(`${path}/inner`, { recursive: true });
+  await Deno.writeTextFile(`${path}/secret`, "canary", { mode: 0o640 });
+  await Deno.writeTextFile(`${path}/inner/file`, "canary");
+  await Deno.symlink("secret", `${path}/link`);
+  await Deno.utime(`${path}/inner`, 1_000_000_000, 1_000_000_000);
 }
 
 /** Runs a program and gives its output, one character a byte. */
