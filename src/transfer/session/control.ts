@@ -5,6 +5,7 @@
  * Neither loop waits for the other, for a lane or for the disk (rule 3 of PROTOCOL.md, "Order and credit").
  */
 import { RcopyError } from "../../base/errors.ts";
+import { pageMemory } from "../../base/page_memory.ts";
 import type { Channel } from "../../net/channel.ts";
 import { encodeFrame } from "../../wire/frame.ts";
 import type { FrameSplitter } from "../../wire/frame_splitter.ts";
@@ -64,7 +65,7 @@ export class Control {
 
   /** Reads until `onMessage` returns false. @throws {RcopyError} `protocol`, `peer-lost` (also at the end of the stream) */
   async readMessages(onMessage: (message: Message) => boolean): Promise<void> {
-    const buffer = new Uint8Array(readBytes);
+    const buffer = pageMemory(readBytes);
     for (;;) {
       for (let message = this.#splitter.next(); message; message = this.#splitter.next()) {
         if (!onMessage(message)) return;
