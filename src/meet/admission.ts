@@ -38,7 +38,7 @@ export interface AdmissionOptions {
  * the most of them, so that a flood displaces its own connections.
  */
 export class Admission {
-  readonly #listener: PeerListener;
+  readonly #listener: Pick<PeerListener, "accept">;
   readonly #options: AdmissionOptions;
   /** Oldest first; `since` is the beginning of the handshake, by `performance.now()`. */
   readonly #pending = new Map<Channel, { source: string; since: number }>();
@@ -52,7 +52,7 @@ export class Admission {
   #notedAt = -Infinity;
   #unnoted = 0;
 
-  constructor(listener: PeerListener, options: AdmissionOptions) {
+  constructor(listener: Pick<PeerListener, "accept">, options: AdmissionOptions) {
     this.#listener = listener;
     this.#options = options;
     this.#waitingMax = Math.max(

@@ -10,6 +10,8 @@ export interface MemoryChannelOptions {
   readBytesMax?: number;
   /** Called before each read; what it returns is awaited. */
   beforeRead?: () => Promise<void> | void;
+  /** Address of both ends. */
+  source?: string;
   /** Changes bytes on their way from the first to the second channel. */
   tamper?: (bytes: Uint8Array<ArrayBuffer>) => void;
 }
@@ -64,8 +66,8 @@ class Pipe {
 
 class MemoryChannel implements Channel {
   readonly peer: string;
-  readonly source = "192.0.2.1";
-  readonly remote = { host: "192.0.2.1", port: 3120 };
+  readonly source: string;
+  readonly remote: { host: string; port: number };
   readonly sharesMachine = true;
   bytesRead = 0;
   bytesWritten = 0;
@@ -82,6 +84,8 @@ class MemoryChannel implements Channel {
     tamper: boolean,
   ) {
     this.peer = peer;
+    this.source = options.source ?? "192.0.2.1";
+    this.remote = { host: this.source, port: 3120 };
     this.#incoming = pipes.incoming;
     this.#outgoing = pipes.outgoing;
     this.#options = options;
