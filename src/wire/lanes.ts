@@ -1,6 +1,12 @@
 /** The messages that bring more data connections: `LaneRequest` and `LaneOffer`. */
-import { writeColumn } from "./column.ts";
-import { assign, exactly, laneNumber, type MessageCodec, outOfRange } from "./fields.ts";
+import {
+  addressListBytesMax,
+  decodeAddressList,
+  encodeAddressList,
+  type ListedAddress,
+} from "./address_list.ts";
+import { readColumn, writeColumn } from "./column.ts";
+import { exactly, laneNumber, type MessageCodec, outOfRange } from "./fields.ts";
 import { streamsMax, tokenBytes } from "./limits.ts";
 import * as schema from "./schema.ts";
 
@@ -22,25 +28,33 @@ export const laneRequest: MessageCodec<LaneRequest> = {
   },
 };
 
-/** A data connection that the dialer may open; listener to dialer, at most one for each that was asked for. */
+/** A data connection that may be opened; from the end that offers, at most one for each that was asked for. */
 export interface LaneOffer {
   kind: "laneOffer";
   lane: number;
-  /** Where: a port of the listener's own machine, or 0 for the port of control, which takes this lane in any case. */
-  port: number;
   /** `tokenBytes`. */
   token: Uint8Array;
+  /** Where, most useful first; what an address leaves out is as of control, which takes the lane in any case. */
+  addresses: readonly ListedAddress[];
 }
 
 export const laneOffer: MessageCodec<LaneOffer> = {
   encode(capnp, message) {
     const root = capnp.initRoot(schema.LaneOffer);
-    assign(root, { lane: message.lane, port: message.port });
+    root.lane = message.lane;
     writeColumn(root._initToken(message.token.length), message.token);
+    if (message.addresses.length === 0) return;
+    const addresses = encodeAddressList(message.addresses);
+    writeColumn(root._initAddresses(addresses.length), addresses);
   },
   decode(capnp) {
     const root = capnp.getRoot(schema.LaneOffer);
-    const { port } = root;
-    return { kind: "laneOffer", lane: laneNumber(root.lane), port, token: exactly(root.token, tokenBytes) };
+    const list = readColumn(root.addresses, "u8", addressListBytesMax);
+    return {
+      kind: "laneOffer",
+      lane: laneNumber(root.lane),
+      token: exactly(root.token, tokenBytes),
+      addresses: list.length === 0 ? [] : decodeAddressList(list),
+    };
   },
 };

@@ -169,8 +169,8 @@ struct LaneRequest {
 
 struct LaneOffer {
   lane @0 :UInt32;
-  port @1 :UInt16;
-  token @2 :Data;
+  token @1 :Data;
+  addresses @2 :Data;
 }
 
 struct Taken {

@@ -1131,19 +1131,13 @@ export class LaneOffer extends $.Struct {
     static override readonly _capnp = {
         displayName: "LaneOffer",
         id: "be2250498e0c3aae",
-        size: new $.ObjectSize(8, 1),
+        size: new $.ObjectSize(8, 2),
     };
     get lane(): number {
         return $.utils.getUint32(0, this);
     }
     set lane(value: number) {
         $.utils.setUint32(0, value, this);
-    }
-    get port(): number {
-        return $.utils.getUint16(4, this);
-    }
-    set port(value: number) {
-        $.utils.setUint16(4, value, this);
     }
     _adoptToken(value: $.Orphan<$.Data>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1162,6 +1156,24 @@ export class LaneOffer extends $.Struct {
     }
     set token(value: $.Data) {
         $.utils.copyFrom(value, $.utils.getPointer(0, this));
+    }
+    _adoptAddresses(value: $.Orphan<$.Data>): void {
+        $.utils.adopt(value, $.utils.getPointer(1, this));
+    }
+    _disownAddresses(): $.Orphan<$.Data> {
+        return $.utils.disown(this.addresses);
+    }
+    get addresses(): $.Data {
+        return $.utils.getData(1, this);
+    }
+    _hasAddresses(): boolean {
+        return !$.utils.isNull($.utils.getPointer(1, this));
+    }
+    _initAddresses(length: number): $.Data {
+        return $.utils.initData(1, length, this);
+    }
+    set addresses(value: $.Data) {
+        $.utils.copyFrom(value, $.utils.getPointer(1, this));
     }
     override toString(): string { return "LaneOffer_" + super.toString(); }
 }

@@ -81,6 +81,15 @@ const hello = fc.record({
   laneTokens: fc.nat(4).chain((lanes) => fc.uint8Array({ minLength: 16 * lanes, maxLength: 16 * lanes })),
 }).map(({ wanted, ...rest }) => ({ ...rest, wantsAll: wanted === "all", dryRun: wanted === "nothing" }));
 
+const port = fc.integer({ min: 1, max: 65_535 });
+const listedAddress = fc.oneof(
+  fc.record({
+    host: fc.constantFrom("192.0.2.7", "2001:db8::1", "nas.example"),
+    port: fc.option(port, { nil: undefined }),
+  }),
+  fc.record({ host: fc.constant(undefined), port }),
+);
+
 const nothing = fc.constant(new Uint8Array(0));
 const nonce = fc.uint8Array({ minLength: limits.authNonceBytes, maxLength: limits.authNonceBytes });
 
@@ -122,8 +131,8 @@ export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
   fc.record({
     kind: fc.constant("laneOffer" as const),
     lane: fc.nat(limits.lanesMax - 1),
-    port: u16,
     token: hash,
+    addresses: fc.array(listedAddress, { maxLength: 8 }),
   }),
   fc.record({
     kind: fc.constant("taken" as const),

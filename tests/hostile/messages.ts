@@ -123,8 +123,8 @@ export const messages = {
   laneRequest: [20, { words: 1, pointers: 0, fields: { count: ["u32", 0] } }],
   laneOffer: [21, {
     words: 1,
-    pointers: 1,
-    fields: { lane: ["u32", 0], port: ["u16", 4], token: ["data", 0] },
+    pointers: 2,
+    fields: { lane: ["u32", 0], token: ["data", 0], addresses: ["data", 1] },
   }],
   taken: [22, {
     words: 3,

@@ -10,14 +10,13 @@
  * | 32, 65, 97 | the key: of Ed25519 as it is, else the uncompressed point                                  |
  * | 16         | secret                                                                                     |
  * | 2          | port, big-endian                                                                           |
- * | 1          | number of addresses, 0 to 8                                                                |
- * | each       | kind (4 IPv4, 6 IPv6, 1 name; plus 128 with a port of its own); [port]; [length] and bytes |
+ * | the rest   | the addresses, as `src/wire/address_list.ts` has them, each with a host                    |
  * | 4          | CRC-32 of all before, big-endian                                                           |
  */
 import { RcopyError } from "../../base/errors.ts";
+import { decodeAddressList, encodeAddressList, type ListedAddress } from "../../wire/address_list.ts";
 import { crc32 } from "../../wire/crc32.ts";
 import { decodeBase32, encodeBase32 } from "./base32.ts";
-import { parseHost, showHost } from "./host.ts";
 import { bareKeyOf, keyBytesOf, type KeyKind, kindOfSpki, spkiOf } from "./public_key.ts";
 
 /** Where a listener may be reached. */
@@ -34,14 +33,12 @@ export interface Ticket {
   secret: Uint8Array<ArrayBuffer>;
   /** Of the listener, for addresses that the dialer adds without one. */
   port: number;
-  /** Most useful first; at most {@linkcode ticketAddressesMax}. */
+  /** Most useful first; at most `listedAddressesMax`. */
   addresses: readonly TicketAddress[];
 }
 
 /** Bytes of a ticket's secret. */
 export const secretBytes = 16;
-/** Addresses that a ticket carries. */
-export const ticketAddressesMax = 8;
 
 const prefix = "rcopy1";
 const layoutVersion = 1;
@@ -49,7 +46,6 @@ const kindNumbers = { ed25519: 1, p256: 2, p384: 3 } as const satisfies Record<
   Exclude<KeyKind, "rsa">,
   number
 >;
-const ownPort = 0x80;
 const checksumBytes = 4;
 /** Longer ones are no tickets: the largest has eight names of 255 bytes. */
 const ticketCharactersMax = 4096;
@@ -65,15 +61,15 @@ export function encodeTicket({ anchor, secret, port, addresses }: Ticket): strin
   if (kind === "rsa" || secret.length !== secretBytes) {
     throw new TypeError("this cannot be put into a ticket");
   }
-  const listed = addresses.slice(0, ticketAddressesMax);
   const body = [
     layoutVersion,
     kindNumbers[kind],
     ...bareKeyOf(kind, anchor),
     ...secret,
     ...bigEndian16(port),
-    listed.length,
-    ...listed.flatMap((address) => encodeAddress(address, port)),
+    ...encodeAddressList(
+      addresses.map((one) => ({ host: one.host, port: one.port === port ? undefined : one.port })),
+    ),
   ];
   const bytes = new Uint8Array(body.length + checksumBytes);
   bytes.set(body);
@@ -99,11 +95,10 @@ export function decodeTicket(text: string): Ticket {
   const anchor = spkiOf(kind, reader.bytes(keyBytesOf(kind)));
   const secret = reader.bytes(secretBytes);
   const port = reader.port();
-  const count = reader.byte();
-  if (count > ticketAddressesMax) throw wrong("has too many addresses");
-  const addresses: TicketAddress[] = [];
-  for (let i = 0; i < count; i++) addresses.push(reader.address(port));
-  if (reader.left > 0) throw wrong("is longer than it should be");
+  const addresses = addressesIn(reader.rest()).map(({ host, port: own }) => {
+    if (host === undefined) throw wrong("has an address without a host");
+    return { host, port: own ?? port };
+  });
   return { anchor, secret, port, addresses };
 }
 
@@ -125,10 +120,12 @@ function decodeBody(word: string): Uint8Array<ArrayBuffer> {
   return body;
 }
 
-function encodeAddress({ host, port }: TicketAddress, commonPort: number): number[] {
-  const { kind, bytes } = parseHost(host);
-  const own = port === commonPort ? [kind] : [kind | ownPort, ...bigEndian16(port)];
-  return kind === 1 ? [...own, bytes.length, ...bytes] : [...own, ...bytes];
+function addressesIn(bytes: Uint8Array): ListedAddress[] {
+  try {
+    return decodeAddressList(bytes);
+  } catch {
+    throw wrong("has addresses that this rcopy cannot read; update it");
+  }
 }
 
 class Reader {
@@ -139,12 +136,8 @@ class Reader {
     this.#bytes = bytes;
   }
 
-  get left(): number {
-    return this.#bytes.length - this.#at;
-  }
-
   bytes(count: number): Uint8Array<ArrayBuffer> {
-    if (count > this.left) throw wrong("is shorter than it should be");
+    if (this.#at + count > this.#bytes.length) throw wrong("is shorter than it should be");
     this.#at += count;
     return this.#bytes.slice(this.#at - count, this.#at);
   }
@@ -159,17 +152,9 @@ class Reader {
     return port;
   }
 
-  address(commonPort: number): TicketAddress {
-    const kind = this.byte();
-    const port = kind & ownPort ? this.port() : commonPort;
-    const plainKind = kind & ~ownPort;
-    if (plainKind !== 1 && plainKind !== 4 && plainKind !== 6) {
-      throw wrong("has an address of an unknown kind");
-    }
-    const bytes = this.bytes(plainKind === 1 ? this.byte() : plainKind === 4 ? 4 : 16);
-    const host = showHost({ kind: plainKind, bytes });
-    if (host === undefined) throw wrong("has a host name that is none");
-    return { host, port };
+  /** All that is left. */
+  rest(): Uint8Array<ArrayBuffer> {
+    return this.bytes(this.#bytes.length - this.#at);
   }
 }
 

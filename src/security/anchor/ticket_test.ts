@@ -2,9 +2,11 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { isIPv6 } from "node:net";
+import { crc32 as nodeCrc32 } from "node:zlib";
 import fc from "fast-check";
 import { RcopyError } from "../../base/errors.ts";
 import { testSeed } from "../../../tests/helpers/random.ts";
+import { encodeBase32 } from "./base32.ts";
 import { spkiOf } from "./public_key.ts";
 import { decodeTicket, encodeTicket, fitsTicket, type Ticket } from "./ticket.ts";
 import { looksLikeTicket } from "./ticket_word.ts";
@@ -94,8 +96,28 @@ Deno.test("what is no ticket, or one of a newer rcopy, is called that, and never
 Deno.test("a ticket of a known key has a known text", () => {
   assertEquals(
     encodeTicket({ ...one, addresses: one.addresses.slice(0, 1) }),
-    "rcopy1aeaqaaicamcakbqhbaequcymbuha6earcijrifiwc4mbsgq3dqor4h6izhfmxtgnz3h5buos2pknlvwxbqyacbgaaabaofrnqwea",
+    "rcopy1aeaqaaicamcakbqhbaequcymbuha6earcijrifiwc4mbsgq3dqor4h6izhfmxtgnz3h5buos2pknlvwxbqyacbaeyaaaeb53hdoi6",
   );
+});
+
+/** The text of a ticket whose addresses are these bytes. */
+function ticketAround(addresses: string): string {
+  const key = "00".repeat(32);
+  const body = Uint8Array.fromHex(`0101${key}${"07".repeat(16)}0c30${addresses}`);
+  const bytes = new Uint8Array(body.length + 4);
+  bytes.set(body);
+  new DataView(bytes.buffer).setUint32(body.length, nodeCrc32(body));
+  return `rcopy1${encodeBase32(bytes)}`;
+}
+
+Deno.test("an address of a form that this rcopy does not know is passed over, one without a host refused", () => {
+  assertEquals(decodeTicket(ticketAround("02" + "0902abcd" + "0404c0000207")).addresses, [
+    { host: "192.0.2.7", port: 3120 },
+  ]);
+  assertMatch(complaint(ticketAround("01" + "80020c30")), /without a host/);
+  for (const bad of ["", "09", "010404c00002", "0100aa", "0404c0000207"]) {
+    assertMatch(complaint(ticketAround(bad)), /cannot read/);
+  }
 });
 
 Deno.test("only the first eight addresses are put in, and no key that is too long", () => {

@@ -1,6 +1,6 @@
 /** Patterns of host names and addresses as OpenSSH has them: `*`, `?`, lists with commas, `!` before what is left out. */
 import { plainHost } from "../../net/address.ts";
-import { addressBytes } from "../anchor/host.ts";
+import { addressBytes } from "../../wire/address_list.ts";
 
 /** Longest pattern that OpenSSH looks at. */
 const patternCharactersMax = 1023;

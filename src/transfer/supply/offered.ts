@@ -109,19 +109,21 @@ export class OfferedLanes implements LaneSupply {
   }
 
   async #send({ lane, token }: { lane: number; token: Uint8Array }, isBusy: boolean): Promise<void> {
-    const port = isBusy ? await this.#portOfWorker() : 0;
-    if (!this.#options.host.load.hasEnded) this.#options.host.send({ kind: "laneOffer", lane, port, token });
+    const port = isBusy ? await this.#portOfWorker() : undefined;
+    const addresses = port === undefined ? [] : [{ host: undefined, port }];
+    const { host } = this.#options;
+    if (!host.load.hasEnded) host.send({ kind: "laneOffer", lane, token, addresses });
   }
 
-  /** A port of a Worker's own, or 0 where there is none. */
-  async #portOfWorker(): Promise<number> {
+  /** A port of a Worker's own, or `undefined` where there is none. */
+  async #portOfWorker(): Promise<number | undefined> {
     const { threads, bind, local, transport, onNote } = this.#options;
     try {
       const thread = await threads.take(this.#options.host.root);
-      return thread ? (await thread.call(0, "listen", { bind, local, transport })).port : 0;
+      return thread && (await thread.call(0, "listen", { bind, local, transport })).port;
     } catch (thrown) {
       onNote(`data connections stay on the main port: ${asRcopyError(thrown).message}`);
-      return 0;
+      return undefined;
     }
   }
 }

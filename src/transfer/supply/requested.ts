@@ -106,11 +106,9 @@ export class RequestedLanes implements LaneSupply {
     host.send({ kind: "laneRequest", count: more });
   }
 
-  async #open({ lane, port, token }: LaneOffer): Promise<void> {
-    const { address, onePort, session } = this.#options;
-    const join: Join = { kind: "join", session, lane, token };
-    const places = port === 0 || onePort ? [address] : [{ host: address.host, port }, address];
-    for (const place of places) {
+  async #open({ lane, token, addresses }: LaneOffer): Promise<void> {
+    const join: Join = { kind: "join", session: this.#options.session, lane, token };
+    for (const place of this.#placesOf(addresses)) {
       if (this.#hasEnded || !this.#hasDescriptors()) return;
       try {
         if (await this.#openInWorker(lane, place, join)) return;
@@ -122,6 +120,18 @@ export class RequestedLanes implements LaneSupply {
         this.#options.onNote(`a data connection to port ${place.port} could not be opened: ${message}`);
       }
     }
+  }
+
+  /**
+   * Where a lane may be opened, the address of control last. Only this end's user says which hosts it connects to: what a
+   * peer says of any other host than that of control is passed over.
+   */
+  #placesOf(offered: LaneOffer["addresses"]): PeerAddress[] {
+    const { address, onePort } = this.#options;
+    const places = offered.filter(({ host }) => !onePort && (host === undefined || host === address.host))
+      .map(({ port }) => ({ host: address.host, port: port ?? address.port }))
+      .filter(({ port }) => port !== address.port);
+    return [...places, address];
   }
 
   /** Another connection keeps some descriptors in use, beside the one that it is. */
