@@ -74,7 +74,7 @@ function refused(action: () => void): void {
 Deno.test("OfferedLanes takes a data connection with the token of its lane, once", async () => {
   await withOffers({}, ({ request, join, added }) => {
     const [first, second] = request(2) as [LaneOffer, LaneOffer];
-    assertEquals([first.lane, second.lane, first.port, first.token.length], [0, 1, 0, tokenBytes]);
+    assertEquals([first.lane, second.lane, first.addresses, first.token.length], [0, 1, [], tokenBytes]);
     refused(() => join(first.lane, second.token));
     join(first.lane, first.token);
     assertEquals(added, [0]);
@@ -121,7 +121,7 @@ Deno.test("OfferedLanes offers nothing any more once the session has ended, and 
 
 Deno.test("OfferedLanes takes no offer from the peer", async () => {
   await withOffers({}, ({ lanes }) => {
-    const offer = { kind: "laneOffer", lane: 0, port: 0, token: new Uint8Array(tokenBytes) } as const;
+    const offer = { kind: "laneOffer", lane: 0, addresses: [], token: new Uint8Array(tokenBytes) } as const;
     assertEquals((assertThrows(() => lanes.onMessage(offer), RcopyError) as RcopyError).code, "protocol");
   });
 });

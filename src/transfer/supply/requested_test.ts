@@ -62,7 +62,7 @@ async function withRequests(body: (place: Place) => Promise<void> | void): Promi
       const offer = (change = {}): LaneOffer => ({
         kind: "laneOffer",
         lane: mainThreadLane,
-        port: 0,
+        addresses: [],
         token,
         ...change,
       });
@@ -101,7 +101,7 @@ Deno.test("RequestedLanes comes to the port of control when another port does no
     const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = silent.addr;
     silent.close();
-    lanes.onMessage(offer({ port }));
+    lanes.onMessage(offer({ addresses: [{ host: undefined, port }] }));
     await readAll(await listener.accept());
     assertEquals(await added, mainThreadLane);
     assertEquals(
