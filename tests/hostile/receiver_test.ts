@@ -5,7 +5,7 @@ import type { Values } from "./capnp.ts";
 import { HostileReceiver } from "./hostile_receiver.ts";
 import { joined } from "./hostile_sender.ts";
 import { frame, type Kind, rawFrame } from "./messages.ts";
-import { type Places, placesOf, smallSent, withVictim } from "./victim_tree.ts";
+import { openSession, type Places, placesOf, smallSent, withVictim } from "./victim_tree.ts";
 
 /** Tells what to send once the manifest has come; data is read and thrown away meanwhile. */
 type Step = (at: Places, peer: HostileReceiver) => Promise<[Kind, Values][]> | [Kind, Values][];
@@ -162,10 +162,8 @@ Deno.test("C8: a hundred thousand failures of one entry, and pings without end, 
   await withVictim(async (victim) => {
     await victim.serveTruly();
     const before = victim.resident;
-    using peer = new HostileReceiver(victim.address);
-    await peer.shakeHands();
-    const draining = peer.drain();
-    const { big } = await placesOf(peer);
+    const { peer, draining, at: { big } } = await openSession(victim);
+    using _peer = peer;
     // As many as may be without an answer, again and again: each is answered, in order.
     for (let round = 0; round < 1000; round++) {
       const ids = Array.from({ length: 16 }, (_, i) => round * 16 + i);
@@ -268,10 +266,8 @@ Deno.test("C11: a file that shrinks or grows after it was listed is reported, an
   await withVictim(async (victim, folder) => {
     // What a sender read while it waited for a receiver is of files as they were then, and serves only for those.
     await shell('cd "$1/a" && echo ONE > one && echo TWO > d/two', folder);
-    using peer = new HostileReceiver(victim.address);
-    await peer.shakeHands({ wantsAll: false });
-    const draining = peer.drain();
-    const at = await placesOf(peer);
+    const { peer, draining, at } = await openSession(victim, { wantsAll: false });
+    using _peer = peer;
     await shell('cd "$1/a" && truncate -s 1 one && truncate -s 1000 big && echo more >> d/two', folder);
     await peer.control.send("wants", { all: true });
     const failed = new Map<unknown, unknown>();
@@ -294,7 +290,7 @@ Deno.test("C13: a hundred sessions that ask for everything and hang up leave not
     const ask = async () => {
       using peer = new HostileReceiver(victim.address);
       await peer.shakeHands();
-      await placesOf(peer);
+      await peer.control.until("manifest");
     };
     for (let i = 0; i < 20; i++) await ask();
     await victim.serveTruly();
@@ -311,7 +307,7 @@ Deno.test("a receiver that closes with 0, or with a code that nobody knows, is a
   for (const code of [0, 200, 65_535]) {
     await withVictim(async (victim) => {
       await victim.attack(async (peer) => {
-        await placesOf(peer);
+        await peer.control.until("manifest");
         await peer.control.send("close", { code, text: "\x1b[2J done" });
         peer[Symbol.dispose]();
       });

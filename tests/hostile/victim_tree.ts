@@ -1,8 +1,8 @@
 /** A small tree that a real sender serves to hostile receivers. */
 import { shell, withFolder } from "../helpers/test_folder.ts";
-import { type Announced, announcedBy, type HostileReceiver } from "./hostile_receiver.ts";
+import { type Announced, announcedBy, HostileReceiver } from "./hostile_receiver.ts";
 import type { Arrived } from "./messages.ts";
-import { Victim } from "./sessions.ts";
+import { SplitListing, Victim } from "./sessions.ts";
 
 /** `big` (9 MiB and a bit), `d` with `two`, `link`, `one`: one batch; and a canary beside it that must never be sent. */
 export async function withVictim(
@@ -21,6 +21,8 @@ export async function withVictim(
   });
 }
 
+const entriesInAll = 5;
+
 /** What the one batch of the manifest has where. */
 export interface Places {
   one: number;
@@ -33,9 +35,11 @@ export interface Places {
   entries: Announced[];
 }
 
+/** @throws {SplitListing} if the first batch does not have everything */
 export async function placesOf(peer: HostileReceiver): Promise<Places> {
   const { values } = await peer.control.until("manifest");
   const entries = announcedBy(values, 1);
+  if (entries.length < entriesInAll) throw new SplitListing();
   const at = (name: string) => entries.findIndex((entry) => String.fromCharCode(...entry.name) === name);
   return {
     one: at("one"),
@@ -46,6 +50,25 @@ export async function placesOf(peer: HostileReceiver): Promise<Places> {
     count: entries.length,
     entries,
   };
+}
+
+/** A session of a receiver whose data is drained, and what its one batch has where. The caller disposes of the receiver. */
+export async function openSession(
+  victim: Victim,
+  hello: Parameters<HostileReceiver["shakeHands"]>[0] = {},
+): Promise<{ peer: HostileReceiver; draining: Promise<void>; at: Places }> {
+  for (;;) {
+    const peer = new HostileReceiver(victim.address);
+    await peer.shakeHands(hello);
+    const draining = peer.drain();
+    try {
+      return { peer, draining, at: await placesOf(peer) };
+    } catch (error) {
+      peer[Symbol.dispose]();
+      await draining;
+      if (!(error instanceof SplitListing)) throw error;
+    }
+  }
 }
 
 /** Waits until a small file has been sent. */
