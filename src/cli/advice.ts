@@ -4,7 +4,7 @@ import { RcopyError } from "../base/errors.ts";
 import { decodeTicket } from "../security/anchor/ticket.ts";
 import { findUserPlaces } from "../security/user/user_places.ts";
 import type { Flags } from "./line/options.ts";
-import { parseCommandLine } from "./line/parse.ts";
+import { type CommandLine, parseCommandLine } from "./line/parse.ts";
 import { remoteDestination, remoteSource } from "./line/remote_operands.ts";
 import { takeTicket } from "./line/ticket_argument.ts";
 import {
@@ -18,7 +18,7 @@ import {
 } from "./permissions.ts";
 import { sshWords } from "./remote/far_end.ts";
 
-/** @throws {RcopyError} `usage` when the command line is wrong in itself */
+/** The advice for the words of a command line. @throws {RcopyError} `usage` when it is wrong in itself */
 export function adviceFor(words: readonly string[]): PermissionAdvice {
   const invocation = parseCommandLine(words);
   const command = invocation.of === "command" ? invocation.line.command : undefined;
@@ -28,15 +28,19 @@ export function adviceFor(words: readonly string[]): PermissionAdvice {
       "doctor looks at the command lines of send and receive; others need no permission",
     );
   }
-  const { flags, operands } = invocation.line;
-  if (command === "send") {
-    const { here, remote } = remoteDestination(operands, flags);
-    if (here.length === 0) throw new RcopyError("usage", "send needs at least one PATH to serve");
-    return sendPermissions(here, flags, {
-      look: lookAt,
-      meeting: remote ? meetingByRemote(flags) : { ...meetingOfSend(flags), ssh: sshPlacesOf(flags) },
-    });
-  }
+  return command === "send" ? adviceForSend(invocation.line) : adviceForReceive(invocation.line);
+}
+
+function adviceForSend({ flags, operands }: CommandLine): PermissionAdvice {
+  const { here, remote } = remoteDestination(operands, flags);
+  if (here.length === 0) throw new RcopyError("usage", "send needs at least one PATH to serve");
+  return sendPermissions(here, flags, {
+    look: lookAt,
+    meeting: remote ? meetingByRemote(flags) : { ...meetingOfSend(flags), ssh: sshPlacesOf(flags) },
+  });
+}
+
+function adviceForReceive({ flags, operands }: CommandLine): PermissionAdvice {
   const { here, remote } = remoteSource(operands, flags);
   if (remote) {
     return receivePermissions(here[0] ?? ".", flags, { look: lookAt, meeting: meetingByRemote(flags) });
@@ -77,7 +81,7 @@ function adviseOnTicket(operands: readonly string[]): TicketAdvice & { rest: str
   return { addresses, fromEnvironment: from !== "argument", rest };
 }
 
-/** What a PATH or DEST is; without permission to look, what a person would guess. */
+/** Looks at a PATH or DEST; without permission to look, it is taken for a directory where it seems to be. */
 function lookAt(path: string): LookedAt {
   try {
     if (Deno.permissions.querySync({ name: "read" }).state !== "granted") throw new Error("cannot look");

@@ -1,4 +1,4 @@
-/** Asking the person at the terminal. Whoever is not there cannot be asked: then nothing is accepted. */
+/** Questions to the person at the terminal. Without a terminal nothing is asked, and nothing is accepted. */
 import type { Console } from "./report/console.ts";
 
 /** A way to ask, where standard input and standard error are a terminal. */
@@ -16,7 +16,7 @@ export function confirmOnTerminal(
   };
 }
 
-/** What is typed up to the end of the line, at most a few hundred bytes. */
+/** One typed line, of at most 256 bytes. */
 async function readLine(): Promise<string> {
   const bytes = new Uint8Array(256);
   const count = await Deno.stdin.read(bytes);

@@ -1,4 +1,4 @@
-/** What this machine can do and what limits it, as `rcopy doctor` tells. */
+/** Findings of `rcopy doctor` about this machine: what it can do, and what limits it. */
 import { asRcopyError } from "../base/errors.ts";
 import { version } from "../base/version.ts";
 import { chooseEngine } from "../io/choose_engine.ts";

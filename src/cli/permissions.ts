@@ -1,4 +1,4 @@
-/** The narrowest flags of `deno run` for a command line. Pure: what PATH and DEST are is looked at by the caller. */
+/** The narrowest flags of `deno run` for a command line. Pure: the caller looks at PATH and DEST. */
 import { dirname, resolve } from "node:path";
 import { defaultPort, type PeerAddress } from "../mod.ts";
 import { showAddress } from "../net/address.ts";
@@ -13,7 +13,7 @@ export interface PermissionAdvice {
   notes: string[];
 }
 
-/** What a path leads to. */
+/** A path that was looked at. */
 export interface LookedAt {
   isDirectory: boolean;
   /** Without symbolic links; of what does not exist, where it would be. */
@@ -24,7 +24,7 @@ const nativeAdded =
   "with --allow-ffi added, io_uring serves the run: every byte of a name, nanosecond times, no path races; native code voids Deno's sandbox";
 const nativeAsked = "--io uring needs --allow-ffi, and native code voids Deno's sandbox";
 
-/** Without it, deno.json and node_modules of the current directory would decide what runs, and they may have been received. */
+/** Keeps deno.json and node_modules of the current directory, which may have been received, from deciding what runs. */
 const noConfig = "--no-config";
 
 /** How a command line meets its peer. */
@@ -112,7 +112,7 @@ export function receivePermissions(
   };
 }
 
-/** What a way to meet needs: one flag for the network, more paths to read and write, and flags besides. */
+/** The part of the flags that follows from how the peer is met: the network, more paths to read and write, and others. */
 interface MeetingFlags {
   net: string;
   read: string[];
@@ -122,50 +122,64 @@ interface MeetingFlags {
 }
 
 function meetingFlags(flags: Flags, meeting: MeetingAdvice): MeetingFlags {
-  if (meeting.of === "remote") return remoteFlags(meeting.program);
-  const ssh = sshFlags(meeting);
-  const { read, write } = ssh;
-  const more = (variables: readonly string[]) => {
-    const all = [...variables, ...ssh.variables];
-    return [
-      ...(all.length > 0 ? [flagOf("env", all)] : []),
-      ...(ssh.variables.length > 0 ? ["--allow-sys=uid"] : []),
-    ];
+  switch (meeting.of) {
+    case "remote":
+      return remoteFlags(meeting.program);
+    case "listen":
+      return listenerFlags(flags, sshFlags(meeting));
+    case "dial":
+      return dialerFlags(flags, meeting, sshFlags(meeting));
+    default:
+      return meeting satisfies never;
+  }
+}
+
+function listenerFlags(flags: Flags, ssh: SshFlags): MeetingFlags {
+  const port = flags.port ?? defaultPort;
+  const hosts = flags.local ? ["127.0.0.1"] : flags.bind !== undefined ? [flags.bind] : ["::", "0.0.0.0"];
+  return {
+    net: flagOf("net", [...hosts.map((host) => showAddress({ host, port })), ...ssh.net]),
+    read: ssh.read,
+    write: ssh.write,
+    more: environmentFlags([], ssh),
+    notes: [
+      "without --allow-sys=networkInterfaces the addresses of this machine are not shown",
+      ...ssh.notes,
+    ],
   };
-  if (meeting.of === "listen") {
-    const port = flags.port ?? defaultPort;
-    const hosts = flags.local ? ["127.0.0.1"] : flags.bind !== undefined ? [flags.bind] : ["::", "0.0.0.0"];
-    return {
-      net: flagOf("net", [...hosts.map((host) => showAddress({ host, port })), ...ssh.net]),
-      read,
-      write,
-      more: more([]),
-      notes: [
-        "without --allow-sys=networkInterfaces the addresses of this machine are not shown",
-        ...ssh.notes,
-      ],
-    };
-  }
+}
+
+function dialerFlags(
+  flags: Flags,
+  { ticket, ssh: places }: MeetingAdvice & { of: "dial" },
+  ssh: SshFlags,
+): MeetingFlags {
+  const { read, write } = ssh;
   const named = (flags.address ?? []).map(showAddress);
-  const { ticket } = meeting;
-  // The checks of Deno's own trust: three variables, and a test over loopback.
-  if (!ticket && meeting.ssh) {
-    return {
-      net: flagOf("net", [...named, ...ssh.net, "127.0.0.1"]),
-      read,
-      write,
-      more: more(pinVariables),
-      notes: [],
-    };
+  if (!ticket && !places) return { net: flagOf("net", named), read, write, more: [], notes: [] };
+  // A pin is checked against Deno's own trust: by three variables, and by a test over loopback.
+  const loopback = "127.0.0.1";
+  if (!ticket) {
+    const net = flagOf("net", [...named, ...ssh.net, loopback]);
+    return { net, read, write, more: environmentFlags(pinVariables, ssh), notes: [] };
   }
-  if (!ticket) return { net: flagOf("net", named), read, write, more: [], notes: [] };
-  const env = more([...pinVariables, ...(ticket.fromEnvironment ? [ticketVariable] : [])]);
+  const variables = [...pinVariables, ...(ticket.fromEnvironment ? [ticketVariable] : [])];
+  const more = environmentFlags(variables, ssh);
   if (!ticket.addresses) {
     const note = "the ticket is not known here, so that every address is allowed; it names at most eight";
-    return { net: "--allow-net", read, write, more: env, notes: [note] };
+    return { net: "--allow-net", read, write, more, notes: [note] };
   }
-  const places = ticket.addresses.map(showAddress);
-  return { net: flagOf("net", [...named, ...places, "127.0.0.1"]), read, write, more: env, notes: [] };
+  const net = flagOf("net", [...named, ...ticket.addresses.map(showAddress), loopback]);
+  return { net, read, write, more, notes: [] };
+}
+
+/** Flags for the environment, with the variables that SSH keys need. */
+function environmentFlags(variables: readonly string[], ssh: SshFlags): string[] {
+  const all = [...variables, ...ssh.variables];
+  return [
+    ...(all.length > 0 ? [flagOf("env", all)] : []),
+    ...(ssh.variables.length > 0 ? ["--allow-sys=uid"] : []),
+  ];
 }
 
 /** For an end that starts the other one. */
@@ -184,10 +198,17 @@ function remoteFlags(program: string): MeetingFlags {
 
 const sshVariables = ["HOME", "XDG_CONFIG_HOME", "SSH_AUTH_SOCK"];
 
-/** For keys, agent, and what is trusted; a listener needs none of it where its ticket is enough. */
-function sshFlags(
-  { of, ssh }: MeetingAdvice,
-): Omit<MeetingFlags, "net" | "more"> & { net: string[]; variables: string[] } {
+/** The part of the flags that follows from the use of SSH keys. */
+interface SshFlags {
+  net: string[];
+  read: string[];
+  write: string[];
+  variables: readonly string[];
+  notes: string[];
+}
+
+/** For keys, agent, and files of trusted keys; a listener with a ticket needs none of it. */
+function sshFlags({ of, ssh }: MeetingAdvice): SshFlags {
   if (!ssh) {
     const notes = of === "dial" ? [] : [
       "without --auth ssh these are the flags for a ticket; those for SSH keys are printed with it",

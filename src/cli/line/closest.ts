@@ -1,4 +1,4 @@
-/** What a mistyped word may have meant. Pure. */
+/** Words that a mistyped one may have meant. Pure. */
 
 /** Letters that may differ. */
 const distanceMax = 3;

@@ -44,7 +44,7 @@ function commandHelp(name: CommandName): string {
   ].join("\n\n") + "\n";
 }
 
-/** What an option does, what it takes, and what it is without it. */
+/** The brief of an option, with its value and its default. */
 function briefWithValue({ brief, kind, byDefault }: Option): string {
   const takes = [
     ...("takes" in kind ? [kind.takes] : []),

@@ -1,13 +1,13 @@
-/** What a row of the table of options says. */
+/** A row of the table of options, and the kinds of options. */
 import type { ReceiveOptions, SendOptions } from "../../mod.ts";
 
-/** What stands behind an option on a command line. */
+/** The word behind an option: none, one of a few, or a text that is parsed. */
 export type OptionKind =
   | { of: "switch" }
   | { of: "choice"; values: readonly string[] }
   | { of: "value" | "list"; takes: string; parse: (text: string) => unknown };
 
-/** What an option of that kind gives: a list may be given more than once. */
+/** The value of an option of that kind; a list collects the values of an option that is repeated. */
 export type ValueOf<Kind extends OptionKind> = Kind extends { of: "switch" } ? true
   : Kind extends { of: "choice"; values: readonly (infer Value)[] } ? Value
   : Kind extends { of: "value"; parse: (text: string) => infer Value } ? Value

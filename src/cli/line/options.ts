@@ -186,10 +186,10 @@ export interface Command {
   brief: string;
   /** In the order of its help. */
   options: readonly OptionName[];
-  /** What follows the name of the command. */
+  /** The words behind the name of the command, as help shows them. */
   usage: string;
   operand: { name: string; brief: string };
-  /** Whether all that follows the first operand is an operand too. */
+  /** Words behind the first operand are operands, too. */
   endsOptions?: boolean;
 }
 

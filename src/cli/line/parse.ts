@@ -11,7 +11,7 @@ import {
   options,
 } from "./options.ts";
 
-/** What a command line asks for. */
+/** The request of a command line. */
 export type Invocation =
   | { of: "command"; line: CommandLine }
   | { of: "help"; command: CommandName | undefined }

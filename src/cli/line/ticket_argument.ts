@@ -17,7 +17,7 @@ export function noteOnArgument(reporter: Pick<Reporter, "onEvent">): void {
   reporter.onEvent({ type: "note", level: "info", message: argumentNote });
 }
 
-/** What stands in for a ticket, and what is left of the arguments. */
+/** The ticket of a command line, and the arguments that are left. */
 export interface TicketArgument {
   ticket: string | undefined;
   rest: string[];

@@ -1,4 +1,4 @@
-/** What the shell of another machine is given to start the other end. Pure. */
+/** The command line of the other end, for the shell of its machine. Pure. */
 import { options } from "../line/options.ts";
 import { type CommandLine, wordOf } from "../line/parse.ts";
 import { commandWords, remoteOperand } from "../line/remote_path.ts";
@@ -15,10 +15,10 @@ const finder = [
   "sh",
 ];
 
-/** One line for any shell there: the program, and what it has to do with `path`. */
+/** One line for any shell there: the program, its options and `path`. */
 export function farShellLine(command: "send" | "receive", line: CommandLine, path: string): string {
   const named = line.flags["remote-rcopy"];
-  // A program that somebody names is started as it is named, also where there is no sh.
+  // A program that was named is started as it is, also where there is no sh.
   const program = named === undefined
     ? remoteShellLine([...finder, "rcopy"])
     : homeShellLine(commandWords(named));

@@ -34,7 +34,7 @@ export interface RemoteMeeting {
 }
 
 export interface RemoteEndOptions {
-  /** What the other end does. */
+  /** The command of the other end. */
   command: "send" | "receive";
   /** The command line of this end. */
   line: CommandLine;
@@ -81,13 +81,10 @@ export async function withRemoteEnd<T>(
     const message =
       `${label} cannot be reached directly, so that the connections go through ssh: ${why.message}`;
     job.reporter.onEvent({ type: "note", level: "warn", message });
-    const tunnel = await openTunnel(rsh, {
-      destination,
-      target: { host: tunnelTarget(flags), port },
-      onLine,
-      signal: job.signal,
-    });
-    tunnels.use(tunnel);
+    const target = { host: tunnelTarget(flags), port };
+    const tunnel = tunnels.use(
+      await openTunnel(rsh, { destination, target, onLine, signal: job.signal }),
+    );
     return tunnel.entrance;
   };
   using follower = new Follower(far.status, label);
@@ -103,7 +100,7 @@ export async function withRemoteEnd<T>(
   }
 }
 
-/** Ends this end soon after the other one, wherever it stands. */
+/** Ends this end a few seconds after the other one, whatever it is doing. */
 class Follower implements Disposable {
   readonly #gone = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -113,7 +110,7 @@ class Follower implements Disposable {
     void status.then(({ code }) => {
       if (this.#isOver) return;
       const message = `the other end on ${label} has ended, with status ${code}`;
-      // By then the session has heard it by itself, or nothing is there that could.
+      // By then a session has noticed by itself; this is for an end that has none yet.
       this.#timer = setTimeout(() => this.#gone.abort(new RcopyError("peer-lost", message)), followMs);
     });
   }
@@ -154,13 +151,13 @@ async function nameOf(
   }
 }
 
-/** What the other end says in its own name is said again in that of its machine; what both say is said once. */
+/** Shows a line of the other end with the name of its machine before it; entries that failed are listed here already. */
 function relay(line: string, label: string, { reporter }: Job): void {
   const text = line.replace(/^rcopy: /, "");
   if (!text.startsWith("not copied: ")) reporter.log("error", `${label}: ${text}`);
 }
 
-/** Shows a row of what a dry run at the other end lists; the names in it were escaped there. */
+/** Shows a row of the list that a dry run at the other end prints; the names in it were escaped there. */
 function listRow(row: string, { console }: Job): void {
   if (!/^(file|directory|symbolic link)\t[^\t]*\t/.test(row)) return;
   console.out(`${row.split("\t").map((column) => showText(column).replaceAll("\\\\", "\\")).join("\t")}\n`);

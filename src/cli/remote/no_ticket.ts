@@ -1,13 +1,13 @@
-/** What is said where the other end ended before it told its ticket. */
+/** The error for another end that ended before it told its ticket. Pure. */
 import { type ErrorCode, RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
 import { version } from "../../base/version.ts";
 import type { Flags } from "../line/options.ts";
 
-/** Statuses of rcopy that say the same at both ends. */
+/** Codes for statuses of the other end that are those of this end too. */
 const codeOfStatus: Readonly<Record<number, ErrorCode>> = { 2: "usage", 3: "refused", 5: "destination" };
 
-/** By the status of ssh, which is that of the program there or 255. `label` names the machine. */
+/** The error by the status of ssh, which is that of the program there, or 255. `label` names the machine. */
 export function whyNoTicket(status: number, label: string, flags: Flags): RcopyError {
   if (status === 255) {
     return new RcopyError("unreachable", `ssh could not connect to ${label}, or lost the connection`);
@@ -31,7 +31,7 @@ function whyNotFound(label: string, named: string | undefined): string {
     "or name what is there with --remote-rcopy";
 }
 
-/** What makes an rcopy like this one on another machine. */
+/** The line that installs an rcopy like this one on another machine. */
 function installLine(): string {
   const install = "deno install -g --no-config -A -n rcopy";
   return import.meta.url.startsWith("file:")

@@ -3,7 +3,7 @@ import { settlesWithin } from "../../base/deadline.ts";
 import { RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
 
-/** What login scripts may print before the line that is waited for. */
+/** Characters that login scripts may print before the awaited line. */
 const preambleCharactersMax = 65_536;
 /** How long ssh has to end after its input has, and after it was told to. */
 const hangUpMs = 5_000;
@@ -56,7 +56,7 @@ export class SshProcess implements AsyncDisposable {
       throw new RcopyError("usage", `cannot start ${showText(program!)}: ${reason}`, { cause });
     }
     this.#stdin = this.#child.stdin.getWriter();
-    this.#stdin.closed.catch(() => {}); // whoever reads it may end at any time
+    this.#stdin.closed.catch(() => {}); // the program that reads it may end at any time
     this.status = this.#child.status;
     this.#errors = this.#relay();
     options.signal.addEventListener("abort", this.#stop, { once: true });

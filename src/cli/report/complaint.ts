@@ -1,4 +1,4 @@
-/** What is said of an error that ends a run. */
+/** The message of an error that ends a run. */
 import { asRcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
 import type { Console } from "./console.ts";

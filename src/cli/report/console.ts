@@ -1,4 +1,4 @@
-/** Standard output and standard error: whole lines, in order, whoever reads them. */
+/** Standard output and standard error: whole lines, in order. */
 
 const encoder = new TextEncoder();
 
@@ -17,7 +17,7 @@ export class Console {
     write(Deno.stderr, text, this.#stderrGone);
   }
 
-  /** Whether people look at standard error. */
+  /** Standard error is a terminal. */
   get isTerminal(): boolean {
     return Deno.stderr.isTerminal();
   }

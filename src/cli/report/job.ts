@@ -1,8 +1,7 @@
-/** What a command works with. */
+/** The surroundings of a copy: where it prints, and what ends it. */
 import type { Console } from "./console.ts";
 import type { Reporter } from "./reporter.ts";
 
-/** What a command works with. */
 export interface Job {
   console: Console;
   reporter: Reporter;

@@ -4,14 +4,14 @@ import { showAddress } from "../../net/address.ts";
 
 type Listening = TransferEvent & { type: "listening" };
 
-/** For whoever receives. */
+/** The line that fetches from a sender that listens. */
 export function lineForReceiver(event: Listening): string {
   return event.ticket === undefined
     ? `rcopy receive ${unlessKeys(event)}-a ${bestAddress(event)} .`
     : `rcopy receive ${event.ticket} .`;
 }
 
-/** For whoever sends. */
+/** The line that sends to a receiver that listens. */
 export function lineForSender(event: Listening): string {
   return event.ticket === undefined
     ? `rcopy send ${unlessKeys(event)}-a ${bestAddress(event)} PATH...`

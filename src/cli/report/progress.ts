@@ -1,4 +1,4 @@
-/** What progress looks like. Pure: from numbers to a line of text. */
+/** The progress line: from numbers to text. Pure. */
 import { formatBytes, formatCount, formatDuration, formatRate } from "../../base/units.ts";
 import type { ProgressSnapshot } from "../../transfer/session/events.ts";
 

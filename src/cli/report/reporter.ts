@@ -1,4 +1,4 @@
-/** From events to what people and scripts see. */
+/** Events as lines: text for people, JSON for scripts. */
 import { formatBytes } from "../../base/units.ts";
 import type { EntryFailure, ProgressSnapshot, TransferEvent } from "../../transfer/session/events.ts";
 import type { Console } from "./console.ts";
@@ -19,7 +19,7 @@ export interface ReporterOptions {
   json: boolean;
   quiet: boolean;
   logLevel: LogLevel;
-  /** The line to run on the other machine, of a sender that listens. */
+  /** The line to run on the other machine, for an end that listens. */
   lineForPeer?: (event: TransferEvent & { type: "listening" }) => string;
   /** Milliseconds that never go backwards. */
   now?: () => number;
@@ -121,6 +121,8 @@ export class Reporter {
         for (const line of renderFailures(this.#failures, this.#failureCount)) this.log("error", line);
         if (!quiet) this.log("info", renderSummary(event.summary));
         return;
+      default:
+        event satisfies never;
     }
   }
 

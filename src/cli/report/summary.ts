@@ -1,4 +1,4 @@
-/** What a person reads at the end. Pure. */
+/** The last lines of a run, for people. Pure. */
 import { formatBytes, formatCount, formatDuration, formatRate } from "../../base/units.ts";
 import type { EntryFailure, StageTimes, TransferSummary } from "../../transfer/session/events.ts";
 
