@@ -5,7 +5,7 @@ import { errorCodeOf } from "../../wire/codes.ts";
 import type { Failure } from "../../wire/settlement.ts";
 import type { Outcome } from "../session/outcome.ts";
 import type { PathPrefixes } from "../../entry/path_prefixes.ts";
-import { EntryState } from "../target/batch.ts";
+import { EntryState, type ReceiveBatch } from "../target/batch.ts";
 import type { LargeFiles } from "./large_files.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
 import type { TargetTree } from "../target/tree.ts";
@@ -59,6 +59,15 @@ export class ReceiveFailures {
           "protocol",
           `the peer gave up entry ${entry} of batch ${batchNumber}, which was not due`,
         );
+      }
+    }
+  }
+
+  /** A batch has been planned: what the sender gave up before that, and what is wanted, fails now. */
+  onPlanned(batch: ReceiveBatch): void {
+    for (const [entry, error] of batch.failedEarly) {
+      if (batch.states[entry] === EntryState.wanted) {
+        this.#options.unsettled.failAtSource(batch, entry, error);
       }
     }
   }

@@ -44,9 +44,19 @@ Deno.test("ReceiveFailures fails an entry that waits for its content", async () 
 });
 
 Deno.test("ReceiveFailures keeps a failure until the batch is planned", async () => {
-  await withFailures(({ batch, giveUp }) => {
-    giveUp(1);
-    assertEquals([batch.states[1], batch.failedEarly.get(1)?.code], [EntryState.announced, "vanished"]);
+  await withFailures(({ batch, giveUp, plan, failures, folder, run }) => {
+    folder.write("small", "abc");
+    Deno.utimeSync(`${folder.path}/small`, 1_700_000_000, 1_700_000_000);
+    for (const entry of [0, 1]) giveUp(entry);
+    assertEquals(Array.from(batch.states), [EntryState.announced, EntryState.announced]);
+    plan.make(batch);
+    failures.onPlanned(batch);
+    assertEquals(
+      Array.from(batch.states),
+      [EntryState.skipped, EntryState.failed],
+      "what is there is not missed",
+    );
+    assertEquals([run.outcome.skipped, run.outcome.failed], [1, 1]);
   });
 });
 

@@ -135,7 +135,7 @@ export class ReceiveLane {
       bundle.writes.push({
         directory: built.directory,
         name: built.name,
-        mode: batch.manifest.modes[entry]!,
+        mode: batch.mode(entry),
         mtime: batch.mtime(entry),
         offset: offsets[i]!,
         size: sizes[i]!,
@@ -159,7 +159,7 @@ export class ReceiveLane {
       if (entry >= batch.count) throw unexpected(batch.number, entry, "which it does not have");
       const size = batch.size(entry);
       const state = batch.states[entry];
-      if (batch.manifest.kinds[entry] !== EntryKind.file || size > extentBytes) {
+      if (batch.kind(entry) !== EntryKind.file || size > extentBytes) {
         throw unexpected(batch.number, entry, "which is no small file");
       }
       if (state === EntryState.announced || state === EntryState.skipped) {
@@ -203,7 +203,7 @@ export class ReceiveLane {
       if (isFailed) continue;
       try {
         if (write.error) throw write.error;
-        placement.publish(done.builds[i]!, batch.directoryOf(entry), batch.name(entry));
+        placement.publish(done.builds[i]!);
       } catch (thrown) {
         unsettled.fail(batch, entry, asEntryError(thrown));
         continue;

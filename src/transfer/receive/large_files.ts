@@ -170,7 +170,7 @@ export class LargeFiles {
 
 function checkIsLarge(batch: ReceiveBatch, entry: number): void {
   if (entry >= batch.count) throw unexpected(batch.number, entry, "which it does not have");
-  if (batch.manifest.kinds[entry] !== EntryKind.file || batch.size(entry) <= extentBytes) {
+  if (batch.kind(entry) !== EntryKind.file || batch.size(entry) <= extentBytes) {
     throw unexpected(batch.number, entry, "which is no large file");
   }
 }

@@ -5,13 +5,14 @@
  *  3. decide  for each entry: wanted, skipped or failed (`decide` is pure)
  *  4. make    directories, so that the batch is ready for its data
  */
+import { sameBytes } from "../../base/bytes.ts";
 import { RcopyError } from "../../base/errors.ts";
 import type { EntryName } from "../../entry/name.ts";
 import { EntryKind, kindNames, type Metadata, type Timestamp } from "../../entry/metadata.ts";
 import type { Engine, EntryLookup } from "../../io/contract/engine.ts";
 import { asEntryError } from "../target/errors.ts";
 import type { Placement } from "../target/placement.ts";
-import { EntryState, type ReceiveBatch } from "../target/batch.ts";
+import { type EntryGroup, EntryState, type ReceiveBatch } from "../target/batch.ts";
 import type { ExistsPolicy } from "./policy.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
 import type { TargetDirectory, TargetTree } from "../target/tree.ts";
@@ -33,6 +34,13 @@ export interface ReceivePlanOptions {
   onPlanned: (batch: ReceiveBatch) => void;
 }
 
+/** An entry of a batch, and the directory that it belongs to. */
+interface PlannedEntry {
+  batch: ReceiveBatch;
+  entry: number;
+  directory: TargetDirectory;
+}
+
 export class ReceivePlan {
   readonly #options: ReceivePlanOptions;
 
@@ -45,7 +53,7 @@ export class ReceivePlan {
    * @throws {RcopyError} `no-space`, `destination` …
    */
   make(batch: ReceiveBatch): void {
-    for (const { directory, start, end } of batch.groups) this.#planGroup(batch, directory, start, end);
+    for (const group of batch.groups) this.#planGroup(batch, group);
     batch.isPlanned = true;
     this.#options.onPlanned(batch);
     for (const number of batch.manifest.closed) {
@@ -62,7 +70,7 @@ export class ReceivePlan {
    * @throws {RcopyError} `protocol`
    */
   check(batch: ReceiveBatch): void {
-    const { groupDirectories, groupCounts, kinds, modes } = batch.manifest;
+    const { groupDirectories, groupCounts } = batch.manifest;
     let entry = 0;
     for (let group = 0; group < groupDirectories.length; group++) {
       const directory = this.#options.tree.open(groupDirectories[group]!);
@@ -78,9 +86,9 @@ export class ReceivePlan {
             `the manifest has one name twice in directory ${directory.number}`,
           );
         }
-        if (kinds[entry] !== EntryKind.directory) continue;
-        const announced = this.#options.tree.announce(directory, name, modes[entry]!, batch.mtime(entry));
-        batch.announced.set(entry, announced);
+        if (batch.kind(entry) !== EntryKind.directory) continue;
+        const announced = { parent: directory, name, mode: batch.mode(entry), mtime: batch.mtime(entry) };
+        batch.announced.set(entry, this.#options.tree.announce(announced));
       }
     }
     if (entry !== batch.count) {
@@ -89,24 +97,19 @@ export class ReceivePlan {
     for (const number of batch.manifest.closed) this.#options.tree.seal(number);
   }
 
-  #planGroup(batch: ReceiveBatch, directory: TargetDirectory, start: number, end: number): void {
-    const { unsettled } = this.#options;
-    if (directory.origin === "failed") {
-      for (let entry = start; entry < end; entry++) {
-        const announced = batch.announced.get(entry);
-        if (announced) announced.origin = "failed";
-        unsettled.fail(batch, entry);
-      }
-      return;
-    }
-    const found = directory.origin === "existing" ? this.#lookUp(batch, directory, start, end) : undefined;
+  #planGroup(batch: ReceiveBatch, group: EntryGroup): void {
+    const { directory, start, end } = group;
+    const found = directory.origin === "existing" ? this.#lookUp(batch, group) : undefined;
     for (let entry = start; entry < end; entry++) {
-      this.#planEntry(batch, directory, entry, found instanceof RcopyError ? found : found?.[entry - start]);
+      const at = { batch, entry, directory };
+      if (directory.origin === "failed") this.#fail(at);
+      else if (found instanceof RcopyError) this.#fail(at, found);
+      else this.#planEntry(at, found?.[entry - start]);
     }
   }
 
   /** What is there of a group; one error for all of it if the directory cannot be looked into any more. */
-  #lookUp(batch: ReceiveBatch, directory: TargetDirectory, start: number, end: number) {
+  #lookUp(batch: ReceiveBatch, { directory, start, end }: EntryGroup) {
     const names: EntryName[] = [];
     for (let entry = start; entry < end; entry++) names.push(batch.name(entry));
     try {
@@ -116,109 +119,94 @@ export class ReceivePlan {
     }
   }
 
-  #planEntry(
-    batch: ReceiveBatch,
-    directory: TargetDirectory,
-    entry: number,
-    found: EntryLookup | RcopyError | undefined,
-  ): void {
-    const { unsettled, exists, mtimeResolutionNs } = this.#options;
-    if (found instanceof RcopyError) {
-      this.#fail(batch, entry, found);
-      return;
-    }
-    const wanted: Metadata = {
-      kind: batch.manifest.kinds[entry] as EntryKind,
-      mode: batch.manifest.modes[entry]!,
-      size: batch.size(entry),
-      mtime: batch.mtime(entry),
-    };
+  #planEntry(at: PlannedEntry, found: EntryLookup | RcopyError | undefined): void {
+    if (found instanceof RcopyError) return this.#fail(at, found);
+    const { exists, mtimeResolutionNs, dryRun } = this.#options;
+    const { batch, entry } = at;
+    const wanted = batch.metadata(entry);
     const decision = found ? decide(wanted, found, { exists, mtimeResolutionNs }) : "copy";
-    if (decision instanceof RcopyError) {
-      this.#fail(batch, entry, decision);
-    } else if (wanted.kind === EntryKind.directory) {
-      this.#planDirectory(batch, entry, found !== undefined);
-    } else if (this.#options.dryRun && decision !== "skip") {
-      this.#imagine(batch, directory, entry);
-    } else if (wanted.kind === EntryKind.link) {
-      if (found && decision !== "replace" && this.#sameLink(batch, directory, entry, found)) {
-        unsettled.skip(batch, entry);
-      } else if (decision === "skip") unsettled.skip(batch, entry);
-      else this.#planLink(batch, directory, entry);
-    } else if (decision === "skip") {
-      this.#skipFile(batch, directory, entry, found!);
-    } else {
-      this.#options.space.claim(wanted.size, () => directory.handle!.shown, batch.name(entry));
-      batch.states[entry] = EntryState.wanted;
-    }
+    if (decision instanceof RcopyError) return this.#fail(at, decision);
+    if (wanted.kind === EntryKind.directory) return this.#planDirectory(at, found !== undefined);
+    const isThere = decision === "skip" || (decision === "copy" && found && this.#isSameLink(at, found));
+    if (isThere) return this.#skip(at, found!);
+    if (dryRun) return this.#imagine(at);
+    if (wanted.kind === EntryKind.link) return this.#planLink(at);
+    this.#claim(at, wanted.size);
+    batch.states[entry] = EntryState.wanted;
   }
 
-  #fail(batch: ReceiveBatch, entry: number, error: RcopyError): void {
+  /** Without an error, because its directory has failed. What is below a directory that fails, fails too. */
+  #fail({ batch, entry }: PlannedEntry, error?: RcopyError): void {
     const announced = batch.announced.get(entry);
     if (announced) announced.origin = "failed";
     this.#options.unsettled.fail(batch, entry, error);
   }
 
-  #planDirectory(batch: ReceiveBatch, entry: number, isThere: boolean): void {
-    const { placement, unsettled, space } = this.#options;
-    const directory = batch.announced.get(entry)!;
-    if (this.#options.dryRun && !isThere) {
-      directory.origin = "imagined";
-      this.#imagine(batch, directory.parent!, entry);
-      return;
+  /** Claims room for an entry with so many bytes of content. @throws {RcopyError} `no-space` */
+  #claim({ batch, entry, directory }: PlannedEntry, bytes: number): void {
+    this.#options.space.claim(bytes, () => directory.handle!.shown, batch.name(entry));
+  }
+
+  #planDirectory(at: PlannedEntry, isThere: boolean): void {
+    const { placement, unsettled, dryRun } = this.#options;
+    const { batch, entry } = at;
+    const announced = batch.announced.get(entry)!;
+    if (dryRun && !isThere) {
+      announced.origin = "imagined";
+      return this.#imagine(at);
     }
     try {
       if (isThere) {
-        placement.openExisting(directory);
+        placement.openExisting(announced);
       } else {
-        space.claim(0, () => directory.parent!.handle!.shown, directory.name);
-        placement.makeFresh(directory);
+        this.#claim(at, 0);
+        placement.makeFresh(announced);
       }
     } catch (thrown) {
-      this.#fail(batch, entry, asEntryError(thrown));
-      return;
+      return this.#fail(at, asEntryError(thrown));
     }
-    if (this.#options.dryRun) unsettled.skip(batch, entry);
-    else directory.held = unsettled.hold(batch, entry);
+    if (dryRun) unsettled.skip(batch, entry);
+    else announced.held = unsettled.hold(batch, entry);
   }
 
-  #imagine(batch: ReceiveBatch, directory: TargetDirectory, entry: number): void {
-    const kind = batch.manifest.kinds[entry] as EntryKind;
-    this.#options.onImagined(directory, batch.name(entry), kind, batch.size(entry));
+  #imagine({ batch, entry, directory }: PlannedEntry): void {
+    this.#options.onImagined(directory, batch.name(entry), batch.kind(entry), batch.size(entry));
     this.#options.unsettled.skip(batch, entry);
   }
 
-  #planLink(batch: ReceiveBatch, directory: TargetDirectory, entry: number): void {
-    const { placement, unsettled, space } = this.#options;
-    space.claim(0, () => directory.handle!.shown, batch.name(entry));
-    const text = linkTextOf(batch, entry).slice();
+  #planLink(at: PlannedEntry): void {
+    const { placement, unsettled } = this.#options;
+    const { batch, entry, directory } = at;
+    this.#claim(at, 0);
+    const text = batch.linkText(entry).slice();
     const held = unsettled.hold(batch, entry);
     // A link does not hold up its directory: it is made when the directory is complete.
     directory.pending--;
-    if (placement.deferLink(directory, { held, text })) return;
+    if (placement.deferLink({ held, text })) return;
     try {
-      placement.makeLink(directory, held.name, text, held.mtime);
+      placement.makeLink({ held, text });
       unsettled.placeHeld(held, unsettled.hashOfLink(text));
     } catch (thrown) {
       unsettled.failHeld(held, asEntryError(thrown));
     }
   }
 
-  #sameLink(batch: ReceiveBatch, directory: TargetDirectory, entry: number, found: EntryLookup): boolean {
-    if (found.kind !== EntryKind.link) return false;
+  #isSameLink({ batch, entry, directory }: PlannedEntry, found: EntryLookup): boolean {
+    if (batch.kind(entry) !== EntryKind.link || found.kind !== EntryKind.link) return false;
     try {
       const there = this.#options.engine.readLink(directory.handle!, batch.name(entry));
-      const text = linkTextOf(batch, entry);
-      return there.length === text.length && there.every((byte, i) => byte === text[i]);
+      return sameBytes(there, batch.linkText(entry));
     } catch {
       return false;
     }
   }
 
-  #skipFile(batch: ReceiveBatch, directory: TargetDirectory, entry: number, found: EntryLookup): void {
-    const { unsettled, engine, exists } = this.#options;
-    const mode = batch.manifest.modes[entry]!;
-    if (found.mode !== mode && exists !== "skip" && !this.#options.dryRun) {
+  /** Leaves what is there, but for the mode of a file, which follows the source unless `--exists skip` says otherwise. */
+  #skip({ batch, entry, directory }: PlannedEntry, found: EntryLookup): void {
+    const { unsettled, engine, exists, dryRun } = this.#options;
+    const mode = batch.mode(entry);
+    const isOtherMode = batch.kind(entry) === EntryKind.file && found.mode !== mode;
+    if (isOtherMode && exists !== "skip" && !dryRun) {
       try {
         engine.setFileMode(directory.handle!, batch.name(entry), mode);
       } catch (thrown) {
@@ -228,23 +216,6 @@ export class ReceivePlan {
     }
     unsettled.skip(batch, entry);
   }
-}
-
-/** The text of a link entry: texts stand in the order of the links. */
-function linkTextOf(batch: ReceiveBatch, entry: number): Uint8Array {
-  const { kinds, linkTargets } = batch.manifest;
-  if (batch.linkStarts === undefined) {
-    const starts = new Map<number, number>();
-    let at = 0;
-    for (let i = 0; i < batch.count; i++) {
-      if (kinds[i] !== EntryKind.link) continue;
-      starts.set(i, at);
-      at = linkTargets.indexOf(0, at) + 1;
-    }
-    batch.linkStarts = starts;
-  }
-  const start = batch.linkStarts.get(entry)!;
-  return linkTargets.subarray(start, linkTargets.indexOf(0, start));
 }
 
 /** What to do about an entry of which something is there already. Pure. */

@@ -238,8 +238,10 @@ Deno.test("ReceivePlan makes nothing in a dry run, and says what it would copy",
     old(folder, "same", "abc");
     old(folder, "mode", "abc", 0o600);
     old(folder, "d/old", "abcd");
+    Deno.symlinkSync("to", `${folder.path}/unmoved`);
     const before = folder.names();
-    make([{ name: "same", size: 3 }, { name: "mode", size: 3 }, directory("d"), directory("e")], [
+    const there = [{ name: "same", size: 3 }, { name: "mode", size: 3 }, { name: "unmoved", text: "to" }];
+    make([...there, directory("d"), directory("e")], [
       [1, [{ name: "old", size: 3 }]],
       [2, [{ name: "new" }, { name: "link", text: "to" }]],
     ]);

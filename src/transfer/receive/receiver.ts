@@ -25,7 +25,7 @@ import {
 import type { SideMessage } from "../session/states.ts";
 import { errorOfClose } from "../../meet/farewell.ts";
 import type { LaneHost } from "../supply/host.ts";
-import { EntryState, type ReceiveBatch } from "../target/batch.ts";
+import type { ReceiveBatch } from "../target/batch.ts";
 import { Placement } from "../target/placement.ts";
 import { SpaceBudget } from "../target/space_budget.ts";
 import { TargetTree } from "../target/tree.ts";
@@ -254,9 +254,7 @@ export class Receiver implements LaneHost {
       if (!batch || tasks.hasEnded) break;
       const began = performance.now();
       this.#plan.make(batch);
-      for (const [entry, error] of batch.failedEarly) {
-        if (batch.states[entry] === EntryState.wanted) this.#unsettled.failAtSource(batch, entry, error);
-      }
+      this.#failures.onPlanned(batch);
       account.book("place", began);
       this.#awaited.onPlanned();
       // Let lanes and control have their turn between two batches.

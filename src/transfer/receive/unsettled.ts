@@ -62,8 +62,8 @@ export class ReceiveUnsettled implements Settlement {
   /** A small file, or a link made at once, is in place. `content` is its hash. */
   place(batch: ReceiveBatch, entry: number, content: Uint8Array): void {
     const directory = batch.directoryOf(entry);
-    this.#count({ ...this.#describe(batch, entry), directory, name: batch.name(entry) }, content);
-    this.#settle(batch, entry, EntryState.placed, directory);
+    this.#count({ ...batch.metadata(entry), directory, name: batch.name(entry) }, content);
+    this.#settle(batch, entry, EntryState.placed);
   }
 
   /** The content hash of a link. */
@@ -74,15 +74,15 @@ export class ReceiveUnsettled implements Settlement {
   /** What is there already is as it should be. */
   skip(batch: ReceiveBatch, entry: number): void {
     this.#options.outcome.skipped++;
-    this.#settle(batch, entry, EntryState.skipped, batch.directoryOf(entry));
+    this.#settle(batch, entry, EntryState.skipped);
   }
 
   /** An entry of a batch that is not settled fails; without an error, because its directory failed. */
   fail(batch: ReceiveBatch, entry: number, error?: RcopyError): void {
     const directory = batch.directoryOf(entry);
     this.#options.outcome.failed++;
-    if (error) this.#report(batch.number, entry, directory, batch.name(entry), error);
-    this.#settle(batch, entry, EntryState.failed, directory);
+    if (error) this.#report({ batch: batch.number, entry, directory, name: batch.name(entry) }, error);
+    this.#settle(batch, entry, EntryState.failed);
   }
 
   /** The entry will be settled by {@linkcode placeHeld} or {@linkcode failHeld}. */
@@ -93,7 +93,7 @@ export class ReceiveUnsettled implements Settlement {
     return {
       batch: batch.number,
       entry,
-      ...this.#describe(batch, entry),
+      ...batch.metadata(entry),
       directory: batch.directoryOf(entry),
       name: copyName(batch.name(entry)),
     };
@@ -106,7 +106,7 @@ export class ReceiveUnsettled implements Settlement {
 
   failHeld(held: HeldTarget, error: RcopyError): void {
     this.#options.outcome.failed++;
-    this.#report(held.batch, held.entry, held.directory, held.name, error);
+    this.#report(held, error);
     this.#settleHeld(held, EntryState.failed);
   }
 
@@ -167,7 +167,8 @@ export class ReceiveUnsettled implements Settlement {
     this.#toFlush = [];
   }
 
-  #settle(batch: ReceiveBatch, entry: number, state: number, directory: TargetDirectory): void {
+  #settle(batch: ReceiveBatch, entry: number, state: number): void {
+    const directory = batch.directoryOf(entry);
     batch.states[entry] = state;
     batch.unsettled--;
     directory.pending--;
@@ -192,12 +193,6 @@ export class ReceiveUnsettled implements Settlement {
     if (this.isEmpty) this.#options.onAllSettled();
   }
 
-  #describe(batch: ReceiveBatch, entry: number): Pick<HeldTarget, "kind" | "mode" | "size" | "mtime"> {
-    const { kinds, modes } = batch.manifest;
-    const kind = kinds[entry] as EntryKind;
-    return { kind, mode: modes[entry]!, size: batch.size(entry), mtime: batch.mtime(entry) };
-  }
-
   #count(entry: Omit<HeldTarget, "batch" | "entry">, content: Uint8Array): void {
     const prefix = this.#options.prefixes.of(entry.directory);
     this.#options.hasher.hash({ ...entry, content, prefix }, this.#entryHash, 0);
@@ -206,10 +201,7 @@ export class ReceiveUnsettled implements Settlement {
   }
 
   #report(
-    batch: number,
-    entry: number,
-    directory: TargetDirectory,
-    name: Uint8Array,
+    { batch, entry, directory, name }: Pick<HeldTarget, "batch" | "entry" | "directory" | "name">,
     error: RcopyError,
   ): void {
     this.#options.outcome.report(this.#options.prefixes.show(directory, name), error.code, error.message);

@@ -6,7 +6,6 @@
  *  4. send      the manifest of the batch; its bytes are taken off the credit
  */
 import { assert, RcopyError } from "../../base/errors.ts";
-import { EntryKind } from "../../entry/metadata.ts";
 import type { Engine } from "../../io/contract/engine.ts";
 import { creditBytesMax } from "../../wire/limits.ts";
 import type { Hello } from "../../wire/hello.ts";
@@ -115,10 +114,7 @@ export class Announcer {
     assert(this.#credit >= 0, "a batch keeps within the credit");
     counts.batches++;
     counts.entries += batch.count;
-    const { kinds, sizes } = batch.columns;
-    for (let i = 0; i < batch.count; i++) {
-      if (kinds[i] === EntryKind.file) counts.bytesListed += sizes[i]!;
-    }
+    counts.bytesListed += batch.bytesListed;
     onAnnounced(batch);
   }
 

@@ -63,7 +63,7 @@ export class SendPlan {
   }
 
   #addLarge(batch: SendBatch, entry: number): void {
-    const source = new LargeSource(this.#engine, this.#codec, batch, entry);
+    const source = new LargeSource({ engine: this.#engine, codec: this.#codec, batch, entry });
     this.#sources.set(entryKey(batch.number, entry), source);
     this.#large.add(source);
   }

@@ -84,7 +84,7 @@ Deno.test("SendPlan takes no more files into a bundle than a frame may have, nor
     const stat = { mode: 0o644, mtimeSeconds: 0, mtimeNanos: 0, device: 0, inode: 0n, ctimeNs: 0n };
     columns.append(bytesOf("file"), { kind: EntryKind.file, size: 1, ...stat });
     const batch = new SendBatch(1, { bytes: 1_000_000, entries: bundleFilesMax + 10 });
-    while (batch.fits(4, 0)) batch.add(directory, columns, 0);
+    while (batch.fits(4, 0)) batch.add(directory, { listed: columns, index: 0 });
     batch.states.fill(SendState.wanted);
     plan.add(batch);
     assertEquals(allOf(plan).map((job) => job.split(" ").length), [bundleFilesMax, 10]);

@@ -10,7 +10,6 @@ import { RcopyError } from "../../base/errors.ts";
 import { showPeerText } from "../../base/show.ts";
 import { Codec } from "../../codec/codec.ts";
 import { EntryHasher } from "../../codec/entry_hash.ts";
-import { EntryKind } from "../../entry/metadata.ts";
 import { PathPrefixes } from "../../entry/path_prefixes.ts";
 import type { Directory, Engine } from "../../io/contract/engine.ts";
 import { errorCodeOf } from "../../wire/codes.ts";
@@ -27,7 +26,7 @@ import {
 } from "../session/session_run.ts";
 import type { SideMessage } from "../session/states.ts";
 import { errorOfClose } from "../../meet/farewell.ts";
-import { type SendBatch, SendState } from "../source/batch.ts";
+import type { SendBatch } from "../source/batch.ts";
 import type { SourceDirectory } from "../source/directory.ts";
 import type { LargeSource } from "../source/large_file.ts";
 import type { SourceRoots } from "../source/roots.ts";
@@ -214,33 +213,18 @@ export class Sender implements LaneHost {
   #onAnnounced(batch: SendBatch): void {
     const { wantsAll, dryRun } = this.#options.peer;
     if (!wantsAll && !dryRun) return;
-    batch.isPlanned = true;
-    batch.states.fill(wantsAll ? SendState.wanted : SendState.unwanted, 0, batch.count);
+    batch.markAll(wantsAll);
     this.#planWanted(batch);
   }
 
   #onWants(message: Wants): void {
     const batch = this.#unsettled.batch(message.batch);
-    if (batch.isPlanned) {
-      throw new RcopyError("protocol", `the peer said twice what it wants of batch ${message.batch}`);
-    }
-    batch.isPlanned = true;
-    const { kinds } = batch.columns;
-    for (let i = 0; i < batch.count; i++) {
-      const isAsked = message.all || ((message.bitmap[i >> 3] ?? 0) >> (i & 7) & 1) === 1;
-      // Directories are always wanted, whatever their bits are.
-      const isWanted = isAsked || kinds[i] === EntryKind.directory;
-      batch.states[i] = isWanted ? SendState.wanted : SendState.unwanted;
-    }
+    batch.markWanted(message);
     this.#planWanted(batch);
   }
 
   #planWanted(batch: SendBatch): void {
-    const { kinds, sizes } = batch.columns;
-    for (let i = 0; i < batch.count; i++) {
-      const isWanted = kinds[i] === EntryKind.file && batch.states[i] === SendState.wanted;
-      if (isWanted) this.#run.counts.bytesWanted += sizes[i]!;
-    }
+    this.#run.counts.bytesWanted += batch.bytesWanted;
     this.#plan.add(batch);
   }
 

@@ -1,10 +1,10 @@
 /** One manifest batch on the sender's side: filled by the scan, sent, read by lanes, kept until settled. */
-import { assert } from "../../base/errors.ts";
+import { assert, RcopyError } from "../../base/errors.ts";
 import { EntryColumns } from "../../entry/columns.ts";
 import type { EntryName } from "../../entry/name.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import { hashBytes } from "../../wire/limits.ts";
-import type { Manifest } from "../../wire/manifest.ts";
+import type { Manifest, Wants } from "../../wire/manifest.ts";
 import type { SourceDirectory } from "./directory.ts";
 
 /** Message bytes of a batch without entries, of each entry without its name, and of each group and closed directory. */
@@ -23,6 +23,13 @@ export interface BatchRoom {
   /** Bytes of the message. */
   bytes: number;
   entries: number;
+}
+
+/** Entry `index` of a listing, and its text if it is a link. */
+export interface ListedEntry {
+  listed: EntryColumns;
+  index: number;
+  linkText?: Uint8Array | undefined;
 }
 
 export class SendBatch {
@@ -65,8 +72,8 @@ export class SendBatch {
     return this.count < this.#room.entries && this.#bytes + needed <= this.#room.bytes;
   }
 
-  /** Adds entry `index` of `listed` in `directory`; room must have been checked. Returns its number in the batch. */
-  add(directory: SourceDirectory, listed: EntryColumns, index: number, linkText?: Uint8Array): number {
+  /** Adds an entry of `directory`; that it fits must have been checked. */
+  add(directory: SourceDirectory, { listed, index, linkText }: ListedEntry): void {
     const at = this.count;
     if (this.groups.at(-1)?.directory !== directory) {
       directory.retain();
@@ -80,7 +87,6 @@ export class SendBatch {
       this.#linkBytes += linkText.length + 1;
       this.#bytes += linkText.length;
     }
-    return at;
   }
 
   /** Says that no later entry belongs to a directory; false if there is no room to say so. */
@@ -89,6 +95,44 @@ export class SendBatch {
     this.closed.push(directory);
     this.#bytes += closedBytes;
     return true;
+  }
+
+  /** Marks everything as wanted, or nothing: the receiver has said so beforehand. */
+  markAll(isWanted: boolean): void {
+    this.isPlanned = true;
+    this.states.fill(isWanted ? SendState.wanted : SendState.unwanted, 0, this.count);
+  }
+
+  /** Marks what the receiver wants. @throws {RcopyError} `protocol` where it has said so already */
+  markWanted({ all, bitmap }: Wants): void {
+    if (this.isPlanned) {
+      throw new RcopyError("protocol", `the peer said twice what it wants of batch ${this.number}`);
+    }
+    this.isPlanned = true;
+    for (let i = 0; i < this.count; i++) {
+      const isAsked = all || ((bitmap[i >> 3] ?? 0) >> (i & 7) & 1) === 1;
+      // Directories are always wanted, whatever their bits are.
+      const isWanted = isAsked || this.columns.kinds[i] === EntryKind.directory;
+      this.states[i] = isWanted ? SendState.wanted : SendState.unwanted;
+    }
+  }
+
+  /** Sum of the sizes of the files that are wanted. */
+  get bytesWanted(): number {
+    const { kinds, sizes } = this.columns;
+    let bytes = 0;
+    for (let i = 0; i < this.count; i++) {
+      if (kinds[i] === EntryKind.file && this.states[i] === SendState.wanted) bytes += sizes[i]!;
+    }
+    return bytes;
+  }
+
+  /** Sum of the sizes of all files. */
+  get bytesListed(): number {
+    const { kinds, sizes } = this.columns;
+    let bytes = 0;
+    for (let i = 0; i < this.count; i++) if (kinds[i] === EntryKind.file) bytes += sizes[i]!;
+    return bytes;
   }
 
   directoryOf(entry: number): SourceDirectory {

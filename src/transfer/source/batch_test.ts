@@ -1,9 +1,10 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { RcopyError } from "../../base/errors.ts";
 import { EntryColumns } from "../../entry/columns.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import { encodeFrame } from "../../wire/frame.ts";
 import { bytesOf, entryOf, inFolder, scannedBatch, textOf } from "../../../tests/helpers/transfer_parts.ts";
-import { type BatchRoom, oneEntryBytesMax, SendBatch } from "./batch.ts";
+import { type BatchRoom, oneEntryBytesMax, SendBatch, SendState } from "./batch.ts";
 import { SourceDirectory } from "./directory.ts";
 
 /** Columns with one entry. */
@@ -33,7 +34,8 @@ async function filled({ room, name, text, groupOf }: Filling): Promise<SendBatch
         directory?.release();
         directory = new SourceDirectory(engine, engine.openRoot(path), { number: i });
       }
-      batch.add(directory!, listed(name(i), linkText ? EntryKind.link : EntryKind.file), 0, linkText);
+      const kind = linkText ? EntryKind.link : EntryKind.file;
+      batch.add(directory!, { listed: listed(name(i), kind), index: 0, linkText });
     }
     directory?.release();
     while (batch.close(1));
@@ -91,6 +93,43 @@ Deno.test("SendBatch keeps its directories open until it is released, once", asy
     batch.release();
     assertEquals(batch.isSettled, true);
     assertEquals(calls.closeDirectory! - before, 2);
+  });
+});
+
+Deno.test("SendBatch marks what the receiver wants by a bit an entry, directories in any case, and once", async () => {
+  await inFolder(({ engine, path, write }) => {
+    for (let i = 0; i < 10; i++) write(`${i}`, "abc");
+    Deno.mkdirSync(`${path}/d`);
+    const batch = scannedBatch(engine, path);
+    const wanted = ["2", "9"].map((name) => entryOf(batch, name));
+    const bitmap = new Uint8Array(2);
+    for (const entry of wanted) bitmap[entry >> 3]! |= 1 << (entry & 7);
+    batch.markWanted({ kind: "wants", batch: 0, all: false, bitmap });
+    const marked = Array.from(
+      batch.states.subarray(0, batch.count),
+      (state, i) => state === SendState.wanted ? [i] : [],
+    );
+    assertEquals(marked.flat(), [...wanted, entryOf(batch, "d")].toSorted((a, b) => a - b));
+    assertEquals([batch.bytesWanted, batch.bytesListed], [6, 30]);
+    const again = () => batch.markWanted({ kind: "wants", batch: 0, all: true, bitmap: new Uint8Array() });
+    assertEquals((assertThrows(again, RcopyError) as RcopyError).code, "protocol");
+    batch.release();
+  });
+});
+
+Deno.test("SendBatch marks everything, or nothing, of what a receiver wants all or nothing of", async () => {
+  await inFolder(({ engine, path, write }) => {
+    write("file", "abc");
+    const batch = scannedBatch(engine, path);
+    const all = { kind: "wants", batch: 0, all: true, bitmap: new Uint8Array() } as const;
+    batch.markWanted(all);
+    assertEquals(batch.bytesWanted, 3);
+    batch.markAll(false);
+    assertEquals(batch.bytesWanted, 0);
+    batch.markAll(true);
+    assertEquals(batch.bytesWanted, 3);
+    assertThrows(() => batch.markWanted(all), RcopyError, "twice");
+    batch.release();
   });
 });
 

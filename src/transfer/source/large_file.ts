@@ -7,6 +7,14 @@ import { FileHash } from "../../codec/file_hash.ts";
 import type { SendBatch } from "./batch.ts";
 import type { SourceDirectory } from "./directory.ts";
 
+export interface LargeSourceOptions {
+  engine: Engine;
+  /** Of the session, for the hash of the whole file. */
+  codec: Codec;
+  batch: SendBatch;
+  entry: number;
+}
+
 /** Shared by all lanes that read its extents; stays open until the receiver has settled it, for extents to send again. */
 export class LargeSource implements Disposable {
   readonly batch: SendBatch;
@@ -27,7 +35,7 @@ export class LargeSource implements Disposable {
   #isDisposed = false;
   #verified = false;
 
-  constructor(engine: Engine, codec: Codec, batch: SendBatch, entry: number) {
+  constructor({ engine, codec, batch, entry }: LargeSourceOptions) {
     this.#engine = engine;
     // Its batch may be settled long before it is, and it may have to be opened again.
     this.#directory = batch.directoryOf(entry);

@@ -19,7 +19,7 @@ async function withLarge(body: (place: Place) => Promise<void> | void): Promise<
     write("large");
     Deno.truncateSync(`${path}/large`, 2 * extentBytes + 5);
     const batch = scannedBatch(engine, path);
-    using source = new LargeSource(engine, codec, batch, entryOf(batch, "large"));
+    using source = new LargeSource({ engine, codec, batch, entry: entryOf(batch, "large") });
     batch.release();
     await body({ source, path: `${path}/large`, calls });
   });

@@ -113,7 +113,7 @@ export class Scan implements Disposable {
     const { directory, entry, enterAs } = next;
     if (!batch.fits(entry.name(0).length, 0)) return false;
     this.#named.shift();
-    batch.add(directory, entry, 0);
+    batch.add(directory, { listed: entry, index: 0 });
     if (enterAs) this.#enter(enterAs(this.#nextNumber++));
     else directory.release();
     return true;
@@ -162,7 +162,7 @@ export class Scan implements Disposable {
         }
       }
       if (!batch.fits(name.length, linkText?.length ?? 0)) return false;
-      batch.add(top.directory, staged, index, linkText);
+      batch.add(top.directory, { listed: staged, index, linkText });
       if (staged.kinds[index] === EntryKind.directory) {
         top.waiting.push({ number: this.#nextNumber++, name: copyName(name) });
       }

@@ -1,7 +1,7 @@
 /** One manifest batch on the receiver's side, from its arrival until it is settled. */
-import type { RcopyError } from "../../base/errors.ts";
+import { assert, type RcopyError } from "../../base/errors.ts";
 import { type EntryName, nameIn } from "../../entry/name.ts";
-import type { Timestamp } from "../../entry/metadata.ts";
+import { EntryKind, type Metadata, type Timestamp } from "../../entry/metadata.ts";
 import type { Manifest, Wants } from "../../wire/manifest.ts";
 import type { TargetDirectory } from "./tree.ts";
 
@@ -19,6 +19,13 @@ export const EntryState = {
   placing: 6,
 } as const;
 
+/** A run of entries of one directory: those from `start` on, without `end`. */
+export interface EntryGroup {
+  directory: TargetDirectory;
+  start: number;
+  end: number;
+}
+
 export class ReceiveBatch {
   readonly number: number;
   readonly manifest: Manifest;
@@ -30,9 +37,7 @@ export class ReceiveBatch {
   /** Entries that are neither settled nor held. */
   unsettled: number;
   /** Runs of entries of one directory; filled by the plan. */
-  readonly groups: { directory: TargetDirectory; start: number; end: number }[] = [];
-  /** Where the text of each link begins; made when first needed. */
-  linkStarts: Map<number, number> | undefined;
+  readonly groups: EntryGroup[] = [];
   /** Directories that its entries announce, by entry; filled by the plan, emptied with it. */
   readonly announced = new Map<number, TargetDirectory>();
   isPlanned = false;
@@ -41,6 +46,8 @@ export class ReceiveBatch {
   /** File hashes of large files that the sender vouched for before their first extent came. */
   readonly verifiedEarly = new Map<number, Uint8Array>();
   readonly #nameStarts: Uint32Array;
+  /** Where the text of each link begins; made when first needed. */
+  #linkStarts: Map<number, number> | undefined;
 
   constructor(manifest: Manifest, creditBytes: number) {
     this.number = manifest.batch;
@@ -60,12 +67,46 @@ export class ReceiveBatch {
     return nameIn(this.manifest.names, this.#nameStarts[entry]!, this.#nameStarts[entry + 1]! - 1);
   }
 
+  kind(entry: number): EntryKind {
+    return this.manifest.kinds[entry] as EntryKind; // the wire lets no other pass
+  }
+
+  mode(entry: number): number {
+    return this.manifest.modes[entry]!;
+  }
+
   size(entry: number): number {
     return Number(this.manifest.sizes[entry]!);
   }
 
   mtime(entry: number): Timestamp {
     return { seconds: Number(this.manifest.mtimeSeconds[entry]!), nanos: this.manifest.mtimeNanos[entry]! };
+  }
+
+  metadata(entry: number): Metadata {
+    return {
+      kind: this.kind(entry),
+      mode: this.mode(entry),
+      size: this.size(entry),
+      mtime: this.mtime(entry),
+    };
+  }
+
+  /** The text of a link, as a view of the manifest: texts stand there in the order of the links. */
+  linkText(entry: number): Uint8Array {
+    const { linkTargets } = this.manifest;
+    if (!this.#linkStarts) {
+      this.#linkStarts = new Map();
+      let start = 0;
+      for (let i = 0; i < this.count; i++) {
+        if (this.kind(i) !== EntryKind.link) continue;
+        this.#linkStarts.set(i, start);
+        start = linkTargets.indexOf(0, start) + 1;
+      }
+    }
+    const start = this.#linkStarts.get(entry);
+    assert(start !== undefined, "a link of this batch");
+    return linkTargets.subarray(start, linkTargets.indexOf(0, start));
   }
 
   /** Sum of the sizes of the files that are wanted, before any of them has come. */

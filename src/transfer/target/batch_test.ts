@@ -15,6 +15,14 @@ Deno.test("ReceiveBatch gives names, sizes and times of its entries by number", 
   assertEquals([batch.size(0), batch.mtime(1)], [2 ** 40, mtime]);
 });
 
+Deno.test("ReceiveBatch gives the text of each link, whatever stands between them", () => {
+  const batch = arrivedBatch(0, [[0, [{ name: "a", text: "first" }, { name: "f" }, { name: "b", text: "" }, {
+    name: "c",
+    text: "last",
+  }]]]);
+  assertEquals([3, 0, 2].map((entry) => textOf(batch.linkText(entry))), ["last", "first", ""]);
+});
+
 Deno.test("ReceiveBatch wants content of files alone, before any of it has come", () => {
   const batch = arrivedBatch(0, [[0, [{ name: "a", size: 5 }, { name: "b", size: 6 }, {
     name: "c",

@@ -111,7 +111,7 @@ export class LargeTarget {
     }
     const hash = this.#hash.digest();
     this.#hash[Symbol.dispose]();
-    placement.publish(this.#built, held.directory, held.name);
+    placement.publish(this.#built);
     return hash;
   }
 

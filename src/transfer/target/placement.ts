@@ -6,22 +6,22 @@
  * Links come last in their directory, then the rename, then the directory's own mode and time.
  */
 import type { EntryName } from "../../entry/name.ts";
-import type { Timestamp } from "../../entry/metadata.ts";
 import type { Directory, Engine } from "../../io/contract/engine.ts";
 import { asEntryError, destinationError } from "./errors.ts";
 import { PrivateArea, removeLeftovers } from "./private_area.ts";
 import type { Settlement } from "./settlement.ts";
-import type { DeferredLink, HeldTarget, TargetDirectory, TargetTree } from "./tree.ts";
+import type { HeldLink, HeldTarget, TargetDirectory, TargetTree } from "./tree.ts";
 
 /** Bytes of links that may wait for their directories; links beyond are made at once. */
 const deferredLinkBytesMax = 8 * 1024 * 1024;
 const linkOverheadBytes = 256;
 
-/** Where a file is built, and whether it must still be renamed. */
+/** Where a file or link is built, and what it is called in the end. */
 export interface BuildPlace {
   directory: Directory;
   name: EntryName;
-  isStaged: boolean;
+  /** Where it must be renamed to; `undefined` where it is built in its place. */
+  rename: { directory: TargetDirectory; name: EntryName } | undefined;
 }
 
 export class Placement {
@@ -79,16 +79,17 @@ export class Placement {
 
   // ---- files
 
-  /** Where a file of `directory` is to be built. */
+  /** Where a file or link of `directory` is to be built. */
   buildPlace(directory: TargetDirectory, name: EntryName): BuildPlace {
-    if (directory.origin === "fresh") return { directory: directory.handle!, name, isStaged: false };
+    if (directory.origin === "fresh") return { directory: directory.handle!, name, rename: undefined };
     const area = this.#area(directory);
-    return { directory: area.directory, name: area.nextName(), isStaged: true };
+    return { directory: area.directory, name: area.nextName(), rename: { directory, name } };
   }
 
   /** Gives a file that is whole and verified its final name. @throws {RcopyError} and leaves nothing behind */
-  publish(built: BuildPlace, directory: TargetDirectory, name: EntryName): void {
-    if (!built.isStaged) return;
+  publish(built: BuildPlace): void {
+    if (!built.rename) return;
+    const { directory, name } = built.rename;
     try {
       this.#engine.rename(built.directory, built.name, directory.handle!, name, { replace: true });
     } catch (error) {
@@ -109,18 +110,19 @@ export class Placement {
   // ---- links
 
   /** Keeps a link for the end of its directory; false if too many wait, and it must be made now. */
-  deferLink(directory: TargetDirectory, link: DeferredLink): boolean {
-    const bytes = link.text.length + link.held.name.length + linkOverheadBytes;
+  deferLink(link: HeldLink): boolean {
+    const bytes = bytesOfLink(link);
     if (this.#deferredLinkBytes + bytes > deferredLinkBytesMax) return false;
     this.#deferredLinkBytes += bytes;
-    directory.links.push(link);
+    link.held.directory.links.push(link);
     return true;
   }
 
-  makeLink(directory: TargetDirectory, name: EntryName, text: Uint8Array, mtime: Timestamp): void {
-    const built = this.buildPlace(directory, name);
-    this.#engine.createLink(built.directory, built.name, text, mtime);
-    this.publish(built, directory, name);
+  /** Makes a link now. @throws {RcopyError} and leaves nothing behind */
+  makeLink({ held, text }: HeldLink): void {
+    const built = this.buildPlace(held.directory, held.name);
+    this.#engine.createLink(built.directory, built.name, text, held.mtime);
+    this.publish(built);
   }
 
   // ---- completion
@@ -142,7 +144,7 @@ export class Placement {
   }
 
   #complete(directory: TargetDirectory, settlement: Settlement): void {
-    for (const link of directory.links) this.#placeLink(directory, link, settlement);
+    for (const link of directory.links) this.#placeLink(link, settlement);
     directory.links = [];
     this.#moveIntoPlace(directory);
     const { held } = directory;
@@ -160,11 +162,11 @@ export class Placement {
     if (this.isDurable) this.#syncing.push(Promise.resolve(this.#engine.syncFileSystem(area.within)));
   }
 
-  #placeLink(directory: TargetDirectory, link: DeferredLink, settlement: Settlement): void {
+  #placeLink(link: HeldLink, settlement: Settlement): void {
     const { held, text } = link;
-    this.#deferredLinkBytes -= text.length + held.name.length + linkOverheadBytes;
+    this.#deferredLinkBytes -= bytesOfLink(link);
     try {
-      this.makeLink(directory, held.name, text, held.mtime);
+      this.makeLink(link);
       settlement.placeHeld(held, settlement.hashOfLink(text));
     } catch (thrown) {
       settlement.failHeld(held, asEntryError(thrown));
@@ -200,9 +202,7 @@ export class Placement {
     for (const directory of this.#tree.deepestFirst()) {
       if (directory.origin !== "fresh" || directory.completed) continue;
       try {
-        for (const { held, text } of directory.links) {
-          this.makeLink(directory, held.name, text, held.mtime);
-        }
+        for (const link of directory.links) this.makeLink(link);
         this.#moveIntoPlace(directory);
         this.#engine.setDirectoryMetadata(directory.handle!, directory.mode, directory.mtime);
       } catch {
@@ -227,4 +227,9 @@ export class Placement {
       }
     }
   }
+}
+
+/** Memory that a link takes while it is deferred. */
+function bytesOfLink({ held, text }: HeldLink): number {
+  return text.length + held.name.length + linkOverheadBytes;
 }

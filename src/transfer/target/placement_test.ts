@@ -40,7 +40,7 @@ class Place {
 
   /** A directory that the manifest has announced and closed, with so many entries to wait for. */
   directory(parent: TargetDirectory, text: string, pending: number): TargetDirectory {
-    const directory = this.tree.announce(parent, name(text), 0o750, mtime);
+    const directory = this.tree.announce({ parent, name: name(text), mode: 0o750, mtime });
     directory.held = this.held(directory, parent, EntryKind.directory);
     directory.closed = true;
     directory.pending = pending;
@@ -69,7 +69,7 @@ class Place {
 
   link(directory: TargetDirectory, text: string, textBytes = 2): boolean {
     const held = this.held({ name: name(text) }, directory, EntryKind.link);
-    return this.placement.deferLink(directory, { held, text: new Uint8Array(textBytes).fill(0x74) });
+    return this.placement.deferLink({ held, text: new Uint8Array(textBytes).fill(0x74) });
   }
 
   /** One entry of the directory is settled. */
@@ -105,7 +105,7 @@ Deno.test("Placement builds a file in private where the directory was there befo
     folder.write("file", "old");
     const built = place.build(place.tree.root, "file");
     assertEquals(Deno.readTextFileSync(`${folder.path}/file`), "old");
-    place.placement.publish(built, place.tree.root, name("file"));
+    place.placement.publish(built);
     assertEquals([visible(folder), Deno.readTextFileSync(`${folder.path}/file`)], [["file"], "file"]);
   });
 });
@@ -114,7 +114,7 @@ Deno.test("Placement leaves the old file, and nothing of the new, when a rename 
   await withPlace((place, folder) => {
     folder.write("file", "old");
     const built = place.build(place.tree.root, "file");
-    const publish = () => place.placement.publish(built, place.tree.root, name("file"));
+    const publish = () => place.placement.publish(built);
     assertEquals(assertThrows(publish, RcopyError), refused);
     assertEquals(Deno.readTextFileSync(`${folder.path}/file`), "old");
     const area = folder.names().find((found) => found.startsWith(".rcopy-"))!;

@@ -18,8 +18,8 @@ export interface HeldTarget {
   name: EntryName;
 }
 
-/** A link that waits until everything else in its directory is there. */
-export interface DeferredLink {
+/** A held link and its text. It is deferred until everything else in its directory is there. */
+export interface HeldLink {
   held: HeldTarget;
   text: Uint8Array;
 }
@@ -49,7 +49,7 @@ export class TargetDirectory implements PathNode {
   /** The batch that closes the directory has been planned: once nothing is pending, it is complete. */
   closed = false;
   completed = false;
-  links: DeferredLink[] = [];
+  links: HeldLink[] = [];
   names: NameSet | undefined = new NameSet();
 
   constructor(place: {
@@ -65,6 +65,14 @@ export class TargetDirectory implements PathNode {
     this.mode = place.mode;
     this.mtime = place.mtime;
   }
+}
+
+/** A directory as the manifest announces it. */
+export interface AnnouncedDirectory {
+  parent: TargetDirectory;
+  name: EntryName;
+  mode: number;
+  mtime: Timestamp;
 }
 
 /** Directories by number; one leaves when it is complete. */
@@ -118,15 +126,10 @@ export class TargetTree {
     return this.#open.get(number);
   }
 
-  /** Gives the next number to a directory that the manifest announces. */
-  announce(parent: TargetDirectory, name: EntryName, mode: number, mtime: Timestamp): TargetDirectory {
-    const directory = new TargetDirectory({
-      number: this.#nextNumber++,
-      parent,
-      name: copyName(name),
-      mode,
-      mtime,
-    });
+  /** Gives the next number to a directory that the manifest announces; its name is copied. */
+  announce({ parent, name, mode, mtime }: AnnouncedDirectory): TargetDirectory {
+    const number = this.#nextNumber++;
+    const directory = new TargetDirectory({ number, parent, name: copyName(name), mode, mtime });
     this.#open.set(directory.number, directory);
     this.#unsealed++;
     return directory;

@@ -4,8 +4,10 @@ import { parseEntryName } from "../../entry/name.ts";
 import { bytesOf, textOf } from "../../../tests/helpers/transfer_parts.ts";
 import { type TargetDirectory, TargetTree } from "./tree.ts";
 
+const mtime = { seconds: 0, nanos: 0 };
+
 function announced(tree: TargetTree, parent: TargetDirectory, name: string): TargetDirectory {
-  return tree.announce(parent, parseEntryName(bytesOf(name)), 0o755, { seconds: 0, nanos: 0 });
+  return tree.announce({ parent, name: parseEntryName(bytesOf(name)), mode: 0o755, mtime });
 }
 
 /** The sentence of a protocol violation. */
@@ -46,7 +48,7 @@ Deno.test("TargetTree is sealed once every directory is, the destination too", (
 Deno.test("TargetTree keeps a name of its own, whatever becomes of the bytes that announced it", () => {
   const tree = new TargetTree(undefined, 0);
   const bytes = bytesOf("name");
-  const directory = tree.announce(tree.root, parseEntryName(bytes), 0, { seconds: 0, nanos: 0 });
+  const directory = tree.announce({ parent: tree.root, name: parseEntryName(bytes), mode: 0, mtime });
   bytes.fill(0);
   assertEquals(textOf(directory.name), "name");
 });
