@@ -216,3 +216,19 @@ Deno.test("B17: the mark of a file that is not wanted ends the session", async (
     }),
   );
 });
+
+Deno.test("B17: what a sender still says of settled files when it has the receipt changes nothing", async () => {
+  const reception = await attackReceiver(async (peer) => {
+    await peer.shakeHands();
+    await peer.announce(files);
+    await peer.vouch({ entry: 1, hash });
+    await sendLarge(peer);
+    await peer.bundle([0], [ten]);
+    const { values } = await peer.control.until("receipt");
+    assertEquals(values.files, 2n);
+    await peer.vouch({ entry: 1, hash });
+    await peer.control.send("failure", { code: 26, number: 0, entry: 0 });
+    await peer.control.send("close", { code: 0 });
+  }, { after: async (folder) => assertEquals(await Deno.readFile(`${folder}/target/small`), ten) });
+  assertEquals(reception.status, 0, reception.stderr);
+});

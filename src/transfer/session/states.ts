@@ -39,8 +39,9 @@ const reachesReceiver = {
     laneOffer: "listed",
     close: "closed",
   },
-  // A file that failed here may have been verified there meanwhile.
+  // The sender may say of a file that is settled here that it is verified, or gone when it was to be sent again.
   receipted: {
+    failure: "receipted",
     fileVerified: "receipted",
     ping: "receipted",
     pong: "receipted",

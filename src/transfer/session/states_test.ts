@@ -14,7 +14,7 @@ const allowed: Record<Role, Record<SessionState, string>> = {
     listed:
       "failure>listed fileVerified>listed ping>listed pong>listed laneRequest>listed laneOffer>listed close>closed",
     receipted:
-      "fileVerified>receipted ping>receipted pong>receipted laneRequest>receipted laneOffer>receipted close>closed",
+      "failure>receipted fileVerified>receipted ping>receipted pong>receipted laneRequest>receipted laneOffer>receipted close>closed",
     closed: "",
   },
   sender: {
