@@ -167,7 +167,11 @@ for (const [name, notes] of Object.entries(missing)) {
       const everything = await copyListening(folder, "all", []);
       const { sent, received } = await copyListening(folder, "less", [`--deny-${name}`]);
       await assertEqualTrees(`${folder}/a`, `${folder}/less`, comparison);
-      assertEquals(treeHashes(sent, received), treeHashes(everything.sent, everything.received));
+      const [hash, ...others] = treeHashes(sent, received);
+      assert(hash, sent.stderr);
+      assertEquals(others, [hash]);
+      // Without io_uring times are kept to the millisecond, and a tree hash covers them.
+      if (name !== "ffi") assertEquals([hash, hash], treeHashes(everything.sent, everything.received));
       for (const [end, said] of [["sender", sent], ["receiver", received]] as const) {
         const expected = notes[end] ? 1 : 0;
         assertEquals(said.stderr.match(/--allow-/g)?.length ?? 0, expected, said.stderr);
