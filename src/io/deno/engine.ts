@@ -39,7 +39,8 @@ import { shutsOut, syncTree } from "./sync.ts";
 export const denoEngineLeavesOpen =
   "paths are checked before use and not bound to descriptors: another process that may write to the destination could " +
   "swap a directory for a symbolic link in the moment between; names that are not UTF-8, and paths longer than the " +
-  "system takes, cannot be copied; times are kept to the millisecond";
+  "system takes, cannot be copied; times are kept to the millisecond; an error that a file server reports only when a " +
+  "file is closed goes unnoticed";
 
 const done: Pending = { finish() {} };
 

@@ -195,14 +195,23 @@ export class UringTarget implements TargetFile {
       if (timed < 0) throw errnoError(-timed, `cannot set the time of ${this.shown}`, "futimens");
       const moded = libc.fchmod(this.fd, mode & 0o777);
       if (moded < 0) throw errnoError(-moded, `cannot set the mode of ${this.shown}`, "fchmod");
+      // A file server may say only now that it could not keep what was written.
+      const closed = this.#closeFd();
+      if (closed < 0) throw errnoError(-closed, `cannot write ${this.shown}`, "close");
     } finally {
       this.close();
     }
   }
 
-  close(): void {
-    if (this.fd >= 0 && !this.#isBorrowed) this.#calls.libc.close(this.fd);
+  /** 0, or a negated errno; the descriptor is gone in either case. */
+  #closeFd(): number {
+    const { fd } = this;
     this.fd = -1;
+    return fd < 0 || this.#isBorrowed ? 0 : this.#calls.libc.close(fd);
+  }
+
+  close(): void {
+    this.#closeFd();
   }
 }
 

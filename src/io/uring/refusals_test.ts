@@ -27,9 +27,10 @@ async function runUnder(wrapper: readonly string[], folder: string, script: stri
   return new TextDecoder().decode(stdout).trim();
 }
 
-/** The same while a system call fails as strace's `inject` says. */
-function withFailing(injection: string, folder: string, script: string): Promise<string> {
+/** Runs a script while a system call fails as strace's `inject` says; with a path, only calls about that file. */
+function withFailing(injection: string, folder: string, script: string, path?: string): Promise<string> {
   const strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", `inject=${injection}`];
+  if (path !== undefined) strace.push("-P", path);
   return runUnder(strace, folder, script);
 }
 
@@ -132,6 +133,25 @@ refusalTest(
     );
     assertEquals(JSON.parse(errors), ["no-space", "no-space", "no-space"]);
     assertEquals([...Deno.readDirSync(folder)], []);
+  },
+);
+
+refusalTest(
+  "a large file that its file server could not keep fails when it is closed",
+  "strace",
+  async (folder) => {
+    const script = [
+      "const file = engine.createTarget(root, name('large'), 5);",
+      "await engine.writeRange(file, 0, Uint8Array.of(1, 2, 3, 4, 5)).finish();",
+      "try { engine.finishTarget(file, 0o644, mtime); console.log('finished'); }",
+      "catch (error) { console.log(error.code, error.errno); }",
+    ].join("\n");
+    assertEquals(await withFailing("close:error=EIO", folder, script, `${folder}/large`), "io EIO");
+    await Deno.remove(`${folder}/large`);
+    assertEquals(
+      await withFailing("close:error=EDQUOT", folder, script, `${folder}/large`),
+      "no-space EDQUOT",
+    );
   },
 );
 
