@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { BoundedQueue } from "./bounded_queue.ts";
 
-Deno.test("BoundedQueue gives items in order, also to one who waits", async () => {
+Deno.test("BoundedQueue gives items in order, also to a waiting consumer", async () => {
   const queue = new BoundedQueue<number>(1000);
   const waiting = queue.next();
   queue.push(0);

@@ -98,7 +98,7 @@ export class EntryColumns {
     });
   }
 
-  /** Name i as a view of the blob, checked by whoever filled the columns. */
+  /** Name i as a view of the blob, checked when the columns were filled. */
   name(index: number): EntryName {
     return nameIn(this.names, this.nameStarts[index]!, this.nameStarts[index + 1]! - 1);
   }

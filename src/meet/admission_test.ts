@@ -38,7 +38,7 @@ function opened(port: number, localAddress: string): Promise<Socket> {
 const why = whyNot({}); // other systems have one loopback address only
 
 Deno.test({
-  name: `who comes after a silent crowd does not wait until all of it is gone${
+  name: `a peer that comes after a silent crowd does not wait until all of it is gone${
     why === undefined ? "" : ` (skipped: ${why})`
   }`,
   ignore: why !== undefined,
@@ -108,7 +108,7 @@ class Arrivals {
   }
 }
 
-/** Runs `body` with an admission that notes what it hands on; whoever is left is closed at the end. */
+/** Runs `body` with an admission that notes what it hands on; connections that are left are closed at the end. */
 async function admitting(
   body: (it: { arrivals: Arrivals; handedOn: Handshake[]; notes: string[] }) => Promise<void>,
 ): Promise<void> {

@@ -13,7 +13,7 @@ import { type AuthMethod, invite } from "./invite.ts";
 
 const needs = { programs: ["ssh-keygen"] };
 
-/** Invites as somebody who lives in `home`, and has no agent. */
+/** Invites as a user of `home` without an agent. */
 async function inviting(home: Home, auth: AuthMethod): Promise<{ invitation: Invitation; notes: string[] }> {
   const notes: string[] = [];
   let invitation: Invitation | undefined;

@@ -60,7 +60,7 @@ for (const [kind, args] of Object.entries(keyKinds)) {
   );
 }
 
-/** Probes whoever answers a connection like that. */
+/** Probes a peer that answers a connection like this. */
 async function probeOfStranger(answer: (conn: Deno.Conn) => Promise<unknown>): Promise<RcopyError> {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const served = listener.accept().then(async (conn) => {
@@ -95,7 +95,7 @@ Deno.test("a probe of a chain that is not rcopy's is refused", async () => {
   assertEquals(error.code, "refused");
 });
 
-Deno.test("a probe where nobody listens is unreachable; one that is interrupted ends at once", async () => {
+Deno.test("a probe of a port that is closed is unreachable; one that is interrupted ends at once", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr as Deno.NetAddr;
   listener.close();

@@ -15,7 +15,7 @@ import { inviteByTicket } from "./by_ticket.ts";
 import { planDialBySsh, type SshDialPlan } from "./ssh_dialer.ts";
 import type { SshRun } from "./ssh_run.ts";
 
-/** A person who lives in `home`, has one key, and allows these. */
+/** A run of a user of `home`, who has one key and allows these. */
 async function runOf(home: string, allowed: readonly SshPublicKey[] = []): Promise<SshRun> {
   const places = {
     home,

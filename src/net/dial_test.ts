@@ -1,4 +1,4 @@
-/** Dialling: who wins a race, and what is said when nobody does. Certificates are openssl's. */
+/** Dialling: which address wins a race, and the error if none does. Certificates are openssl's. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { RcopyError } from "../base/errors.ts";
 import { makeChain } from "../../tests/helpers/openssl.ts";
@@ -121,7 +121,7 @@ Deno.test("a peer without TLS is named with the remedy, and so is one that answe
   }
 });
 
-Deno.test("nobody there is unreachable, and an abort ends a race", async () => {
+Deno.test("a peer that is not there is unreachable, and an abort ends a race", async () => {
   const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const stop = new AbortController();
   const { anchorPem, serverName } = await makeChain({});

@@ -18,7 +18,7 @@ async function keyed(): Promise<
   };
 }
 
-Deno.test("reopen() changes the leaf at the same port; who waits goes on waiting, live connections stay", async () => {
+Deno.test("reopen() changes the leaf at the same port; a waiting accept() goes on waiting, live connections stay", async () => {
   const [first, second] = [await keyed(), await keyed()];
   using listener = listenForPeers({ port: 0, local: true }, first.listen);
   const address = { host: "127.0.0.1", port: listener.port };

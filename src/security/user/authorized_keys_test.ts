@@ -75,7 +75,7 @@ Deno.test("authorized_keys: a later line lets in what an earlier one refuses; ot
   assertEquals(authorize(parseAuthorizedKeys(text), stranger, context), { isAuthorized: false, reasons: [] });
 });
 
-Deno.test("authorized_keys: from= lets nobody in whose address is not known", () => {
+Deno.test("authorized_keys: from= lets no peer in whose address is not known", () => {
   const keys = parseAuthorizedKeys(`from="*" ${one}\n`);
   assertEquals(authorize(keys, key, { address: undefined, nowMs }).isAuthorized, false);
 });
