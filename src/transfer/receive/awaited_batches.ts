@@ -1,10 +1,11 @@
 /**
- * Lanes that hold a frame of a batch that is not planned yet.
+ * Batches that are not planned yet, and of which a lane holds a unit.
  *
  * A batch is written to control before any data that names it. Where such data comes first, a ping tells an announcement that
  * is on its way from one that was never made: when its answer is here, the batch is too.
  */
 import { RcopyError } from "../../base/errors.ts";
+import { PeerQuestion } from "../session/peer_question.ts";
 import type { ReceiveBatch } from "../target/batch.ts";
 
 export interface AwaitedBatchesOptions {
@@ -28,12 +29,16 @@ export class AwaitedBatches {
   #planned = 0;
   /** Number of batches, once the manifest has ended. */
   #all = Infinity;
-  #isAsking = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #question: PeerQuestion;
   #isEnded = false;
 
   constructor(options: AwaitedBatchesOptions) {
     this.#options = options;
+    this.#question = new PeerQuestion({
+      ...options,
+      why: "the peer sent data without saying what of",
+      onSilence: (error) => this.#onSilence(error),
+    });
   }
 
   /** Batches that are planned: numbers below this. */
@@ -83,30 +88,24 @@ export class AwaitedBatches {
   /** The session has ended: every wait is over. */
   end(): void {
     this.#isEnded = true;
-    clearTimeout(this.#timer);
+    this.#question.end();
     for (const { resolve } of this.#waiting.values()) resolve();
     this.#waiting.clear();
   }
 
   /** One question at a time; a batch that is awaited meanwhile is in the next one. */
   #askForAnnouncements(): void {
-    const { announced, ask, timeoutMs } = this.#options;
+    const { announced } = this.#options;
     const missing = [...this.#waiting.keys()].filter((number) => number >= announced());
-    if (this.#isAsking || this.#isEnded || missing.length === 0) return;
-    this.#isAsking = true;
-    this.#timer = setTimeout(() => this.#onSilence(), timeoutMs);
-    ask(() => {
-      clearTimeout(this.#timer);
-      this.#isAsking = false;
+    if (this.#question.isOut || this.#isEnded || missing.length === 0) return;
+    this.#question.ask(() => {
       for (const number of missing) if (number >= announced()) this.#refuse(number);
       this.#askForAnnouncements();
     });
   }
 
-  #onSilence(): void {
-    const seconds = Math.round(this.#options.timeoutMs / 100) / 10;
-    const message = `the peer sent data without saying what of, and did not answer for ${seconds} s`;
-    for (const { reject } of this.#waiting.values()) reject(new RcopyError("timeout", message));
+  #onSilence(error: RcopyError): void {
+    for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
   }
 

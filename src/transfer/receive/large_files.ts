@@ -11,6 +11,7 @@ import { EntryKind } from "../../entry/metadata.ts";
 import type { Engine } from "../../io/contract/engine.ts";
 import type { FileVerified } from "../../wire/data.ts";
 import { extentBytes } from "../../wire/limits.ts";
+import { PeerQuestion } from "../session/peer_question.ts";
 import { entryKey } from "../session/entry_key.ts";
 import { EntryState, type ReceiveBatch } from "../target/batch.ts";
 import { asEntryError } from "../target/errors.ts";
@@ -39,11 +40,14 @@ export class LargeFiles {
   readonly #targets = new Map<number, LargeTarget>();
   /** Whole files without a mark, of which the question that is out says nothing. */
   #unmarked: LargeTarget[] = [];
-  #isAsking = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #question: PeerQuestion;
 
   constructor(options: LargeFilesOptions) {
     this.#options = options;
+    this.#question = new PeerQuestion({
+      ...options,
+      why: "the peer sent all of a file, does not vouch for it",
+    });
   }
 
   /** A file of which something has come and which is not settled. */
@@ -139,25 +143,20 @@ export class LargeFiles {
 
   /** The session has ended: removes what is not whole. */
   abandonAll(): void {
-    clearTimeout(this.#timer);
+    this.#question.end();
     for (const target of this.#targets.values()) target.abandonUnsettled();
   }
 
   #awaitMark(target: LargeTarget): void {
     this.#unmarked.push(target);
-    if (!this.#isAsking) this.#ask();
+    if (!this.#question.isOut) this.#ask();
   }
 
   /** One question at a time; files that become whole while it is out are in the next one. */
   #ask(): void {
     const asked = this.#unmarked;
     this.#unmarked = [];
-    this.#isAsking = true;
-    const { ask, timeoutMs, onSilence } = this.#options;
-    this.#timer = setTimeout(() => onSilence(silent(timeoutMs)), timeoutMs);
-    ask(() => {
-      clearTimeout(this.#timer);
-      this.#isAsking = false;
+    this.#question.ask(() => {
       for (const { held, isEnded, verifiedHash } of asked) {
         if (isEnded || verifiedHash) continue;
         const which = `entry ${held.entry} of batch ${held.batch}`;
@@ -186,14 +185,6 @@ function saidTwice(batch: number, entry: number): RcopyError {
 /** Data, or a word about it, of an entry that can have none. */
 export function unexpected(batch: number, entry: number, why: string): RcopyError {
   return new RcopyError("protocol", `the peer sent data of entry ${entry} of batch ${batch}, ${why}`);
-}
-
-function silent(timeoutMs: number): RcopyError {
-  const seconds = Math.round(timeoutMs / 100) / 10;
-  return new RcopyError(
-    "timeout",
-    `the peer sent all of a file, does not vouch for it, and did not answer for ${seconds} s`,
-  );
 }
 
 function notAsRead(): RcopyError {

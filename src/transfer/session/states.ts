@@ -93,9 +93,11 @@ const reachesSender = {
   closed: {},
 } as const satisfies Record<SessionState, Row>;
 
-/** Messages that may reach a role in some state. */
-type ReachingKind<R extends Role> = R extends "receiver" ? keyof (typeof reachesReceiver)["open"]
-  : keyof (typeof reachesSender)["open"] | keyof (typeof reachesSender)["listed"];
+/** The kinds that a table lets through in any state. */
+type KindsOf<Table> = { [State in keyof Table]: keyof Table[State] }[keyof Table];
+/** Messages that may reach a role in some state: each needs a handler there. */
+type ReachingKind<R extends Role> = R extends "receiver" ? KindsOf<typeof reachesReceiver>
+  : KindsOf<typeof reachesSender>;
 export type MessageTo<R extends Role> = Message & { kind: ReachingKind<R> };
 /** Those of them that a sender or a receiver handles itself: pings and pongs are the session's. */
 export type SideMessage<R extends Role> = Exclude<MessageTo<R>, { kind: "ping" | "pong" }>;
