@@ -11,10 +11,10 @@ import type { Channel } from "../net/channel.ts";
 import { closeOf } from "./farewell.ts";
 import { authNonceBytes } from "../wire/limits.ts";
 import type { Close } from "../wire/closing.ts";
-import type { Hello, Join } from "../wire/hello.ts";
+import type { Hello, Join, Joined } from "../wire/hello.ts";
 import type { Message } from "../wire/message.ts";
 import type { AuthChallenge, AuthProof, AuthStart } from "../wire/proof.ts";
-import { encodePreamble } from "../wire/version.ts";
+import { encodePreamble, negotiate } from "../wire/version.ts";
 import { readMessage, readPreamble, writeFrames } from "./handshake.ts";
 
 /** Fields that a prover signs. The anchor is signed too; both ends know it already. */
@@ -59,35 +59,58 @@ export type Handshake =
   | { of: "data"; join: Join };
 
 /**
- * Reads an initiator's part of the handshake; with `verifier`, its proof too. A proof that fails is answered with a close.
+ * Reads and verifies an opener's part of a handshake, proved if there is a `verifier`. Whatever fails behind a sound preamble
+ * is answered with a close that says why.
  * @throws {RcopyError} `refused`, `protocol` (also strangers), `version`, `peer-lost`
  */
 export async function readHandshake(channel: Channel, verifier?: Verifier): Promise<Handshake> {
-  const { connection, version } = await readPreamble(channel);
-  if (connection === "data") {
-    return { of: "data", join: expectKind(channel, await readMessage(channel), "join") };
+  const { connection, low, high } = await readPreamble(channel);
+  const progress = { preambleSent: false };
+  try {
+    const version = negotiate(low, high);
+    return connection === "control"
+      ? await readControlHandshake(channel, { version, verifier, progress })
+      : { of: "data", join: expectKind(channel, await readMessage(channel), "join") };
+  } catch (thrown) {
+    const error = asRcopyError(thrown);
+    const preamble = progress.preambleSent ? undefined : encodePreamble(connection);
+    // A peer that is gone cannot be told.
+    if (error.code !== "peer-lost") await writeFrames(channel, preamble, closeOf(error)).catch(() => {});
+    throw error;
   }
+}
+
+async function readControlHandshake(
+  channel: Channel,
+  { version, verifier, progress }: {
+    version: number;
+    verifier: Verifier | undefined;
+    /** Told when this end's preamble has been written. */
+    progress: { preambleSent: boolean };
+  },
+): Promise<Handshake> {
   if (!verifier) {
-    return {
-      of: "control",
-      hello: expectKind(channel, await readMessage(channel), "hello"),
-      preambleSent: false,
-    };
+    const hello = expectKind(channel, await readMessage(channel), "hello");
+    return { of: "control", hello, preambleSent: false };
   }
   const start = expectKind(channel, await readMessage(channel), "authStart");
-  const preambleSent = start.method === "ssh";
+  const isBySignature = start.method === "ssh";
   const verifierNonce = crypto.getRandomValues(new Uint8Array(authNonceBytes));
-  if (preambleSent) {
-    await orRefuse(channel, { preambleSent: false }, () => admit(verifier, start, channel));
+  if (isBySignature) {
+    await admit(verifier, start, channel);
     await writeFrames(channel, encodePreamble("control"), { kind: "authChallenge", nonce: verifierNonce });
+    progress.preambleSent = true;
   }
   const proof = expectKind(channel, await readMessage(channel), "authProof");
   const hello = expectKind(channel, await readMessage(channel), "hello");
-  const given = { proof, hello, version, verifierNonce, channel };
-  await orRefuse(channel, { preambleSent }, () => check(verifier, start, given));
-  return preambleSent
-    ? { of: "control", hello, preambleSent, publicKey: start.publicKey }
-    : { of: "control", hello, preambleSent };
+  await check(verifier, start, { proof, hello, version, verifierNonce, channel });
+  const handshake = { of: "control", hello, preambleSent: isBySignature } as const;
+  return isBySignature ? { ...handshake, publicKey: start.publicKey } : handshake;
+}
+
+/** Writes the acceptor's answer to a join: it is taken, or the reason why not. */
+export async function answerJoin(channel: Channel, message: Joined | Close): Promise<void> {
+  await writeFrames(channel, encodePreamble("data"), message);
 }
 
 /** Writes the responder's answer to a hello: its own hello, or a close with the reason. */
@@ -152,23 +175,6 @@ async function handshakeBySignature(
 
 const none = new Uint8Array(0);
 
-/** Runs a check; its failure is told to the prover too. */
-async function orRefuse(
-  channel: Channel,
-  { preambleSent }: { preambleSent: boolean },
-  checking: () => Promise<void>,
-): Promise<void> {
-  try {
-    await checking();
-  } catch (thrown) {
-    const error = asRcopyError(thrown);
-    await answerHandshake(channel, closeOf(error), {
-      preambleSent,
-    });
-    throw error;
-  }
-}
-
 async function admit(verifier: Verifier, start: AuthStart, channel: Channel): Promise<void> {
   if (!verifier.verify) throw new RcopyError("refused", "this end accepts no SSH key; use its ticket");
   await verifier.admit?.(start.publicKey, channel);
@@ -210,8 +216,8 @@ async function check(
 
 /** The protocol version that both speak. */
 async function readControlPreamble(channel: Channel): Promise<number> {
-  const { connection, version } = await readPreamble(channel);
-  if (connection === "control") return version;
+  const { connection, low, high } = await readPreamble(channel);
+  if (connection === "control") return negotiate(low, high);
   throw new RcopyError("protocol", `${channel.peer} answered with a data connection`);
 }
 

@@ -28,6 +28,10 @@ export function closeOf(error: RcopyError): Close {
 
 /** The error at this end for a close of the peer. */
 export function errorOfClose(close: Close): RcopyError {
+  if (close.code === 0) {
+    const said = close.text === "" ? "" : `: ${showPeerText(close.text)}`;
+    return new RcopyError("peer-lost", `the peer ended the session without a receipt${said}`);
+  }
   const reason = errorCodeOf(close.code);
   const code = sharedReasons.has(reason) ? reason : "peer-lost";
   return new RcopyError(code, `the peer ended the session: ${showPeerText(close.text || reason)}`);

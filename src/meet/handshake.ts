@@ -2,6 +2,7 @@
 import { concat } from "../base/bytes.ts";
 import { settlesWithin } from "../base/deadline.ts";
 import { RcopyError } from "../base/errors.ts";
+import { showPeerText } from "../base/show.ts";
 import type { Channel } from "../net/channel.ts";
 import { decodeMessage, encodeFrame, parseHeader } from "../wire/frame.ts";
 import { handshakeMs, headerBytes, preambleBytes } from "../wire/limits.ts";
@@ -26,7 +27,7 @@ export async function withinHandshake<T>(
   throw new RcopyError("timeout", message, { cause });
 }
 
-/** Writes the whole handshake of a data connection, which is answered by nothing. */
+/** Writes all that the opener of a data connection writes before data. */
 export async function sendJoin(channel: Channel, join: Join): Promise<void> {
   await writeFrames(channel, encodePreamble("data"), join);
 }
@@ -41,14 +42,33 @@ export async function writeFrames(
   await channel.write(preamble ? concat(preamble, ...parts) : concat(...parts));
 }
 
+/**
+ * Reads the answer to a join. It is the first thing that comes on the connection, and nothing has to wait for it.
+ * @throws {RcopyError} `peer-lost` where the join was refused, or the peer hung up; `protocol`, `version`
+ */
+export async function readJoined(channel: Channel): Promise<void> {
+  const { connection, low, high } = await readPreamble(channel);
+  negotiate(low, high);
+  const answer = await readMessage(channel);
+  if (answer.kind === "close") {
+    throw new RcopyError(
+      "peer-lost",
+      `${channel.peer} refused a data connection: ${showPeerText(answer.text)}`,
+    );
+  }
+  if (connection === "data" && answer.kind === "joined") return;
+  throw new RcopyError("protocol", `${channel.peer} sent ${answer.kind} where joined was due`);
+}
+
 /** Contents of a peer's preamble. */
 export interface PeerPreamble {
   connection: "control" | "data";
-  /** Protocol version that both ends speak. */
-  version: number;
+  /** Lowest and highest protocol version that the peer speaks. */
+  low: number;
+  high: number;
 }
 
-/** Reads the peer's preamble. @throws {RcopyError} `protocol` (also strangers), `refused`, `version`, `peer-lost` */
+/** Reads the peer's preamble. @throws {RcopyError} `protocol` (also strangers), `refused`, `peer-lost` */
 export async function readPreamble(channel: Channel): Promise<PeerPreamble> {
   const bytes = new Uint8Array(preambleBytes);
   await readExactly(channel, bytes, (count) => {
@@ -57,8 +77,7 @@ export async function readPreamble(channel: Channel): Promise<PeerPreamble> {
     return describeStranger(received);
   });
   if (isTlsAlert(bytes)) throw wantsTls(channel);
-  const { low, high, connection } = parsePreamble(bytes);
-  return { connection, version: negotiate(low, high) };
+  return parsePreamble(bytes);
 }
 
 /** Reads the next frame of a handshake. @throws {RcopyError} `protocol`, `peer-lost` */

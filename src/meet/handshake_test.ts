@@ -2,12 +2,21 @@
 import { assertEquals, assertInstanceOf, assertMatch, assertRejects } from "@std/assert";
 import { hello } from "../../tests/helpers/handshake.ts";
 import { memoryChannels } from "../../tests/helpers/memory_channel.ts";
+import { concat } from "../base/bytes.ts";
 import { RcopyError } from "../base/errors.ts";
 import type { Channel } from "../net/channel.ts";
 import { encodeFrame } from "../wire/frame.ts";
 import { handshakeMessageBytesMax } from "../wire/limits.ts";
+import type { Message } from "../wire/message.ts";
 import { encodePreamble } from "../wire/version.ts";
-import { readMessage, readPreamble, sendJoin, withinHandshake, writeFrames } from "./handshake.ts";
+import {
+  readJoined,
+  readMessage,
+  readPreamble,
+  sendJoin,
+  withinHandshake,
+  writeFrames,
+} from "./handshake.ts";
 
 const join = {
   kind: "join" as const,
@@ -34,15 +43,13 @@ async function assertFails(bytes: Uint8Array, read: (channel: Channel) => Promis
   assertMatch(`${error.code}: ${error.message}`, wanted);
 }
 
-Deno.test("readPreamble() gives what the connection is for, and the version of both ends", async () => {
+Deno.test("readPreamble() gives what the connection is for, and the versions of the peer", async () => {
   for (const connection of ["control", "data"] as const) {
-    assertEquals(await reading(encodePreamble(connection), readPreamble), { connection, version: 1 });
+    assertEquals(await reading(encodePreamble(connection), readPreamble), { connection, low: 1, high: 1 });
   }
 });
 
 Deno.test("readPreamble() says what the peer looks like if it is not rcopy", async () => {
-  const later = encodePreamble("control");
-  later[8] = later[10] = 9;
   const cases: [Uint8Array, RegExp][] = [
     [text("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), /^protocol: .*looks like an HTTP client/],
     [text("SSH-2.0-x\r\n"), /^peer-lost: .*hung up during the handshake \(an SSH client\)/],
@@ -50,9 +57,28 @@ Deno.test("readPreamble() says what the peer looks like if it is not rcopy", asy
     [Uint8Array.of(0x15, 3, 3, 0, 2, ...new Uint8Array(20)), /^refused: .*secure connections only/],
     [new Uint8Array(0), /^peer-lost: /],
     [encodePreamble("control").subarray(0, 15), /^peer-lost: /],
-    [later, /^version: .*the peer speaks 9 to 9/],
   ];
   for (const [bytes, wanted] of cases) await assertFails(bytes, readPreamble, wanted);
+});
+
+Deno.test("readJoined() takes the answer to a join, and nothing else", async () => {
+  const answer = (preamble: Uint8Array, ...messages: Message[]) =>
+    concat(preamble, ...messages.map(encodeFrame));
+  const later = encodePreamble("data");
+  later[8] = later[10] = 9;
+  const taken = answer(encodePreamble("data"), { kind: "joined" });
+  await reading(taken, readJoined);
+  const cases: [Uint8Array, RegExp][] = [
+    [taken.subarray(0, 20), /^peer-lost: /],
+    [answer(later, { kind: "joined" }), /^version: .*the peer speaks 9 to 9/],
+    [answer(encodePreamble("control"), { kind: "joined" }), /^protocol: .*where joined was due/],
+    [answer(encodePreamble("data"), { kind: "ping", id: 1 }), /^protocol: .*sent ping where joined was due/],
+    [
+      answer(encodePreamble("data"), { kind: "close", code: 10, text: "no\u001b[31m" }),
+      /^peer-lost: .*refused a data connection: peer says: no\\x1b/,
+    ],
+  ];
+  for (const [bytes, wanted] of cases) await assertFails(bytes, readJoined, wanted);
 });
 
 Deno.test("readMessage() reads one frame and not a byte more, in whatever pieces it comes", async () => {

@@ -147,7 +147,9 @@ async function begin(proposal: Proposal, { channel, answer, plan, run }: Beginni
     }
     run.emit({ type: "connected", peer: channel.peer });
     const session = proposal.begin(channel, answer);
-    for (const [number, lane] of lanes.entries()) session.addLane(number, new LocalConnection(lane));
+    for (const [number, lane] of lanes.entries()) {
+      session.addLane(number, new LocalConnection(lane, { isOpener: true }));
+    }
     return session;
   } catch (error) {
     for (const lane of lanes) lane.close();

@@ -10,7 +10,7 @@ import type { ServerTransport } from "../net/transport.ts";
 import { closeOf } from "../meet/farewell.ts";
 import { tokenBytes } from "../wire/limits.ts";
 import type { Hello, Join } from "../wire/hello.ts";
-import { answerHandshake, type Handshake, type Verifier } from "../meet/authenticate.ts";
+import { answerHandshake, answerJoin, type Handshake, type Verifier } from "../meet/authenticate.ts";
 import type { TransferSummary } from "./session/events.ts";
 import { Admission } from "../meet/admission.ts";
 import type { LaneArrival } from "./thread/calls.ts";
@@ -90,7 +90,7 @@ export class Server {
 
   async #onHandshake(channel: Channel, handshake: Handshake): Promise<void> {
     if (handshake.of === "data") {
-      this.#join(channel, handshake.join);
+      await this.#join(channel, handshake.join);
       return;
     }
     const { hello, preambleSent } = handshake;
@@ -159,10 +159,15 @@ export class Server {
   }
 
   /** A data connection at the main port finds its session by number. @throws {RcopyError} `refused` */
-  #join(channel: Channel, join: Join): void {
+  async #join(channel: Channel, join: Join): Promise<void> {
     const served = this.#sessions.get(keyOf(join.session));
-    if (!served) throw new RcopyError("refused", "a data connection did not know its session");
-    served.lanes.join(channel, join);
+    try {
+      if (!served) throw new RcopyError("refused", "a data connection did not know its session");
+      served.lanes.join(channel, join);
+    } catch (thrown) {
+      await answerJoin(channel, closeOf(asRcopyError(thrown)));
+      throw thrown;
+    }
   }
 
   /** A data connection at the port of a Worker finds its session by number. */

@@ -1,4 +1,4 @@
-/** The first messages of a connection: `Hello` on control, `Join` on a data connection. */
+/** The first messages of a connection: `Hello` on control, `Join` and `Joined` on a data connection. */
 import { RcopyError } from "../base/errors.ts";
 import { readColumn, writeColumn } from "./column.ts";
 import {
@@ -149,5 +149,19 @@ export const join: MessageCodec<Join> = {
       lane: laneNumber(root.lane),
       token: exactly(root.token, tokenBytes),
     };
+  },
+};
+
+/** The acceptor's first message on a data connection: its `join` is accepted. */
+export interface Joined {
+  kind: "joined";
+}
+
+export const joined: MessageCodec<Joined> = {
+  encode(capnp) {
+    capnp.initRoot(schema.Joined);
+  },
+  decode() {
+    return { kind: "joined" };
   },
 };

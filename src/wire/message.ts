@@ -19,7 +19,7 @@ import {
   piece,
 } from "./data.ts";
 import type { MessageCodec } from "./fields.ts";
-import { type Hello, hello, type Join, join } from "./hello.ts";
+import { type Hello, hello, type Join, join, type Joined, joined } from "./hello.ts";
 import { type LaneOffer, laneOffer, type LaneRequest, laneRequest } from "./lanes.ts";
 import { segmentsMax } from "./limits.ts";
 import {
@@ -79,6 +79,7 @@ export const FrameKind = {
   laneOffer: 21,
   taken: 22,
   pong: 23,
+  joined: 24,
   piece: 25,
   hashes: 26,
   fileVerified: 27,
@@ -88,6 +89,7 @@ export type FrameKind = typeof FrameKind[keyof typeof FrameKind];
 export type Message =
   | Hello
   | Join
+  | Joined
   | Manifest
   | ManifestEnd
   | Credit
@@ -119,6 +121,7 @@ type MessageOf = { [M in Message as M["kind"]]: M };
 const codecs: { readonly [K in keyof MessageOf]: MessageCodec<MessageOf[K]> } = {
   hello,
   join,
+  joined,
   manifest,
   manifestEnd,
   credit,

@@ -30,6 +30,9 @@ struct Join {
   token @2 :Data;
 }
 
+struct Joined {
+}
+
 struct Manifest {
   batch @0 :UInt32;
   groupDirectories @1 :List(UInt32);

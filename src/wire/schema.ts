@@ -196,6 +196,14 @@ export class Join extends $.Struct {
     }
     override toString(): string { return "Join_" + super.toString(); }
 }
+export class Joined extends $.Struct {
+    static override readonly _capnp = {
+        displayName: "Joined",
+        id: "fad47bf1c4b0013c",
+        size: new $.ObjectSize(0, 0),
+    };
+    override toString(): string { return "Joined_" + super.toString(); }
+}
 export class Manifest extends $.Struct {
     static override readonly _capnp = {
         displayName: "Manifest",

@@ -205,6 +205,7 @@ export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
     treeSum: hash,
     durable: fc.boolean(),
   }),
+  fc.constant({ kind: "joined" as const }),
   fc.record({ kind: fc.constantFrom("ping" as const, "pong" as const), id: u32 }),
   fc.record({ kind: fc.constant("close" as const), code: u16, text }),
   authMessage,

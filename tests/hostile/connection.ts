@@ -33,7 +33,7 @@ export class Connection implements Disposable {
     return this.write(frame(kind, values, payload));
   }
 
-  open(of: PreambleFor, kind: Kind, values: Values): Promise<boolean> {
+  open(of: PreambleFor, kind: Kind, values: Values = {}): Promise<boolean> {
     const [first, second] = [preamble(of), frame(kind, values)];
     const both = new Uint8Array(first.length + second.length);
     both.set(first);
@@ -87,6 +87,14 @@ export class Connection implements Disposable {
       if (arrived.kind === "close") return arrived.values.code as number;
     }
     return undefined;
+  }
+
+  /** The first frame of the answer to an opening; `undefined` if the connection ends without one. */
+  async answer(of: PreambleFor): Promise<Arrived | undefined> {
+    const bytes = await this.read(16);
+    if (!bytes) return undefined;
+    if (bytes.toHex() !== preamble(of).toHex()) throw new Error(`${bytes.toHex()} is no preamble for ${of}`);
+    return await this.next();
   }
 
   /** Nothing more will be written. */

@@ -64,7 +64,12 @@ export class HostileReceiver implements Disposable {
     if (answer?.kind !== "hello") return false;
     this.hello = answer.values;
     const tokens = (this.hello.laneTokens as Uint8Array).length / 16;
-    for (let lane = 0; lane < tokens; lane++) this.lanes.push(await this.join(lane));
+    for (let lane = 0; lane < tokens; lane++) {
+      const connection = await this.join(lane);
+      const joined = await connection.answer("data");
+      if (joined?.kind !== "joined") throw new Error("a join with its own token was refused");
+      this.lanes.push(connection);
+    }
     return true;
   }
 

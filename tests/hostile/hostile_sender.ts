@@ -126,6 +126,7 @@ export class HostileSender implements AsyncDisposable {
       const lane = join.values.lane as number;
       const token = laneTokens.subarray(16 * lane, 16 * lane + 16).toHex();
       if ((join.values.token as Uint8Array).toHex() !== token) throw new Error("a token is wrong");
+      await connection.open("data", "joined");
       this.lanes[lane] = connection;
     }
   }

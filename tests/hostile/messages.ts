@@ -29,6 +29,7 @@ export const messages = {
     pointers: 2,
     fields: { session: ["data", 0], lane: ["u32", 0], token: ["data", 1] },
   }],
+  joined: [24, { words: 0, pointers: 0, fields: {} }],
   manifest: [3, {
     words: 1,
     pointers: 10,

@@ -203,12 +203,16 @@ const badHellos: Record<string, Values> = {
   "everything wanted in a dry run": { wantsAll: true, dryRun: true },
   "a token and a half": { laneTokens: new Uint8Array(24) },
 };
-Deno.test("C9: a hello out of range gets no answer, and costs its sender the connection", async (t) => {
+Deno.test("C9: a hello out of range is answered by a close that says why", async (t) => {
   await withVictim(async (victim) => {
     for (const [what, different] of Object.entries(badHellos)) {
       await t.step(what, async () => {
         using peer = new HostileReceiver(victim.address);
-        assertEquals(await peer.shakeHands(different), false);
+        const connection = await peer.connect();
+        await connection.open("control", "hello", { ...HostileReceiver.ownHello, ...different });
+        const answer = await connection.answer("control");
+        assertEquals([answer?.kind, answer?.values.code], ["close", 8]);
+        assertMatch(String(answer?.values.text), /out of range|dry run|claims \d+ elements/);
       });
     }
     await victim.serveTruly();
@@ -236,7 +240,7 @@ Deno.test("C9: a peer's timeout, streams, credit and batch size only narrow what
   });
 });
 
-Deno.test("C10: joins that know no session, no token or no lane are closed, and the session goes on", async () => {
+Deno.test("C10: joins that know no session, no token or no lane are refused by a close, and the session goes on", async () => {
   await withVictim(async (victim) => {
     using peer = new HostileReceiver(victim.address);
     await peer.shakeHands();
@@ -253,7 +257,15 @@ Deno.test("C10: joins that know no session, no token or no lane are closed, and 
     for (let round = 0; round < 40; round++) {
       for (const [lane, different] of guesses) {
         const connection = await peer.join(lane, different);
-        assertEquals(await connection.read(1), undefined, JSON.stringify(different));
+        const answer = await connection.answer("data");
+        const isWellFormed = [16, undefined].includes((different.token as Uint8Array | undefined)?.length) &&
+          different.lane !== 0xffff_ffff && (different.session as Uint8Array | undefined)?.length !== 24;
+        assertEquals(
+          [answer?.kind, answer?.values.code],
+          ["close", isWellFormed ? 10 : 8],
+          JSON.stringify(different),
+        );
+        assertEquals(await connection.read(1), undefined);
         connection[Symbol.dispose]();
       }
     }
@@ -311,7 +323,9 @@ Deno.test("a receiver that closes with 0, or with a code that nobody knows, is a
         await peer.control.send("close", { code, text: "\x1b[2J done" });
         peer[Symbol.dispose]();
       });
-      const [line] = await victim.program.stderrMatch(/the peer ended the session: .*/);
+      const [line] = await victim.program.stderrMatch(
+        code === 0 ? /the peer ended the session without a receipt: .*/ : /the peer ended the session: .*/,
+      );
       assertMatch(line, /\\x1b\[2J done/);
       await victim.serveTruly();
     });

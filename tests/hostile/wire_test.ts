@@ -209,45 +209,90 @@ Deno.test("frames that are none end a sender's session, and the next receiver is
   });
 });
 
-Deno.test("H20: nothing that comes before the handshake is over is answered or believed", async (t) => {
+Deno.test("H20: nothing that comes before the handshake is over is believed; behind a preamble a close says why", async (t) => {
   await withFolder(async (folder) => {
     await shell('mkdir "$1/a" && echo 1 > "$1/a/one"', folder);
     await using victim = await Victim.serve(`${folder}/a`);
-    const handshakes: Record<string, Uint8Array<ArrayBuffer>[]> = {
-      "wants before a hello": [preamble("control"), frame("wants", { all: true })],
-      "a hello on a data connection": [preamble("data"), frame("hello", HostileReceiver.ownHello)],
-      "a join on control": [preamble("control"), frame("join")],
-      "a hello without a preamble": [frame("hello", HostileReceiver.ownHello)],
+    const hello = frame("hello", HostileReceiver.ownHello);
+    /** What is written, and the code of the close that answers; `undefined` for no answer at all. */
+    const handshakes: Record<string, [Uint8Array<ArrayBuffer>[], number | undefined]> = {
+      "wants before a hello": [[preamble("control"), frame("wants", { all: true })], 8],
+      "a hello on a data connection": [[preamble("data"), hello], 8],
+      "a join on control": [[preamble("control"), frame("join")], 8],
       "a reflected hello of a sender": [
-        preamble("control"),
-        frame("hello", {
-          ...HostileReceiver.ownHello,
-          role: 0,
-        }),
+        [preamble("control"), frame("hello", { ...HostileReceiver.ownHello, role: 0 })],
+        10,
       ],
-      "a preamble for 3": [preamble("control").map((byte, i) => i === 12 ? 3 : byte)],
-      "a preamble with set bits": [preamble("control").map((byte, i) => i === 15 ? 1 : byte)],
-      "a version that is too new": [preamble("control", 2, 3), frame("hello", HostileReceiver.ownHello)],
-      "versions upside down": [preamble("control", 1, 0), frame("hello", HostileReceiver.ownHello)],
-      "a hello of 4 KiB and more": [preamble("control"), rawFrame(1, new Uint8Array(4104))],
-      "a proof of kinds that TLS has": [preamble("control"), frame("authStart")],
+      "a version that is too new": [[preamble("control", 2, 3), hello], 9],
+      "a version that is too new, for data": [[preamble("data", 2, 3), frame("join")], 9],
+      "version 0 as the lowest": [[preamble("control", 0, 1), hello], undefined],
+      "a hello of 4 KiB and more": [[preamble("control"), rawFrame(1, new Uint8Array(4104))], 8],
+      "a frame of a kind that is none": [[preamble("control"), rawFrame(99, hello.slice(16))], 8],
+      "a damaged hello": [[preamble("control"), rawFrame(1, hello.slice(16), undefined, { crcFlip: 1 })], 8],
+      "a proof of kinds that TLS has": [[preamble("control"), frame("authStart")], 8],
+      "a hello without a preamble": [[hello], undefined],
+      "a preamble for 3": [[preamble("control").map((byte, i) => i === 12 ? 3 : byte)], undefined],
+      "a preamble with set bits": [[preamble("control").map((byte, i) => i === 15 ? 1 : byte)], undefined],
+      "versions upside down": [[preamble("control", 1, 0), hello], undefined],
     };
-    for (const [what, bytes] of Object.entries(handshakes)) {
+    for (const [what, [bytes, code]] of Object.entries(handshakes)) {
       await t.step(what, async () => {
         using peer = new HostileReceiver(victim.address);
         const connection = await peer.connect();
         await connection.write(joined(bytes));
-        if (what === "a reflected hello of a sender") {
-          assertEquals((await connection.read(16))?.toHex(), preamble("control").toHex());
-          assertEquals(await connection.closeCode(), 10);
+        if (code !== undefined) {
+          const answer = await connection.answer(bytes[0]![12] === 2 ? "data" : "control");
+          assertEquals([answer?.kind, answer?.values.code], ["close", code]);
+          assert(answer?.values.text !== "", "it says why");
         }
-        assertEquals(await connection.read(1), undefined, "no byte in answer");
+        assertEquals(await connection.read(1), undefined, "nothing else comes");
       });
     }
     await victim.serveTruly();
     await victim.stop();
   });
 });
+
+Deno.test("a receiver that writes to a data connection behind its join ends the session", async () => {
+  await withFolder(async (folder) => {
+    await shell('mkdir "$1/a" && head -c 30M /dev/zero > "$1/a/large"', folder);
+    await using victim = await Victim.serve(`${folder}/a`);
+    for (const bytes of [frame("ping"), frame("joined"), Uint8Array.of(0)]) {
+      const code = await victim.attack(async (peer) => void await peer.lanes[0]!.write(bytes));
+      assertEquals(code, 8);
+    }
+    await victim.serveTruly();
+    await victim.stop();
+  });
+});
+
+/** What a sender may answer to a join that is no acceptance, and the status of the receiver. */
+const noJoined: Record<string, [Uint8Array<ArrayBuffer>, number]> = {
+  "nothing but its end": [new Uint8Array(0), 4],
+  "half a preamble": [preamble("data").slice(0, 9), 4],
+  "a refusal": [joined([preamble("data"), frame("close", { code: 10, text: "no" })]), 4],
+  "a preamble for control": [joined([preamble("control"), frame("joined")]), 3],
+  "content without an answer": [frame("bundle", { entries: [0] }), 3],
+  "content in place of an answer": [joined([preamble("data"), rawFrame(8, new Uint8Array(24))]), 3],
+  "a hello": [
+    joined([preamble("data"), frame("hello", { streams: 1, timeoutMs: 1, mtimeResolutionNs: 1 })]),
+    3,
+  ],
+  "a version that is too new": [joined([preamble("data", 2, 3), frame("joined")]), 3],
+};
+for (const [what, [bytes, status]] of Object.entries(noJoined)) {
+  Deno.test(`a join that is answered by ${what} ends the receiver with ${status}`, async () => {
+    const reception = await attackReceiver(async (peer) => {
+      await peer.hear();
+      const answer = { ...peer.ownHello(1), session: new Uint8Array(16), laneTokens: new Uint8Array(16) };
+      await peer.control.write(joined([preamble("control"), frame("hello", answer)]));
+      const lane = await peer.accept();
+      await lane.write(bytes);
+      await lane.endWriting();
+    });
+    assertEquals(reception.status, status, reception.stderr);
+  });
+}
 
 /** All that a hostile sender would write on control and on data of a small, sound session. */
 function soundSession(): { control: Uint8Array<ArrayBuffer>; data: Uint8Array<ArrayBuffer> } {

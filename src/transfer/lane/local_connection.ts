@@ -4,8 +4,10 @@ import type { DataConnection, LaneContext, ReceiveIo, SendIo } from "./lane_io.t
 import { LocalReceiveIo } from "./local_receive_io.ts";
 import { LocalSendIo } from "./local_send_io.ts";
 
-/** How a lane of this thread sends. */
+/** How a lane of this thread sends, and how its connection came to be. */
 export interface LaneOptions {
+  /** This end has opened the connection: the peer's answer to its join comes first. */
+  isOpener?: boolean;
   /** Content bytes of a frame at most, 1 to 4 MiB; that limit unless told. */
   pieceBytes?: number;
 }
@@ -24,7 +26,7 @@ export class LocalConnection implements DataConnection {
   }
 
   toReceiveIo(context: LaneContext): ReceiveIo {
-    return new LocalReceiveIo(this.#channel, context);
+    return new LocalReceiveIo(this.#channel, { ...context, ...this.#options });
   }
 
   close(): void {

@@ -4,6 +4,12 @@ import type { Channel, LaneConnection } from "../../net/channel.ts";
 import type { LaneContext } from "./lane_io.ts";
 import type { StageAccount } from "../session/stage_account.ts";
 
+/** The context of an I/O, and how its connection came to be. */
+export interface LocalContext extends LaneContext {
+  /** This end has opened the connection: the peer's answer to its join comes first. */
+  isOpener?: boolean;
+}
+
 export abstract class LocalIo implements LaneConnection, LaneContext {
   protected readonly channel: Channel;
   readonly engine: Engine;

@@ -4,23 +4,28 @@ import { hashFilesInPlace } from "../../codec/bundle_hash.ts";
 import type { Engine, FileWrite, Pending, TargetFile } from "../../io/contract/engine.ts";
 import type { Channel } from "../../net/channel.ts";
 import { hashAt, sameHash } from "../../codec/hash.ts";
+import { readJoined } from "../../meet/handshake.ts";
 import { hashBytes } from "../../wire/limits.ts";
 import type { Bundle, Extent } from "../../wire/data.ts";
 import type { StageAccount } from "../session/stage_account.ts";
 import type { ArrivedUnit, LaneContext, ReceiveIo } from "./lane_io.ts";
-import { LocalIo } from "./local_io.ts";
+import { type LocalContext, LocalIo } from "./local_io.ts";
 import { readerArenaBytes, type ReadUnit, UnitReader } from "./unit_reader.ts";
 
 export class LocalReceiveIo extends LocalIo implements ReceiveIo {
   readonly #codec = Codec.open({ arenaBytes: readerArenaBytes });
   readonly #reader: UnitReader;
+  #awaitsJoined: boolean;
 
-  constructor(channel: Channel, context: LaneContext) {
+  constructor(channel: Channel, context: LocalContext) {
     super(channel, context);
+    this.#awaitsJoined = context.isOpener ?? false;
     this.#reader = new UnitReader(channel, this.#codec, context.account);
   }
 
   async next(): Promise<ArrivedUnit | undefined> {
+    if (this.#awaitsJoined) await readJoined(this.channel);
+    this.#awaitsJoined = false;
     const unit = await this.#reader.next();
     return unit && new LocalUnit(unit, this.#codec, this);
   }

@@ -1,12 +1,14 @@
 /** The sending side of a data connection, in this thread. */
+import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import { Codec, type Slice } from "../../codec/codec.ts";
 import type { FileRead, Pending, SourceFile } from "../../io/contract/engine.ts";
 import type { Channel } from "../../net/channel.ts";
 import { hashFilesInPlace } from "../../codec/bundle_hash.ts";
+import { readJoined } from "../../meet/handshake.ts";
 import { encodeDataHead, encodeFrame } from "../../wire/frame.ts";
 import { dataMessageBytesMax, extentBytes, hashBytes, headerBytes } from "../../wire/limits.ts";
-import type { ContentCache, LaneContext, SendIo, SentUnit, Turn } from "./lane_io.ts";
-import { LocalIo } from "./local_io.ts";
+import type { ContentCache, SendIo, SentUnit, Turn } from "./lane_io.ts";
+import { type LocalContext, LocalIo } from "./local_io.ts";
 
 /** Read and hashed at a time: what fits into the cache of one core. */
 const cachedBytes = 512 * 1024;
@@ -19,7 +21,7 @@ export const headRoomBytes = Math.ceil((headerBytes + dataMessageBytesMax) / 409
 const sliceBytes = headRoomBytes + extentBytes + headRoomBytes;
 
 /** Options of {@linkcode LocalSendIo}. */
-export interface LocalSendOptions extends LaneContext {
+export interface LocalSendOptions extends LocalContext {
   /** Content bytes of a frame; a unit that has more travels in several. The limit of the protocol unless told, one write a unit. */
   pieceBytes?: number;
 }
@@ -31,6 +33,8 @@ export class LocalSendIo extends LocalIo implements SendIo {
   readonly #slices: readonly [Slice, Slice];
   readonly #cache: ContentCache | undefined;
   readonly #pieceBytes: number;
+  /** What came from the peer and should not have; the end of the connection is found by the next write. */
+  #failure: RcopyError | undefined;
   /** The last write that was queued. */
   #writing: Promise<void> = Promise.resolve();
 
@@ -40,6 +44,7 @@ export class LocalSendIo extends LocalIo implements SendIo {
     this.#pieceBytes = options.pieceBytes ?? extentBytes;
     const { arena } = this.#codec;
     this.#slices = [arena.take(sliceBytes), arena.take(sliceBytes)];
+    void this.#watch(options.isOpener ?? false);
   }
 
   readFiles(turn: Turn, files: FileRead[]): Pending<Uint8Array> {
@@ -68,7 +73,24 @@ export class LocalSendIo extends LocalIo implements SendIo {
     return { finish: () => account.finish("read", pending, () => this.#hashExtent(turn, bytes)) };
   }
 
+  /** Reads what a receiver writes to a data connection: the answer to a join, and nothing else. */
+  async #watch(isOpener: boolean): Promise<void> {
+    try {
+      if (isOpener) await readJoined(this.channel);
+      const count = await this.channel.read(new Uint8Array(1));
+      if (count > 0) {
+        throw new RcopyError(
+          "protocol",
+          `the peer at ${this.peer} wrote to a data connection that it only reads`,
+        );
+      }
+    } catch (thrown) {
+      this.#failure = asRcopyError(thrown);
+    }
+  }
+
   write(turn: Turn, unit: SentUnit): Promise<void> {
+    if (this.#failure) return Promise.reject(this.#failure);
     const { bytes } = this.#slices[turn];
     const began = performance.now();
     const start = putBefore(bytes, headRoomBytes, this.#head(unit));

@@ -12,7 +12,16 @@ export type SessionState = "open" | "listed" | "receipted" | "closed";
 /** Messages of control after the hello. */
 export type ControlKind = Exclude<
   Message["kind"],
-  "hello" | "join" | "extent" | "bundle" | "piece" | "hashes" | "authStart" | "authChallenge" | "authProof"
+  | "hello"
+  | "join"
+  | "joined"
+  | "extent"
+  | "bundle"
+  | "piece"
+  | "hashes"
+  | "authStart"
+  | "authChallenge"
+  | "authProof"
 >;
 
 type Row = Readonly<Partial<Record<ControlKind, SessionState>>>;

@@ -8,6 +8,7 @@ import type { Join } from "../../wire/hello.ts";
 import type { LaneOffer, LaneRequest } from "../../wire/lanes.ts";
 import type { LaneArrival } from "../thread/calls.ts";
 import type { LaneSupply } from "../session/session_run.ts";
+import { answerJoin } from "../../meet/authenticate.ts";
 import { LocalConnection } from "../lane/local_connection.ts";
 import { laneDescriptors, type LaneHost } from "./host.ts";
 import type { LaneThread } from "../thread/thread.ts";
@@ -73,9 +74,11 @@ export class OfferedLanes implements LaneSupply {
     for (const offer of offers) void this.#send(offer, isBusy);
   }
 
-  /** A connection at the main port. @throws {RcopyError} `refused` */
+  /** A connection at the main port; its answer goes before anything else. @throws {RcopyError} `refused`, unanswered */
   join(channel: Channel, join: Join): void {
     this.#take(join);
+    // A peer that is gone already is found lost by the lane.
+    answerJoin(channel, { kind: "joined" }).catch(() => {});
     this.#options.host.addLane(join.lane, new LocalConnection(channel));
   }
 

@@ -112,7 +112,7 @@ export class RequestedLanes implements LaneSupply {
       if (this.#hasEnded || !this.#hasDescriptors()) return;
       try {
         if (await this.#openInWorker(lane, place, join)) return;
-        this.#add(lane, new LocalConnection(await this.#dial(place, join)));
+        this.#add(lane, new LocalConnection(await this.#dial(place, join), { isOpener: true }));
         this.#options.onNote(`data connection ${lane} runs in the main thread`);
         return;
       } catch (thrown) {

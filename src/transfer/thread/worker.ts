@@ -25,6 +25,8 @@ import { readsOf, writesOf } from "./jobs.ts";
 import type { ArrivedUnit } from "../lane/lane_io.ts";
 import { LocalReceiveIo } from "../lane/local_receive_io.ts";
 import { LocalSendIo } from "../lane/local_send_io.ts";
+import { answerHandshake, answerJoin } from "../../meet/authenticate.ts";
+import { closeOf } from "../../meet/farewell.ts";
 import { sendJoin } from "../../meet/handshake.ts";
 import type { Role } from "../../wire/hello.ts";
 import { StageAccount } from "../session/stage_account.ts";
@@ -87,6 +89,12 @@ class BorrowedFiles<File> {
   }
 }
 
+/** The engine of a lane, and whether this end opened its connection. */
+interface OpenedContext {
+  engine: Engine;
+  isOpener: boolean;
+}
+
 /** A data connection, its I/O, and what it has counted. */
 abstract class Lane {
   readonly account = new StageAccount();
@@ -101,9 +109,9 @@ abstract class Lane {
 class SendingLane extends Lane {
   readonly io: LocalSendIo;
 
-  constructor(channel: Channel, engine: Engine) {
+  constructor(channel: Channel, context: OpenedContext) {
     super();
-    this.io = new LocalSendIo(channel, { engine, account: this.account });
+    this.io = new LocalSendIo(channel, { ...context, account: this.account });
   }
 }
 
@@ -113,9 +121,9 @@ class ReceivingLane extends Lane {
   readonly #units = new Map<number, ArrivedUnit>();
   #unitCount = 0;
 
-  constructor(channel: Channel, engine: Engine) {
+  constructor(channel: Channel, context: OpenedContext) {
     super();
-    this.io = new LocalReceiveIo(channel, { engine, account: this.account });
+    this.io = new LocalReceiveIo(channel, { ...context, account: this.account });
   }
 
   /** Keeps a unit until the unit after the next, as its slice does. */
@@ -167,9 +175,10 @@ class LaneWorker {
     return this.#sending.get(number) ?? this.#receiving.get(number);
   }
 
-  #add(number: number, role: Role, channel: Channel): void {
-    if (role === "sender") this.#sending.set(number, new SendingLane(channel, this.#opened));
-    else this.#receiving.set(number, new ReceivingLane(channel, this.#opened));
+  #add(number: number, role: Role, channel: Channel, isOpener = false): void {
+    const context = { engine: this.#opened, isOpener };
+    if (role === "sender") this.#sending.set(number, new SendingLane(channel, context));
+    else this.#receiving.set(number, new ReceivingLane(channel, context));
   }
 
   #sendingLane(number: number): SendingLane {
@@ -202,7 +211,7 @@ class LaneWorker {
       const channel = await dialOne(address, { transport, signal: AbortSignal.timeout(dialMs) });
       try {
         await sendJoin(channel, join);
-        this.#add(number, role, channel);
+        this.#add(number, role, channel, true);
       } catch (error) {
         channel.close();
         throw error;
@@ -214,15 +223,19 @@ class LaneWorker {
       this.#listener ??= this.#listen({ port: 0, bind, local, onTlsOpened }, transport);
       return { port: this.#listener.port };
     },
-    admit: (number, { arrival, role }) => {
+    admit: async (number, { arrival, role }) => {
       const { channel, answer } = this.#arrived.get(arrival)!;
       this.#arrived.delete(arrival);
+      // A peer that is gone already is found lost by the lane.
+      await answerJoin(channel, { kind: "joined" }).catch(() => {});
       this.#add(number, role, channel);
       answer();
     },
-    turnAway: (_, { arrival }) => {
+    turnAway: async (_, { arrival }) => {
       const { channel, answer } = this.#arrived.get(arrival)!;
       this.#arrived.delete(arrival);
+      const refusal = new RcopyError("refused", "a data connection did not know its session");
+      await answerJoin(channel, closeOf(refusal)).catch(() => {});
       channel.close();
       answer();
     },
@@ -275,7 +288,11 @@ class LaneWorker {
       descriptorsMax: Math.floor(this.#opened.descriptorsMax / 8),
       onHandshake: async (channel, handshake) => {
         // A peer that has not proved itself on control knows no token.
-        if (handshake.of !== "data") throw new RcopyError("protocol", "this port is for data connections");
+        if (handshake.of !== "data") {
+          const error = new RcopyError("protocol", "this port is for data connections");
+          await answerHandshake(channel, closeOf(error), handshake);
+          throw error;
+        }
         const arrival = this.#arrivalCount++;
         const answered = Promise.withResolvers<void>();
         this.#arrived.set(arrival, { channel, answer: answered.resolve });
