@@ -1,11 +1,16 @@
 /** A data connection in a real Worker, where a directory cannot be lent to it. */
 import { assertEquals } from "@std/assert";
+import { concat } from "../../src/base/bytes.ts";
 import { RcopyError } from "../../src/base/errors.ts";
+import { Codec } from "../../src/codec/codec.ts";
 import { chooseEngine } from "../../src/io/choose_engine.ts";
 import type { Directory, Engine, FileRead, FileWrite } from "../../src/io/contract/engine.ts";
+import { readMessage, readPreamble } from "../../src/meet/handshake.ts";
+import { TcpChannel } from "../../src/net/tcp_channel.ts";
 import { plainTransport } from "../../src/net/transport.ts";
 import type { Role } from "../../src/wire/hello.ts";
 import type { LaneContext } from "../../src/transfer/lane/lane_io.ts";
+import { readerArenaBytes, UnitReader } from "../../src/transfer/lane/unit_reader.ts";
 import { LaneThread } from "../../src/transfer/thread/thread.ts";
 import { RemoteConnection } from "../../src/transfer/thread/remote_connection.ts";
 import { StageAccount } from "../../src/transfer/session/stage_account.ts";
@@ -115,9 +120,13 @@ for (const [failing, left] of cases) {
           if (damaged !== undefined) hashes[damaged * hashBytes]! ^= 1;
           const payload = new Uint8Array(contents.flatMap((content) => [...content]));
           const entries = Uint32Array.from(contents, (_, i) => i);
-          const head = encodeDataHead({ kind: "bundle", batch: 0, entries }, payload.length);
-          const end = encodeFrame({ kind: "hashes", hashes });
-          await far.write(new Uint8Array([...head, ...payload, ...end]));
+          // In pieces that end within files.
+          const frames = [encodeDataHead({ kind: "bundle", batch: 0, entries }, 37), payload.subarray(0, 37)];
+          for (let at = 37; at < payload.length; at += 100) {
+            const piece = payload.subarray(at, at + 100);
+            frames.push(encodeDataHead({ kind: "piece" }, piece.length), piece);
+          }
+          await far.write(concat(...frames, encodeFrame({ kind: "hashes", hashes })));
           const lane = connection.toReceiveIo(context);
           const unit = (await lane.next())!;
           assertEquals(unit.hashes, hashes);
@@ -148,3 +157,39 @@ for (const [failing, left] of cases) {
     },
   );
 }
+
+testEngines("a sender's lane in a Worker sends an extent as a unit with its hash", async (io) => {
+  await withLane(
+    { io, role: "sender", failing: [] },
+    async ({ engine, directories, folder, connection, context, far }) => {
+      const content = contentOf(3_000_000, 7);
+      await Deno.writeFile(`${folder}/a/large`, content);
+      const file = engine.openSource(
+        directories[0]!,
+        named("large"),
+        identityIn(engine, directories[0]!, "large"),
+      );
+      const lane = connection.toSendIo(context);
+      using codec = Codec.open({ arenaBytes: readerArenaBytes });
+      const channel = new TcpChannel(far);
+      await readPreamble(channel);
+      assertEquals((await readMessage(channel)).kind, "join");
+      using reader = new UnitReader(channel, codec, context.account);
+      for (const [index, turn] of ([0, 1] as const).entries()) {
+        const bytes = 2_000_000 - index * 1_000_000;
+        const part = content.subarray(index * 2_000_000, index * 2_000_000 + bytes);
+        const hashes = await lane.readExtent(turn, file, index * 2_000_000, bytes).finish();
+        const message = { kind: "extent", batch: 0, entry: 0, index } as const;
+        const [unit] = await Promise.all([
+          reader.next(),
+          lane.write(turn, { message, payloadBytes: bytes, hashes }),
+        ]);
+        const { payloadOffset: at, payloadBytes } = unit!;
+        assertEquals([unit!.message, payloadBytes], [message, bytes]);
+        assertEquals(unit!.hashes, codec.hashOf(part));
+        assertEquals(codec.hashOf(codec.memory.slice(at, at + payloadBytes)), unit!.hashes);
+      }
+      engine.closeSource(file);
+    },
+  );
+});
