@@ -9,11 +9,11 @@ import { PeerQuestion } from "../session/peer_question.ts";
 import type { ReceiveBatch } from "../target/batch.ts";
 
 export interface AwaitedBatchesOptions {
-  /** How many batches have been announced. */
+  /** Number of batches announced so far. */
   announced: () => number;
   /** Asks the sender for an answer on control. */
   ask: (onAnswer: () => void) => void;
-  /** How long that answer may take. */
+  /** Milliseconds that the answer may take. */
   timeoutMs: number;
 }
 

@@ -1,4 +1,4 @@
-/** What the sender says that it cannot send. The mirror image is `send/failures.ts`. */
+/** Failures that the sender reports: entries that it cannot send. The mirror image is `send/failures.ts`. */
 import { RcopyError } from "../../base/errors.ts";
 import { showPeerText } from "../../base/show.ts";
 import { errorCodeOf } from "../../wire/codes.ts";

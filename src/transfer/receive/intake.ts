@@ -19,7 +19,7 @@ const batchBytesMin = 64;
 
 export interface IntakeOptions {
   run: SessionRun<"receiver">;
-  /** What this side granted in its hello. */
+  /** The grant in the hello of this side. */
   granted: { creditBytes: number; batchEntries: number };
   tree: TargetTree;
   plan: ReceivePlan;

@@ -23,7 +23,7 @@ import { entryKey } from "../session/entry_key.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
 import type { StageAccount } from "../session/stage_account.ts";
 
-/** What a lane works with, shared by all lanes of a session. */
+/** Parts and callbacks that all lanes of a session share. */
 export interface ReceiveLaneOptions {
   io: ReceiveIo;
   unsettled: ReceiveUnsettled;
@@ -125,7 +125,7 @@ export class ReceiveLane {
     const kept: number[] = [];
     for (let i = 0; i < offsets.length; i++) {
       const entry = message.entries[i]!;
-      // What failed, and what comes a second time over another connection, is passed over.
+      // A file that failed, or that comes a second time over another connection, is passed over.
       if (batch.states[entry] !== EntryState.wanted) continue;
       batch.states[entry] = EntryState.placing;
       kept.push(i);

@@ -25,11 +25,11 @@ export interface LargeFilesOptions {
   codec: Codec;
   placement: Placement;
   unsettled: ReceiveUnsettled;
-  /** How many batches have been announced. */
+  /** Number of batches announced so far. */
   announced: () => number;
   /** Asks the sender for an answer on control; all that it wrote there before has been handled by then. */
   ask: (onAnswer: () => void) => void;
-  /** How long that answer may take, and what is told where it takes longer. */
+  /** Milliseconds that the answer may take; `onSilence` is called where it takes longer. */
   timeoutMs: number;
   onSilence: (error: RcopyError) => void;
 }
@@ -90,7 +90,7 @@ export class LargeFiles {
     }
     const batch = this.#options.unsettled.find(number);
     if (!batch) {
-      // What is settled has failed: nothing follows from this any more.
+      // The batch is settled, so the file has failed: its verification changes nothing.
       if (number < this.#options.announced()) return;
       throw new RcopyError(
         "protocol",

@@ -108,7 +108,7 @@ export class ReceivePlan {
     }
   }
 
-  /** What is there of a group; one error for all of it if the directory cannot be looked into any more. */
+  /** The entries that exist of a group; one error for all of it if the directory cannot be looked into any more. */
   #lookUp(batch: ReceiveBatch, { directory, start, end }: EntryGroup) {
     const names: EntryName[] = [];
     for (let entry = start; entry < end; entry++) names.push(batch.name(entry));
@@ -218,7 +218,7 @@ export class ReceivePlan {
   }
 }
 
-/** What to do about an entry of which something is there already. Pure. */
+/** The treatment of an entry under whose name something exists already. Pure. */
 export function decide(
   wanted: Metadata,
   found: Metadata,

@@ -1,9 +1,9 @@
-/** What the receiving side is told about the destination. */
+/** The choices of a user about the destination. */
 
-/** What happens to files and links that exist already. */
+/** Treatment of files and links that exist already. */
 export type ExistsPolicy = "changed" | "skip" | "replace" | "fail";
 
-/** How a receiver places what it gets. */
+/** The choices of one run of a receiver. */
 export interface ReceivePolicy {
   /** What happens to files and links that exist already; `changed` by default. */
   exists: ExistsPolicy;

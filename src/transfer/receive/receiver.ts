@@ -41,7 +41,7 @@ import { ReceiptWriter } from "./receipt.ts";
 import { ReceiveUnsettled } from "./unsettled.ts";
 
 export interface ReceiverOptions extends SessionRunOptions {
-  /** What this side granted and announced in its hello. */
+  /** The grant and the announcement in the hello of this side. */
   granted: { creditBytes: number; batchEntries: number; wantsAll: boolean };
   engine: Engine;
   /** The destination; it belongs to the caller. Absent only in a dry run. */
@@ -66,7 +66,7 @@ export class Receiver implements LaneHost {
   readonly #receipt: ReceiptWriter;
   readonly #failures: ReceiveFailures;
   readonly #large: LargeFiles;
-  /** How often small files were asked for again, by `entryKey`. */
+  /** Number of requests to send a small file again, by `entryKey`. */
   readonly #resends = new Map<number, number>();
 
   constructor(options: ReceiverOptions) {

@@ -1,4 +1,4 @@
-/** How much of each data connection a receiver has taken, and what the sender knows of it. */
+/** Units and bytes that a receiver has taken of each data connection, and those that the sender has been told of. */
 import type { Control } from "../session/control.ts";
 
 /** The sender is told at least every so many units; at every tick of the session besides. */

@@ -1,4 +1,4 @@
-/** What the receiver has been told of and not settled yet, and the tree hash of what it placed. The mirror image is `send/unsettled.ts`. */
+/** Announced entries that are not settled yet, and the tree hash of those that were placed. The mirror image is `send/unsettled.ts`. */
 import type { RcopyError } from "../../base/errors.ts";
 import type { Codec } from "../../codec/codec.ts";
 import { TreeHash } from "../../codec/tree_hash.ts";
@@ -71,7 +71,7 @@ export class ReceiveUnsettled implements Settlement {
     return this.#options.codec.hashOf(text);
   }
 
-  /** What is there already is as it should be. */
+  /** An entry is there already, as it should be. */
   skip(batch: ReceiveBatch, entry: number): void {
     this.#options.outcome.skipped++;
     this.#settle(batch, entry, EntryState.skipped);

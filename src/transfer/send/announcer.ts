@@ -26,7 +26,7 @@ export interface AnnouncerOptions {
   run: SessionRun<"sender">;
   engine: Engine;
   roots: SourceRoots;
-  /** What the receiver said of itself: its first credit, its largest batch. */
+  /** The hello of the receiver: its first credit, its largest batch. */
   peer: Hello;
   unsettled: SendUnsettled;
   failures: SendFailures;

@@ -1,4 +1,4 @@
-/** What the sender cannot send: reported here, and told to the receiver. The mirror image is `receive/failures.ts`. */
+/** Failures of this side: entries that cannot be sent, reported here and to the receiver. The mirror image is `receive/failures.ts`. */
 import type { RcopyError } from "../../base/errors.ts";
 import { wireCodeOf } from "../../wire/codes.ts";
 import type { Control } from "../session/control.ts";
@@ -32,7 +32,7 @@ export class SendFailures {
 
   /** An entry of the manifest that cannot be read as it was listed. */
   entryFailed(batch: SendBatch, entry: number, error: RcopyError): void {
-    // What was sent before may have arrived: then the receiver places it, and knows better than a second reading.
+    // An entry that was sent before may have arrived: the receiver places it then, whatever a second reading says.
     if (batch.states[entry] !== SendState.sent) batch.states[entry] = SendState.failed;
     this.#outcome.report(
       this.#prefixes.show(batch.directoryOf(entry), batch.columns.name(entry)),

@@ -23,7 +23,7 @@ import type { StageAccount } from "../session/stage_account.ts";
 /** A unit that the receiver has not taken for so long is stalled: a lane that has nothing else to send sends it as well. */
 export const stallMs = 1_000;
 
-/** What a lane works with and whom it tells. */
+/** Parts and callbacks of a lane. */
 export interface SendLaneOptions {
   io: SendIo;
   plan: SendPlan;
@@ -184,7 +184,7 @@ export class SendLane {
   }
 
   #bundle(job: BundleJob, reads: FileRead[], hashes: Uint8Array): SentUnit | undefined {
-    // What is sent again may have been settled meanwhile, its directories closed.
+    // A batch of which something is sent again may have been settled meanwhile, and its directories closed.
     if (job.batch.isSettled) return undefined;
     this.#dropFailed(job, reads);
     const { batch, entries } = job;

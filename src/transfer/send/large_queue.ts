@@ -6,7 +6,7 @@ const bucketCount = 54;
 
 export class LargeQueue {
   readonly #buckets: LargeSource[][] = Array.from({ length: bucketCount }, () => []);
-  /** How many of a bucket have been taken. */
+  /** Number of files of each bucket that have been taken. */
   readonly #taken = new Uint32Array(bucketCount);
   #count = 0;
 

@@ -1,4 +1,4 @@
-/** What lanes send next. */
+/** The jobs of the lanes of a sender: small files in bundles, large ones by extents. */
 import type { Codec } from "../../codec/codec.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import type { Engine } from "../../io/contract/engine.ts";
@@ -86,7 +86,7 @@ export class SendPlan {
     return !hasLarge && this.#again.length === 0 && this.#batches.length === 0;
   }
 
-  /** Batches of whose small files some may not have been taken. */
+  /** Number of batches with small files that no lane may have taken. */
   get backlog(): number {
     return this.#batches.length;
   }

@@ -6,7 +6,7 @@ import type { Receipt } from "../../wire/settlement.ts";
 import type { Outcome } from "../session/outcome.ts";
 import type { SessionEnd } from "../session/tasks.ts";
 
-/** What this side counted: what the receiver settled, and how much it did not. */
+/** Counts of this side: the entries that the receiver settled, and the number of those that it did not. */
 export interface SentCounts {
   outcome: Outcome;
   hash: TreeHash;
@@ -14,7 +14,7 @@ export interface SentCounts {
   unsettled: { readonly batches: number; readonly entries: number };
 }
 
-/** How the session ends: well, or with an `integrity` error that the receiver is told too. */
+/** The end of the session: without an error, or with `integrity`, which the receiver is told too. */
 export function endOfReceipt(receipt: Receipt, counted: SentCounts): SessionEnd {
   const why = whyDisagree(receipt, counted);
   if (why === undefined) return { close: { kind: "close", code: 0, text: "" } };

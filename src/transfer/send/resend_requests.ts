@@ -1,4 +1,4 @@
-/** What the receiver asks for again, because it arrived damaged. */
+/** Requests of the receiver to send again what arrived damaged. */
 import { RcopyError } from "../../base/errors.ts";
 import { resendsMax } from "../../wire/limits.ts";
 import type { Resend } from "../../wire/settlement.ts";

@@ -98,7 +98,7 @@ export class UnitsOnTheWay {
   }
 }
 
-/** What the receiver says of a lane. @throws {RcopyError} `protocol` for a lane that there was not, and as `onTaken` */
+/** Takes note of units taken of any lane. @throws {RcopyError} `protocol` for a lane that there was not, and as `onTaken` */
 export function takenOf(lanes: ReadonlyMap<number, UnitsOnTheWay>, taken: Taken): void {
   const onTheWay = lanes.get(taken.lane);
   if (!onTheWay) {

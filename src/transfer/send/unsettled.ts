@@ -1,4 +1,4 @@
-/** What the sender has announced and not yet seen settled, and the tree hash of what the receiver placed. The mirror image is `receive/unsettled.ts`. */
+/** Announced entries that the receiver has not settled yet, and the tree hash of those that it placed. The mirror image is `receive/unsettled.ts`. */
 import { RcopyError } from "../../base/errors.ts";
 import type { Codec } from "../../codec/codec.ts";
 import { TreeHash } from "../../codec/tree_hash.ts";
@@ -46,7 +46,7 @@ export class SendUnsettled {
     this.#large = options.large;
   }
 
-  /** How many batches and held entries there are. */
+  /** The number of batches and held entries. */
   get remaining(): { batches: number; entries: number } {
     return { batches: this.#batches.size, entries: this.#held.size };
   }

@@ -1,12 +1,12 @@
-/** What one end of a session has counted so far, and what follows from it: its progress, and how much work is left. */
+/** Counts of one end of a session, and the progress and the remaining work that follow from them. */
 import type { ProgressSnapshot } from "./events.ts";
 import type { Outcome } from "./outcome.ts";
 import type { StageAccount } from "./stage_account.ts";
 
-/** What a file costs beside its bytes, as bytes that would take as long. */
+/** The cost of a file beside its bytes, as bytes that would take as long. */
 export const fileWork = 16 * 1024;
 
-/** How far a session is. */
+/** Work of a session, done and left. */
 export interface SessionWork {
   /** In bytes; each file counts as {@linkcode fileWork} more. */
   workDone: number;

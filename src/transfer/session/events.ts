@@ -1,11 +1,11 @@
-/** What a transfer tells while it runs. Nothing below `src/cli/` prints. */
+/** Events of a transfer while it runs. Nothing below `src/cli/` prints. */
 import type { ErrorCode } from "../../base/errors.ts";
 import type { Listening } from "../../meet/listening.ts";
 
-/** What holds the transfer back at the moment. */
+/** The stage or the end that holds the transfer back at the moment. */
 export type Bottleneck = "scan" | "disk read" | "codec" | "network" | "disk write" | "peer";
 
-/** What a frame and its content go through. `peer`: there was nothing to do until the other end said more. */
+/** A stage of a unit on its way. `peer`: there was nothing to do until the other end said more. */
 export type StageName =
   | "scan"
   | "read"
@@ -48,7 +48,7 @@ export interface EntryFailure {
   message: string;
 }
 
-/** How a session ended; the same figures on both ends, except for times. */
+/** The result of a session; both ends have the same figures, except for times. */
 export interface TransferSummary {
   role: "sender" | "receiver";
   files: number;

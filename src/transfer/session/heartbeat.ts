@@ -1,4 +1,4 @@
-/** What a session does at intervals: signs of life, the no-progress deadline, progress for people. */
+/** The timer of a session: signs of life, the deadline for a silent peer, progress for people. */
 import { RcopyError } from "../../base/errors.ts";
 import { Liveness } from "./liveness.ts";
 

@@ -1,4 +1,4 @@
-/** What each end says of itself in its hello. */
+/** The hello of each end. */
 import { version } from "../../base/version.ts";
 import type { Engine } from "../../io/contract/engine.ts";
 import { batchEntriesMax } from "../../wire/limits.ts";

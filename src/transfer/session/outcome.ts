@@ -1,10 +1,10 @@
-/** What became of the entries of a session: counts, failures as they happen, and the status that follows. */
+/** The outcome of a session, entry by entry: counts, failures as they happen, and the exit status that follows. */
 import { type ErrorCode, exitStatusOfCode } from "../../base/errors.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import type { EventSink, ProgressSnapshot, TransferSummary } from "./events.ts";
 import type { Role } from "../../wire/hello.ts";
 
-/** What only the end itself knows of its progress. */
+/** Figures of a progress snapshot that only the sender or the receiver knows. */
 export interface ProgressFigures extends Pick<ProgressSnapshot, "entriesTotal" | "growing" | "limitedBy"> {
   bytesDone: number;
   /** Content bytes that are to be copied, as far as that is known. */
@@ -61,7 +61,7 @@ export class Outcome {
     return this.failed === this.changed ? exitStatusOfCode.changed : exitStatusOfCode.io;
   }
 
-  /** What is known at the moment. `bytesDone` may be more than was wanted, where something was sent twice. */
+  /** A snapshot of this moment. `bytesDone` may be more than was wanted, where something was sent twice. */
   progress(at: ProgressFigures): ProgressSnapshot {
     const { bytesDone, bytesWanted, ...figures } = at;
     return {
@@ -76,7 +76,7 @@ export class Outcome {
     };
   }
 
-  /** How a session over these connections has ended. */
+  /** The summary of a session that had these connections. */
   summary(connections: readonly Traffic[], treeHash: string): TransferSummary {
     const { files, directories, links, bytes, skipped, failed, changed, exitStatus } = this;
     const wireBytes = connections.reduce((sum, one) => sum + one.bytesRead + one.bytesWritten, 0);

@@ -6,7 +6,7 @@ export interface PeerQuestionOptions {
   ask: (onAnswer: () => void) => void;
   /** Milliseconds that the answer may take. */
   timeoutMs: number;
-  /** What the peer has done that needs an answer, as the beginning of a sentence: "the peer sent …". */
+  /** The reason to ask, as the beginning of a sentence about the peer: "the peer sent …". */
   why: string;
   /** No answer has come in time; `timeout`. */
   onSilence: (error: RcopyError) => void;

@@ -1,6 +1,6 @@
 /**
- * What the two ends of a session have in common: control, data connections, counts, the account of the time, and the order in
- * which a run begins and ends. What differs is a {@linkcode SessionSide}: `send/sender.ts`, `receive/receiver.ts`.
+ * The run of one session, as both ends have it: control, data connections, counts, the account of the time, and the order in
+ * which everything begins and ends. Each end adds its {@linkcode SessionSide}: `send/sender.ts`, `receive/receiver.ts`.
  *  1. begin    the messages of control are read, the side scans or plans, the heartbeat ticks
  *  2. end      the first loop that ends or fails ends the session
  *  3. release  whatever waits goes on, the peer is told, connections are closed, the side lets go of what it has
@@ -23,7 +23,7 @@ import { SessionTasks } from "./tasks.ts";
 
 export interface SessionRunOptions {
   control: Control;
-  /** What the peer said of itself. */
+  /** The hello of the peer. */
   peer: Hello;
   /** Milliseconds without a byte of the peer after which this end gives up; the smaller of both ends' counts. */
   timeoutMs: number;
@@ -32,7 +32,7 @@ export interface SessionRunOptions {
   signal: AbortSignal;
 }
 
-/** What a sender or a receiver adds to the run of its session. */
+/** The part of a run that only a sender or only a receiver has. */
 export interface SessionSide<R extends Role> {
   /** Handles one message at once, without waiting for anything. */
   onMessage: (message: SideMessage<R>) => void;
@@ -48,7 +48,7 @@ export interface SessionSide<R extends Role> {
   treeHash: () => string;
 }
 
-/** How far a session is, and how busy its thread. */
+/** Progress of a session, and the load of its thread. */
 export interface SessionLoad extends SessionWork {
   /** Milliseconds so far in which the main thread worked, and in which its lanes waited. */
   busyMs: number;
@@ -97,7 +97,7 @@ export class SessionRun<R extends Role = Role> {
     this.tasks.onLaneLost = (error) => this.#onLaneLost(error);
   }
 
-  /** How long the peer may be silent, in milliseconds: the smaller of both ends' counts. */
+  /** Milliseconds that the peer may be silent: the smaller of both ends' counts. */
   get silenceMs(): number {
     return Math.min(this.#options.timeoutMs, this.#options.peer.timeoutMs);
   }

@@ -90,7 +90,7 @@ export class StageAccount {
     }
   }
 
-  /** How long this thread has worked, and its lanes have waited for the network or the peer: sums over the lanes. */
+  /** Time that this thread has worked, and that its lanes have waited for the network or the peer: sums over the lanes. */
   get load(): { busyMs: number; waitingMs: number } {
     return { busyMs: this.#busyMs, waitingMs: this.#waitingMs };
   }

@@ -12,7 +12,7 @@ import type { Control } from "./control.ts";
  */
 const reasonMs = 500;
 
-/** How a session ended: without an error, or with the first one; and what to tell the peer, if anything. */
+/** The end of a session: the first error, if there was one, and the last message for the peer, if there is one. */
 export interface SessionEnd {
   error?: RcopyError;
   close?: Close;

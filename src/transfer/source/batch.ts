@@ -15,10 +15,10 @@ const closedBytes = 4;
 /** Bytes that any one entry can take: credit of this much lets every scan go on. */
 export const oneEntryBytesMax = baseBytes + entryBytes + groupBytes + 255 + 4096 + closedBytes;
 
-/** What became of an entry, as far as the sender knows. */
+/** The state of an entry, as far as the sender knows. */
 export const SendState = { announced: 0, wanted: 1, sent: 2, unwanted: 3, failed: 4 } as const;
 
-/** How far a batch may be filled. */
+/** Bounds of one batch. */
 export interface BatchRoom {
   /** Bytes of the message. */
   bytes: number;
@@ -148,7 +148,7 @@ export class SendBatch {
     return group.directory;
   }
 
-  /** What an entry is called where it is read. */
+  /** The name of an entry where it is read; a PATH that is a link is sent under another one. */
   nameOnDisk(entry: number): EntryName {
     return this.directoryOf(entry).nameOnDisk ?? this.columns.name(entry);
   }

@@ -152,7 +152,7 @@ function openNamed(engine: Engine, path: string): { name: string; named: NamedSo
   }
 }
 
-/** What is known of the one entry of `directory`, which `path` leads to. */
+/** Metadata of the one entry of `directory`, to which `path` leads. */
 function statOf(engine: Engine, { handle, nameOnDisk }: SourceDirectory, path: string): EntryStat {
   const found = engine.lookup(handle, [nameOnDisk!])[0];
   if (found === undefined || found instanceof RcopyError) {

@@ -31,7 +31,7 @@ interface OpenDirectory {
   nextWaiting: number;
 }
 
-/** What the scan asks and tells. */
+/** Callbacks of a scan. */
 export interface ScanOptions {
   /** An entry that is not in the manifest, and why. */
   onSkipped: (directory: SourceDirectory, name: Uint8Array, error: RcopyError) => void;

@@ -1,4 +1,4 @@
-/** How many data connections a session should have. Pure: it is told what was seen, and says how many more to ask for. */
+/** The number of data connections that a session should have. Pure: it is told what was seen, and says how many more to ask for. */
 
 /** One look at a session. */
 export interface LaneSample {
@@ -57,7 +57,7 @@ export class LaneGrowth {
     if (options.isFixed) this.#wanted = options.limit;
   }
 
-  /** How many more connections to ask for; 0 for none. */
+  /** The number of further connections to ask for. */
   more(sample: LaneSample): number {
     if (sample.lanes < this.#wanted) return this.#replace(sample);
     if (this.#options.isFixed || this.#isDone || sample.opening > 0) return 0;
@@ -82,7 +82,7 @@ export class LaneGrowth {
     return this.#ask(Math.min(more, this.#options.limit - sample.lanes), sample);
   }
 
-  /** What was asked for and did not come is not asked for for ever. */
+  /** Connections that were lost, or did not come, are asked for again, with a pause between two requests. */
   #replace(sample: LaneSample): number {
     if (sample.now - this.#askedAt < replaceMs) return 0;
     return this.#ask(this.#wanted - sample.lanes, sample);

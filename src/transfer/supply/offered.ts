@@ -14,7 +14,7 @@ import { laneDescriptors, type LaneHost } from "./host.ts";
 import type { LaneThread } from "../thread/thread.ts";
 import type { LaneThreads } from "../thread/threads.ts";
 
-/** How long a token serves. */
+/** Milliseconds that a token is valid. */
 const tokenMs = 30_000;
 /** Above this part of the time the main thread is busy, and another lane is offered at a Worker's port. */
 const busyFrom = 0.5;

@@ -16,7 +16,7 @@ import { sendJoin } from "../../meet/handshake.ts";
 
 /** Between two looks at the session. */
 const lookMs = 50;
-/** How long a port may take to answer. */
+/** Milliseconds that a port may take to answer. */
 const dialMs = 1_000;
 /** Above this part of the time the main thread is busy, and another lane goes to a Worker. */
 const busyFrom = 0.5;

@@ -1,4 +1,4 @@
-/** Whom the placement tells what became of an entry. */
+/** The settlement of held entries, as the placement reports it. */
 import type { RcopyError } from "../../base/errors.ts";
 import type { HeldTarget } from "./tree.ts";
 

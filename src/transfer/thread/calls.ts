@@ -1,4 +1,4 @@
-/** What the main thread and a lane Worker say to each other. Everything is plain data that can be cloned. */
+/** Messages between the main thread and a lane Worker. Everything is plain data that can be cloned. */
 import { type ErrorCode, RcopyError } from "../../base/errors.ts";
 import type { Lent } from "../../io/contract/engine.ts";
 import type { PeerAddress } from "../../net/address.ts";
@@ -32,7 +32,7 @@ export interface PlainUnit {
   hash: Uint8Array | undefined;
 }
 
-/** What the main thread may ask of a Worker: arguments and result of each method. */
+/** Methods of a Worker: argument and result of each. */
 export interface LaneMethods {
   /** The first call: opens the engine. */
   start: [{ engine: "uring" | "deno" }, void];
@@ -72,7 +72,7 @@ export interface LaneRequest<Method extends LaneMethod = LaneMethod> {
   argument: LaneMethods[Method][0];
 }
 
-/** What a lane has counted since its last answer. */
+/** Counts of a lane: bytes of its connection so far, and the time of each stage since its last answer. */
 export interface LaneCounts {
   bytesRead: number;
   bytesWritten: number;

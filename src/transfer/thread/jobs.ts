@@ -3,7 +3,7 @@ import { asRcopyError, type RcopyError } from "../../base/errors.ts";
 import { type EntryName, nameIn } from "../../entry/name.ts";
 import type { Directory, Engine, FileRead, FileWrite, Lent } from "../../io/contract/engine.ts";
 
-/** What is the same for files to read and files to create. Row i of every column is file i. */
+/** Columns of any job, to read files or to create them. Row i of every column is file i. */
 interface FileColumns {
   directories: Lent[];
   /** Index into `directories`. */
@@ -173,7 +173,7 @@ function filesOf<File>(
   job: FileColumns,
   fileOf: (index: number, directory: Directory, name: EntryName) => File,
 ): File[] {
-  // What is borrowed lasts for one job: a later one may find another directory behind the same descriptor.
+  // A borrowed directory lasts for one job: behind the same descriptor a later job may find another one.
   const directories = job.directories.map((lent) => engine.borrowDirectory(lent));
   const files: File[] = [];
   let start = 0;

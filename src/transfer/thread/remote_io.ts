@@ -23,7 +23,7 @@ import { lendReads, lendWrites } from "./jobs.ts";
 import type { ArrivedUnit, LaneContext, ReceiveIo, SendIo, SentUnit, Turn } from "../lane/lane_io.ts";
 import type { RemoteLane } from "./remote_lane.ts";
 
-/** What sending and receiving have in common. */
+/** The connection, the calls and the counts that both directions have. */
 abstract class RemoteIo implements LaneConnection {
   bytesRead = 0;
   bytesWritten = 0;
@@ -139,7 +139,7 @@ class RemoteUnit implements ArrivedUnit {
   }
 
   async #placeRun(files: FileWrite[], hashes: Uint8Array): Promise<Uint8Array> {
-    // What has failed already is not asked for again, as what arrived damaged would be.
+    // 1 for a file whose directory cannot be lent: it has failed, and must not be asked for again as if it were damaged.
     const sound = new Uint8Array(files.length).fill(1);
     const lending = lendWrites(this.#io.engine, files);
     const { job, rows } = lending;

@@ -10,7 +10,7 @@ import {
   type LaneMethods,
 } from "./calls.ts";
 
-/** How long a Worker may take to let go of what it has before it is ended from outside. */
+/** Milliseconds that a Worker has to close its files and connections before it is ended from outside. */
 const endMs = 2_000;
 
 interface Call {

@@ -50,7 +50,7 @@ export class LaneThreads {
     return this.#threads.filter((thread) => !thread.hasFailed).sort((a, b) => a.lanes - b.lanes)[0];
   }
 
-  /** How many more Workers find a processor, where so many threads have one each already. */
+  /** Number of further Workers that would find a processor, where so many threads have one each already. */
   spareBeside(mainThreads: number): number {
     if (this.#cannot) return 0;
     return Math.max(
