@@ -57,7 +57,7 @@ export class DenoDirectory implements Directory {
     return this.#path;
   }
 
-  /** Its path, and that of all below it, is another one from now on. */
+  /** The directory has been renamed: its path, and every path below it, is another one from now on. */
   movedTo(parent: DenoDirectory, name: EntryName): void {
     this.#name = nameText(name);
     this.#parent = parent;
@@ -104,7 +104,7 @@ export class DenoDirectory implements Directory {
     return directory!;
   }
 
-  /** Makes sure that no component of the path has been swapped for something else. @throws {RcopyError} `type-conflict` */
+  /** Makes sure that no component of the path is another file than before. @throws {RcopyError} `type-conflict` */
   check(turn: number): void {
     if (this.checkedInTurn === turn) return;
     const chain: DenoDirectory[] = [this];

@@ -83,7 +83,7 @@ export function createFile(
   }
 }
 
-/** Takes away what this engine has just created; that this fails, too, must not hide why it had to be done. */
+/** Removes a file that this engine has just created; a failure of that must not hide the error that led here. */
 function removeCreated(path: string): void {
   try {
     Deno.removeSync(path);
@@ -243,7 +243,7 @@ export class DenoTarget implements TargetFile {
   }
 }
 
-/** Whether something can be opened so many times at once; directories cannot be everywhere, and then nothing is known. */
+/** Whether a directory can be opened so many times at once; `true` where directories cannot be opened at all. */
 export function canOpen(path: string, times: number): boolean {
   const files: Deno.FsFile[] = [];
   try {

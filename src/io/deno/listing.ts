@@ -8,7 +8,7 @@ import { type DenoDirectory, joinPath, kindOf, timestampOf } from "./directory.t
 import { denoError } from "./errors.ts";
 
 const encoder = new TextEncoder();
-/** What Deno puts where the bytes of a name are not UTF-8. */
+/** The character that Deno puts in place of bytes of a name that are not UTF-8. */
 const replacement = "\ufffd";
 
 export class DenoListing implements Listing {

@@ -3,12 +3,12 @@ import { showText } from "../../base/show.ts";
 import { joinPath } from "./directory.ts";
 import { denoError } from "./errors.ts";
 
-/** What Deno puts where the bytes of a name are not UTF-8. */
+/** The character that Deno puts in place of bytes of a name that are not UTF-8. */
 const replacement = "\ufffd";
 
 /**
- * Removes a directory with all that is in it, without following links. Deno does that by descriptors and whatever the
- * length of the paths; only what it cannot do is done by paths: read-only directories, too few descriptors.
+ * Removes an entry with all that is in it, without following links. Deno does that by descriptors, whatever the length of the
+ * paths. Where it cannot, for a read-only directory or a lack of descriptors, it is done by paths.
  */
 export function removeTreeAt(path: string): void {
   try {
@@ -42,7 +42,7 @@ function removeByPaths(path: string): void {
       for (const next of below) stack.push(next);
       continue;
     }
-    // A name that Deno cannot spell goes with its directory: that knows the bytes, and follows nothing.
+    // A name that Deno cannot spell goes with its directory: a recursive removal has the bytes, and follows nothing.
     unlessGone(() => Deno.removeSync(directory, { recursive: unspellable.has(directory) }));
     stack.pop();
   }
@@ -61,7 +61,7 @@ function emptyOfFiles(directory: string, unspellable: Set<string>): string[] {
   return below;
 }
 
-/** The result of a call; `undefined` when what it concerns is not there any more. */
+/** The result of a call; `undefined` when its entry is not there any more. */
 function unlessGone<T>(call: () => T): T | undefined {
   try {
     return call();

@@ -3,15 +3,15 @@ import { showText } from "../../base/show.ts";
 import { joinPath } from "./directory.ts";
 import { denoError } from "./errors.ts";
 
-/** Whether what has this mode cannot be opened again by its owner: it must be synced before it gets the mode. */
+/** Whether the owner of an entry of this mode cannot open it again: it must be synced before it gets the mode. */
 export function shutsOut(mode: number, isDirectory: boolean): boolean {
   const needed = isDirectory ? 0o500 : 0o400;
   return (mode & needed) !== needed;
 }
 
 /**
- * There is no `syncfs` in Deno: every file and directory below is synced by itself. What may not be opened is
- * somebody else's, or was synced before it was shut.
+ * Syncs every file and directory below by itself, since Deno has no `syncfs`. An entry that may not be opened belongs to
+ * another user, or was synced before it got its mode.
  */
 export function syncTree(path: string): void {
   const entries = unlessShut(path, () => [...Deno.readDirSync(path)]) ?? [];
@@ -30,7 +30,7 @@ function syncOne(path: string): void {
   });
 }
 
-/** The result of a call; `undefined` where it is not permitted, or where nothing is any more. */
+/** The result of a call; `undefined` where it is not permitted, or where the entry is gone. */
 function unlessShut<T>(path: string, call: () => T): T | undefined {
   try {
     return call();

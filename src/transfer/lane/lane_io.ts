@@ -1,7 +1,10 @@
 /**
- * What moves the bytes of one data connection: the connection, a codec with two slices, an engine. It decides nothing.
- * `send/lane.ts` and `receive/lane.ts` decide, in the main thread, where batches, plan and placement are; an I/O is in
- * the same thread (`lane/local_send_io.ts`, `lane/local_receive_io.ts`) or in a Worker (`thread/remote_io.ts`, `thread/worker.ts`).
+ * The I/O of a lane moves the bytes of one data connection: it has the connection, a codec with two slices, and an engine.
+ *  send     read or take from the cache, hash in place, write as a unit
+ *  receive  read a unit, hash in place, create files or write an extent
+ * It decides nothing: `send/lane.ts` and `receive/lane.ts` do, in the main thread, where batches, plan and placement are. An I/O
+ * is in the same thread (`lane/local_send_io.ts`, `lane/local_receive_io.ts`) or in a Worker (`thread/remote_io.ts`,
+ * `thread/worker.ts`).
  */
 import type {
   Engine,
@@ -55,9 +58,9 @@ export interface SendIo extends LaneConnection {
 export interface ArrivedUnit {
   readonly message: Extent | Bundle;
   readonly payloadBytes: number;
-  /** What the sender says: 16 bytes of an extent, 16 a file of a bundle. */
+  /** Hashes that the sender says: 16 bytes of an extent, 16 a file of a bundle. */
   readonly hashes: Uint8Array;
-  /** Of an extent: the hash of what has come. */
+  /** Hash of an extent as it arrived; `undefined` of a bundle, whose files are hashed when they are placed. */
   readonly hash: Uint8Array | undefined;
   /**
    * Starts to create those small files of a bundle whose content has the expected hash; `offset` of each counts from the
