@@ -38,12 +38,27 @@ export async function runTests(options: TestRunOptions): Promise<{ passed: numbe
   const interrupt = () => processes.stop();
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, interrupt);
   try {
+    await fetchPackages();
     const { args } = options;
     if (args.length === 0) return conclude(await runAll(processes, options));
     return conclude(await runNamed(processes, args));
   } finally {
     for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.removeSignalListener(signal, interrupt);
     await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/**
+ * What the program runs with, by both ways in which tests start it, so that no test waits for a network or finds Deno's
+ * words about downloads in what rcopy said.
+ */
+async function fetchPackages(): Promise<void> {
+  for (const how of [["--config", "src/deno.json"], ["--no-config"]]) {
+    const { success } = await new Deno.Command(Deno.execPath(), {
+      args: ["cache", "--quiet", ...how, "src/main.ts"],
+      stdin: "null",
+    }).spawn().status;
+    if (!success) console.log(`tests: could not fetch the packages of rcopy (deno cache ${how.join(" ")})`);
   }
 }
 

@@ -170,11 +170,13 @@ class OrdinaryUser {
     const root = new URL("../../", import.meta.url).pathname;
     await shell(
       `mkdir "$1/program" "$1/program/cache" && cd "$1/program" && cp "$2" deno && cp -r "$3"/{src,ffi,wasm} . &&
-      (cd "$4" && cp -r --parents npm/*/{@scure,@stricli,capnp-es} "$1/program/cache/") && chmod -R a+rX . && chown -R nobody .`,
+      (cd "$4" && for name in "\${@:5}"; do cp -r --parents npm/*/"$name" "$1/program/cache/" || exit 1; done) &&
+      chmod -R a+rX . && chown -R nobody .`,
       folder,
       Deno.execPath(),
       root,
       await denoDirectory(),
+      ...packagesOfProgram(),
     );
     return new OrdinaryUser(folder);
   }
@@ -203,6 +205,12 @@ class OrdinaryUser {
     const decoder = new TextDecoder();
     return { status: code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
   }
+}
+
+/** The names of the packages that the program runs with. */
+function packagesOfProgram(): string[] {
+  const { npm } = JSON.parse(Deno.readTextFileSync(new URL("../../src/deno.lock", import.meta.url)));
+  return Object.keys(npm).map((id) => id.slice(0, id.lastIndexOf("@")));
 }
 
 async function denoDirectory(): Promise<string> {
