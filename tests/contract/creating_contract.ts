@@ -273,6 +273,21 @@ function existingEntries(test: ContractTest): void {
     assertEquals(await shell('cd "$1"; stat --format=%a file directory fifo', folder), "640\n755\n600\n");
   });
 
+  test("setFileTime sets the time of a file, and of nothing else", async ({ engine, root, folder }) => {
+    await shell('cd "$1"; echo x > file; mkdir directory; mkfifo fifo; ln -s file link', folder);
+    const before = await shell('cd "$1"; stat --format=%Y directory fifo link', folder);
+    for (const seconds of [0, 1_600_000_000]) {
+      engine.setFileTime(root, named("file"), { seconds, nanos: 0 });
+      assertEquals(await statOf(`${folder}/file`, "%Y %s"), `${seconds} 2`);
+    }
+    for (const name of ["directory", "fifo", "link"]) {
+      assertCode("type-conflict", () => engine.setFileTime(root, named(name), plainTime));
+    }
+    assertCode("not-found", () => engine.setFileTime(root, named("none"), plainTime));
+    assertEquals(await shell('cd "$1"; stat --format=%Y directory fifo link', folder), before);
+    assertEquals(await statOf(`${folder}/file`, "%Y"), "1600000000");
+  });
+
   test("rename puts a file into place, and replaces only what it may", async ({ engine, root, folder }) => {
     const below = engine.makeDirectory(root, named("below"));
     const prepare =

@@ -80,6 +80,7 @@ const inSwapped: Record<string, (engine: Engine, directory: Directory) => unknow
   "unlink": (engine, directory) => engine.unlink(directory, named("secret")),
   "remove a tree": (engine, directory) => engine.removeTree(directory, named("inner")),
   "set a mode": (engine, directory) => engine.setFileMode(directory, named("secret"), 0o777),
+  "set a time": (engine, directory) => engine.setFileTime(directory, named("secret"), plainTime),
   "set its metadata": (engine, directory) => engine.setDirectoryMetadata(directory, 0o777, plainTime),
   "lock": (engine, directory) => engine.tryLock(directory, named("lock"))?.[Symbol.dispose](),
   "sync": (engine, directory) => engine.syncFileSystem(directory),

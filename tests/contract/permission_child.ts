@@ -62,6 +62,7 @@ const operations: Record<string, (engine: Engine, root: Directory) => unknown> =
     if (found instanceof RcopyError) throw found;
   },
   setFileMode: (engine, root) => engine.setFileMode(root, named("small"), 0o600),
+  setFileTime: (engine, root) => engine.setFileTime(root, named("small"), { seconds: 0, nanos: 0 }),
   rename: (engine, root) => engine.rename(root, named("other"), root, named("renamed"), { replace: true }),
   unlink: (engine, root) => engine.unlink(root, named("renamed")),
   tryLock: (engine, root) => engine.tryLock(root, named("lock"))?.[Symbol.dispose](),

@@ -138,13 +138,16 @@ const encryptedRecord = 0x17;
 /** Of `AuthMethod` in schema.capnp. */
 const ticketMethod = 0;
 
-Deno.test("a dialer with the ticket that speaks other versions hears nothing, and the next one is served", async () => {
+Deno.test("a dialer with the ticket that speaks other versions is told so, and the next one is served", async () => {
   await withTree(async (folder) => {
     const { sender, ticket } = await startTicketSender([`${folder}/a`]);
     await using _sender = sender;
     for (const [lowest, highest] of versions) {
       using dialer = await dialWith(ticket, [lowest, highest], 0n);
-      assertEquals(await dialer.read(1), undefined, `versions ${lowest} to ${highest}`);
+      const answer = lowest > 0 && lowest <= highest ? await dialer.answer("control") : undefined;
+      const wanted = lowest > 0 && lowest <= highest ? ["close", 9] : [undefined, undefined];
+      assertEquals([answer?.kind, answer?.values.code], wanted, `versions ${lowest} to ${highest}`);
+      assertEquals(await dialer.read(1), undefined);
     }
     await sender.stderrMatch(/closed a connection/);
     assertEquals((await run(["receive", ticket, `${folder}/b`])).status, 0);

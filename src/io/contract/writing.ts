@@ -43,4 +43,6 @@ export interface Writing {
   createLink(directory: Directory, name: EntryName, target: Uint8Array, mtime: Timestamp): void;
   /** Sets the mode of a regular file that is already there, through an open descriptor where it can. */
   setFileMode(directory: Directory, name: EntryName, mode: number): void;
+  /** Sets the mtime of a regular file that is already there; of a link nothing is followed. */
+  setFileTime(directory: Directory, name: EntryName, mtime: Timestamp): void;
 }

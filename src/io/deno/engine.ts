@@ -217,6 +217,15 @@ class DenoEngine implements Engine {
     attempt(`cannot set the mode of "${showText(path)}"`, () => Deno.chmodSync(path, mode & 0o777));
   }
 
+  setFileTime(directory: Directory, name: EntryName, mtime: Timestamp): void {
+    const path = this.#checked(directory).pathOf(name);
+    if (!lstat(path).isFile) {
+      throw new RcopyError("type-conflict", `"${showText(path)}" is not a file any more`);
+    }
+    const seconds = secondsOf(mtime);
+    attempt(`cannot set the time of "${showText(path)}"`, () => Deno.utimeSync(path, seconds, seconds));
+  }
+
   rename(
     from: Directory,
     fromName: EntryName,

@@ -123,6 +123,21 @@ export class Destination {
     }
   }
 
+  setFileTime({ directory, name }: Place, mtime: Timestamp): void {
+    const { libc, memory, stat } = this.#calls;
+    const shown = directory.showEntry(name);
+    const parent = this.#directories.fd(directory);
+    const fd = this.#calls.open(parent, memory.putName(name), memory.openHow.place);
+    if (fd < 0) throw errnoError(-fd, `cannot open ${shown}`, "openat2");
+    const found = this.#calls.statFd(fd);
+    libc.close(fd);
+    if (found < 0) throw errnoError(-found, `cannot look at ${shown}`, "statx");
+    if (stat.kind !== EntryKind.file) throw new RcopyError("type-conflict", `${shown} is not a file`);
+    const times = memory.putTimes(mtime);
+    const timed = libc.utimensat(parent, memory.putName(name), times, atFlag.symlinkNoFollow);
+    if (timed < 0) throw errnoError(-timed, `cannot set the time of ${shown}`, "utimensat");
+  }
+
   rename(from: Place, to: Place, { replace }: RenameOptions): void {
     const { libc, memory, stat } = this.#calls;
     const fromFd = this.#directories.fd(from.directory);

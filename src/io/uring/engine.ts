@@ -234,6 +234,10 @@ class UringEngine implements Engine, SocketOptions {
     this.#destination.setFileMode(placeOf(directory, name), mode);
   }
 
+  setFileTime(directory: Directory, name: EntryName, mtime: Timestamp): void {
+    this.#destination.setFileTime(placeOf(directory, name), mtime);
+  }
+
   rename(
     from: Directory,
     fromName: EntryName,

@@ -159,15 +159,33 @@ export class Receiver implements LaneHost {
         this.#intake.end();
         this.#awaited.end();
       },
-      release: ({ isComplete }) => {
+      release: (error) => {
         this.#unsettled.stop();
         this.#large.abandonAll();
-        if (!isComplete) this.#placement.publishWhatIsDone();
+        if (error) this.#placement.publishWhatIsDone();
         this.#placement.close();
         this.#codec[Symbol.dispose]();
+        return error?.code === "integrity" && !this.#options.policy.dryRun
+          ? this.#distrust(error)
+          : undefined;
       },
       treeHash: () => this.#unsettled.hash.toString(),
     });
+  }
+
+  /** The two ends disagree: nothing that was placed may pass for copied. */
+  #distrust(cause: RcopyError): RcopyError {
+    const { files, failed } = this.#placement.distrust();
+    const left = failed === 0
+      ? "the next run copies them again"
+      : `the next run copies them again, but ${failed} entries could not be reached: use --exists replace`;
+    return new RcopyError(
+      "integrity",
+      `${cause.message}; ${files} files have lost their time, so that ${left}`,
+      {
+        cause,
+      },
+    );
   }
 
   // ---- data connections

@@ -42,8 +42,11 @@ export interface SessionSide<R extends Role> {
   onTick: () => void;
   /** The session has ended: whatever waits for work, credit or room goes on. */
   stopWaiting: () => void;
-  /** Every loop is over: lets go of files, directories and memory. */
-  release: (end: { isComplete: boolean }) => void;
+  /**
+   * Every loop is over: lets go of files, directories and memory. `error` ended the session, if anything did.
+   * @returns the error to report in its place, if another
+   */
+  release: (error: RcopyError | undefined) => RcopyError | void;
   /** Count and sum of the hashes of all entries that were placed, for people. */
   treeHash: () => string;
 }
@@ -142,8 +145,8 @@ export class SessionRun<R extends Role = Role> {
     this.supply?.end();
     side.stopWaiting();
     await tasks.close(end);
-    side.release({ isComplete: end.error === undefined });
-    if (end.error) throw end.error;
+    const error = side.release(end.error) ?? end.error;
+    if (error) throw error;
     emit({ type: "progress", progress: this.counts.progress(this.account) });
     emit({ type: "stages", stages: this.account.times });
     return this.outcome.summary([control.channel, ...tasks.lanes], side.treeHash());

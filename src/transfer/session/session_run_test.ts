@@ -20,7 +20,7 @@ function side<R extends Role>(log: string[]): SessionSide<R> {
       log.push("stop waiting");
       ended.resolve();
     },
-    release: ({ isComplete }) => void log.push(`release ${isComplete}`),
+    release: (error) => void log.push(`release ${error === undefined}`),
     treeHash: () => "0-00",
   };
 }

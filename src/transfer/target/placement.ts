@@ -8,6 +8,7 @@
 import type { EntryName } from "../../entry/name.ts";
 import type { Directory, Engine } from "../../io/contract/engine.ts";
 import { asEntryError, destinationError } from "./errors.ts";
+import { distrust, type Distrusted } from "./distrust.ts";
 import { PrivateArea, removeLeftovers } from "./private_area.ts";
 import type { Settlement } from "./settlement.ts";
 import type { HeldLink, HeldTarget, TargetDirectory, TargetTree } from "./tree.ts";
@@ -28,6 +29,8 @@ export class Placement {
   readonly #engine: Engine;
   readonly #tree: TargetTree;
   readonly #areas = new Map<number, PrivateArea>();
+  /** By device: the ctime of the first area that was made there, in nanoseconds. Everything placed there is younger. */
+  readonly #since = new Map<number, bigint>();
   readonly #syncing: Promise<void>[] = [];
   /** Whether the disk is waited for in the end. */
   readonly isDurable: boolean;
@@ -39,13 +42,19 @@ export class Placement {
     this.#tree = tree;
     if (options.dryRun) return;
     removeLeftovers(engine, tree.root.handle!);
-    this.#areas.set(tree.root.device, new PrivateArea(engine, tree.root.handle!));
+    this.#areas.set(tree.root.device, this.#newArea(tree.root));
+  }
+
+  #newArea({ device, handle }: TargetDirectory): PrivateArea {
+    return new PrivateArea(this.#engine, handle!, (ctimeNs) => {
+      if (!this.#since.has(device)) this.#since.set(device, ctimeNs);
+    });
   }
 
   /** The area on the file system of a directory; one in that directory itself where it is not the destination's. */
   #area(directory: TargetDirectory): PrivateArea {
     let area = this.#areas.get(directory.device);
-    if (!area) this.#areas.set(directory.device, area = new PrivateArea(this.#engine, directory.handle!));
+    if (!area) this.#areas.set(directory.device, area = this.#newArea(directory));
     return area;
   }
 
@@ -215,6 +224,11 @@ export class Placement {
   async sync(): Promise<void> {
     await Promise.all(this.#syncing);
     for (const area of this.#areas.values()) await this.#engine.syncFileSystem(area.within);
+  }
+
+  /** Takes the time of every file that was placed, so that the next run copies it again. Throws nothing. */
+  distrust(): Distrusted {
+    return distrust(this.#engine, this.#tree.root.handle!, this.#since);
   }
 
   /** Removes the private areas. Throws nothing: a leftover is removed by the next run. */

@@ -28,11 +28,16 @@ export class PrivateArea {
   #directory: Directory | undefined;
   #lock: FileLock | undefined;
   #names = 0;
+  readonly #onMade: (ctimeNs: bigint) => void;
 
-  /** `within` is on the file system that the area must be on. */
-  constructor(engine: Engine, within: Directory) {
+  /**
+   * `within` is on the file system that the area must be on. `onMade` is told the ctime of the area, in nanoseconds: nothing
+   * that is built in it, or placed from it, has an earlier one.
+   */
+  constructor(engine: Engine, within: Directory, onMade: (ctimeNs: bigint) => void = () => {}) {
     this.#engine = engine;
     this.within = within;
+    this.#onMade = onMade;
   }
 
   /** The directory, made now if this is the first use. @throws {RcopyError} `destination`, `no-space`, `read-only` */
@@ -81,7 +86,9 @@ export class PrivateArea {
     const [found] = this.#engine.lookup(this.within, [this.#name]);
     if (found === undefined || found instanceof RcopyError) return false;
     const { device, inode } = this.#engine.identityOf(made);
-    return found.device === device && found.inode === inode;
+    if (found.device !== device || found.inode !== inode) return false;
+    this.#onMade(found.ctimeNs);
+    return true;
   }
 
   /** A name that nothing in the area has yet. */
