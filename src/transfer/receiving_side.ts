@@ -8,7 +8,8 @@ import { Receiver } from "./receive/receiver.ts";
 import { Control } from "./session/control.ts";
 import { localHello } from "./session/hello.ts";
 import type { Proposal, RunOptions, Session, Side } from "./side.ts";
-import { DestinationIdentity, isEmptyDirectory, openDestination, readBootId } from "./target/destination.ts";
+import { isEmptyDirectory, openDestination } from "./target/destination.ts";
+import { DestinationIdentity, readBootId } from "./target/destination_identity.ts";
 
 /** Receives into the directory `dest`. */
 export class ReceivingSide implements Side, Disposable {

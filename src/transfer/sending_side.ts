@@ -9,7 +9,7 @@ import { localHello } from "./session/hello.ts";
 import type { Preparation, Proposal, RunOptions, Session, Side } from "./side.ts";
 import { Prefetch } from "./source/prefetch.ts";
 import { SourcePaths } from "./source/roots.ts";
-import { DestinationIdentity, readBootId } from "./target/destination.ts";
+import { DestinationIdentity, readBootId } from "./target/destination_identity.ts";
 
 /** Sends its PATHs: of one directory the contents, else each path under its name. */
 export class SendingSide implements Side, Disposable {

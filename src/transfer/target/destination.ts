@@ -1,7 +1,6 @@
-/** The destination directory: opening it, and telling a sender on the same machine which one it is. */
+/** The destination directory: opening it, and whether anything is in it. */
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
-import { Codec } from "../../codec/codec.ts";
 import { EntryColumns } from "../../entry/columns.ts";
 import { isReservedName } from "../../entry/name.ts";
 import type { Directory, Engine } from "../../io/contract/engine.ts";
@@ -65,46 +64,4 @@ export function isEmptyDirectory(engine: Engine, directory: Directory): boolean 
     for (let i = 0; i < columns.count; i++) if (!isReservedName(columns.name(i))) return false;
   }
   return true;
-}
-
-/** Makes and recognises the keyed hash of a destination, so that a sender does not copy a tree into itself. */
-export class DestinationIdentity {
-  readonly #codec = Codec.open({ arenaBytes: 64 * 1024 });
-  readonly #nonce: Uint8Array;
-  readonly #bootIds: string[];
-
-  /** `bootIds`: those that this machine may be known by; empty text where it cannot be read. */
-  constructor(nonce: Uint8Array, bootIds: string[]) {
-    this.#nonce = nonce;
-    this.#bootIds = bootIds;
-  }
-
-  /** The 16 bytes for the hello. */
-  hash(device: number, inode: bigint, bootId = this.#bootIds[0]!): Uint8Array {
-    const text = new TextEncoder().encode(`${bootId}/${device}/${inode}`);
-    const record = new Uint8Array(this.#nonce.length + text.length);
-    record.set(this.#nonce);
-    record.set(text, this.#nonce.length);
-    return this.#codec.hashOf(record);
-  }
-
-  matches(hash: Uint8Array, device: number, inode: bigint): boolean {
-    return this.#bootIds.some((bootId) => {
-      const own = this.hash(device, inode, bootId);
-      return own.every((byte, i) => byte === hash[i]);
-    });
-  }
-}
-
-/** The boot id of this machine, unlike that of every other boot; "" where it cannot be read without a question to a person. */
-export function readBootId(): string {
-  if (Deno.build.os !== "linux") return "";
-  // Deno lets only runs with every permission read /proc, and would ask a person otherwise.
-  const kinds = ["read", "write", "net", "env", "run", "sys", "ffi"] as const;
-  if (kinds.some((name) => Deno.permissions.querySync({ name }).state !== "granted")) return "";
-  try {
-    return Deno.readTextFileSync("/proc/sys/kernel/random/boot_id").trim();
-  } catch {
-    return "";
-  }
 }

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { RcopyError } from "../../base/errors.ts";
 import { inFolder } from "../../../tests/helpers/transfer_parts.ts";
-import { DestinationIdentity, isEmptyDirectory, openDestination } from "./destination.ts";
+import { isEmptyDirectory, openDestination } from "./destination.ts";
 
 Deno.test("openDestination() makes DEST with its parents, or says that it is missing", async () => {
   await inFolder(({ engine, path, names }) => {
@@ -41,18 +41,4 @@ Deno.test("isEmptyDirectory() does not count rcopy's own leftovers", async () =>
     write("file");
     assertEquals(isEmptyDirectory(engine, root), false);
   });
-});
-
-Deno.test("DestinationIdentity recognises a directory by device, inode, boot and nonce, and nothing else", () => {
-  const nonce = new Uint8Array(16).fill(1);
-  const hash = new DestinationIdentity(nonce, ["boot"]).hash(5, 7n);
-  const matches = (device: number, inode: bigint, bootIds: string[], withNonce = nonce) =>
-    new DestinationIdentity(withNonce, bootIds).matches(hash, device, inode);
-  assertEquals(matches(5, 7n, ["boot"]), true);
-  assertEquals(matches(5, 7n, ["other", "boot"]), true);
-  assertEquals(matches(6, 7n, ["boot"]), false);
-  assertEquals(matches(5, 8n, ["boot"]), false);
-  assertEquals(matches(5, 7n, ["other"]), false);
-  assertEquals(matches(5, 7n, []), false);
-  assertEquals(matches(5, 7n, ["boot"], new Uint8Array(16)), false);
 });
