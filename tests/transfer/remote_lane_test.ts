@@ -15,6 +15,7 @@ import { LaneThread } from "../../src/transfer/thread/thread.ts";
 import { RemoteConnection } from "../../src/transfer/thread/remote_connection.ts";
 import { StageAccount } from "../../src/transfer/session/stage_account.ts";
 import { encodeDataHead, encodeFrame } from "../../src/wire/frame.ts";
+import { encodePreamble } from "../../src/wire/version.ts";
 import { contentOf, identityIn, named } from "../contract/contract_case.ts";
 import { type CallCounts, faultEngine } from "../helpers/fault_engine.ts";
 import { testEngines, withFolder } from "../helpers/test_folder.ts";
@@ -54,6 +55,7 @@ async function withLane(
       thread.call(1, "dial", { role, address, transport: plainTransport, join }),
     ]);
     try {
+      await far.write(concat(encodePreamble("data"), encodeFrame({ kind: "joined" })));
       const connection = new RemoteConnection({ thread, lane: 1, peer });
       const context = { engine, account: new StageAccount() };
       await body({ engine, calls, directories, folder, far, connection, context });
