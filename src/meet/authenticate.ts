@@ -1,14 +1,14 @@
 /**
  * The handshake on a control connection, with the proof that comes before the hello inside TLS. See "Authentication" in
  * `src/wire/PROTOCOL.md`. The roles here:
- *  initiator  writes the first bytes, and is the prover: it proves itself by a credential
- *  responder  answers, and is the verifier: its own proof is the TLS certificate that it presented
- * The end that opened the TCP connection is the initiator. Sender and receiver play no part.
+ *  opener    opened the TCP connection and writes the first bytes; it is the prover, which proves itself by a credential
+ *  acceptor  accepted the connection and answers; it is the verifier, and its own proof is the TLS certificate
+ * Sender and receiver play no part.
  */
 import { equalInConstantTime } from "../base/constant_time.ts";
 import { asRcopyError, RcopyError } from "../base/errors.ts";
 import type { Channel } from "../net/channel.ts";
-import { closeOf } from "./farewell.ts";
+import { closeOf, errorOfClose } from "./farewell.ts";
 import { authNonceBytes } from "../wire/limits.ts";
 import type { Close } from "../wire/closing.ts";
 import type { Hello, Join, Joined } from "../wire/hello.ts";
@@ -46,7 +46,7 @@ export interface Verifier {
   verify?: (claim: SignedClaim, signature: Uint8Array, channel: Channel) => Promise<void>;
 }
 
-/** A responder's view of a handshake that it has read and verified; control is still to be answered. */
+/** An opener's handshake, read and verified by the acceptor, which has still to answer it. */
 export type Handshake =
   | {
     of: "control";
@@ -59,8 +59,8 @@ export type Handshake =
   | { of: "data"; join: Join };
 
 /**
- * Reads and verifies an opener's part of a handshake, proved if there is a `verifier`. Whatever fails behind a sound preamble
- * is answered with a close that says why.
+ * Reads an opener's part of a handshake, and verifies its proof if there is a `verifier`. A failure behind a sound preamble is
+ * answered with a close that says why.
  * @throws {RcopyError} `refused`, `protocol` (also strangers), `version`, `peer-lost`
  */
 export async function readHandshake(channel: Channel, verifier?: Verifier): Promise<Handshake> {
@@ -108,12 +108,12 @@ async function readControlHandshake(
   return isBySignature ? { ...handshake, publicKey: start.publicKey } : handshake;
 }
 
-/** Writes the acceptor's answer to a join: it is taken, or the reason why not. */
+/** Writes the acceptor's answer to a join: that it is accepted, or a close with the reason. */
 export async function answerJoin(channel: Channel, message: Joined | Close): Promise<void> {
   await writeFrames(channel, encodePreamble("data"), message);
 }
 
-/** Writes the responder's answer to a hello: its own hello, or a close with the reason. */
+/** Writes the acceptor's answer to a hello: its own hello, or a close with the reason. */
 export async function answerHandshake(
   channel: Channel,
   message: Hello | Close,
@@ -122,16 +122,22 @@ export async function answerHandshake(
   await writeFrames(channel, preambleSent ? undefined : encodePreamble("control"), message);
 }
 
+/** An opener's part of a handshake on control. */
+export interface OpeningHandshake {
+  /** Absent on a plain channel. */
+  credential: Credential | undefined;
+  hello: Hello;
+  /** Called once the acceptor has answered with a sound preamble: from then on it can be told of a failure. */
+  onPreamble: () => void;
+}
+
 /**
- * Performs the initiator's part of the handshake on control, up to the responder's answer to its hello.
+ * Performs the opener's part of the handshake on control, up to the acceptor's answer to its hello.
  * @throws {RcopyError} `protocol`, `version`, `peer-lost`, and what signing throws
  */
-export async function initiateHandshake(
-  channel: Channel,
-  credential: Credential | undefined,
-  hello: Hello,
-): Promise<Hello | Close> {
-  if (credential?.method === "ssh") return await handshakeBySignature(channel, credential, hello);
+export async function openHandshake(channel: Channel, opening: OpeningHandshake): Promise<Hello | Close> {
+  const { credential, hello } = opening;
+  if (credential?.method === "ssh") return await openBySignature(channel, { ...opening, credential });
   const secret: Message[] = credential
     ? [
       { kind: "authStart", method: "ticket", nonce: none, publicKey: none },
@@ -139,15 +145,15 @@ export async function initiateHandshake(
     ]
     : [];
   await writeFrames(channel, encodePreamble("control"), ...secret, hello);
-  await readControlPreamble(channel);
+  await readControlPreamble(channel, opening);
   return expectAnswer(channel, await readMessage(channel));
 }
 
-async function handshakeBySignature(
+async function openBySignature(
   channel: Channel,
-  credential: Credential & { method: "ssh" },
-  hello: Hello,
+  opening: OpeningHandshake & { credential: Credential & { method: "ssh" } },
 ): Promise<Hello | Close> {
+  const { credential, hello } = opening;
   const { publicKey } = credential;
   const proverNonce = crypto.getRandomValues(new Uint8Array(authNonceBytes));
   await writeFrames(channel, encodePreamble("control"), {
@@ -156,7 +162,7 @@ async function handshakeBySignature(
     nonce: proverNonce,
     publicKey,
   });
-  const version = await readControlPreamble(channel);
+  const version = await readControlPreamble(channel, opening);
   const answer = await readMessage(channel);
   if (answer.kind === "close") return answer;
   const { nonce: verifierNonce } = expectKind(channel, answer, "authChallenge");
@@ -214,9 +220,13 @@ async function check(
   await verifier.verify(claim, proof.signature, channel);
 }
 
-/** The protocol version that both speak. */
-async function readControlPreamble(channel: Channel): Promise<number> {
+/** Reads the acceptor's preamble; gives the protocol version that both ends speak. */
+async function readControlPreamble(
+  channel: Channel,
+  { onPreamble }: Pick<OpeningHandshake, "onPreamble">,
+): Promise<number> {
   const { connection, low, high } = await readPreamble(channel);
+  onPreamble();
   if (connection === "control") return negotiate(low, high);
   throw new RcopyError("protocol", `${channel.peer} answered with a data connection`);
 }
@@ -233,5 +243,6 @@ function expectKind<K extends HandshakeMessage["kind"]>(
   kind: K,
 ): Extract<HandshakeMessage, { kind: K }> {
   if (message.kind === kind) return message as Extract<HandshakeMessage, { kind: K }>;
+  if (message.kind === "close") throw errorOfClose(message);
   throw new RcopyError("protocol", `${channel.peer} sent ${message.kind} where ${kind} was due`);
 }

@@ -1,11 +1,13 @@
 /** Proofs of a dialer: which are accepted, and what becomes of those that are not. */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { answer, hello, meet } from "../../tests/helpers/handshake.ts";
 import { memoryChannels } from "../../tests/helpers/memory_channel.ts";
 import { RcopyError } from "../base/errors.ts";
 import { wireCodeOf } from "../wire/codes.ts";
 import type { Close } from "../wire/closing.ts";
+import { encodePreamble } from "../wire/version.ts";
 import { type Credential, readHandshake, type SignedClaim, type Verifier } from "./authenticate.ts";
+import { writeFrames } from "./handshake.ts";
 
 const secret = () => crypto.getRandomValues(new Uint8Array(16));
 
@@ -151,4 +153,20 @@ Deno.test("a peer that hangs up in the middle of a handshake is lost", async () 
   dialer.close();
   assertEquals((await assertRejects(() => reading, RcopyError)).code, "peer-lost");
   listener.close();
+});
+
+Deno.test("a prover that gives up and says why is not called a violator", async () => {
+  const [peer, channel] = memoryChannels();
+  const reading = readHandshake(channel, { secret: secret() });
+  await writeFrames(peer, encodePreamble("control"), {
+    kind: "authStart",
+    method: "ticket",
+    nonce: new Uint8Array(0),
+    publicKey: new Uint8Array(0),
+  }, { kind: "close", code: wireCodeOf.refused, text: "the agent is silent" });
+  const error = await assertRejects(() => reading, RcopyError);
+  assertEquals(error.code, "refused");
+  assertMatch(error.message, /the peer ended the session: peer says: the agent is silent/);
+  peer.close();
+  channel.close();
 });

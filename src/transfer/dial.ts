@@ -8,7 +8,7 @@ import type { Channel } from "../net/channel.ts";
 import { dialOne } from "../net/dial.ts";
 import { tokenBytes } from "../wire/limits.ts";
 import type { Hello } from "../wire/hello.ts";
-import { initiateHandshake } from "../meet/authenticate.ts";
+import { openHandshake } from "../meet/authenticate.ts";
 import { type DialPlan, reach, type Reached } from "../meet/reach.ts";
 import { LocalConnection } from "./lane/local_connection.ts";
 import { RequestedLanes } from "./supply/requested.ts";
@@ -87,23 +87,26 @@ async function agree(channel: Channel, { side, plan, run }: Ends): Promise<Agree
   const { signal } = run;
   const onAbort = () => channel.close();
   signal.addEventListener("abort", onAbort, { once: true });
-  let isAnswered = false;
+  let canTell = false;
   try {
     const proposal = side.propose(run);
+    const { hello } = proposal;
     const startedAt = performance.now();
     const answer = await withinHandshake(
       channel,
-      () => initiateHandshake(channel, plan.credential, proposal.hello),
+      () => openHandshake(channel, { credential: plan.credential, hello, onPreamble: () => canTell = true }),
     );
-    if (answer.kind === "close") throw errorOfClose(answer);
-    isAnswered = true;
+    if (answer.kind === "close") {
+      canTell = false;
+      throw errorOfClose(answer);
+    }
     const roundTripMs = performance.now() - startedAt;
-    checkAnswer(answer, { hello: proposal.hello, channel });
+    checkAnswer(answer, { hello, channel });
     await plan.onAccepted?.();
     const session = await begin(proposal, { channel, answer, plan, run });
     return { session, channel, answer, roundTripMs };
   } catch (thrown) {
-    if (isAnswered && !signal.aborted) {
+    if (canTell && !signal.aborted) {
       const close = closeOf(asRcopyError(thrown));
       await closeAfter(channel, writeFrames(channel, undefined, close));
     } else channel.close();

@@ -3,32 +3,29 @@ import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { FakeRun, FakeSide } from "../../tests/helpers/fake_side.ts";
 import { answer as goodAnswer } from "../../tests/helpers/handshake.ts";
 import { RcopyError } from "../base/errors.ts";
-import { answerHandshake, readHandshake } from "../meet/authenticate.ts";
-import { readMessage } from "../meet/handshake.ts";
+import { readHandshake } from "../meet/authenticate.ts";
+import { readMessage, writeFrames } from "../meet/handshake.ts";
 import { listenForPeers } from "../net/listen.ts";
 import { plainTransport } from "../net/transport.ts";
 import type { Close } from "../wire/closing.ts";
 import { wireCodeOf } from "../wire/codes.ts";
 import type { Hello } from "../wire/hello.ts";
+import { encodePreamble } from "../wire/version.ts";
 import { dialSession } from "./dial.ts";
 
 /** Dials a listener that answers like this; the error of the dialer, and what it told the listener last. */
 async function refusal(
   answer: Hello | Close,
-  given: { side?: FakeSide; onAccepted?: () => Promise<void> } = {},
+  given: { side?: FakeSide; onAccepted?: () => Promise<void>; preamble?: Uint8Array } = {},
 ): Promise<{ error: RcopyError; told: Close | undefined }> {
-  const { side = new FakeSide("receiver"), ...more } = given;
+  const { side = new FakeSide("receiver"), preamble = encodePreamble("control"), ...more } = given;
   using run = new FakeRun();
   using listener = listenForPeers({ port: 0, local: true }, plainTransport);
   const hearing = (async () => {
     const channel = (await listener.accept())!;
     try {
-      const handshake = await readHandshake(channel);
-      await answerHandshake(
-        channel,
-        answer,
-        handshake.of === "control" ? handshake : { preambleSent: false },
-      );
+      await readHandshake(channel);
+      await writeFrames(channel, preamble, answer);
       const last = await readMessage(channel);
       return last.kind === "close" ? last : undefined;
     } catch {
@@ -85,4 +82,21 @@ Deno.test("a side that cannot begin is told to nobody, since nothing was said ye
   });
   const { error, told } = await refusal(goodAnswer, { side });
   assertEquals([error.code, told], ["destination", undefined]);
+});
+
+Deno.test("a listener whose hello cannot be is told of the violation", async () => {
+  const { error, told } = await refusal({ ...goodAnswer, laneTokens: new Uint8Array(8) });
+  assertEquals(error.code, "protocol");
+  assertEquals([told?.code, told?.text], [wireCodeOf.protocol, error.message]);
+});
+
+Deno.test("a listener of another version is told so, and one that answers for data too; a stranger is not", async () => {
+  const later = encodePreamble("control");
+  later[8] = later[10] = 9;
+  const newer = await refusal(goodAnswer, { preamble: later });
+  assertEquals([newer.error.code, newer.told?.code], ["version", wireCodeOf.version]);
+  const data = await refusal(goodAnswer, { preamble: encodePreamble("data") });
+  assertEquals([data.error.code, data.told?.code], ["protocol", wireCodeOf.protocol]);
+  const stranger = await refusal(goodAnswer, { preamble: new TextEncoder().encode("HTTP/1.1 400 Bad\r\n") });
+  assertEquals([stranger.error.code, stranger.told], ["protocol", undefined]);
 });

@@ -4,7 +4,7 @@ import {
   answerHandshake,
   type Credential,
   type Handshake,
-  initiateHandshake,
+  openHandshake,
   readHandshake,
   type Verifier,
 } from "../../src/meet/authenticate.ts";
@@ -70,7 +70,7 @@ export async function meet(
   };
   const dial = async (): Promise<Hello | Close> => {
     try {
-      return await initiateHandshake(dialer, credential, says);
+      return await openHandshake(dialer, { credential, hello: says, onPreamble: () => {} });
     } catch (error) {
       dialer.close();
       throw error;
