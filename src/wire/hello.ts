@@ -24,7 +24,7 @@ import * as schema from "./schema.ts";
 /** Who has the files, and who wants them. */
 export type Role = "sender" | "receiver";
 
-/** First message on control, from each end: the dialer first, the listener answers. */
+/** First message on control, from each end: the opener first, the acceptor answers. */
 export interface Hello {
   kind: "hello";
   role: Role;
@@ -49,9 +49,9 @@ export interface Hello {
   /** Receiver: 16 random bytes and the keyed hash of its destination's device, inode and boot id; both empty when unknown. */
   destinationNonce: Uint8Array;
   destinationHash: Uint8Array;
-  /** Listener: 16 bytes that name the session. Dialer: empty. */
+  /** Offerer: 16 bytes that name the session. Requester: empty. */
   session: Uint8Array;
-  /** Listener: one token a data connection (`tokenBytes` each, concatenated). Dialer: empty. */
+  /** Offerer: one token a data connection (`tokenBytes` each, concatenated). Requester: empty. */
   laneTokens: Uint8Array;
 }
 
@@ -126,7 +126,7 @@ function checkNumbers(root: schema.Hello, role: Role): void {
   if (batchEntries < 1 || batchEntries > batchEntriesMax) throw outOfRange("batchEntries", batchEntries);
 }
 
-/** First and only message on a data connection from the dialer. */
+/** First message of the opener on a data connection. */
 export interface Join {
   kind: "join";
   session: Uint8Array;

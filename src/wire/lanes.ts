@@ -10,7 +10,7 @@ import { exactly, laneNumber, type MessageCodec, outOfRange } from "./fields.ts"
 import { streamsMax, tokenBytes } from "./limits.ts";
 import * as schema from "./schema.ts";
 
-/** More data connections are wanted; dialer to listener. */
+/** More data connections are wanted; requester to offerer. */
 export interface LaneRequest {
   kind: "laneRequest";
   /** 1 to `streamsMax`. */

@@ -5,13 +5,13 @@ import { emptyOr, exactly, type MessageCodec, outOfRange } from "./fields.ts";
 import { authKeyBytesMax, authNonceBytes, authSecretBytes, authSignatureBytesMax } from "./limits.ts";
 import * as schema from "./schema.ts";
 
-/** How the dialer means to prove itself; first on control inside TLS. */
+/** How the prover means to prove itself; first on control inside TLS. */
 export interface AuthStart {
   kind: "authStart";
   method: "ticket" | "ssh";
   /** `ssh`: `authNonceBytes` random bytes. `ticket`: empty. */
   nonce: Uint8Array;
-  /** `ssh`: the dialer's key as OpenSSH encodes it, at most `authKeyBytesMax`. `ticket`: empty. */
+  /** `ssh`: the prover's key as OpenSSH encodes it, at most `authKeyBytesMax`. `ticket`: empty. */
   publicKey: Uint8Array;
 }
 
@@ -37,7 +37,7 @@ export const authStart: MessageCodec<AuthStart> = {
   },
 };
 
-/** What the dialer must sign; listener to dialer, for `ssh`. */
+/** What the prover must sign; verifier to prover, for `ssh`. */
 export interface AuthChallenge {
   kind: "authChallenge";
   /** `authNonceBytes` random bytes. */
@@ -57,7 +57,7 @@ export const authChallenge: MessageCodec<AuthChallenge> = {
   },
 };
 
-/** The dialer's proof; its hello follows. */
+/** The prover's proof; its hello follows. */
 export interface AuthProof {
   kind: "authProof";
   /** `ticket`: `authSecretBytes`. `ssh`: empty. */

@@ -68,3 +68,16 @@ Deno.test("PROTOCOL.md repeats the limits of limits.ts", () => {
   };
   for (const [what, limit] of Object.entries(expected)) assertEquals(listed[what], limit, what);
 });
+
+Deno.test("PROTOCOL.md names the role that each rule is about, and neither dialer nor listener, which are four at once", () => {
+  assertEquals(page.match(/\b(dialer|listener|dials|listens)\b/gi), null);
+});
+
+Deno.test("PROTOCOL.md has every field of the structs whose fields have a meaning of their own", () => {
+  for (const struct of ["Hello", "Receipt", "Manifest"]) {
+    const body = schema.split(`struct ${struct} {`)[1]!.split("}")[0]!;
+    const fields = [...body.matchAll(/^\s*(\w+) @\d+/gm)].map(([, field]) => field!);
+    const missing = fields.filter((field) => field !== "batch" && !page.includes(`\`${field}`));
+    assertEquals(missing, [], struct);
+  }
+});

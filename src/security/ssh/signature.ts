@@ -123,8 +123,8 @@ export function encodeTranscript(transcript: ProofTranscript): Uint8Array<ArrayB
   const u32 = (value: number) => new SshWriter().u32(value).bytes();
   const u64 = (value: bigint) => new SshWriter().u64(value).bytes();
   return new SshWriter()
-    .string("rcopy proof of the dialer")
-    .string(proverRole === "sender" ? "dialer sends" : "dialer receives")
+    .string("rcopy proof of the prover")
+    .string(proverRole === "sender" ? "prover sends" : "prover receives")
     .string(u32(transcript.protocolVersion))
     .string(u64(transcript.proverFeatures))
     .string(transcript.anchorSpki)
