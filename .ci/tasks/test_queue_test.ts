@@ -18,8 +18,8 @@ Deno.test("the longest units are first, and there are such units", () => {
   assertEquals(new Set(titles).size, titles.length);
 });
 
-Deno.test("no unit is empty, for it would run the whole project", () => {
-  for (const { title, files: own } of testUnits(files)) assert(own.length > 0, title);
+Deno.test("no unit but that of the examples is empty, for it would run the whole project", () => {
+  for (const { title, files: own } of testUnits(files).slice(0, -1)) assert(own.length > 0, title);
 });
 
 Deno.test("a new file finds its place", () => {

@@ -22,7 +22,7 @@ type Io = "deno" | "uring";
 
 const comparison = { mtimeStepNs: 1_000_000, linkTimes: false };
 /** Points of each engine; `RCOPY_KILL_POINTS=100` tries as many. */
-const pointsPerEngine = Number(Deno.env.get("RCOPY_KILL_POINTS") ?? 15);
+const pointsPerEngine = Number(Deno.env.get("RCOPY_KILL_POINTS") ?? 10);
 /** Pairs of processes at a time. */
 const pairsMax = 4;
 /** After so much of it a peer counts as lost: soon, and yet later than a machine with a dozen processes pauses one of them. */
