@@ -71,15 +71,23 @@ Deno.test("every bound that the page names is defined in the file beside it", as
       [...files!.matchAll(/`([^`]+)`/g)].map(([, path]) => Deno.readTextFile(new URL(`src/${path}`, root))),
     );
     for (const [, name] of names!.matchAll(/`(\w+)`/g)) {
-      assert(texts.some((text) => new RegExp(`const ${name} =`).test(text)), `${name} in ${files}`);
+      assert(texts.some((text) => new RegExp(`const ${name}\\b[^=]*=`).test(text)), `${name} in ${files}`);
     }
   }
 });
 
-Deno.test("the limit of lines on the page is the checker's", async () => {
+Deno.test("the limits of files, functions and folders on the page are the checker's", async () => {
   const checker = await Deno.readTextFile(new URL("tests/helpers/architecture.ts", root));
-  const [, lines] = /at most (\d+) lines/.exec(page) ?? [];
+  const words = page.replaceAll(/\s+/g, " ");
+  const [, lines, functionLines, modules] =
+    /at most (\d+) lines, functions have at most (\d+), a folder holds at most (\d+) modules/.exec(words) ??
+      [];
   assert(checker.includes(`const linesMax = ${lines};`), `${lines} lines`);
+  assert(
+    checker.includes(`const functionLinesMax = ${functionLines};`),
+    `${functionLines} lines of a function`,
+  );
+  assert(checker.includes(`const modulesMax = ${modules};`), `${modules} modules`);
 });
 
 Deno.test("every test that the promises of security and the table of hostile peers name exists", async () => {
