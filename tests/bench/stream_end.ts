@@ -3,6 +3,7 @@
  * its port; the receiver dials, asks with one byte, and prints what it took from then on.
  */
 import { Codec } from "../../src/codec/codec.ts";
+import type { Channel } from "../../src/net/channel.ts";
 import { TcpChannel } from "../../src/net/tcp_channel.ts";
 import { listenForPeers } from "../../src/net/listen.ts";
 import { type ClientTransport, type ServerTransport, startTls } from "../../src/net/transport.ts";
@@ -59,7 +60,7 @@ async function sendOurs({ bytes, transport }: Listening): Promise<void> {
   const channel = await listener.accept();
   if (!channel) throw new Error("the port was closed");
   using engine = openDenoEngine();
-  const io = new LocalSendIo(channel, { engine, account: new StageAccount() });
+  const io = new LocalSendIo(writeSideOf(channel), { engine, account: new StageAccount() });
   await channel.read(new Uint8Array(1));
   const hashes = new Uint8Array(16).fill(7);
   const writes = [Promise.resolve(), Promise.resolve()];
@@ -74,6 +75,17 @@ async function sendOurs({ bytes, transport }: Listening): Promise<void> {
   await Promise.all(writes);
   await channel.read(new Uint8Array(1));
   channel.close();
+}
+
+/** The channel without what the receiver writes: an I/O watches for that, and here it is the word that begins and ends a run. */
+function writeSideOf(channel: Channel): Channel {
+  return new Proxy(channel, {
+    get: (target, name) => {
+      if (name === "read") return () => new Promise<number>(() => {});
+      const value = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
 }
 
 async function receiveOurs({ bytes, transport, port }: Dialing): Promise<StreamResult> {
