@@ -1,12 +1,14 @@
-/** The threads of this process that move data connections beside the main thread. */
+/**
+ * The threads of this process that move data connections beside the main thread. What they are made of is loaded with the
+ * first one: a short copy has none.
+ */
 import type { Directory, Engine } from "../../io/contract/engine.ts";
 import type { PeerAddress } from "../../net/address.ts";
 import type { ClientTransport } from "../../net/transport.ts";
 import type { Join, Role } from "../../wire/hello.ts";
 import type { DataConnection } from "../lane/lane_io.ts";
 import type { LaneArrival } from "./calls.ts";
-import { LaneThread } from "./thread.ts";
-import { RemoteConnection } from "./remote_connection.ts";
+import type { LaneThread } from "./thread.ts";
 
 /** Workers of one process. */
 const threadsMax = 8;
@@ -67,6 +69,7 @@ export class LaneThreads {
   ): Promise<DataConnection> {
     const lane = ++this.#laneCount;
     const { peer } = await counted(thread, thread.call(lane, "dial", { role, ...place }));
+    const { RemoteConnection } = await import("./remote_connection.ts");
     return new RemoteConnection({ thread, lane, peer });
   }
 
@@ -74,6 +77,7 @@ export class LaneThreads {
   async admit(thread: LaneThread, role: Role, arrival: LaneArrival): Promise<DataConnection> {
     const lane = ++this.#laneCount;
     await counted(thread, thread.call(lane, "admit", { arrival: arrival.arrival, role }));
+    const { RemoteConnection } = await import("./remote_connection.ts");
     return new RemoteConnection({ thread, lane, peer: arrival.peer });
   }
 
@@ -93,6 +97,7 @@ export class LaneThreads {
       return undefined;
     }
     try {
+      const { LaneThread } = await import("./thread.ts");
       const thread = await LaneThread.start(engine.kind);
       thread.onArrival = (arrival) => this.onArrival(thread, arrival);
       this.#threads.push(thread);
