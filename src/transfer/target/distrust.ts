@@ -1,6 +1,6 @@
 /**
- * What becomes of files whose copy the two ends disagree about: they stay, without their time, so that the next run does not
- * take them for copied.
+ * The files of a copy that the two ends disagree about: they stay, without their time, so that the next run does not take
+ * them for copied.
  */
 import { EntryColumns } from "../../entry/columns.ts";
 import { EntryKind } from "../../entry/metadata.ts";
