@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { RcopyError } from "../../base/errors.ts";
-import { shell } from "../../../tests/helpers/test_folder.ts";
+import { shell, testWhere } from "../../../tests/helpers/test_folder.ts";
 import {
   type AnchorKey,
   anchorOf,
@@ -13,6 +13,7 @@ import {
   makeAnchorKey,
   unlimitedValidity,
 } from "./certificate.ts";
+import { kindOfSpki } from "./public_key.ts";
 
 function keyFrom(pair: { publicKey: KeyObject; privateKey: KeyObject }, hash: string | null): AnchorKey {
   return {
@@ -141,3 +142,19 @@ Deno.test("a key of another kind, or a malformed one, makes no anchor", async ()
     assertEquals(error.code, "refused");
   }
 });
+
+const script = new URL("../../../tests/helpers/anchor.py", import.meta.url).pathname;
+
+testWhere(
+  { programs: ["python3"] },
+  "an anchor is, byte for byte, what PROTOCOL.md says that it is",
+  async () => {
+    for (const [name, makeKey] of Object.entries(keys)) {
+      const { spki } = await makeKey();
+      const { anchorPem, serverName } = await anchorOf(spki);
+      const made = (await shell('python3 "$1" "$2" "$3"', script, kindOfSpki(spki), spki.toHex())).trim();
+      const der = Uint8Array.fromBase64(anchorPem.replaceAll(/-----[^-]+-----|\n/g, ""));
+      assertEquals(`${der.toHex()} ${serverName}`, made, name);
+    }
+  },
+);
