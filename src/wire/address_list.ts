@@ -6,7 +6,7 @@
  * | 1        | form: 4 IPv4, 6 IPv6, 1 name, 0 none (the host of control); 128 more with a port of its own |
  * | 1        | length of the rest                                                                       |
  * | 2        | the port of its own, if any, big-endian                                                  |
- * | the rest | 4 bytes, 16 bytes, the name in UTF-8, nothing                                            |
+ * | the rest | 4 bytes, 16 bytes, the name, nothing                                            |
  *
  * A reader passes over an address of any other form.
  */

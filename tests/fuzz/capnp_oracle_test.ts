@@ -59,6 +59,19 @@ const cases: [string, Message, string][] = [
     },
     "(batches = [1, 2], entries = [3, 4], failed = [0, 1])",
   ],
+  ["Ping", { kind: "ping", id: 4294967295 }, "(id = 4294967295)"],
+  ["Pong", { kind: "pong", id: 7 }, "(id = 7)"],
+  ["Joined", { kind: "joined" }, "()"],
+  [
+    "LaneOffer",
+    {
+      kind: "laneOffer",
+      lane: 3,
+      token: new TextEncoder().encode("0123456789abcdef"),
+      addresses: [{ host: "97.98.99.100", port: undefined }],
+    },
+    '(lane = 3, token = "0123456789abcdef", addresses = "\\001\\004\\004abcd")',
+  ],
   ["LaneRequest", { kind: "laneRequest", count: 3 }, "(count = 3)"],
   [
     "Taken",

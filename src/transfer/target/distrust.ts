@@ -30,7 +30,8 @@ export function distrust(
   since: ReadonlyMap<number, bigint>,
 ): Distrusted {
   const done: Distrusted = { files: 0, failed: 0 };
-  visit(engine, root, { since, done });
+  // Where nothing was written there is nothing to look for.
+  if (since.size > 0) visit(engine, root, { since, done });
   return done;
 }
 
