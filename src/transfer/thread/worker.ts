@@ -5,31 +5,27 @@
 import { asRcopyError, assert, RcopyError } from "../../base/errors.ts";
 import { chooseEngine } from "../../io/choose_engine.ts";
 import type { SocketOptions } from "../../io/contract/sockets.ts";
-import type { Engine, Lent, SourceFile, TargetFile } from "../../io/contract/engine.ts";
-import type { Channel, LaneConnection } from "../../net/channel.ts";
+import type { Engine, SourceFile, TargetFile } from "../../io/contract/engine.ts";
+import type { Channel } from "../../net/channel.ts";
 import { dialOne } from "../../net/dial.ts";
 import { listenForPeers, type ListenOptions, type PeerListener } from "../../net/listen.ts";
 import { Admission } from "../../meet/admission.ts";
+import { BorrowedFiles } from "./borrowed_files.ts";
 import {
   type FailedRow,
   type LaneAnswer,
   type LaneArrival,
-  type LaneCounts,
   type LaneMethod,
   type LaneMethods,
   type LaneRequest,
   plainOf,
-  type PlainUnit,
 } from "./calls.ts";
 import { readsOf, writesOf } from "./jobs.ts";
-import type { ArrivedUnit } from "../lane/lane_io.ts";
-import { LocalReceiveIo } from "../lane/local_receive_io.ts";
-import { LocalSendIo } from "../lane/local_send_io.ts";
+import { ReceivingLane, SendingLane, type WorkerLane } from "./worker_lanes.ts";
 import { answerHandshake, answerJoin } from "../../meet/authenticate.ts";
 import { closeOf } from "../../meet/farewell.ts";
 import { sendJoin } from "../../meet/handshake.ts";
 import type { Role } from "../../wire/hello.ts";
-import { StageAccount } from "../session/stage_account.ts";
 
 /** The Worker's side of its port to the main thread. */
 const port = globalThis as unknown as {
@@ -40,107 +36,12 @@ const port = globalThis as unknown as {
 
 /** A lane cannot wait for its connection longer than the peer takes to see that this port does not answer. */
 const dialMs = 1_000;
-/** Large files that a lane keeps open. */
-const filesMax = 4;
-
 type Methods = {
   [Method in LaneMethod]: (
     lane: number,
     argument: LaneMethods[Method][0],
   ) => LaneMethods[Method][1] | Promise<LaneMethods[Method][1]>;
 };
-
-/** Large files of the main thread, opened here as long as they are among the last few in use. */
-class BorrowedFiles<File> {
-  readonly #open = new Map<number, { file: File; users: number }>();
-  readonly #borrow: (lent: Lent) => File;
-  readonly #close: (file: File) => void;
-
-  constructor(borrow: (lent: Lent) => File, close: (file: File) => void) {
-    this.#borrow = borrow;
-    this.#close = close;
-  }
-
-  /** Runs `use` with the file open. */
-  async with<T>(lent: Lent, use: (file: File) => T | Promise<T>): Promise<T> {
-    const borrowed = this.#open.get(lent.id) ?? { file: this.#borrow(lent), users: 0 };
-    this.#open.delete(lent.id);
-    this.#open.set(lent.id, borrowed);
-    borrowed.users++;
-    try {
-      return await use(borrowed.file);
-    } finally {
-      borrowed.users--;
-      this.#closeBeyond(filesMax);
-    }
-  }
-
-  closeAll(): void {
-    this.#closeBeyond(0);
-  }
-
-  #closeBeyond(count: number): void {
-    for (const [id, { file, users }] of this.#open) {
-      if (this.#open.size <= count) return;
-      if (users > 0) continue;
-      this.#open.delete(id);
-      this.#close(file);
-    }
-  }
-}
-
-/** The engine of a lane, and whether this end opened its connection. */
-interface OpenedContext {
-  engine: Engine;
-  isOpener: boolean;
-}
-
-/** A data connection, its I/O, and what it has counted. */
-abstract class Lane {
-  readonly account = new StageAccount();
-  abstract readonly io: LaneConnection;
-
-  takeCounts(): LaneCounts {
-    const { bytesRead, bytesWritten } = this.io;
-    return { bytesRead, bytesWritten, stages: this.account.take() };
-  }
-}
-
-class SendingLane extends Lane {
-  readonly io: LocalSendIo;
-
-  constructor(channel: Channel, context: OpenedContext) {
-    super();
-    this.io = new LocalSendIo(channel, { ...context, account: this.account });
-  }
-}
-
-class ReceivingLane extends Lane {
-  readonly io: LocalReceiveIo;
-  /** Units whose slices are in use, by number. */
-  readonly #units = new Map<number, ArrivedUnit>();
-  #unitCount = 0;
-
-  constructor(channel: Channel, context: OpenedContext) {
-    super();
-    this.io = new LocalReceiveIo(channel, { ...context, account: this.account });
-  }
-
-  /** Keeps a unit until the unit after the next, as its slice does. */
-  keep(unit: ArrivedUnit): PlainUnit {
-    const number = this.#unitCount++;
-    this.#units.set(number, unit);
-    this.#units.delete(number - 2);
-    const { message, payloadBytes, hashes, hash } = unit;
-    return { unit: number, message, payloadBytes, hashes, hash };
-  }
-
-  unit(number: number): ArrivedUnit {
-    const unit = this.#units.get(number);
-    assert(unit, "a unit whose slice is still its own");
-    return unit;
-  }
-}
 
 class LaneWorker {
   #sockets: SocketOptions | undefined;
@@ -171,7 +72,7 @@ class LaneWorker {
     return this.#engine;
   }
 
-  #laneOf(number: number): Lane | undefined {
+  #laneOf(number: number): WorkerLane | undefined {
     return this.#sending.get(number) ?? this.#receiving.get(number);
   }
 
