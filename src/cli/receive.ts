@@ -2,7 +2,9 @@
 import { RcopyError } from "../base/errors.ts";
 import { receive } from "../mod.ts";
 import { confirmOnTerminal } from "./confirm.ts";
+import { DenoFiles } from "./deno_files.ts";
 import { libraryOptions } from "./line/library_options.ts";
+import type { LibraryOptions } from "./line/option.ts";
 import type { Flags } from "./line/options.ts";
 import type { CommandLine } from "./line/parse.ts";
 import { refuseListenOptions } from "./line/refusals.ts";
@@ -18,7 +20,8 @@ export async function runReceive(line: CommandLine, job: Job): Promise<number> {
     const { withRemoteEnd } = await import("./remote/far_end.ts");
     const summary = await withRemoteEnd(remote, { command: "send", line, job }, (meeting) => {
       const { addresses, ...way } = meeting;
-      return receive(addresses, here[0] ?? ".", { ...libraryOptions(line, job), ...way });
+      const dest = here[0] ?? ".";
+      return receive(addresses, dest, { ...receiveOptions(line, { dest, job }), ...way });
     });
     return summary.exitStatus;
   }
@@ -35,12 +38,27 @@ export async function runReceive(line: CommandLine, job: Job): Promise<number> {
   }
   if (from === "argument") noteOnArgument(job.reporter);
   const confirm = flags.listen ? undefined : confirmOnTerminal(job.console, job.signal);
-  const summary = await receive(flags.address ?? [], rest[0] ?? ".", {
-    ...libraryOptions(line, job),
+  const dest = rest[0] ?? ".";
+  const summary = await receive(flags.address ?? [], dest, {
+    ...receiveOptions(line, { dest, job }),
     ...(ticket === undefined ? {} : { ticket }),
     ...(confirm === undefined ? {} : { confirm }),
   });
   return summary.exitStatus;
+}
+
+/** The options for the library; the last event comes behind a warning, where the copy replaced what decides the next start. */
+function receiveOptions(line: CommandLine, { dest, job }: { dest: string; job: Job }): LibraryOptions {
+  const denoFiles = new DenoFiles(dest);
+  const { onEvent } = job.reporter;
+  return {
+    ...libraryOptions(line, job),
+    onEvent: (event) => {
+      const message = event.type === "done" ? denoFiles.warning() : undefined;
+      if (message !== undefined) onEvent({ type: "note", level: "warn", message });
+      onEvent(event);
+    },
+  };
 }
 
 /** The ticket, where one is needed, and what is left of the operands. @throws {RcopyError} `usage` */

@@ -230,3 +230,22 @@ function replaceBytes(bytes: Uint8Array, text: string, by: string): number {
   }
   return count;
 }
+
+Deno.test("a deno.json that is replaced in DEST is said once, before the summary", async () => {
+  await withFolder(async (folder) => {
+    await shell(
+      `cd "$1" && mkdir a b && echo '{"imports":{}}' > a/deno.json && echo '{}' > b/deno.json && echo 1 > a/file`,
+      folder,
+    );
+    const copy = () => copyTree({ source: `${folder}/a`, target: `${folder}/b` });
+    const replaced = await copy();
+    assertStatuses(replaced, 0);
+    assertMatch(
+      replaced.received.stderr,
+      /^rcopy: deno\.json of ".*\/b" has been replaced: .*--no-config\nrcopy: received 2 files/m,
+    );
+    const again = await copy();
+    assertStatuses(again, 0);
+    assertEquals(again.received.stderr.includes("has been replaced"), false, again.received.stderr);
+  });
+});
