@@ -349,7 +349,7 @@ async function copyThroughSsh(
   host: string,
 ): Promise<void> {
   await shell(
-    'mkdir "$1/a" && head -c 60000000 /dev/urandom > "$1/a/large"; seq 300 | split -l 1 -a 3 - "$1/a/"',
+    'mkdir "$1/a" && head -c 20000000 /dev/urandom > "$1/a/large"; seq 300 | split -l 1 -a 3 - "$1/a/"',
     folder,
   );
   const sent = await run(["send", ...options, "--streams", "4", `${folder}/a`, `${host}:${folder}/b`]);
