@@ -1,5 +1,6 @@
 /** PROTOCOL.md and the code say the same. */
 import { assertEquals } from "@std/assert";
+import { listedAddressesMax } from "./address_list.ts";
 import { wireCodeOf } from "./codes.ts";
 import * as limits from "./limits.ts";
 import { FrameKind } from "./message.ts";
@@ -63,6 +64,7 @@ Deno.test("PROTOCOL.md repeats the limits of limits.ts", () => {
     "credit": `${kib(limits.creditBytesMin)} to ${kib(limits.creditBytesMax)}`,
     "data connections": `${limits.streamsMax} at a time, ${limits.lanesMax} in all`,
     "`Resend` of one extent": `${limits.resendsMax}`,
+    "addresses of a list": `${listedAddressesMax}`,
     "pings of an end without an answer": `${limits.pingsMax}`,
     "from accept to a valid first frame": `${limits.handshakeMs / 1000} s`,
   };

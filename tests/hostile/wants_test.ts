@@ -1,6 +1,9 @@
 /** What a receiver says that it wants, and what a sender makes of it. */
 import { assertEquals } from "@std/assert";
 import { entryHash, treeSum } from "./hostile_receiver.ts";
+import { shell } from "../helpers/test_folder.ts";
+import { latin1, manifestOf } from "./hostile_sender.ts";
+import { attackReceiver } from "./sessions.ts";
 import { placesOf, withVictim } from "./victim_tree.ts";
 
 Deno.test("wants twice, or with a map besides all, ends the session", async () => {
@@ -81,4 +84,31 @@ Deno.test("settling what was never sent ends the session", async () => {
       assertEquals(code, 8, name);
     }
   });
+});
+
+const dryEntries = [{ name: "d", kind: 2 }, { name: "one", size: 10 }, { name: "link", kind: 3, link: "x" }];
+
+Deno.test("a receiver of a dry run says so, wants nothing, and makes nothing", async () => {
+  const reception = await attackReceiver(async (peer) => {
+    await peer.shakeHands();
+    assertEquals([peer.hello.dryRun, peer.hello.wantsAll], [true, false]);
+    await peer.announce(dryEntries);
+    const others: string[] = [];
+    const receipt = await peer.conclude(({ kind }) => others.push(kind));
+    assertEquals(others.filter((kind) => kind !== "ping"), ["batchSettled", "credit"]);
+    assertEquals([receipt.skipped, receipt.failed, receipt.treeCount], [3n, 0n, 0n]);
+  }, {
+    receive: ["--dry-run"],
+    after: async (folder) => assertEquals(await shell('ls -A "$1"', folder), "canary\n"),
+  });
+  assertEquals(reception.status, 0, reception.stderr);
+});
+
+Deno.test("content in a dry run ends the session", async () => {
+  const reception = await attackReceiver(async (peer) => {
+    await peer.shakeHands();
+    await peer.control.send("manifest", manifestOf(0, dryEntries));
+    await peer.bundle([1], [latin1("0123456789")]);
+  }, { receive: ["--dry-run"] });
+  assertEquals([reception.status, reception.code], [3, 8], reception.stderr);
 });

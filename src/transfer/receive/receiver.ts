@@ -202,7 +202,7 @@ export class Receiver implements LaneHost {
       eventLoopYield,
       large: this.#large,
       resends: this.#resends,
-      plannedBatch: (number) => this.#awaited.planned(number, this.#unsettled),
+      plannedBatch: (number) => this.#plannedBatch(number),
       askAgain: (batch, entry, extent) => control.send({ kind: "resend", batch, entry, extent }),
       onUnit: (bytes) => this.#taken.count(number, bytes),
       onPlaced: (bytes) => counts.bytesDone += bytes,
@@ -233,6 +233,12 @@ export class Receiver implements LaneHost {
 
   send(message: LaneRequest | LaneOffer): void {
     this.#run.sendAboutLanes(message);
+  }
+
+  /** A batch once it is planned; `undefined` where it is settled. @throws {RcopyError} `protocol` in a dry run */
+  #plannedBatch(number: number): ReceiveBatch | undefined | Promise<ReceiveBatch | undefined> {
+    if (this.#options.policy.dryRun) throw new RcopyError("protocol", "the peer sent content in a dry run");
+    return this.#awaited.planned(number, this.#unsettled);
   }
 
   // ---- messages
