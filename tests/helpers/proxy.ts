@@ -1,5 +1,6 @@
 /** A man between the two ends: counts, holds, cuts, and changes what goes by. */
 import { crc32 } from "node:zlib";
+import { FrameKind } from "../../src/wire/message.ts";
 
 /** Towards which end bytes go. The sender listens, so it is the proxy's upstream. */
 export type Direction = "to-sender" | "to-receiver";
@@ -101,7 +102,10 @@ export class Proxy implements AsyncDisposable {
   }
 }
 
-/** Gives a control connection on frame by frame. A data connection begins without a preamble of its own: it is let be. */
+/**
+ * Gives a control connection on frame by frame. A data connection is let be: the sender's first message there says that the
+ * join was accepted.
+ */
 class FrameChanger {
   readonly #onFrame: (message: Uint8Array, kind: number) => void;
   #held = new Uint8Array(0);
@@ -124,19 +128,20 @@ class FrameChanger {
         this.#held = held;
         return new Uint8Array(0);
       }
-      this.#sawPreamble = held[0] === 0x89;
-      if (!this.#sawPreamble) {
-        this.#isData = true;
-        return held;
-      }
+      this.#sawPreamble = true;
       at = preambleBytes;
     }
     const view = new DataView(held.buffer);
     while (held.length - at >= headerBytes) {
       const messageBytes = view.getUint32(at, true);
+      const kind = view.getUint16(at + 8, true);
+      if (kind === FrameKind.joined) {
+        this.#isData = true;
+        return held;
+      }
       const end = at + headerBytes + messageBytes;
       if (end > held.length) break;
-      this.#onFrame(held.subarray(at + headerBytes, end), view.getUint16(at + 8, true));
+      this.#onFrame(held.subarray(at + headerBytes, end), kind);
       const checksum = crc32(held.subarray(at + headerBytes, end), crc32(held.subarray(at, at + 12)));
       view.setUint32(at + 12, checksum, true);
       at = end;
