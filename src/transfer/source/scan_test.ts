@@ -79,7 +79,7 @@ Deno.test("Scan finds every file, directory and link, and closes each directory 
     const opened = (calls.openDirectory ?? 0) + (calls.openRoot ?? 0);
     const result = scanned(engine, [path]);
     assertEquals(result.paths.toSorted(), paths);
-    assertEquals([result.batches, result.skipped], [1, []]);
+    assertEquals(result.skipped, []);
     const left = calls.openDirectory! + calls.openRoot! - opened - calls.closeDirectory!;
     assertEquals(left, 0, "whatever was opened is closed");
   });
