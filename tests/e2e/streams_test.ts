@@ -122,7 +122,10 @@ Deno.test("without permission to read the program's own files no thread is start
       },
     });
     assertEquals(sent.status, received.status);
-    assertMatch(received.stderr, /no further thread for data connections: Deno was not given --allow-read/);
+    // With one processor nobody asks for a thread.
+    if (navigator.hardwareConcurrency > 1) {
+      assertMatch(received.stderr, /no further thread for data connections: Deno was not given --allow-read/);
+    }
     assertEquals(lanesOf(received.stderr), { own: 0, main: 2 }, received.stderr);
     await assertEqualTrees(`${folder}/source`, `${folder}/target`, {
       ...comparisonOf("deno"),

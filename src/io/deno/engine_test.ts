@@ -83,7 +83,7 @@ testWhere(
         assertEquals(outcome!.code, "not-permitted", name);
         assertMatch(outcome!.message, /Deno was not given --allow-(read|write)/, name);
       }
-      assertEquals(Object.keys(outcomes).length, 10);
+      assertEquals(Object.keys(outcomes).length, 11);
       assertEquals(await shell('ls "$1"', folder), "made\nother\nrenamed\nsmall\n");
     }),
 );
