@@ -7,6 +7,7 @@ import {
   unlimitedValidity,
 } from "../../src/security/anchor/certificate.ts";
 import { decodeTicket, encodeTicket } from "../../src/security/anchor/ticket.ts";
+import { serveConnections } from "../helpers/connections.ts";
 import { Proxy } from "../helpers/proxy.ts";
 import { type Outcome, RcopyProcess } from "../helpers/rcopy_process.ts";
 import { shell, withFolder } from "../helpers/test_folder.ts";
@@ -31,31 +32,12 @@ async function assertNothingIn(path: string): Promise<void> {
   assertEquals(await shell('test ! -e "$1" || find "$1" -mindepth 1', path), "");
 }
 
-/** Accepts connections and treats each like that, until stopped. */
-function serve(listener: Deno.Listener, treat: (connection: Deno.Conn) => Promise<unknown>) {
-  const serving = (async () => {
-    for (;;) {
-      const connection = await listener.accept().catch(() => undefined);
-      if (!connection) return;
-      await treat(connection).catch(() => {});
-      connection.close();
-    }
-  })();
-  return {
-    port: (listener.addr as Deno.NetAddr).port,
-    stop: async () => {
-      listener.close();
-      await serving;
-    },
-  };
-}
-
 /** A listener that holds the ticket's key and the secret, and opens with these bytes; and its ticket. */
 async function listenerThatSays(answer: Uint8Array) {
   const anchor = await makeAnchorKey();
   const { chainPem: cert, keyPem: key } = await certifyLeaf(anchor, unlimitedValidity);
   const listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert, key });
-  const { port, stop } = serve(listener, async (connection) => {
+  const { port, stop } = serveConnections(listener, async (connection) => {
     await connection.read(new Uint8Array(5000));
     await connection.write(answer);
     await connection.read(new Uint8Array(5000));

@@ -9,6 +9,7 @@ import {
   startReceiver,
   startSender,
 } from "../helpers/rcopy_process.ts";
+import { serveConnections } from "../helpers/connections.ts";
 import { shell, testWhere, withFolder } from "../helpers/test_folder.ts";
 import { startTicketSender, ticketTo } from "../helpers/ticket_copy.ts";
 import { HostileReceiver } from "../hostile/hostile_receiver.ts";
@@ -191,36 +192,20 @@ Deno.test("plaintext against TLS, either way, is status 3 with the remedy, and c
   });
 });
 
-/** Accepts connections and treats each like that, until stopped. */
-function serve(listener: Deno.Listener, treat: (connection: Deno.Conn) => Promise<unknown>) {
-  const serving = (async () => {
-    for (;;) {
-      const connection = await listener.accept().catch(() => undefined);
-      if (!connection) return;
-      await treat(connection).catch(() => {});
-      connection.close();
-    }
-  })();
-  return {
-    port: (listener.addr as Deno.NetAddr).port,
-    stop: async () => {
-      listener.close();
-      await serving;
-    },
-  };
-}
-
 Deno.test("a listener that answers TLS with a plain handshake is refused by both kinds of dialer, with the remedy", async () => {
   await withTree(async (folder) => {
     const hello = frame("hello", { ...HostileReceiver.ownHello, role: 0, wantsAll: false });
     const heard: string[] = [];
-    const { port, stop } = serve(Deno.listen({ hostname: "127.0.0.1", port: 0 }), async (connection) => {
-      const buffer = new Uint8Array(5000);
-      const count = await connection.read(buffer);
-      heard.push(buffer.subarray(0, count ?? 0).toHex());
-      await connection.write(new Uint8Array([...preamble("control"), ...hello]));
-      while (await connection.read(buffer) !== null);
-    });
+    const { port, stop } = serveConnections(
+      Deno.listen({ hostname: "127.0.0.1", port: 0 }),
+      async (connection) => {
+        const buffer = new Uint8Array(5000);
+        const count = await connection.read(buffer);
+        heard.push(buffer.subarray(0, count ?? 0).toHex());
+        await connection.write(new Uint8Array([...preamble("control"), ...hello]));
+        while (await connection.read(buffer) !== null);
+      },
+    );
     const { spki: anchor } = await makeAnchorKey();
     const secret = crypto.getRandomValues(new Uint8Array(16));
     const ticket = encodeTicket({ anchor, secret, port, addresses: [{ host: "127.0.0.1", port }] });
