@@ -42,6 +42,8 @@ export interface PeerContender extends Program {
 export interface OurContender extends Program {
   io: "uring" | "deno" | "auto";
   channel: OurChannel;
+  /** The program that `deno task install` installs, or the modules that it is made of. */
+  form: "built" | "modules";
 }
 
 export type Contender = PeerContender | OurContender;

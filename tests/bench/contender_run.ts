@@ -5,6 +5,7 @@ import { cpuSecondsOf, descendantsOf, MemoryPeak, MeteredProcess } from "./meter
 import { ourCopy } from "./our_copy.ts";
 import type { Servers } from "./servers.ts";
 import { type Run, secondsMax } from "./turns.ts";
+import { buildProgram } from "../../.ci/tasks/build.ts";
 import { shell } from "../helpers/test_folder.ts";
 
 /** What a copy uses of the servers of peers. */
@@ -87,11 +88,19 @@ interface Ways {
 
 async function copyOnce(contender: Contender, ways: Ways): Promise<Run> {
   if (!isOurs(contender)) return await copyByPeer(contender, ways);
-  const { io, channel } = contender;
-  const { source, target } = ways;
-  const { seconds, sender, receiver } = await ourCopy({ source, target, io, channel, secondsMax });
+  const { io, channel, form } = contender;
+  const { folder, source, target } = ways;
+  const main = form === "built" ? await built(`${folder}/program`) : undefined;
+  const { seconds, sender, receiver } = await ourCopy({ source, target, io, channel, main, secondsMax });
   const cpuSeconds = sender.cpuSeconds + receiver.cpuSeconds;
   return { seconds, cpuSeconds, peaksMiB: [sender.peakMiB, receiver.peakMiB] };
+}
+
+/** The main module of the built program, made when a comparison first needs it. */
+async function built(folder: string): Promise<string> {
+  const main = `${folder}/main.js`;
+  const [isThere] = await Promise.allSettled([Deno.stat(main)]);
+  return isThere.status === "fulfilled" ? main : await buildProgram(folder);
 }
 
 async function copyByPeer(contender: PeerContender, { folder, source, target, servers }: Ways): Promise<Run> {

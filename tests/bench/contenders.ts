@@ -13,9 +13,10 @@ const waitForPort = `until ss -ltn | grep -q ":${port} "; do sleep 0.01; done`;
 
 /** Ours, in the order of the table; what ratios are of comes first. */
 export const ours: readonly OurContender[] = [
-  { name: "rcopy --io uring", needs: [], io: "uring", channel: "plain" },
-  { name: "rcopy --io deno", needs: [], io: "deno", channel: "plain" },
-  { name: "rcopy encrypted", needs: [], io: "auto", channel: "ticket" },
+  { name: "rcopy --io uring", needs: [], io: "uring", channel: "plain", form: "built" },
+  { name: "rcopy --io deno", needs: [], io: "deno", channel: "plain", form: "built" },
+  { name: "rcopy encrypted", needs: [], io: "auto", channel: "ticket", form: "built" },
+  { name: "rcopy, modules", needs: [], io: "auto", channel: "plain", form: "modules" },
 ];
 
 /** A path as one word of a shell. */

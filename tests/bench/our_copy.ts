@@ -2,7 +2,7 @@
 import { withoutExtraTrust } from "../helpers/rcopy_process.ts";
 import { MeteredProcess, type Usage } from "./metered_process.ts";
 
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
+const modules = new URL("../../src/main.ts", import.meta.url).pathname;
 
 /** What carries a copy of ours: bytes as they are (`--insecure`), or the channel that a ticket opens. */
 export type OurChannel = "plain" | "ticket";
@@ -14,6 +14,8 @@ export interface OurCopyOptions {
   io: "uring" | "deno" | "auto";
   /** `plain` by default. */
   channel?: OurChannel;
+  /** The main module of the program; that of this checkout by default. */
+  main?: string | undefined;
   send?: readonly string[];
   receive?: readonly string[];
   /** Programs that start each end: `ip netns exec NAME`. */
@@ -39,6 +41,7 @@ export interface OurCopy {
 export async function ourCopy(options: OurCopyOptions): Promise<OurCopy> {
   const { source, target, io, send = [], receive = [], listen = ["-l", "-p", "0"], secondsMax = 600 } =
     options;
+  const main = options.main ?? modules;
   const start = (
     [within = [], deno = []]: (readonly string[] | undefined)[],
     args: readonly string[],

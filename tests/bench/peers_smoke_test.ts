@@ -20,7 +20,7 @@ testWhere({ programs: ["timeout", "diff"] }, name, async () => {
     log: (line) => lines.push(line),
   });
   assert(machine.includes("Linux"), machine);
-  const expected = ["rcopy --io deno", "rcopy encrypted", "cp -r"];
+  const expected = ["rcopy --io deno", "rcopy encrypted", "rcopy, modules", "cp -r"];
   if (whyNoUringEngine() === undefined) expected.unshift("rcopy --io uring");
   else assert(lines.some((line) => line.startsWith("rcopy --io uring: skipped, ")), lines.join());
   assertEquals(figures.map(({ program }) => program), expected);

@@ -6,6 +6,7 @@ const columns: readonly [heading: string, programs: readonly string[]][] = [
   ["rcopy", ["rcopy --io uring"]],
   ["encrypted", ["rcopy encrypted"]],
   ["`--io deno`", ["rcopy --io deno"]],
+  ["from modules", ["rcopy, modules"]],
   ["original rcopy", ["original rcopy"]],
   ["`cp -r`", ["cp -r"]],
   ["`nc`, or tar and nc", ["nc", "tar | nc | tar"]],

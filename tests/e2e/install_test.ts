@@ -180,6 +180,8 @@ testInstalled(
       const task = `SHELL=/bin/${shell} exec '${Deno.execPath()}' run -A --no-config .ci/tasks/install.ts`;
       const installed = await home.run(task, { cwd: root });
       assertEquals(installed.status, 0, installed.stderr);
+      // The bundler is not to be had from this registry: the modules are installed then.
+      assertMatch(installed.stdout, /cannot be bundled[^]*installing the modules/);
       assertMatch(
         await Deno.readTextFile(`${home.path}/${place}`),
         new RegExp(`^# ${shell} completion for rcopy`),

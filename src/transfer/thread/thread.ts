@@ -9,6 +9,7 @@ import {
   type LaneMethod,
   type LaneMethods,
 } from "./calls.ts";
+import { workerModule } from "./program_files.ts";
 
 /** Milliseconds that a Worker has to close its files and connections before it is ended from outside. */
 const endMs = 2_000;
@@ -48,10 +49,7 @@ export class LaneThread {
   static async start(engine: "uring" | "deno"): Promise<LaneThread> {
     let worker: Worker;
     try {
-      worker = new Worker(new URL("./worker.ts", import.meta.url), {
-        type: "module",
-        name: "rcopy lane",
-      });
+      worker = new Worker(workerModule, { type: "module", name: "rcopy lane" });
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new RcopyError("permission-flag", `cannot start a thread for data connections: ${reason}`, {

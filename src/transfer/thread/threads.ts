@@ -8,6 +8,7 @@ import type { ClientTransport } from "../../net/transport.ts";
 import type { Join, Role } from "../../wire/hello.ts";
 import type { DataConnection } from "../lane/lane_io.ts";
 import type { LaneArrival } from "./calls.ts";
+import { programFolder } from "./program_files.ts";
 import type { LaneThread } from "./thread.ts";
 
 /** Workers of one process. */
@@ -110,9 +111,9 @@ export class LaneThreads {
   }
 
   #whyNot(engine: Engine, root: Directory): string | undefined {
-    const home = new URL("../../../", import.meta.url);
+    const isOnDisk = programFolder.protocol === "file:" && !Deno.build.standalone;
     // A Worker reads the program's files again. Never ask a person for that.
-    if (home.protocol === "file:" && !mayRead(home) && !Deno.build.standalone) {
+    if (isOnDisk && !mayRead(programFolder)) {
       return "Deno was not given --allow-read for the program's own files";
     }
     if (!engine.hasDescriptors(root, threadDescriptors)) return "the limit on open files is low";
