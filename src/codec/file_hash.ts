@@ -1,6 +1,7 @@
 /** The hash of a large file from the hashes of its extents, whatever the order in which they come. */
 import type { Codec, HashStream } from "./codec.ts";
-import { RcopyError } from "../base/errors.ts";
+import { assert, RcopyError } from "../base/errors.ts";
+import type { KeptHashes } from "./kept_hashes.ts";
 
 /** Extents that may be known ahead of the first one that is missing: what all lanes together can have under way. */
 const aheadMax = 4096;
@@ -13,6 +14,7 @@ export class FileHash implements Disposable {
   readonly extents: number;
   #next = 0;
   readonly #ahead = new Map<number, Uint8Array>();
+  #kept: KeptHashes | undefined;
   readonly #stream: HashStream;
 
   constructor(codec: Codec, extents: number) {
@@ -22,7 +24,14 @@ export class FileHash implements Disposable {
 
   /** Whether the hash of extent `index` is known. */
   has(index: number): boolean {
-    return index < this.#next || this.#ahead.has(index);
+    return index < this.#next || this.#ahead.has(index) || this.#kept?.has(index) === true;
+  }
+
+  /** Takes the hashes of extents that are there from an earlier run, once, before any other. */
+  keep(kept: KeptHashes): void {
+    assert(this.#next === 0 && this.#ahead.size === 0 && !this.#kept, "what is kept is known first");
+    this.#kept = kept;
+    this.#drain();
   }
 
   get complete(): boolean {
@@ -40,8 +49,15 @@ export class FileHash implements Disposable {
     }
     this.#stream.update(hash);
     this.#next++;
-    for (let early = this.#ahead.get(this.#next); early; early = this.#ahead.get(this.#next)) {
-      this.#stream.update(early);
+    this.#drain();
+  }
+
+  /** Goes on with what is known already. */
+  #drain(): void {
+    for (;;) {
+      const known = this.#ahead.get(this.#next) ?? this.#kept?.at(this.#next);
+      if (!known) return;
+      this.#stream.update(known);
       this.#ahead.delete(this.#next++);
     }
   }

@@ -1,12 +1,12 @@
 /**
  * The messages that bring content. Content travels in units, each an extent of a large file or a bundle of small ones. On a
  * data connection a unit is a frame `Extent` or `Bundle`, whose payload is the first piece, then a frame `Piece` for each
- * further piece, then a frame `Hashes`. `FileVerified` goes over control.
+ * further piece, then a frame `Hashes`. `FileVerified` goes over control, and so does `Kept`: what need not be sent again.
  */
 import { RcopyError } from "../base/errors.ts";
 import { readColumn, writeColumn } from "./column.ts";
 import { ascendingEntries, assign, entryNumber, exactly, type MessageCodec } from "./fields.ts";
-import { bundleFilesMax, hashBytes } from "./limits.ts";
+import { bundleFilesMax, hashBytes, keptExtentsMax } from "./limits.ts";
 import * as schema from "./schema.ts";
 
 /** Begins a unit: part of a file above 4 MiB, on the grid of `extentBytes`; payload: its first piece. */
@@ -103,3 +103,49 @@ export const fileVerified: MessageCodec<FileVerified> = {
     return { kind: "fileVerified", batch: root.batch, entry: entryNumber(root.entry), hash };
   },
 };
+
+/** Extents of a large file that the receiver has from an earlier run, and their hashes; receiver to sender, on control. */
+export interface Kept {
+  kind: "kept";
+  batch: number;
+  entry: number;
+  /** The extent of bit 0. */
+  first: number;
+  /** Bit i (least significant first) is extent `first + i`. */
+  bitmap: Uint8Array;
+  /** 16 bytes for each bit that is 1, in order. */
+  hashes: Uint8Array;
+  /** Another `Kept` of this file follows. */
+  more: boolean;
+}
+
+export const kept: MessageCodec<Kept> = {
+  encode(capnp, message) {
+    const root = capnp.initRoot(schema.Kept);
+    const { batch, entry, first, more } = message;
+    assign(root, { batch, entry, first, more });
+    writeColumn(root._initBitmap(message.bitmap.length), message.bitmap);
+    writeColumn(root._initHashes(message.hashes.length), message.hashes);
+  },
+  decode(capnp) {
+    const root = capnp.getRoot(schema.Kept);
+    const { batch, first, more } = root;
+    const bitmap = readColumn(root.bitmap, "u8", keptExtentsMax / 8).slice();
+    const hashes = readColumn(root.hashes, "u8", keptExtentsMax * hashBytes).slice();
+    const extents = bitmap.reduce((sum, byte) => sum + bitsOf(byte), 0);
+    if (hashes.length !== extents * hashBytes) {
+      throw new RcopyError("protocol", `kept has ${hashes.length} bytes of hashes for ${extents} extents`);
+    }
+    if (more && extents === 0) {
+      throw new RcopyError("protocol", "kept tells of nothing, and has more to tell");
+    }
+    return { kind: "kept", batch, entry: entryNumber(root.entry), first, bitmap, hashes, more };
+  },
+};
+
+/** How many bits of a byte are 1. */
+function bitsOf(byte: number): number {
+  let bits = 0;
+  for (; byte !== 0; byte &= byte - 1) bits++;
+  return bits;
+}

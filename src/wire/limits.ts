@@ -46,6 +46,12 @@ export const authSecretBytes = 16;
 /** Longest public key and longest signature of an authentication: RSA of 8,192 bits, whose signature holds the key too. */
 export const authKeyBytesMax = 2304;
 export const authSignatureBytesMax = 2304;
+/** Bytes of the sender's stamp of a large file. */
+export const stampBytes = 16;
+/** Extents that one `Kept` tells of. */
+export const keptExtentsMax = 8192;
+/** Hashes of kept extents that the receiver may have told of files that are not settled: what the sender holds of them. */
+export const keptHashesMax = 1024 * 1024;
 /** Largest size of a file, and end of a range: a safe integer. */
 export const fileBytesMax = Number.MAX_SAFE_INTEGER;
 /** How often a corrupt extent is asked for again. */

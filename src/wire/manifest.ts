@@ -4,13 +4,15 @@ import { showName } from "../base/show.ts";
 import { EntryKind } from "../entry/metadata.ts";
 import { whyUnsafeName } from "../entry/name.ts";
 import { readColumn, writeColumn } from "./column.ts";
-import { assign, count, type MessageCodec, outOfRange } from "./fields.ts";
+import { ascendingEntries, assign, count, type MessageCodec, outOfRange } from "./fields.ts";
 import {
   batchEntriesMax,
   controlMessageBytesMax,
   creditBytesMax,
+  extentBytes,
   fileBytesMax,
   linkTargetBytesMax,
+  stampBytes,
 } from "./limits.ts";
 import * as schema from "./schema.ts";
 
@@ -38,6 +40,8 @@ export interface Manifest {
   linkTargets: Uint8Array;
   /** Directories that are complete: no later entry names them. */
   closed: Uint32Array;
+  /** 16 bytes for each large file of the batch in order: other bytes mean another version of the file. */
+  stamps: Uint8Array;
 }
 
 export const manifest: MessageCodec<Manifest> = {
@@ -54,6 +58,7 @@ export const manifest: MessageCodec<Manifest> = {
     writeColumn(root._initNames(message.names.length), message.names);
     writeColumn(root._initLinkTargets(message.linkTargets.length), message.linkTargets);
     writeColumn(root._initClosed(message.closed.length), message.closed);
+    writeColumn(root._initStamps(message.stamps.length), message.stamps);
   },
   /** The batch, as views of the message; its columns agree, and every value is one that a file system can have. */
   decode(capnp) {
@@ -71,11 +76,13 @@ export const manifest: MessageCodec<Manifest> = {
       names: readColumn(root.names, "u8", controlMessageBytesMax),
       linkTargets: readColumn(root.linkTargets, "u8", controlMessageBytesMax),
       closed: readColumn(root.closed, "u32", controlMessageBytesMax / 4),
+      stamps: readColumn(root.stamps, "u8", batchEntriesMax * stampBytes),
     };
     checkColumns(message);
     checkEntries(message);
     checkNames(message);
     checkLinkTargets(message);
+    checkStamps(message);
     return message;
   },
 };
@@ -146,6 +153,16 @@ function checkLinkTargets(manifest: Manifest): void {
   if (start !== linkTargets.length) refuse(manifest, "has more link texts than links");
 }
 
+function checkStamps(manifest: Manifest): void {
+  const { sizes, stamps } = manifest;
+  const smallMax = BigInt(extentBytes);
+  let large = 0;
+  for (let i = 0; i < sizes.length; i++) if (sizes[i]! > smallMax) large++;
+  if (stamps.length !== large * stampBytes) {
+    refuse(manifest, `has ${stamps.length} bytes of stamps for ${large} large files`);
+  }
+}
+
 /** The scan is over; sender to receiver. */
 export interface ManifestEnd {
   kind: "manifestEnd";
@@ -190,6 +207,8 @@ export interface Wants {
   bitmap: Uint8Array;
   /** Everything in the batch is wanted; `bitmap` is empty. */
   all: boolean;
+  /** Large files that are wanted and of which something is there already: a `Kept` of each follows. Ascending. */
+  kept: Uint32Array;
 }
 
 export const wants: MessageCodec<Wants> = {
@@ -197,6 +216,7 @@ export const wants: MessageCodec<Wants> = {
     const root = capnp.initRoot(schema.Wants);
     assign(root, { batch: message.batch, all: message.all });
     writeColumn(root._initBitmap(message.bitmap.length), message.bitmap);
+    writeColumn(root._initKept(message.kept.length), message.kept);
   },
   decode(capnp) {
     const root = capnp.getRoot(schema.Wants);
@@ -204,6 +224,7 @@ export const wants: MessageCodec<Wants> = {
     if (root.all && bitmap.length > 0) {
       throw new RcopyError("protocol", "wants has a bitmap though it wants all");
     }
-    return { kind: "wants", batch: root.batch, all: root.all, bitmap };
+    const kept = ascendingEntries(readColumn(root.kept, "u32", batchEntriesMax).slice());
+    return { kind: "wants", batch: root.batch, all: root.all, bitmap, kept };
   },
 };

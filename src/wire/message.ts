@@ -15,6 +15,8 @@ import {
   fileVerified,
   type Hashes,
   hashes,
+  type Kept,
+  kept,
   type Piece,
   piece,
 } from "./data.ts";
@@ -83,6 +85,7 @@ export const FrameKind = {
   piece: 25,
   hashes: 26,
   fileVerified: 27,
+  kept: 28,
 } as const;
 export type FrameKind = typeof FrameKind[keyof typeof FrameKind];
 
@@ -112,7 +115,8 @@ export type Message =
   | Taken
   | Piece
   | Hashes
-  | FileVerified;
+  | FileVerified
+  | Kept;
 
 /** The message of each kind. */
 type MessageOf = { [M in Message as M["kind"]]: M };
@@ -145,6 +149,7 @@ const codecs: { readonly [K in keyof MessageOf]: MessageCodec<MessageOf[K]> } = 
   piece,
   hashes,
   fileVerified,
+  kept,
 };
 
 const kindNames = new Map<number, Message["kind"]>(

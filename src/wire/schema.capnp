@@ -45,6 +45,7 @@ struct Manifest {
   names @8 :Data;
   linkTargets @9 :Data;
   closed @10 :List(UInt32);
+  stamps @11 :Data;
 }
 
 struct ManifestEnd {
@@ -61,6 +62,16 @@ struct Wants {
   batch @0 :UInt32;
   all @1 :Bool;
   bitmap @2 :Data;
+  kept @3 :List(UInt32);
+}
+
+struct Kept {
+  batch @0 :UInt32;
+  entry @1 :UInt32;
+  first @2 :UInt32;
+  bitmap @3 :Data;
+  hashes @4 :Data;
+  more @5 :Bool;
 }
 
 struct Extent {

@@ -208,7 +208,7 @@ export class Manifest extends $.Struct {
     static override readonly _capnp = {
         displayName: "Manifest",
         id: "e6e94184ac9aea0c",
-        size: new $.ObjectSize(8, 10),
+        size: new $.ObjectSize(8, 11),
     };
     get batch(): number {
         return $.utils.getUint32(0, this);
@@ -396,6 +396,24 @@ export class Manifest extends $.Struct {
     set closed(value: $.List<number>) {
         $.utils.copyFrom(value, $.utils.getPointer(9, this));
     }
+    _adoptStamps(value: $.Orphan<$.Data>): void {
+        $.utils.adopt(value, $.utils.getPointer(10, this));
+    }
+    _disownStamps(): $.Orphan<$.Data> {
+        return $.utils.disown(this.stamps);
+    }
+    get stamps(): $.Data {
+        return $.utils.getData(10, this);
+    }
+    _hasStamps(): boolean {
+        return !$.utils.isNull($.utils.getPointer(10, this));
+    }
+    _initStamps(length: number): $.Data {
+        return $.utils.initData(10, length, this);
+    }
+    set stamps(value: $.Data) {
+        $.utils.copyFrom(value, $.utils.getPointer(10, this));
+    }
     override toString(): string { return "Manifest_" + super.toString(); }
 }
 export class ManifestEnd extends $.Struct {
@@ -442,7 +460,7 @@ export class Wants extends $.Struct {
     static override readonly _capnp = {
         displayName: "Wants",
         id: "acd1dd3ccefc522c",
-        size: new $.ObjectSize(8, 1),
+        size: new $.ObjectSize(8, 2),
     };
     get batch(): number {
         return $.utils.getUint32(0, this);
@@ -474,7 +492,93 @@ export class Wants extends $.Struct {
     set bitmap(value: $.Data) {
         $.utils.copyFrom(value, $.utils.getPointer(0, this));
     }
+    _adoptKept(value: $.Orphan<$.List<number>>): void {
+        $.utils.adopt(value, $.utils.getPointer(1, this));
+    }
+    _disownKept(): $.Orphan<$.List<number>> {
+        return $.utils.disown(this.kept);
+    }
+    get kept(): $.List<number> {
+        return $.utils.getList(1, $.Uint32List, this);
+    }
+    _hasKept(): boolean {
+        return !$.utils.isNull($.utils.getPointer(1, this));
+    }
+    _initKept(length: number): $.List<number> {
+        return $.utils.initList(1, $.Uint32List, length, this);
+    }
+    set kept(value: $.List<number>) {
+        $.utils.copyFrom(value, $.utils.getPointer(1, this));
+    }
     override toString(): string { return "Wants_" + super.toString(); }
+}
+export class Kept extends $.Struct {
+    static override readonly _capnp = {
+        displayName: "Kept",
+        id: "ce6545f5c23d5c39",
+        size: new $.ObjectSize(16, 2),
+    };
+    get batch(): number {
+        return $.utils.getUint32(0, this);
+    }
+    set batch(value: number) {
+        $.utils.setUint32(0, value, this);
+    }
+    get entry(): number {
+        return $.utils.getUint32(4, this);
+    }
+    set entry(value: number) {
+        $.utils.setUint32(4, value, this);
+    }
+    get first(): number {
+        return $.utils.getUint32(8, this);
+    }
+    set first(value: number) {
+        $.utils.setUint32(8, value, this);
+    }
+    _adoptBitmap(value: $.Orphan<$.Data>): void {
+        $.utils.adopt(value, $.utils.getPointer(0, this));
+    }
+    _disownBitmap(): $.Orphan<$.Data> {
+        return $.utils.disown(this.bitmap);
+    }
+    get bitmap(): $.Data {
+        return $.utils.getData(0, this);
+    }
+    _hasBitmap(): boolean {
+        return !$.utils.isNull($.utils.getPointer(0, this));
+    }
+    _initBitmap(length: number): $.Data {
+        return $.utils.initData(0, length, this);
+    }
+    set bitmap(value: $.Data) {
+        $.utils.copyFrom(value, $.utils.getPointer(0, this));
+    }
+    _adoptHashes(value: $.Orphan<$.Data>): void {
+        $.utils.adopt(value, $.utils.getPointer(1, this));
+    }
+    _disownHashes(): $.Orphan<$.Data> {
+        return $.utils.disown(this.hashes);
+    }
+    get hashes(): $.Data {
+        return $.utils.getData(1, this);
+    }
+    _hasHashes(): boolean {
+        return !$.utils.isNull($.utils.getPointer(1, this));
+    }
+    _initHashes(length: number): $.Data {
+        return $.utils.initData(1, length, this);
+    }
+    set hashes(value: $.Data) {
+        $.utils.copyFrom(value, $.utils.getPointer(1, this));
+    }
+    get more(): boolean {
+        return $.utils.getBit(96, this);
+    }
+    set more(value: boolean) {
+        $.utils.setBit(96, value, this);
+    }
+    override toString(): string { return "Kept_" + super.toString(); }
 }
 export class Extent extends $.Struct {
     static override readonly _capnp = {

@@ -51,6 +51,7 @@ function manifestOf(entries: number): Manifest {
     names: columns.names.subarray(0, columns.nameBytes),
     linkTargets: new Uint8Array(0),
     closed: new Uint32Array(0),
+    stamps: new Uint8Array(0),
   };
 }
 

@@ -34,10 +34,11 @@ const cases: [string, Message, string][] = [
       names: new TextEncoder().encode("a\0b\0c\0"),
       linkTargets: new TextEncoder().encode("x\0"),
       closed: Uint32Array.of(0),
+      stamps: new TextEncoder().encode("0123456789abcdef"),
     },
     "(batch = 7, groupDirectories = [0, 4294967295], groupCounts = [1, 2], kinds = [1, 2, 3], " +
     "modes = [420, 493, 511], sizes = [9007199254740991, 0, 0], mtimeSeconds = [-1, 0, 1700000000], " +
-    'mtimeNanos = [999999999, 0, 1], names = "a\\000b\\000c\\000", linkTargets = "x\\000", closed = [0])',
+    'mtimeNanos = [999999999, 0, 1], names = "a\\000b\\000c\\000", linkTargets = "x\\000", closed = [0], stamps = "0123456789abcdef")',
   ],
   [
     "Failure",

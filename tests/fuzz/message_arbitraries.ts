@@ -35,6 +35,7 @@ const manifestEntry = fc.record({
   nanos: fc.nat(999_999_999),
   name,
   link: fc.uint8Array({ minLength: 1, maxLength: 50, min: 1 }),
+  stamp: hash,
 });
 
 const manifest: fc.Arbitrary<Manifest> = fc.record({
@@ -61,6 +62,11 @@ const manifest: fc.Arbitrary<Manifest> = fc.record({
     names: terminated(entries.map((one) => one.name)),
     linkTargets: terminated(entries.filter((one) => one.kind === 3).map((one) => one.link)),
     closed: Uint32Array.from(closed),
+    stamps: Uint8Array.from(
+      entries.filter((one) => one.kind === 1 && one.size > limits.extentBytes).flatMap((
+        one,
+      ) => [...one.stamp]),
+    ),
   };
 });
 
@@ -115,6 +121,18 @@ const authMessage: fc.Arbitrary<Message> = fc.oneof(
   }),
 );
 
+const kept = fc.record({
+  batch: u32,
+  entry,
+  first: u32,
+  bitmap: fc.uint8Array({ maxLength: 20 }),
+  more: fc.boolean(),
+}).chain(({ more, ...rest }) => {
+  const extents = rest.bitmap.reduce((sum, byte) => sum + byte.toString(2).replaceAll("0", "").length, 0);
+  return fc.uint8Array({ minLength: 16 * extents, maxLength: 16 * extents })
+    .map((hashes) => ({ kind: "kept" as const, ...rest, hashes, more: more && extents > 0 }));
+});
+
 /** Every kind of message, on control or in the handshake. */
 export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
   hello,
@@ -141,6 +159,7 @@ export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
     bytes: count,
   }),
   fc.record({ kind: fc.constant("fileVerified" as const), batch: u32, entry, hash }),
+  kept,
   manifest,
   fc.record({
     kind: fc.constant("manifestEnd" as const),
@@ -157,12 +176,14 @@ export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
     batch: u32,
     all: fc.constant(false),
     bitmap: fc.uint8Array({ maxLength: limits.batchEntriesMax / 8 }),
+    kept: ascending(limits.batchEntriesMax - 1, 50),
   }),
   fc.record({
     kind: fc.constant("wants" as const),
     batch: u32,
     all: fc.constant(true),
     bitmap: fc.constant(new Uint8Array(0)),
+    kept: ascending(limits.batchEntriesMax - 1, 50),
   }),
   fc.record({
     kind: fc.constant("failure" as const),

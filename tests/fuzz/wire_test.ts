@@ -188,6 +188,7 @@ const sound: Manifest = {
   names: new TextEncoder().encode("a\0b\0"),
   linkTargets: new TextEncoder().encode("a\0"),
   closed: Uint32Array.of(),
+  stamps: new Uint8Array(0),
 };
 const named = (name: string) => ({ names: new TextEncoder().encode(`${name}\0b\0`) });
 const lies: [string, Partial<Manifest>][] = [
@@ -222,6 +223,9 @@ const lies: [string, Partial<Manifest>][] = [
   ["groups of fewer entries", { groupCounts: Uint32Array.of(1) }],
   ["groups of more entries", { groupCounts: Uint32Array.of(3) }],
   ["an empty group", { groupDirectories: Uint32Array.of(0, 0), groupCounts: Uint32Array.of(2, 0) }],
+  ["a large file without a stamp", { sizes: BigUint64Array.of(4n << 20n | 1n, 0n) }],
+  ["a stamp of a small file", { stamps: new Uint8Array(16) }],
+  ["a stamp of 15 bytes", { sizes: BigUint64Array.of(4n << 20n | 1n, 0n), stamps: new Uint8Array(15) }],
   ["a link without text", { linkTargets: Uint8Array.of(0) }],
   ["fewer link texts than links", { linkTargets: new Uint8Array(0) }],
   ["more link texts than links", { linkTargets: new TextEncoder().encode("a\0b\0") }],

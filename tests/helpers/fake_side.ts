@@ -151,6 +151,7 @@ function summaryOf(role: Role): TransferSummary {
     directories: 0,
     links: 0,
     bytes: 0,
+    keptBytes: 0,
     wireBytes: 0,
     elapsedMs: 0,
     skipped: 0,

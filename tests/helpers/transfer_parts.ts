@@ -3,6 +3,7 @@ import { Codec } from "../../src/codec/codec.ts";
 import { EntryHasher } from "../../src/codec/entry_hash.ts";
 import { PathPrefixes } from "../../src/entry/path_prefixes.ts";
 import { SendFailures } from "../../src/transfer/send/failures.ts";
+import { SendLargeFiles } from "../../src/transfer/send/large_files.ts";
 import { SendPlan } from "../../src/transfer/send/plan.ts";
 import { SendUnsettled } from "../../src/transfer/send/unsettled.ts";
 import type { LargeSource } from "../../src/transfer/source/large_file.ts";
@@ -18,6 +19,7 @@ import { openSources } from "../../src/transfer/source/roots.ts";
 import { Scan } from "../../src/transfer/source/scan.ts";
 import { ReceiveBatch } from "../../src/transfer/target/batch.ts";
 import { FrameSplitter } from "../../src/wire/frame_splitter.ts";
+import { extentBytes, stampBytes } from "../../src/wire/limits.ts";
 import type { Hello, Role } from "../../src/wire/hello.ts";
 import type { Manifest } from "../../src/wire/manifest.ts";
 import type { Message } from "../../src/wire/message.ts";
@@ -190,6 +192,7 @@ export function manifestOf(
     names: joined(entries.map(({ name }) => name)),
     linkTargets: joined(entries.flatMap(({ text }) => text === undefined ? [] : [text])),
     closed: Uint32Array.from(closed),
+    stamps: new Uint8Array(entries.filter(({ size = 0 }) => size > extentBytes).length * stampBytes),
   };
 }
 
@@ -207,6 +210,9 @@ export interface SendParts extends HeardRun<"sender">, Disposable {
   unsettled: SendUnsettled;
   plan: SendPlan;
   failures: SendFailures;
+  largeFiles: SendLargeFiles;
+  /** Bytes that the receiver was found to have. */
+  kept: { bytes: number };
 }
 
 export function sendParts(engine: Engine): SendParts {
@@ -217,6 +223,9 @@ export function sendParts(engine: Engine): SendParts {
   const prefixes = new PathPrefixes();
   const large = new Map<number, LargeSource>();
   const unsettled = new SendUnsettled({ outcome, codec, hasher, prefixes, large });
+  const plan = new SendPlan(engine, codec, large);
+  const failures = new SendFailures(control, outcome, prefixes);
+  const kept = { bytes: 0 };
   return {
     ...heard,
     codec,
@@ -224,8 +233,18 @@ export function sendParts(engine: Engine): SendParts {
     prefixes,
     large,
     unsettled,
-    plan: new SendPlan(engine, codec, large),
-    failures: new SendFailures(control, outcome, prefixes),
+    plan,
+    failures,
+    largeFiles: new SendLargeFiles({
+      control,
+      plan,
+      unsettled,
+      failures,
+      hasher,
+      prefixes,
+      onKept: (bytes) => kept.bytes += bytes,
+    }),
+    kept,
     [Symbol.dispose]() {
       unsettled.release();
       codec[Symbol.dispose]();

@@ -42,6 +42,7 @@ export function manifestOf(batch: number, entries: readonly Entry[], closed: rea
     names: terminated(entries.map(({ name }) => name)),
     linkTargets: terminated(links),
     closed: [...closed],
+    stamps: new Uint8Array(16 * entries.filter(({ size = 0 }) => size > 4 << 20).length),
   };
 }
 

@@ -32,7 +32,7 @@ export const messages = {
   joined: [24, { words: 0, pointers: 0, fields: {} }],
   manifest: [3, {
     words: 1,
-    pointers: 10,
+    pointers: 11,
     fields: {
       batch: ["u32", 0],
       groupDirectories: ["u32s", 0],
@@ -45,6 +45,7 @@ export const messages = {
       names: ["data", 7],
       linkTargets: ["data", 8],
       closed: ["u32s", 9],
+      stamps: ["data", 10],
     },
   }],
   manifestEnd: [4, {
@@ -55,8 +56,8 @@ export const messages = {
   credit: [5, { words: 1, pointers: 0, fields: { bytes: ["u32", 0] } }],
   wants: [6, {
     words: 1,
-    pointers: 1,
-    fields: { batch: ["u32", 0], all: ["bool", 32], bitmap: ["data", 0] },
+    pointers: 2,
+    fields: { batch: ["u32", 0], all: ["bool", 32], bitmap: ["data", 0], kept: ["u32s", 1] },
   }],
   extent: [7, {
     words: 2,
@@ -138,6 +139,18 @@ export const messages = {
     words: 1,
     pointers: 1,
     fields: { batch: ["u32", 0], entry: ["u32", 4], hash: ["data", 0] },
+  }],
+  kept: [28, {
+    words: 2,
+    pointers: 2,
+    fields: {
+      batch: ["u32", 0],
+      entry: ["u32", 4],
+      first: ["u32", 8],
+      bitmap: ["data", 0],
+      hashes: ["data", 1],
+      more: ["bool", 96],
+    },
   }],
 } as const satisfies Record<string, readonly [number, Layout]>;
 

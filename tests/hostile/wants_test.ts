@@ -2,7 +2,9 @@
 import { assertEquals } from "@std/assert";
 import { entryHash, treeSum } from "./hostile_receiver.ts";
 import { shell } from "../helpers/test_folder.ts";
-import { latin1, manifestOf } from "./hostile_sender.ts";
+import { joined, latin1, manifestOf } from "./hostile_sender.ts";
+import type { Values } from "./capnp.ts";
+import { xxh3 } from "./xxh3.ts";
 import { attackReceiver } from "./sessions.ts";
 import { placesOf, withVictim } from "./victim_tree.ts";
 
@@ -23,6 +25,85 @@ Deno.test("wants twice, or with a map besides all, ends the session", async () =
       }, { wantsAll: false });
       assertEquals(code, 8, JSON.stringify(frames));
     }
+  });
+});
+
+const three = { bitmap: Uint8Array.of(0b111), hashes: new Uint8Array(48) };
+/** What is kept of the file `big` that no file can keep, or that nobody waits for. */
+const keptWrongly: Record<string, Values[]> = {
+  "of a file that waits for nothing": [{ entry: "one" }],
+  "of a batch that is not under way": [{ batch: 7 }],
+  "of an entry that the batch does not have": [{ entry: 4000 }],
+  "twice": [{}, {}],
+  "twice of one extent": [
+    { bitmap: Uint8Array.of(1), hashes: new Uint8Array(16), more: true },
+    { bitmap: Uint8Array.of(1), hashes: new Uint8Array(16) },
+  ],
+  "past the end": [{ first: 1_000_000, ...three }],
+  "at the largest number": [{ first: 0xffff_ffff, ...three }],
+  "with more hashes than bits": [{ bitmap: Uint8Array.of(1), hashes: new Uint8Array(32) }],
+  "with fewer hashes than bits": [{ bitmap: Uint8Array.of(3), hashes: new Uint8Array(16) }],
+  "with half a hash": [{ bitmap: Uint8Array.of(1), hashes: new Uint8Array(8) }],
+  "with nothing, and more to come": [{ more: true }],
+  "with a map that is too long": [{ bitmap: new Uint8Array(1025) }],
+};
+
+for (const [what, messages] of Object.entries(keptWrongly)) {
+  Deno.test(`kept ${what} ends the session`, async () => {
+    await withVictim(async (victim) => {
+      const code = await victim.attack(async (peer) => {
+        const at = await placesOf(peer);
+        await peer.control.send("wants", { bitmap: Uint8Array.of(255), kept: [at.big] });
+        for (const { entry = at.big, ...values } of messages) {
+          await peer.control.send("kept", { entry: entry === "one" ? at.one : entry, ...values });
+        }
+      }, { wantsAll: false });
+      assertEquals(code, 8);
+    });
+  });
+}
+
+Deno.test("wants that keep a small file, a directory, what is not wanted, or nothing there is, end the session", async () => {
+  await withVictim(async (victim) => {
+    for (const name of ["one", "d", "big", 4095] as const) {
+      const code = await victim.attack(async (peer) => {
+        const at = await placesOf(peer);
+        const bitmap = name === "big" ? new Uint8Array(0) : Uint8Array.of(255);
+        await peer.control.send("wants", { bitmap, kept: [typeof name === "number" ? name : at[name]] });
+      }, { wantsAll: false });
+      assertEquals(code, 8, `${name}`);
+    }
+  });
+});
+
+Deno.test("a sender sends nothing of what is kept, and takes the hashes of it as they are told", async () => {
+  await withVictim(async (victim) => {
+    const code = await victim.attack(async (peer) => {
+      const at = await placesOf(peer);
+      const bitmap = new Uint8Array(1);
+      bitmap[0]! |= 1 << at.big;
+      await peer.control.send("wants", { bitmap, kept: [at.big] });
+      // Nothing compares them with the content before the receiver itself does.
+      const extents = [0, 1, 2].map((i) => latin1(`extent ${i}`));
+      const hashes = joined(extents.map(xxh3));
+      await peer.control.send("kept", { entry: at.big, bitmap: Uint8Array.of(0b111), hashes });
+      const { values } = await peer.control.until("fileVerified");
+      assertEquals([values.entry, values.hash], [at.big, xxh3(hashes)]);
+      const held = [at.big, at.d].sort((a, b) => a - b);
+      await peer.control.send("batchSettled", { held });
+      await peer.control.send("heldSettled", { batches: [0, 0], entries: held, failed: [0, 0] });
+      const big = at.entries[at.big]!;
+      await peer.control.send("receipt", {
+        directories: 1,
+        files: 1,
+        bytes: big.size,
+        skipped: at.count - 2,
+        treeCount: 2,
+        treeSum: treeSum([entryHash(big, "big", extents), entryHash(at.entries[at.d]!, "d")]),
+      });
+      assertEquals(peer.data, []);
+    }, { wantsAll: false });
+    assertEquals(code, 0);
   });
 });
 

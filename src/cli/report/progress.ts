@@ -14,10 +14,12 @@ export class ProgressHistory {
   add(snapshot: ProgressSnapshot): void {
     const before = this.#shown;
     const bytesDone = Math.max(snapshot.bytesDone, before?.bytesDone ?? 0);
+    const keptBytes = Math.max(snapshot.keptBytes, before?.keptBytes ?? 0);
     const entriesDone = Math.max(snapshot.entriesDone, before?.entriesDone ?? 0);
     this.#shown = {
       ...snapshot,
       bytesDone,
+      keptBytes,
       entriesDone,
       // What failed in the scan is done, but the total may not count it.
       entriesTotal: Math.max(snapshot.entriesTotal, entriesDone),
@@ -48,14 +50,16 @@ export class ProgressHistory {
  * totals are marked with a plus and there is neither percent nor time left, since both would go backwards.
  */
 export function renderProgress(snapshot: ProgressSnapshot, rate: number, columns: number): string {
-  const { bytesDone, bytesTotal, entriesDone, entriesTotal, growing } = snapshot;
+  const { keptBytes, bytesTotal, entriesDone, entriesTotal, growing } = snapshot;
+  const bytesThere = snapshot.bytesDone + keptBytes;
   const mark = growing ? "+" : "";
-  const parts = [`${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}${mark}`];
-  if (!growing) parts.push(`${percentOf(bytesDone, bytesTotal, entriesDone, entriesTotal)} %`);
+  const parts = [`${formatBytes(bytesThere)} of ${formatBytes(bytesTotal)}${mark}`];
+  if (!growing) parts.push(`${percentOf(bytesThere, bytesTotal, entriesDone, entriesTotal)} %`);
   parts.push(formatRate(rate));
-  const left = bytesTotal - bytesDone;
+  const left = bytesTotal - bytesThere;
   if (!growing && rate > 0 && left > 0) parts.push(`${formatDuration(left / rate * 1000)} left`);
   parts.push(`${formatCount(entriesDone)} of ${formatCount(entriesTotal)}${mark} files`);
+  if (keptBytes > 0) parts.push(`${formatBytes(keptBytes)} kept`);
   if (snapshot.failed > 0) parts.push(`${formatCount(snapshot.failed)} failed`);
   if (snapshot.limitedBy) parts.push(`limited by ${snapshot.limitedBy}`);
   while (parts.length > 1 && parts.join("  ").length > columns) parts.pop();

@@ -7,6 +7,7 @@ function snapshot(changes: Partial<ProgressSnapshot> = {}): ProgressSnapshot {
     role: "receiver",
     elapsedMs: 1000,
     bytesDone: 500_000_000,
+    keptBytes: 0,
     bytesTotal: 2_000_000_000,
     entriesDone: 10,
     entriesTotal: 1234,

@@ -7,13 +7,17 @@ export const failuresShownMax = 20;
 
 /** One line: files, bytes, time, mean rate, bytes on the wire, skipped, failed, tree hash. */
 export function renderSummary(summary: TransferSummary): string {
-  const { files, directories, links, bytes, elapsedMs, wireBytes, skipped, failed, treeHash } = summary;
+  const { files, directories, links, bytes, keptBytes, elapsedMs, wireBytes, skipped, failed, treeHash } =
+    summary;
   const verb = summary.role === "sender" ? "sent" : "received";
   const parts = [
     `${verb} ${counted(files, "file")}`,
     directories > 0 ? counted(directories, "directory", "directories") : "",
     links > 0 ? counted(links, "link") : "",
-    `${formatBytes(bytes)} in ${formatDuration(elapsedMs)} (${formatRate(bytes / elapsedMs * 1000)})`,
+    `${formatBytes(bytes)} in ${formatDuration(elapsedMs)} (${
+      formatRate((bytes - keptBytes) / elapsedMs * 1000)
+    })`,
+    keptBytes > 0 ? `${formatBytes(keptBytes)} kept from an earlier run` : "",
     `${formatBytes(wireBytes)} on the wire${
       summary.forwarded ? " through ssh, as no direct connection could be made" : ""
     }`,

@@ -10,6 +10,7 @@ const summary: TransferSummary = {
   directories: 1,
   links: 2,
   bytes: 2_500_000_000,
+  keptBytes: 0,
   wireBytes: 2_501_000_000,
   elapsedMs: 2_000,
   skipped: 3,

@@ -16,6 +16,7 @@ import type { EntryHasher } from "../../codec/entry_hash.ts";
 import type { SendIo, SentUnit, Turn } from "../lane/lane_io.ts";
 import { UnitsOnTheWay } from "./units_on_the_way.ts";
 import { type SendBatch, SendState } from "../source/batch.ts";
+import type { LargeSource } from "../source/large_file.ts";
 import type { PathPrefixes } from "../../entry/path_prefixes.ts";
 import type { BundleJob, ExtentJob, SendJob, SendPlan } from "./plan.ts";
 import type { StageAccount } from "../session/stage_account.ts";
@@ -34,8 +35,8 @@ export interface SendLaneOptions {
   eventLoopYield: EventLoopYield;
   /** A file that could not be read as the scan saw it. */
   onFailed: (batch: SendBatch, entry: number, error: RcopyError) => void;
-  /** Every extent of a large file has been read, and the file was found unchanged then; `hash` is the file hash. */
-  onVerified: (batch: number, entry: number, hash: Uint8Array) => void;
+  /** Every extent of a large file is known, and the file was found unchanged then. */
+  onVerified: (source: LargeSource) => void;
   hasOtherLanes: () => boolean;
   /** Content bytes given to the connection. */
   onSent: (bytes: number) => void;
@@ -234,28 +235,8 @@ export class SendLane {
     source.addHash(index, hash);
     const { batch, entry } = source;
     // `FileVerified` stands in the queue of control before the last frame of this unit leaves.
-    if (source.verified() && batch.states[entry] !== SendState.sent) this.#finishLarge(job);
+    if (source.verified() && batch.states[entry] !== SendState.sent) this.#options.onVerified(source);
     const message: Extent = { kind: "extent", batch: batch.number, entry, index };
     return { message, payloadBytes: source.bytesOf(index), hashes: hash };
-  }
-
-  #finishLarge({ source }: ExtentJob): void {
-    const { batch, entry } = source;
-    batch.states[entry] = SendState.sent;
-    const content = source.digest();
-    this.#options.onVerified(batch.number, entry, content);
-    this.#options.hasher.hash(
-      {
-        kind: EntryKind.file,
-        mode: batch.columns.modes[entry]!,
-        size: source.size,
-        content,
-        mtime: batch.columns.mtime(entry),
-        prefix: this.#options.prefixes.of(batch.directoryOf(entry)),
-        name: batch.columns.name(entry),
-      },
-      batch.hashes,
-      entry * hashBytes,
-    );
   }
 }

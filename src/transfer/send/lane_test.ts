@@ -69,7 +69,10 @@ async function withLane(
         parts.failures.entryFailed(of, entry, error);
       },
       hasOtherLanes: () => false,
-      onVerified: (_, entry) => void told.push(`${textOf(batch.columns.name(entry))}: verified`),
+      onVerified: (source) => {
+        told.push(`${textOf(batch.columns.name(source.entry))}: verified`);
+        parts.largeFiles.vouch(source);
+      },
       onSent: (bytes) => void told.push(`sent ${bytes}`),
       onBusyChanged: () => void busy.push(lane.isBusy),
     });

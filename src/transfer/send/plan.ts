@@ -29,6 +29,8 @@ export interface ExtentJob {
 
 export type SendJob = BundleJob | ExtentJob;
 
+const noEntries = new Uint32Array(0);
+
 /** A queue of batches, cut into jobs on demand, from which any number of lanes take. */
 export class SendPlan {
   readonly #engine: Engine;
@@ -51,21 +53,25 @@ export class SendPlan {
     this.#sources = sources;
   }
 
-  /** Adds a batch whose wanted entries are marked. */
-  add(batch: SendBatch): void {
+  /** Adds a batch whose wanted entries are marked. `kept` are those that wait for what the receiver has of them. */
+  add(batch: SendBatch, kept: Uint32Array = noEntries): void {
     this.#batches.push(batch);
-    const { kinds, sizes } = batch.columns;
-    for (let entry = 0; entry < batch.count; entry++) {
-      if (sizes[entry]! <= extentBytes || kinds[entry] !== EntryKind.file) continue;
-      if (batch.states[entry] === SendState.wanted) this.#addLarge(batch, entry);
+    for (let entry = 0, next = 0; entry < batch.count; entry++) {
+      if (!batch.isLarge(entry) || batch.states[entry] !== SendState.wanted) continue;
+      const source = new LargeSource({ engine: this.#engine, codec: this.#codec, batch, entry });
+      this.#sources.set(entryKey(batch.number, entry), source);
+      if (kept[next] === entry) {
+        source.awaitKept();
+        next++;
+      } else this.#large.add(source);
     }
     this.#wake();
   }
 
-  #addLarge(batch: SendBatch, entry: number): void {
-    const source = new LargeSource({ engine: this.#engine, codec: this.#codec, batch, entry });
-    this.#sources.set(entryKey(batch.number, entry), source);
+  /** Adds a file that has waited for what the receiver has of it. */
+  addLarge(source: LargeSource): void {
     this.#large.add(source);
+    this.#wake();
   }
 
   /** Puts a job before all others: what must be sent again, or what a lost lane had taken. */
@@ -119,9 +125,8 @@ export class SendPlan {
     for (;;) {
       const source = this.#begun ??= this.#large.take();
       if (!source) return undefined;
-      if (source.failure === undefined && source.next < source.extents) {
-        return { of: "extent", source, index: source.next++ };
-      }
+      const index = source.failure === undefined ? source.takeNext() : undefined;
+      if (index !== undefined) return { of: "extent", source, index };
       this.#begun = undefined;
     }
   }

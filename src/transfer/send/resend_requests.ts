@@ -26,7 +26,7 @@ export class ResendRequests {
     this.#times.set(key, times);
     const large = this.#unsettled.large(number, entry);
     if (large) {
-      if (extent >= large.extents || extent >= large.next) {
+      if (extent >= large.extents || extent >= large.next || large.isKept(extent)) {
         throw new RcopyError("protocol", `the peer asked again for extent ${extent}, which was not sent`);
       }
       this.#plan.addAgain({ of: "extent", source: large, index: extent });

@@ -36,6 +36,7 @@ import { Announcer } from "./announcer.ts";
 import { SendFailures } from "./failures.ts";
 import { takenOf, type UnitsOnTheWay } from "./units_on_the_way.ts";
 import { SendLane, stallMs } from "./lane.ts";
+import { SendLargeFiles } from "./large_files.ts";
 import { SendPlan } from "./plan.ts";
 import { endOfReceipt } from "./receipt.ts";
 import { ResendRequests } from "./resend_requests.ts";
@@ -68,6 +69,7 @@ export class Sender implements LaneHost {
   readonly #pace: ScanPace;
   readonly #failures: SendFailures;
   readonly #resends: ResendRequests;
+  readonly #large: SendLargeFiles;
   readonly #announcer: Announcer;
 
   constructor(options: SenderOptions) {
@@ -88,6 +90,15 @@ export class Sender implements LaneHost {
     this.#pace = new ScanPace(this.#plan, this.#lanes);
     this.#failures = new SendFailures(run.control, run.outcome, this.#prefixes);
     this.#resends = new ResendRequests(this.#unsettled, this.#plan);
+    this.#large = new SendLargeFiles({
+      control: run.control,
+      plan: this.#plan,
+      unsettled: this.#unsettled,
+      failures: this.#failures,
+      hasher: this.#hasher,
+      prefixes: this.#prefixes,
+      onKept: (bytes) => run.counts.bytesKept += bytes,
+    });
     this.#announcer = new Announcer({
       run,
       engine,
@@ -125,7 +136,7 @@ export class Sender implements LaneHost {
   // ---- data connections
 
   addLane(number: number, connection: DataConnection): void {
-    const { account, control, eventLoopYield, counts, tasks } = this.#run;
+    const { account, eventLoopYield, counts, tasks } = this.#run;
     const io = connection.toSendIo({ engine: this.engine, account, cache: this.#options.cache });
     const lane = new SendLane({
       io,
@@ -135,7 +146,7 @@ export class Sender implements LaneHost {
       account,
       eventLoopYield,
       onFailed: (batch, entry, error) => this.#failures.entryFailed(batch, entry, error),
-      onVerified: (batch, entry, hash) => control.send({ kind: "fileVerified", batch, entry, hash }),
+      onVerified: (source) => this.#large.vouch(source),
       hasOtherLanes: () => tasks.lanesAlive > 1,
       onSent: (bytes) => counts.bytesDone += bytes,
       onBusyChanged: () => this.#pace.onLaneChanged(),
@@ -188,6 +199,8 @@ export class Sender implements LaneHost {
         return this.#announcer.grant(message.bytes);
       case "wants":
         return this.#onWants(message);
+      case "kept":
+        return this.#large.onKept(message);
       case "failure":
         return this.#onFailure(message);
       case "resend":
@@ -214,18 +227,15 @@ export class Sender implements LaneHost {
     const { wantsAll, dryRun } = this.#options.peer;
     if (!wantsAll && !dryRun) return;
     batch.markAll(wantsAll);
-    this.#planWanted(batch);
+    this.#run.counts.bytesWanted += batch.bytesWanted;
+    this.#plan.add(batch);
   }
 
   #onWants(message: Wants): void {
     const batch = this.#unsettled.batch(message.batch);
     batch.markWanted(message);
-    this.#planWanted(batch);
-  }
-
-  #planWanted(batch: SendBatch): void {
     this.#run.counts.bytesWanted += batch.bytesWanted;
-    this.#plan.add(batch);
+    this.#plan.add(batch, message.kept);
   }
 
   #onFailure(message: Failure): void {

@@ -145,7 +145,8 @@ export class SendUnsettled {
         this.#fail(key);
       } else if (large) {
         if (!large.isVerified) throw neverSent(batches[i]!, entries[i]!);
-        this.#place(held.kind, held.size, large.batch.hashes, large.entry * hashBytes);
+        this.hash.add(large.batch.hashes, large.entry * hashBytes);
+        this.#outcome.countPlaced(held.kind, held.size, large.keptBytes);
         this.#drop(key);
       } else {
         this.#place(held.kind, held.size, held.hash!, 0);

@@ -24,6 +24,8 @@ export class SessionCounts {
   bytesWanted = 0;
   /** Content bytes given to a connection (sender), or verified and written (receiver). */
   bytesDone = 0;
+  /** Content bytes of those wanted that were there from an earlier run. */
+  bytesKept = 0;
   /** The manifest is not complete: the counts above still grow. */
   growing = true;
   readonly #outcome: Outcome;
@@ -36,7 +38,8 @@ export class SessionCounts {
     const { settled } = this.#outcome;
     return {
       workDone: this.bytesDone + settled * fileWork,
-      workLeft: this.bytesWanted - this.bytesDone + Math.max(0, this.entries - settled) * fileWork,
+      workLeft: this.bytesWanted - this.bytesKept - this.bytesDone +
+        Math.max(0, this.entries - settled) * fileWork,
       growing: this.growing,
     };
   }
@@ -45,6 +48,7 @@ export class SessionCounts {
   progress(account: StageAccount): ProgressSnapshot {
     return this.#outcome.progress({
       bytesDone: this.bytesDone,
+      bytesKept: this.bytesKept,
       bytesWanted: this.bytesWanted,
       entriesTotal: this.entries,
       growing: this.growing,

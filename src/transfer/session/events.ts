@@ -27,7 +27,9 @@ export interface ProgressSnapshot {
   elapsedMs: number;
   /** Content bytes sent (sender) or verified and written (receiver). */
   bytesDone: number;
-  /** Content bytes to copy, as far as known. */
+  /** Content bytes that were there from an earlier run, and do not travel again. */
+  keptBytes: number;
+  /** Content bytes to copy, as far as known, those that were kept among them. */
   bytesTotal: number;
   /** Entries (files, directories, links) done and to do, as far as known. */
   entriesDone: number;
@@ -54,8 +56,10 @@ export interface TransferSummary {
   files: number;
   directories: number;
   links: number;
-  /** Content bytes copied. */
+  /** Content bytes of the files that were copied. */
   bytes: number;
+  /** Of `bytes`, those that were there from an earlier run. */
+  keptBytes: number;
   /** Bytes read from and written to the connections. */
   wireBytes: number;
   elapsedMs: number;

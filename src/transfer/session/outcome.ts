@@ -7,6 +7,8 @@ import type { Role } from "../../wire/hello.ts";
 /** Figures of a progress snapshot that only the sender or the receiver knows. */
 export interface ProgressFigures extends Pick<ProgressSnapshot, "entriesTotal" | "growing" | "limitedBy"> {
   bytesDone: number;
+  /** Of those below, the bytes that were there from an earlier run. */
+  bytesKept: number;
   /** Content bytes that are to be copied, as far as that is known. */
   bytesWanted: number;
 }
@@ -23,6 +25,7 @@ export class Outcome {
   directories = 0;
   links = 0;
   bytes = 0;
+  keptBytes = 0;
   skipped = 0;
   failed = 0;
   changed = 0;
@@ -40,12 +43,14 @@ export class Outcome {
     return this.files + this.directories + this.links + this.skipped + this.failed;
   }
 
-  countPlaced(kind: number, size: number): void {
+  /** `keptBytes`: bytes of a large file that were there from an earlier run. */
+  countPlaced(kind: number, size: number, keptBytes = 0): void {
     if (kind === EntryKind.directory) this.directories++;
     else if (kind === EntryKind.link) this.links++;
     else {
       this.files++;
       this.bytes += size;
+      this.keptBytes += keptBytes;
     }
   }
 
@@ -63,11 +68,12 @@ export class Outcome {
 
   /** A snapshot of this moment. `bytesDone` may be more than was wanted, where something was sent twice. */
   progress(at: ProgressFigures): ProgressSnapshot {
-    const { bytesDone, bytesWanted, ...figures } = at;
+    const { bytesDone, bytesKept, bytesWanted, ...figures } = at;
     return {
       role: this.#role,
       bytesDone,
-      bytesTotal: Math.max(bytesWanted, bytesDone),
+      keptBytes: bytesKept,
+      bytesTotal: Math.max(bytesWanted, bytesDone + bytesKept),
       entriesDone: this.settled,
       skipped: this.skipped,
       failed: this.failed,
@@ -78,7 +84,7 @@ export class Outcome {
 
   /** The summary of a session that had these connections. */
   summary(connections: readonly Traffic[], treeHash: string): TransferSummary {
-    const { files, directories, links, bytes, skipped, failed, changed, exitStatus } = this;
+    const { files, directories, links, bytes, keptBytes, skipped, failed, changed, exitStatus } = this;
     const wireBytes = connections.reduce((sum, one) => sum + one.bytesRead + one.bytesWritten, 0);
     return {
       role: this.#role,
@@ -86,6 +92,7 @@ export class Outcome {
       directories,
       links,
       bytes,
+      keptBytes,
       wireBytes,
       elapsedMs: this.#elapsedMs,
       skipped,

@@ -38,9 +38,14 @@ Deno.test("Outcome has status 0 without failures, 24 if all of them vanished or 
 Deno.test("Outcome never shows more done than there is, where something was sent twice", () => {
   const { counts } = outcome();
   const at = { entriesTotal: 3, growing: true, limitedBy: undefined };
-  const { bytesDone, bytesTotal, role } = counts.progress({ bytesDone: 12, bytesWanted: 10, ...at });
+  const { bytesDone, bytesTotal, role } = counts.progress({
+    bytesDone: 12,
+    bytesKept: 0,
+    bytesWanted: 10,
+    ...at,
+  });
   assertEquals([bytesDone, bytesTotal, role], [12, 12, "receiver"]);
-  assertEquals(counts.progress({ bytesDone: 2, bytesWanted: 10, ...at }).bytesTotal, 10);
+  assertEquals(counts.progress({ bytesDone: 2, bytesKept: 3, bytesWanted: 10, ...at }).bytesTotal, 10);
 });
 
 Deno.test("Outcome sums up what went through all connections, both ways", () => {

@@ -66,6 +66,7 @@ const reachesSender = {
   open: {
     credit: "open",
     wants: "open",
+    kept: "open",
     failure: "open",
     resend: "open",
     batchSettled: "open",
@@ -80,6 +81,7 @@ const reachesSender = {
   listed: {
     credit: "listed",
     wants: "listed",
+    kept: "listed",
     failure: "listed",
     resend: "listed",
     batchSettled: "listed",

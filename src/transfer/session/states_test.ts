@@ -19,10 +19,10 @@ const allowed: Record<Role, Record<SessionState, string>> = {
   },
   sender: {
     open:
-      "credit>open wants>open failure>open resend>open batchSettled>open heldSettled>open ping>open pong>open " +
+      "credit>open wants>open kept>open failure>open resend>open batchSettled>open heldSettled>open ping>open pong>open " +
       "laneRequest>open laneOffer>open taken>open close>closed",
     listed:
-      "credit>listed wants>listed failure>listed resend>listed batchSettled>listed heldSettled>listed " +
+      "credit>listed wants>listed kept>listed failure>listed resend>listed batchSettled>listed heldSettled>listed " +
       "receipt>receipted ping>listed pong>listed laneRequest>listed laneOffer>listed taken>listed close>closed",
     receipted: "ping>receipted pong>receipted laneRequest>receipted laneOffer>receipted close>closed",
     closed: "",

@@ -3,9 +3,10 @@ import { assert, RcopyError } from "../../base/errors.ts";
 import { EntryColumns } from "../../entry/columns.ts";
 import type { EntryName } from "../../entry/name.ts";
 import { EntryKind } from "../../entry/metadata.ts";
-import { hashBytes } from "../../wire/limits.ts";
+import { extentBytes, hashBytes, stampBytes } from "../../wire/limits.ts";
 import type { Manifest, Wants } from "../../wire/manifest.ts";
 import type { SourceDirectory } from "./directory.ts";
+import { stampOf } from "./stamp.ts";
 
 /** Message bytes of a batch without entries, of each entry without its name, and of each group and closed directory. */
 const baseBytes = 512;
@@ -13,7 +14,8 @@ const entryBytes = 1 + 2 + 8 + 8 + 4 + 1 + 1;
 const groupBytes = 8;
 const closedBytes = 4;
 /** Bytes that any one entry can take: credit of this much lets every scan go on. */
-export const oneEntryBytesMax = baseBytes + entryBytes + groupBytes + 255 + 4096 + closedBytes;
+export const oneEntryBytesMax = baseBytes + entryBytes + groupBytes + 255 + 4096 + closedBytes +
+  stampBytes;
 
 /** The state of an entry, as far as the sender knows. */
 export const SendState = { announced: 0, wanted: 1, sent: 2, unwanted: 3, failed: 4 } as const;
@@ -48,6 +50,8 @@ export class SendBatch {
   readonly #room: BatchRoom;
   #bytes = baseBytes;
   #linkBytes = 0;
+  /** Files above the extent grid. */
+  #large = 0;
   #released = false;
 
   constructor(number: number, room: BatchRoom) {
@@ -68,7 +72,7 @@ export class SendBatch {
 
   /** Whether an entry with such a name and link text still fits. */
   fits(nameBytes: number, linkBytes: number): boolean {
-    const needed = entryBytes + groupBytes + nameBytes + linkBytes;
+    const needed = entryBytes + groupBytes + nameBytes + linkBytes + stampBytes;
     return this.count < this.#room.entries && this.#bytes + needed <= this.#room.bytes;
   }
 
@@ -82,11 +86,20 @@ export class SendBatch {
     }
     this.columns.appendFrom(listed, index);
     this.#bytes += entryBytes + listed.name(index).length;
+    if (this.isLarge(at)) {
+      this.#large++;
+      this.#bytes += stampBytes;
+    }
     if (linkText) {
       this.linkTexts.push(linkText);
       this.#linkBytes += linkText.length + 1;
       this.#bytes += linkText.length;
     }
+  }
+
+  /** Whether an entry is a file above the extent grid. */
+  isLarge(entry: number): boolean {
+    return this.columns.kinds[entry] === EntryKind.file && this.columns.sizes[entry]! > extentBytes;
   }
 
   /** Says that no later entry belongs to a directory; false if there is no room to say so. */
@@ -103,8 +116,11 @@ export class SendBatch {
     this.states.fill(isWanted ? SendState.wanted : SendState.unwanted, 0, this.count);
   }
 
-  /** Marks what the receiver wants. @throws {RcopyError} `protocol` where it has said so already */
-  markWanted({ all, bitmap }: Wants): void {
+  /**
+   * Marks what the receiver wants.
+   * @throws {RcopyError} `protocol` where it has said so already, or has something of what it does not want or is not large
+   */
+  markWanted({ all, bitmap, kept }: Wants): void {
     if (this.isPlanned) {
       throw new RcopyError("protocol", `the peer said twice what it wants of batch ${this.number}`);
     }
@@ -114,6 +130,13 @@ export class SendBatch {
       // Directories are always wanted, whatever their bits are.
       const isWanted = isAsked || this.columns.kinds[i] === EntryKind.directory;
       this.states[i] = isWanted ? SendState.wanted : SendState.unwanted;
+    }
+    for (const entry of kept) {
+      if (entry < this.count && this.isLarge(entry) && this.states[entry] === SendState.wanted) continue;
+      throw new RcopyError(
+        "protocol",
+        `the peer keeps something of entry ${entry} of batch ${this.number}, which is no large file that it wants`,
+      );
     }
   }
 
@@ -179,6 +202,12 @@ export class SendBatch {
       linkTargets.set(text, at);
       at += text.length + 1;
     }
+    const stamps = new Uint8Array(this.#large * stampBytes);
+    for (let i = 0, to = 0; to < stamps.length; i++) {
+      if (!this.isLarge(i)) continue;
+      stamps.set(stampOf(columns.identity(i)), to);
+      to += stampBytes;
+    }
     return {
       kind: "manifest",
       batch: this.number,
@@ -192,6 +221,7 @@ export class SendBatch {
       names: columns.names.subarray(0, columns.nameBytes),
       linkTargets,
       closed: Uint32Array.from(this.closed),
+      stamps,
     };
   }
 }

@@ -104,14 +104,21 @@ Deno.test("SendBatch marks what the receiver wants by a bit an entry, directorie
     const wanted = ["2", "9"].map((name) => entryOf(batch, name));
     const bitmap = new Uint8Array(2);
     for (const entry of wanted) bitmap[entry >> 3]! |= 1 << (entry & 7);
-    batch.markWanted({ kind: "wants", batch: 0, all: false, bitmap });
+    batch.markWanted({ kind: "wants", batch: 0, all: false, bitmap, kept: new Uint32Array() });
     const marked = Array.from(
       batch.states.subarray(0, batch.count),
       (state, i) => state === SendState.wanted ? [i] : [],
     );
     assertEquals(marked.flat(), [...wanted, entryOf(batch, "d")].toSorted((a, b) => a - b));
     assertEquals([batch.bytesWanted, batch.bytesListed], [6, 30]);
-    const again = () => batch.markWanted({ kind: "wants", batch: 0, all: true, bitmap: new Uint8Array() });
+    const again = () =>
+      batch.markWanted({
+        kind: "wants",
+        batch: 0,
+        all: true,
+        bitmap: new Uint8Array(),
+        kept: new Uint32Array(),
+      });
     assertEquals((assertThrows(again, RcopyError) as RcopyError).code, "protocol");
     batch.release();
   });
@@ -121,7 +128,13 @@ Deno.test("SendBatch marks everything, or nothing, of what a receiver wants all 
   await inFolder(({ engine, path, write }) => {
     write("file", "abc");
     const batch = scannedBatch(engine, path);
-    const all = { kind: "wants", batch: 0, all: true, bitmap: new Uint8Array() } as const;
+    const all = {
+      kind: "wants",
+      batch: 0,
+      all: true,
+      bitmap: new Uint8Array(),
+      kept: new Uint32Array(),
+    } as const;
     batch.markWanted(all);
     assertEquals(batch.bytesWanted, 3);
     batch.markAll(false);

@@ -1,9 +1,10 @@
 /** A file above the extent grid while it is being sent. */
-import { asRcopyError, type RcopyError } from "../../base/errors.ts";
+import { asRcopyError, assert, type RcopyError } from "../../base/errors.ts";
 import type { Codec } from "../../codec/codec.ts";
 import type { Engine, Pending, SourceFile } from "../../io/contract/engine.ts";
 import { extentBytes } from "../../wire/limits.ts";
 import { FileHash } from "../../codec/file_hash.ts";
+import { KeptHashes, type KeptPiece } from "../../codec/kept_hashes.ts";
 import type { SendBatch } from "./batch.ts";
 import type { SourceDirectory } from "./directory.ts";
 
@@ -21,19 +22,23 @@ export class LargeSource implements Disposable {
   readonly entry: number;
   readonly size: number;
   readonly extents: number;
-  /** Next extent that no lane has taken. */
+  /** Every extent before it has been taken by a lane, or is kept by the receiver. */
   next = 0;
   failure: RcopyError | undefined;
   readonly #engine: Engine;
   readonly #codec: Codec;
   /** Made with the first extent: a batch may announce more large files than there can be hash streams. */
   #hash: FileHash | undefined;
+  /** The file hash, once every extent is known and the file was found unchanged. */
+  #digest: Uint8Array | undefined;
+  /** What the receiver has of it from an earlier run, as far as it has told. */
+  #kept: KeptHashes | undefined;
+  #isAwaitingKept = false;
   readonly #directory: SourceDirectory;
   #file: SourceFile | undefined;
   /** Reads under way, which may be another thread's: the file stays open for them. */
   #readers = 0;
   #isDisposed = false;
-  #verified = false;
 
   constructor({ engine, codec, batch, entry }: LargeSourceOptions) {
     this.#engine = engine;
@@ -76,9 +81,48 @@ export class LargeSource implements Disposable {
     };
   }
 
-  /** Whether an extent has been read, so that the file can be open; also once it is over. */
+  /** The receiver has something of it, and tells what: until then nothing of it is sent. */
+  awaitKept(): void {
+    this.#kept = new KeptHashes(this.extents);
+    this.#isAwaitingKept = true;
+  }
+
+  get isAwaitingKept(): boolean {
+    return this.#isAwaitingKept;
+  }
+
+  /** Takes what the receiver has. @throws {RcopyError} `protocol` for what this file cannot have */
+  addKept(piece: KeptPiece, more: boolean): void {
+    this.#kept?.add(piece);
+    this.#isAwaitingKept = more;
+  }
+
+  /** Extents that the receiver has from an earlier run. */
+  get keptExtents(): number {
+    return this.#kept?.count ?? 0;
+  }
+
+  /** Their bytes. */
+  get keptBytes(): number {
+    const isLastKept = this.#kept?.has(this.extents - 1) === true;
+    const short = isLastKept ? extentBytes - this.bytesOf(this.extents - 1) : 0;
+    return this.keptExtents * extentBytes - short;
+  }
+
+  isKept(extent: number): boolean {
+    return this.#kept?.has(extent) === true;
+  }
+
+  /** The next extent for a lane; `undefined` once all are taken. */
+  takeNext(): number | undefined {
+    while (this.next < this.extents && this.isKept(this.next)) this.next++;
+    return this.next < this.extents ? this.next++ : undefined;
+  }
+
+  /** Whether anything of it has been read, or is kept; also once it is over. */
   get hasBegun(): boolean {
-    return this.#hash !== undefined || this.#isDisposed;
+    return this.#hash !== undefined || this.#digest !== undefined || this.#kept !== undefined ||
+      this.#isDisposed;
   }
 
   /** Whether nothing of it needs to be sent any more. */
@@ -92,18 +136,30 @@ export class LargeSource implements Disposable {
 
   /** Takes note of the hash of an extent that was read; one that is read again, to be sent again, counts once. */
   addHash(extent: number, hash: Uint8Array): void {
-    this.#hash ??= new FileHash(this.#codec, this.extents);
-    if (!this.#hash.has(extent)) this.#hash.add(extent, hash);
+    if (this.#digest) return;
+    const known = this.#hashSoFar();
+    if (!known.has(extent)) known.add(extent, hash);
+  }
+
+  #hashSoFar(): FileHash {
+    if (!this.#hash) {
+      this.#hash = new FileHash(this.#codec, this.extents);
+      if (this.#kept) this.#hash.keep(this.#kept);
+    }
+    return this.#hash;
   }
 
   /**
-   * Whether every extent has been read from a file that did not change meanwhile.
+   * Whether every extent has been read, or is kept, and the file did not change meanwhile.
    * @throws {RcopyError} `changed`
    */
   verified(): boolean {
-    if (!this.#hash?.complete) return false;
-    if (!this.#verified) this.#engine.checkUnchanged(this.file());
-    this.#verified = true;
+    if (this.#digest) return true;
+    const known = this.#hashSoFar();
+    if (!known.complete) return false;
+    this.#engine.checkUnchanged(this.file());
+    this.#digest = known.digest();
+    this.#dropHash();
     // Whatever has to be sent again is read from a file that is opened again, and must be the same.
     this.#close();
     return true;
@@ -111,11 +167,12 @@ export class LargeSource implements Disposable {
 
   /** The file hash, once verified. */
   digest(): Uint8Array {
-    return this.#hash!.digest();
+    assert(this.#digest, "a file that is verified");
+    return this.#digest;
   }
 
   get isVerified(): boolean {
-    return this.#verified;
+    return this.#digest !== undefined;
   }
 
   fail(thrown: unknown): RcopyError {
@@ -129,6 +186,11 @@ export class LargeSource implements Disposable {
     this.#isDisposed = true;
     this.#close();
     if (this.#readers === 0) this.#directory.release();
+    this.#dropHash();
+    this.#kept = undefined;
+  }
+
+  #dropHash(): void {
     this.#hash?.[Symbol.dispose]();
     this.#hash = undefined;
   }

@@ -3,6 +3,7 @@ import { assert, type RcopyError } from "../../base/errors.ts";
 import { type EntryName, nameIn } from "../../entry/name.ts";
 import { EntryKind, type Metadata, type Timestamp } from "../../entry/metadata.ts";
 import type { Manifest, Wants } from "../../wire/manifest.ts";
+import { extentBytes, stampBytes } from "../../wire/limits.ts";
 import type { TargetDirectory } from "./tree.ts";
 
 /**
@@ -45,7 +46,11 @@ export class ReceiveBatch {
   readonly failedEarly = new Map<number, RcopyError>();
   /** File hashes of large files that the sender vouched for before their first extent came. */
   readonly verifiedEarly = new Map<number, Uint8Array>();
+  /** Large files of which something is there from an earlier run, ascending; filled by the plan. */
+  readonly kept: number[] = [];
   readonly #nameStarts: Uint32Array;
+  /** The stamps of large files, by entry; made when first needed. */
+  #stamps: Map<number, Uint8Array> | undefined;
   /** Where the text of each link begins; made when first needed. */
   #linkStarts: Map<number, number> | undefined;
 
@@ -92,6 +97,25 @@ export class ReceiveBatch {
     };
   }
 
+  /** Whether an entry is a file above the extent grid. */
+  isLarge(entry: number): boolean {
+    return this.kind(entry) === EntryKind.file && this.size(entry) > extentBytes;
+  }
+
+  /** The sender's stamp of a large file, as a view of the manifest. */
+  stamp(entry: number): Uint8Array {
+    if (!this.#stamps) {
+      this.#stamps = new Map();
+      let at = 0;
+      for (let i = 0; i < this.count; i++) {
+        if (this.isLarge(i)) this.#stamps.set(i, this.manifest.stamps.subarray(at, at += stampBytes));
+      }
+    }
+    const stamp = this.#stamps.get(entry);
+    assert(stamp !== undefined, "a large file of this batch");
+    return stamp;
+  }
+
   /** The text of a link, as a view of the manifest: texts stand there in the order of the links. */
   linkText(entry: number): Uint8Array {
     const { linkTargets } = this.manifest;
@@ -128,7 +152,13 @@ export class ReceiveBatch {
     }
     const all = wanted === this.count;
     const none = new Uint8Array(0);
-    return { kind: "wants", batch: this.number, all, bitmap: all || wanted === 0 ? none : bitmap };
+    return {
+      kind: "wants",
+      batch: this.number,
+      all,
+      bitmap: all || wanted === 0 ? none : bitmap,
+      kept: Uint32Array.from(this.kept),
+    };
   }
 
   directoryOf(entry: number): TargetDirectory {
