@@ -1,5 +1,6 @@
 /** From a command line to an exit status. */
 import { type CommandLine, parseCommandLine } from "./line/parse.ts";
+import { checkArguments } from "./line/raw_arguments.ts";
 import { complain } from "./report/complaint.ts";
 import { Console } from "./report/console.ts";
 import type { LogLevel } from "./report/reporter.ts";
@@ -12,6 +13,7 @@ export async function runCommandLine(
   const console = new Console();
   let logLevel: LogLevel = "info";
   try {
+    checkArguments(argv);
     const invocation = parseCommandLine(argv);
     switch (invocation.of) {
       case "version": {

@@ -249,3 +249,21 @@ Deno.test("130: a sender that nobody came to ends on Ctrl-C", async () => {
     assertEquals((await sender.end()).status, 130);
   });
 });
+for (const command of ["send", "receive"] as const) {
+  testWhere({}, `an argument of ${command} that is not UTF-8 is refused with 2, by its bytes`, async () => {
+    await withFolder(async (folder) => {
+      await shell(`cd "$1" && mkdir $'caf\\xe9' && echo 1 >$'caf\\xe9/f'`, folder);
+      // A string cannot have such a byte: the shell puts it there.
+      const within = ["bash", "-c", `exec "$@"$'\\xe9'`, "-"];
+      const args = command === "send"
+        ? ["send", "--insecure", "-l"]
+        : ["receive", "--insecure", "-a", "127.0.0.1:1"];
+      await using run = new RcopyProcess([...args, "--", `${folder}/caf`], { within });
+      const { status, stderr } = await run.end();
+      assertEquals(status, 2, stderr);
+      assertMatch(stderr, /caf\\xe9/);
+      assertMatch(stderr, /UTF-8/);
+      assertEquals(await shell(`cd "$1" && ls | wc -l && cat $'caf\\xe9/f'`, folder), "1\n1\n");
+    });
+  });
+}

@@ -1,0 +1,55 @@
+/**
+ * Arguments as the shell gave them. Deno reads them as UTF-8 and puts a replacement for any other byte, so that a path that
+ * is not UTF-8 would be another one: nothing, or a new directory of a wrong name.
+ */
+import { RcopyError } from "../../base/errors.ts";
+import { showName } from "../../base/show.ts";
+
+const replacement = "\ufffd";
+
+/** Throws `usage` for an argument that Deno has changed. @param readLine gives what the system says the command line is */
+export function checkArguments(
+  argv: readonly string[],
+  readLine: () => Uint8Array | undefined = commandLineOfSystem,
+): void {
+  if (!argv.some((argument) => argument.includes(replacement))) return;
+  const raw = splitAtZeros(readLine() ?? new Uint8Array(0)).slice(-argv.length);
+  for (const [i, argument] of argv.entries()) {
+    // Where the system does not tell, or the argument really has that character, it is taken as it is.
+    if (!argument.includes(replacement) || !raw[i] || isUtf8(raw[i])) continue;
+    throw new RcopyError(
+      "usage",
+      `cannot take the argument "${
+        showName(raw[i])
+      }": it is not UTF-8, and Deno gives such arguments on with other bytes; ` +
+        "make a symbolic link to it that has a plain name, and give that, or give the directory that it is in",
+    );
+  }
+}
+
+function commandLineOfSystem(): Uint8Array | undefined {
+  try {
+    return Deno.readFileSync("/proc/self/cmdline");
+  } catch {
+    return undefined; // another system, or no permission
+  }
+}
+
+function splitAtZeros(bytes: Uint8Array): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  for (let start = 0; start < bytes.length;) {
+    const end = bytes.indexOf(0, start);
+    parts.push(bytes.subarray(start, end < 0 ? bytes.length : end));
+    start = end < 0 ? bytes.length : end + 1;
+  }
+  return parts;
+}
+
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
