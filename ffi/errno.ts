@@ -17,6 +17,8 @@ export const errno = {
   nfile: 23,
   mfile: 24,
   nospc: 28,
+  mlink: 31,
+  nolck: 37,
   nosys: 38,
   notempty: 39,
   loop: 40,

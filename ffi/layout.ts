@@ -39,6 +39,8 @@ export const openHow = { size: 24, flags: 0, mode: 8, resolve: 16 } as const;
 /** `struct statx` (linux/stat.h); times are `struct statx_timestamp`: s64 seconds, then u32 nanoseconds. */
 export const statx = {
   size: 256,
+  links: 16, // u32
+  owner: 20, // u32
   mode: 28, // u16
   inode: 32, // u64
   bytes: 40, // u64
@@ -51,9 +53,6 @@ export const statx = {
 
 /** `struct dirent64` (dirent.h), as getdents64 fills it; the name ends with a zero byte. */
 export const dirent64 = { offset: 8, recordLength: 16, type: 18, name: 19 } as const;
-
-/** `d_type` of {@linkcode dirent64} (dirent.h). */
-export const direntType = { directory: 4 } as const;
 
 const isArm = Deno.build.arch === "aarch64";
 
@@ -77,6 +76,8 @@ export const atFlag = {
   workingDirectory: -100,
   symlinkNoFollow: 0x100,
   removeDirectory: 0x200,
+  /** Of faccessat: rights of the effective user. */
+  effectiveAccess: 0x200,
   emptyPath: 0x1000,
 } as const;
 
@@ -92,6 +93,8 @@ export const resolveFlag = {
 export const statxMask = {
   type: 0x001,
   mode: 0x002,
+  links: 0x004,
+  owner: 0x008,
   mtime: 0x040,
   ctime: 0x080,
   inode: 0x100,

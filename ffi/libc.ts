@@ -52,12 +52,20 @@ export const libcSymbols = {
   unlinkat: { parameters: ["i32", "buffer", "i32"], result: "i32" },
   // int renameat2(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, unsigned int flags);
   renameat2: { parameters: ["i32", "buffer", "i32", "buffer", "u32"], result: "i32" },
+  // int linkat(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, int flags);
+  linkat: { parameters: ["i32", "buffer", "i32", "buffer", "i32"], result: "i32" },
+  // int faccessat(int dirfd, const char *pathname, int mode, int flags);
+  faccessat: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
+  // ssize_t getxattr(const char *path, const char *name, void *value, size_t size);
+  getxattr: { parameters: ["buffer", "buffer", "buffer", "usize"], result: "i32" },
   // int symlinkat(const char *target, int newdirfd, const char *linkpath);
   symlinkat: { parameters: ["buffer", "i32", "buffer"], result: "i32" },
   // long sysconf(int name);
   sysconf: { parameters: ["i32"], result: "i64" },
   // int fallocate(int fd, int mode, off_t offset, off_t len);
   fallocate: { parameters: ["i32", "i32", "i64", "i64"], result: "i32" },
+  // int ftruncate(int fd, off_t length);
+  ftruncate: { parameters: ["i32", "i64"], result: "i32" },
   // int flock(int fd, int operation);
   flock: { parameters: ["i32", "i32"], result: "i32" },
   // int getrlimit(int resource, struct rlimit *rlim);
@@ -68,6 +76,12 @@ export const libcSymbols = {
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
   // int setsockopt(int sockfd, int level, int optname, const void *optval, socklen_t optlen);
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  // uid_t geteuid(void);
+  geteuid: { parameters: [], result: "u32" },
+  // sighandler_t signal(int signum, sighandler_t handler);
+  signal: { parameters: ["i32", "usize"], result: "usize" },
+  // int fdatasync(int fd); on a thread of its own, where errno cannot be read
+  fdatasync: { parameters: ["i32"], result: "i32", nonblocking: true },
   // int syncfs(int fd); on a thread of its own, where errno cannot be read
   syncfs: { parameters: ["i32"], result: "i32", nonblocking: true },
 } as const satisfies Deno.ForeignLibraryInterface;
@@ -78,10 +92,14 @@ const openHowSize = BigInt(openHow.size);
 
 /** `LOCK_…` (sys/file.h). */
 export const lockFlag = { exclusive: 2, nonBlocking: 4 } as const;
-/** `UTIME_OMIT` (linux/stat.h), in place of nanoseconds: leave this time alone. */
-export const timeOmit = 0x3ffffffe;
+/** `W_OK | X_OK` (unistd.h): entries can be made in a directory. */
+export const mayMakeEntries = 3;
 /** `RLIMIT_NOFILE` (asm-generic/resource.h); `struct rlimit` begins with the soft limit, a u64. */
 export const limitOfFiles = 7;
+/** `FALLOC_FL_KEEP_SIZE` (linux/falloc.h). */
+const keepSize = 1;
+/** `SIGXFSZ` (asm/signal.h), `SIG_IGN` (bits/signum-generic.h). */
+const fileTooLarge = { signal: 25, ignore: 1n } as const;
 /** `SEEK_SET` (unistd.h). */
 const seekSet = 0;
 /** `_SC_PAGESIZE`, `_SC_PHYS_PAGES` (bits/confname.h). */
@@ -231,6 +249,20 @@ export class Libc implements Disposable {
     return this.#result(this.#symbols.renameat2(fromFd, fromPath, toFd, toPath, flags));
   }
 
+  /** Follows no symbolic link: a link itself gets another name. */
+  linkat(fromFd: number, fromPath: Memory, toFd: number, toPath: Memory): number {
+    return this.#result(this.#symbols.linkat(fromFd, fromPath, toFd, toPath, 0));
+  }
+
+  faccessat(directoryFd: number, path: Memory, mode: number, atFlags: number): number {
+    return this.#result(this.#symbols.faccessat(directoryFd, path, mode, atFlags));
+  }
+
+  /** The size of the value, which is not read. Follows symbolic links. */
+  attributeSize(path: Memory, name: Memory): number {
+    return this.#result(this.#symbols.getxattr(path, name, nothing, 0n));
+  }
+
   symlinkat(target: Memory, directoryFd: number, path: Memory): number {
     return this.#result(this.#symbols.symlinkat(target, directoryFd, path));
   }
@@ -240,9 +272,23 @@ export class Libc implements Disposable {
     return Number(this.#symbols.sysconf(pagesOfMemory)) * Number(this.#symbols.sysconf(bytesOfPage));
   }
 
-  /** Reserves `length` bytes from the start, and makes the file that long. */
-  fallocate(fd: number, length: number): number {
-    return this.#result(this.#symbols.fallocate(fd, 0, 0n, BigInt(length)));
+  /** Reserves `length` bytes from `offset` on; the size of the file stays. */
+  reserve(fd: number, offset: number, length: number): number {
+    return this.#result(this.#symbols.fallocate(fd, keepSize, BigInt(offset), BigInt(length)));
+  }
+
+  ftruncate(fd: number, length: number): number {
+    return this.#result(this.#symbols.ftruncate(fd, BigInt(length)));
+  }
+
+  /** User number that files of this process have. */
+  effectiveUser(): number {
+    return this.#symbols.geteuid();
+  }
+
+  /** A file above the limit of `ulimit -f` is an error of the write from now on, where it would end the process. */
+  ignoreFileTooLarge(): void {
+    this.#symbols.signal(fileTooLarge.signal, fileTooLarge.ignore);
   }
 
   /** `operation` is of {@linkcode lockFlag}. */
@@ -276,10 +322,17 @@ export class Libc implements Disposable {
   }
 
   /** Beside the event loop; a failure is -1, without a reason. */
+  fdatasync(fd: number): Promise<number> {
+    return this.#symbols.fdatasync(fd);
+  }
+
+  /** Beside the event loop; a failure is -1, without a reason. */
   syncfs(fd: number): Promise<number> {
     return this.#symbols.syncfs(fd);
   }
 }
+
+const nothing = new Uint8Array(0);
 
 /** An `int` or a `socklen_t` in memory. */
 function bytesOfInt(value: number): Memory {

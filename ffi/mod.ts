@@ -3,7 +3,6 @@ export { errno, errnoError, errnoName } from "./errno.ts";
 export {
   atFlag,
   dirent64,
-  direntType,
   fileAdvice,
   openFlag,
   renameFlag,
@@ -12,7 +11,7 @@ export {
   statxMask,
   syncRangeFlag,
 } from "./layout.ts";
-export { Libc, limitOfFiles, lockFlag, socketOption, statfs, timeOmit } from "./libc.ts";
+export { Libc, limitOfFiles, lockFlag, mayMakeEntries, socketOption, statfs } from "./libc.ts";
 export { Ring } from "./ring.ts";
 export { addressOf, Scratch } from "./scratch.ts";
 export { sqeFlag } from "./sqe.ts";

@@ -1,4 +1,4 @@
-/** One checked path component: names from the wire, from a directory, and rcopy's own. No other file makes one. */
+/** One checked path component: names from the wire, from a directory, and those that rcopy makes up. No other file makes one. */
 import { RcopyError } from "../base/errors.ts";
 import { showName } from "../base/show.ts";
 import { basename } from "../base/path.ts";
@@ -11,10 +11,6 @@ export type EntryName = Uint8Array & { readonly [checked]: true };
 /** Longest component, in bytes (NAME_MAX of every file system that rcopy meets). */
 export const nameBytesMax = 255;
 
-/** Names that belong to rcopy's own private directories and temporary files. */
-export const reservedPrefix = ".rcopy-";
-
-const reserved = new TextEncoder().encode(reservedPrefix);
 const slash = 0x2f;
 const dot = 0x2e;
 
@@ -30,20 +26,12 @@ export function whyUnsafeName(bytes: Uint8Array): string | undefined {
     if (bytes[i] === slash) return "it contains a slash";
     if (bytes[i] === 0) return "it contains a NUL byte";
   }
-  if (isReservedName(bytes)) return `names that begin with ${reservedPrefix} are rcopy's own`;
   return undefined;
-}
-
-/** Whether the name is one of rcopy's own private directories or temporary files. */
-export function isReservedName(bytes: Uint8Array): boolean {
-  if (bytes.length < reserved.length) return false;
-  for (let i = 0; i < reserved.length; i++) if (bytes[i] !== reserved[i]) return false;
-  return true;
 }
 
 /**
  * The bytes as a component that can be given to an engine.
- * @throws {RcopyError} `name-unsafe` for an empty name, `.`, `..`, a slash, a NUL byte, more than 255 bytes or the reserved prefix
+ * @throws {RcopyError} `name-unsafe` for an empty name, `.`, `..`, a slash, a NUL byte or more than 255 bytes
  */
 export function parseEntryName(bytes: Uint8Array): EntryName {
   const why = whyUnsafeName(bytes);
@@ -51,12 +39,12 @@ export function parseEntryName(bytes: Uint8Array): EntryName {
   return bytes as EntryName;
 }
 
-/** A component of rcopy's own, reserved prefix allowed: for private directories and temporary files. */
+/** A component that rcopy makes up itself: for temporary files and journals. */
 export function ownName(text: string): EntryName {
   return new TextEncoder().encode(text) as Uint8Array as EntryName;
 }
 
-/** The last component of a path that exists, reserved prefix allowed. */
+/** The last component of a path that exists. */
 export function nameOnDisk(path: string): EntryName {
   return new TextEncoder().encode(basename(path)) as Uint8Array as EntryName;
 }

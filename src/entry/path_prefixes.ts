@@ -16,7 +16,13 @@ export class PathPrefixes {
 
   /** The path of a directory relative to the root, with a slash at the end; empty for the root. */
   of(node: PathNode): Uint8Array {
-    if (node === this.#node) return this.#prefix;
+    const last = this.#node;
+    if (node === last) return this.#prefix;
+    // From a directory to one in it, and back: what a walk does, however deep it is.
+    if (node.parent && node.parent === last) return this.#remember(node, this.#below(node.name));
+    if (last?.parent === node) {
+      return this.#remember(node, this.#prefix.subarray(0, this.#prefix.length - last.name.length - 1));
+    }
     let length = 0;
     for (let at = node; at.parent; at = at.parent) length += at.name.length + 1;
     const prefix = new Uint8Array(length);
@@ -26,8 +32,22 @@ export class PathPrefixes {
       end -= at.name.length;
       prefix.set(at.name, end);
     }
+    return this.#remember(node, prefix);
+  }
+
+  #remember(node: PathNode, prefix: Uint8Array<ArrayBuffer>): Uint8Array {
     this.#node = node;
     this.#prefix = prefix;
+    return prefix;
+  }
+
+  /** The last prefix with a name behind it. */
+  #below(name: Uint8Array): Uint8Array<ArrayBuffer> {
+    const start = this.#prefix.length;
+    const prefix = new Uint8Array(start + name.length + 1);
+    prefix.set(this.#prefix);
+    prefix.set(name, start);
+    prefix[prefix.length - 1] = slash;
     return prefix;
   }
 

@@ -31,6 +31,7 @@ function writesOf(directory: Directory): FileWrite[] {
   return names.map((name, i) => ({
     directory,
     name,
+    atOnce: true,
     mode: 0o644,
     mtime,
     offset: i * fileBytes,
@@ -94,7 +95,7 @@ for (const { name, open, ignore } of engines) {
     n: 50,
     fn: async (bench) =>
       await within(open, async (engine, root) => {
-        const directory = engine.makeDirectory(root, ownName("new"));
+        const directory = engine.makeDirectory(root, ownName("new"), 0o755);
         const writes = writesOf(directory);
         bench.start();
         await engine.createFiles(writes, memory).finish();

@@ -3,8 +3,16 @@ import { assert, assertEquals } from "@std/assert";
 import { type ErrorCode, RcopyError } from "../../src/base/errors.ts";
 import { EntryColumns } from "../../src/entry/columns.ts";
 import { type EntryName, ownName } from "../../src/entry/name.ts";
+import { temporaryName } from "../../src/entry/temporary_name.ts";
 import type { FileIdentity, Timestamp } from "../../src/entry/metadata.ts";
-import type { Directory, Engine, EntryLookup, FileRead, FileWrite } from "../../src/io/contract/engine.ts";
+import type {
+  Directory,
+  Engine,
+  EntryLookup,
+  FileRead,
+  FileWrite,
+  Replaceable,
+} from "../../src/io/contract/engine.ts";
 import { whyNot, withFolder } from "../helpers/test_folder.ts";
 
 /** An engine and how to get it; `why` is the reason that it cannot be had here. */
@@ -113,31 +121,66 @@ export async function readOne(
   return error ?? memory.subarray(offset, offset + expected.size);
 }
 
+/** What a test says of a file to create, where it matters. */
+export interface FileOptions {
+  content?: Uint8Array<ArrayBuffer>;
+  mode?: number;
+  mtime?: Timestamp;
+}
+
+/** A time that no file has by itself. */
+export const plainTime: Timestamp = { seconds: 1_500_000_000, nanos: 0 };
+
+/** One small file to create, of five bytes from the start of the memory unless told. */
+export function fileWrite(directory: Directory, name: string, options: Partial<FileWrite> = {}): FileWrite {
+  return {
+    directory,
+    name: named(name),
+    atOnce: false,
+    mode: 0o644,
+    mtime: plainTime,
+    offset: 0,
+    size: 5,
+    ...options,
+  };
+}
+
 /** Creates one small file; the error beside it, if there is one. */
 export async function createOne(
   engine: Engine,
   directory: Directory,
   name: string,
-  options: { content?: Uint8Array<ArrayBuffer>; mode?: number; mtime?: Timestamp } = {},
+  options: FileOptions & { atOnce?: boolean; replaces?: Replaceable } = {},
 ): Promise<RcopyError | undefined> {
-  const { content = contentOf(5), mode = 0o644, mtime = { seconds: 1_500_000_000, nanos: 0 } } = options;
-  const file: FileWrite = { directory, name: named(name), mode, mtime, offset: 0, size: content.length };
+  const { content = contentOf(5), ...rest } = options;
+  const file = fileWrite(directory, name, { ...rest, size: content.length });
   await engine.createFiles([file], content).finish();
   return file.error;
 }
 
-/** Writes one large file whole. */
+/** Makes a directory. */
+export function makeDirectory(engine: Engine, parent: Directory, name: string, mode = 0o755): Directory {
+  return engine.makeDirectory(parent, named(name), mode);
+}
+
+/** Gives a directory that the run has made its mode and time; what was refused. */
+export function settle(engine: Engine, directory: Directory, mode: number, mtime = plainTime): number {
+  return engine.setDirectoryMetadata(directory, { mode, mtime }, { mayLoosen: true });
+}
+
+/** Writes one large file whole, and puts it into place. */
 export async function createLarge(
   engine: Engine,
   directory: Directory,
   name: string,
-  options: { content?: Uint8Array<ArrayBuffer>; mode?: number; mtime?: Timestamp } = {},
+  options: FileOptions = {},
 ): Promise<void> {
-  const { content = contentOf(100_000), mode = 0o644, mtime = { seconds: 1_500_000_000, nanos: 0 } } =
-    options;
-  const file = engine.createTarget(directory, named(name), content.length);
+  const { content = contentOf(100_000), mode = 0o644, mtime = plainTime } = options;
+  const temporary = temporaryName(named(name));
+  const file = engine.createTarget(directory, temporary, { size: content.length, mode });
   await engine.writeRange(file, 0, content).finish();
-  engine.finishTarget(file, mode, mtime);
+  assertEquals(engine.finishTarget(file, { mode, mtime }), 0, "nothing is refused");
+  engine.place(directory, temporary, named(name));
 }
 
 /** Fails unless the call throws an error with one of these codes, which is returned. */

@@ -4,7 +4,7 @@
  *     deno run -A contract_child.ts ENGINE SCENARIO FOLDER
  */
 import { assert, assertEquals } from "@std/assert";
-import type { Engine } from "../../src/io/contract/engine.ts";
+import { type Engine, Lacks } from "../../src/io/contract/engine.ts";
 import {
   assertCode,
   checkCode,
@@ -15,15 +15,17 @@ import {
   identityIn,
   listAll,
   lookUpOne,
+  makeDirectory,
   named,
+  plainTime,
   readBatch,
   readOne,
+  settle,
 } from "./contract_case.ts";
 import { descend, useManyHandles } from "./directories_contract.ts";
 
 /** Modes that a umask of 077 or 022 would change. */
 export const maskedModes = [0o644, 0o666, 0o755, 0o777, 0o600];
-const plainTime = { seconds: 1_500_000_000, nanos: 0 };
 
 const scenarios = {
   "masked modes": maskedModesArrive,
@@ -41,9 +43,10 @@ async function maskedModesArrive({ engine, root }: ContractCase): Promise<void> 
       const name = `${mode.toString(8)} ${round}`;
       assertEquals(await createOne(engine, root, `small ${name}`, { mode }), undefined);
       await createLarge(engine, root, `large ${name}`, { mode });
-      const directory = engine.makeDirectory(root, named(`directory ${name}`));
-      assertEquals(lookUpOne(engine, root, `directory ${name}`)!.mode, 0o700);
-      engine.setDirectoryMetadata(directory, mode, plainTime);
+      assertEquals(await createOne(engine, root, `at once ${name}`, { mode, atOnce: true }), undefined);
+      const directory = makeDirectory(engine, root, `directory ${name}`, mode);
+      assertEquals(lookUpOne(engine, root, `directory ${name}`)!.mode & 0o700, 0o700);
+      settle(engine, directory, mode);
       engine.closeDirectory(directory);
     }
   }
@@ -64,7 +67,6 @@ async function fewDescriptors({ engine, root }: ContractCase): Promise<void> {
   for (const { error } of batch) assertEquals(error, undefined);
   for (const listing of listings) listing[Symbol.dispose]();
   for (const directory of chain.reverse()) engine.closeDirectory(directory);
-  engine.removeTree(root, named("level 0"));
 }
 
 /** The folder has entries of somebody else, who lets nobody in: each is `not-permitted`, and stays. */
@@ -73,47 +75,44 @@ async function anotherUsers(context: ContractCase): Promise<void> {
   const expected = identityIn(engine, root, "file");
   checkCode("not-permitted", await readOne(context, "file", expected));
   assertCode("not-permitted", () => engine.openSource(root, named("file"), expected));
-  assertCode("not-permitted", () => engine.setFileMode(root, named("file"), 0o777));
-  assertCode("not-permitted", () => engine.tryLock(root, named("file")));
+  assertEquals(engine.setFileMode(root, named("file"), 0o777), Lacks.mode);
+  assertCode("not-permitted", () => engine.openOwn(root, named("file")));
   const closed = engine.openDirectory(root, named("closed"));
   assertCode("not-permitted", () => engine.list(closed));
   checkCode("not-permitted", engine.lookup(closed, [named("x")])[0] ?? new Error("found nothing"));
   checkCode("not-permitted", await createOne(engine, closed, "x"));
-  assertCode("not-permitted", () => engine.setDirectoryMetadata(closed, 0o777, plainTime));
+  assertCode("not-permitted", () => engine.setDirectoryMode(closed, 0o777));
   engine.closeDirectory(closed);
   const readOnly = engine.openDirectory(root, named("read-only"));
   assertEquals(listAll(engine, readOnly).count, 2);
   checkCode("not-permitted", await createOne(engine, readOnly, "x"));
   for (
     const call of [
-      () => engine.makeDirectory(readOnly, named("x")),
-      () => engine.createTarget(readOnly, named("x"), 10),
+      () => makeDirectory(engine, readOnly, "x"),
+      () => engine.createTarget(readOnly, named("x"), { size: 10, mode: 0o644 }),
       () => engine.createLink(readOnly, named("x"), named("y"), plainTime),
-      () => engine.rename(readOnly, named("inner"), readOnly, named("x"), { replace: false }),
+      () => engine.place(readOnly, named("plain"), named("x")),
       () => engine.unlink(readOnly, named("plain")),
-      () => engine.removeTree(readOnly, named("inner")),
+      () => engine.createOwn(readOnly, named("own")),
     ]
   ) assertCode("not-permitted", call);
   engine.closeDirectory(readOnly);
-  assertCode("not-permitted", () => engine.removeTree(root, named("closed")));
 }
 
 /** Our own directories and files, shut for ourselves: they are synced, set again and removed. */
 async function ownWithoutPermissions({ engine, root, folder }: ContractCase): Promise<void> {
   for (const mode of [0o000, 0o444, 0o555]) {
     const name = mode.toString(8);
-    const directory = engine.makeDirectory(root, named(name));
-    const inner = engine.makeDirectory(directory, named("inner"));
+    const directory = makeDirectory(engine, root, name);
+    const inner = makeDirectory(engine, directory, "inner");
     assertEquals(await createOne(engine, inner, "file", { mode, content: contentOf(10) }), undefined);
-    engine.setDirectoryMetadata(inner, mode, plainTime);
-    engine.setDirectoryMetadata(directory, mode, plainTime);
+    settle(engine, inner, mode);
+    settle(engine, directory, mode);
     await engine.syncFileSystem(root);
     assertEquals(Deno.statSync(`${folder}/${name}`).mode! & 0o777, mode);
-    engine.setDirectoryMetadata(directory, mode, { seconds: 1, nanos: 0 });
+    settle(engine, directory, mode, { seconds: 1, nanos: 0 });
     engine.closeDirectory(inner);
     engine.closeDirectory(directory);
-    engine.removeTree(root, named(name));
-    assertEquals(lookUpOne(engine, root, name), undefined);
     await createLarge(engine, root, `large ${name}`, { mode });
     await engine.syncFileSystem(root);
     engine.setFileMode(root, named(`large ${name}`), 0o600);

@@ -1,8 +1,8 @@
-/** The contract of directories: handles, metadata, moves and removal, however deep and however many. */
+/** The contract of directories: handles and metadata, however deep and however many. */
 import { assert, assertEquals } from "@std/assert";
+import { EntryKind } from "../../src/entry/metadata.ts";
 import type { Directory, Engine } from "../../src/io/contract/engine.ts";
 import { shell } from "../helpers/test_folder.ts";
-import { Canary } from "../helpers/tree_record.ts";
 import {
   assertCode,
   assertTime,
@@ -11,22 +11,23 @@ import {
   createLarge,
   createOne,
   edgeTimes,
+  fileWrite,
   identityIn,
   listAll,
   lookUpOne,
+  makeDirectory,
   mtimeOf,
   named,
+  plainTime,
   readOne,
+  settle,
   statOf,
 } from "./contract_case.ts";
-
-const plainTime = { seconds: 1_500_000_000, nanos: 0 };
 
 export function directoriesContract(test: ContractTest): void {
   roots(test);
   handles(test);
   metadata(test);
-  removal(test);
 }
 
 function roots(test: ContractTest): void {
@@ -64,22 +65,22 @@ function roots(test: ContractTest): void {
   });
 
   test("messages show paths escaped", ({ engine, root, folder }) => {
-    const directory = engine.makeDirectory(root, named("a\nb\x1b[31m"));
+    const directory = makeDirectory(engine, root, "a\nb\x1b[31m");
     assertEquals(directory.shown, `"${folder}/a\\nb\\x1b[31m"`);
     engine.closeDirectory(directory);
   });
 }
 
 function handles(test: ContractTest): void {
-  test("a directory is made private, once, and opened", async ({ engine, root, folder }) => {
-    const made = engine.makeDirectory(root, named("made"));
-    assertEquals(await statOf(`${folder}/made`, "%a %F"), "700 directory");
+  test("a directory is made once, and opened", async ({ engine, root, folder }) => {
+    const made = makeDirectory(engine, root, "made", 0o500);
+    assertEquals(await statOf(`${folder}/made`, "%a %F"), "700 directory", "its owner may fill it");
     const { device, inode } = engine.identityOf(made);
     assertEquals(`${device} ${inode}`, await statOf(`${folder}/made`, "%d %i"));
-    assertCode("exists", () => engine.makeDirectory(root, named("made")));
+    assertCode("exists", () => makeDirectory(engine, root, "made"));
     await shell('cd "$1"; echo x > file; ln -s none dangling', folder);
     for (const name of ["file", "dangling"]) {
-      assertCode("exists", () => engine.makeDirectory(root, named(name)));
+      assertCode("exists", () => makeDirectory(engine, root, name));
     }
     const opened = engine.openDirectory(root, named("made"));
     assertEquals(engine.identityOf(opened), engine.identityOf(made));
@@ -106,28 +107,12 @@ function handles(test: ContractTest): void {
     const read = await readOne({ engine, root: deepest }, "file", identityIn(engine, deepest, "file"));
     assertEquals(read, contentOf(3000));
     assertEquals((await shell('cd "$1"; find . -type f -printf "%d\\n"', folder)).trim(), "121");
-    engine.setDirectoryMetadata(deepest, 0o750, plainTime);
+    settle(engine, deepest, 0o750);
     for (const directory of chain.reverse()) engine.closeDirectory(directory);
   });
 
   test("three hundred handles are used in turn, again and again", async ({ engine, root }) => {
     await useManyHandles(engine, root);
-  });
-
-  test("a handle goes with its directory when that is renamed", async ({ engine, root, folder }) => {
-    const staged = engine.makeDirectory(root, named("staged"));
-    const inner = engine.makeDirectory(staged, named("inner"));
-    const other = engine.makeDirectory(root, named("other"));
-    engine.rename(root, named("staged"), other, named("placed"), { replace: false });
-    engine.movedTo(staged, other, named("placed"));
-    assertEquals(staged.shown, `"${folder}/other/placed"`);
-    assertEquals(await createOne(engine, staged, "file"), undefined);
-    assertEquals(await createOne(engine, inner, "file"), undefined);
-    assertEquals(
-      await shell('cd "$1"; find . -type f | sort', folder),
-      "./other/placed/file\n./other/placed/inner/file\n",
-    );
-    for (const directory of [inner, staged, other]) engine.closeDirectory(directory);
   });
 }
 
@@ -136,11 +121,11 @@ function metadata(test: ContractTest): void {
     const { engine, root, folder } = context;
     for (const [at, mtime] of edgeTimes.entries()) {
       const mode = [0o555, 0o755, 0o000, 0o777, 0o500, 0o311][at % 6]!;
-      const directory = engine.makeDirectory(root, named(`d${at}`));
+      const directory = makeDirectory(engine, root, `d${at}`);
       assertEquals(await createOne(engine, directory, "small", { mode: 0o400 }), undefined);
       await createLarge(engine, directory, "large");
       engine.createLink(directory, named("link"), named("small"), mtime);
-      engine.setDirectoryMetadata(directory, mode, mtime);
+      assertEquals(settle(engine, directory, mode, mtime), 0, "nothing is refused");
       assertEquals(await statOf(`${folder}/d${at}`, "%a"), mode.toString(8));
       assertTime(engine, await mtimeOf(`${folder}/d${at}`), mtime);
       const step = engine.mtimeResolutionNs;
@@ -151,52 +136,43 @@ function metadata(test: ContractTest): void {
   });
 
   test("the metadata of a root can be set, too", async ({ engine, root, folder }) => {
-    engine.setDirectoryMetadata(root, 0o750, plainTime);
+    settle(engine, root, 0o750);
     assertEquals(await statOf(folder, "%a %Y"), "750 1500000000");
   });
-}
 
-function removal(test: ContractTest): void {
-  test("removeTree removes files, links, nothing, and trees, and follows no link", async (context) => {
-    const { engine, root, folder } = context;
-    const canary = await Canary.plant(`${folder}/canary`);
-    await shell(
-      `cd "$1"; mkdir -p tree/a/b tree/c; echo x > file; ln -s canary link; ln -s ../canary tree/link
-       ln -s ../../../canary tree/a/b/link; ln -s /etc tree/etc; mkfifo tree/c/fifo; echo x > tree/a/b/file`,
-      folder,
-    );
-    for (const name of ["tree", "link", "file", "none"]) engine.removeTree(root, named(name));
-    assertEquals(await shell('ls "$1"', folder), "canary\n");
-    await canary.assertUntouched();
+  test("set-id and sticky bits of a directory stay, and lookAt tells them", async ({ engine, root, folder }) => {
+    await shell('cd "$1"; mkdir shared; chmod 7777 shared', folder);
+    const shared = engine.openDirectory(root, named("shared"));
+    settle(engine, shared, 0o751);
+    assertEquals(await statOf(`${folder}/shared`, "%a"), "7751");
+    const { special, mode, kind, owner, inode } = engine.lookAt(shared);
+    assertEquals([special, mode, kind], [0o7000, 0o751, EntryKind.directory]);
+    assertEquals(`${owner} ${inode}`, await statOf(`${folder}/shared`, "%u %i"));
+    engine.setDirectoryMode(shared, 0o1700);
+    assertEquals(await statOf(`${folder}/shared`, "%a"), "1700");
+    engine.closeDirectory(shared);
   });
 
-  test("removeTree removes read-only and unreadable directories", async ({ engine, root, folder }) => {
-    await shell(
-      'cd "$1"; mkdir -p tree/a/b tree/c/d; touch tree/a/b/file tree/c/d/file; chmod 0555 tree tree/a/b; chmod 0 tree/c/d tree/c',
-      folder,
-    );
-    engine.removeTree(root, named("tree"));
-    assertEquals(await shell('ls -A "$1"', folder), "");
-  });
+  test("a new directory has the set-group bit that its parent gives", async ({ engine, root, folder }) => {
+    await shell('cd "$1"; mkdir team; chgrp 2001 team; chmod 2770 team', folder);
+    const team = engine.openDirectory(root, named("team"));
+    const made = makeDirectory(engine, team, "made", 0o750);
+    settle(engine, made, 0o750);
+    assertEquals(await statOf(`${folder}/team/made`, "%a %g"), "2750 2001");
+    for (const directory of [made, team]) engine.closeDirectory(directory);
+  }, { root: true });
 
-  test("removeTree removes names of every kind, UTF-8 or not", async ({ engine, root, folder }) => {
-    await shell(
-      `cd "$1"; mkdir -p tree/sub $'tree/\\xff\\xfe/x'; touch tree/$'\\xe9' tree/sub/$'a\\xff' tree/sub/$'a\\xef\\xbf\\xbd' tree/-rf $'tree/\\xff\\xfe/x/y'`,
-      folder,
-    );
-    engine.removeTree(root, named("tree"));
-    assertEquals(await shell('ls -A "$1"', folder), "");
-  });
-
-  test("removeTree removes 300 levels, and 1,000 directories beside each other", async (context) => {
-    const { engine, root, folder } = context;
-    await shell(
-      'cd "$1"; mkdir -p wide "$(printf "d/%.0s" $(seq 300))"; cd wide; mkdir $(seq 1000); touch 1/file 1000/file',
-      folder,
-    );
-    engine.removeTree(root, named("d"));
-    engine.removeTree(root, named("wide"));
-    assertEquals(await shell('ls -A "$1"', folder), "");
+  test("a directory that may not be loosened gets no permission more", async ({ engine, root, folder }) => {
+    for (
+      const [had, wanted, gets] of [[0o700, 0o755, 0o700], [0o755, 0o750, 0o750], [0o1770, 0o707, 0o1700]]
+    ) {
+      await shell('cd "$1"; rm -rf d; mkdir d; chmod "$2" d', folder, had!.toString(8));
+      const directory = engine.openDirectory(root, named("d"));
+      const metadata = { mode: wanted!, mtime: plainTime };
+      engine.setDirectoryMetadata(directory, metadata, { mayLoosen: false });
+      assertEquals(await statOf(`${folder}/d`, "%a %Y"), `${gets!.toString(8)} 1500000000`);
+      engine.closeDirectory(directory);
+    }
   });
 }
 
@@ -204,7 +180,7 @@ function removal(test: ContractTest): void {
 export function descend(engine: Engine, root: Directory, depth: number): Directory[] {
   const chain: Directory[] = [];
   for (let level = 0; level < depth; level++) {
-    chain.push(engine.makeDirectory(chain.at(-1) ?? root, named(`level ${level}`)));
+    chain.push(makeDirectory(engine, chain.at(-1) ?? root, `level ${level}`));
   }
   return chain;
 }
@@ -212,16 +188,9 @@ export function descend(engine: Engine, root: Directory, depth: number): Directo
 /** Opens 300 directories and keeps all of them in use: files are created, listed and read in each. */
 export async function useManyHandles(engine: Engine, root: Directory): Promise<void> {
   const directories: Directory[] = [];
-  for (let at = 0; at < 300; at++) directories.push(engine.makeDirectory(root, named(`many ${at}`)));
+  for (let at = 0; at < 300; at++) directories.push(makeDirectory(engine, root, `many ${at}`));
   const content = contentOf(10);
-  const writes = directories.map((directory) => ({
-    directory,
-    name: named("file"),
-    mode: 0o600,
-    mtime: plainTime,
-    offset: 0,
-    size: 10,
-  }));
+  const writes = directories.map((directory) => fileWrite(directory, "file", { size: 10, atOnce: true }));
   await engine.createFiles(writes, content).finish();
   const reads = directories.map((directory, at) => ({
     directory,
@@ -237,7 +206,7 @@ export async function useManyHandles(engine: Engine, root: Directory): Promise<v
   }
   for (const outcome of [...writes, ...reads]) assert(!("error" in outcome) || outcome.error === undefined);
   for (const directory of directories.reverse()) {
-    engine.setDirectoryMetadata(directory, 0o700, plainTime);
+    settle(engine, directory, 0o700);
     engine.closeDirectory(directory);
   }
 }

@@ -9,6 +9,8 @@ import { directoriesContract } from "./directories_contract.ts";
 import { hostileContract } from "./hostile_contract.ts";
 import { limitsContract } from "./limits_contract.ts";
 import { listingContract } from "./listing_contract.ts";
+import { ownFilesContract } from "./own_files_contract.ts";
+import { placingContract } from "./placing_contract.ts";
 import { readingContract } from "./reading_contract.ts";
 
 /** Options of {@linkcode engineContract}. */
@@ -27,6 +29,8 @@ export function engineContract(
   listingContract(test);
   readingContract(test);
   creatingContract(test);
+  placingContract(test);
+  ownFilesContract(test);
   directoriesContract(test);
   hostileContract(test);
   limitsContract(test);

@@ -3,7 +3,15 @@ import { RcopyError } from "../../src/base/errors.ts";
 import { openDenoEngine } from "../../src/io/deno/engine.ts";
 import { faultEngine } from "../helpers/fault_engine.ts";
 import { withFolder } from "../helpers/test_folder.ts";
-import { assertCode, checkCode, contentOf, createOne, listAll, named } from "./contract_case.ts";
+import {
+  assertCode,
+  checkCode,
+  contentOf,
+  createOne,
+  listAll,
+  makeDirectory,
+  named,
+} from "./contract_case.ts";
 
 const error = new RcopyError("no-space", "no space left, says the test");
 
@@ -15,9 +23,9 @@ Deno.test("an engine with faults fails at the call that was named, and works bef
     ]);
     const root = engine.openRoot(folder);
     assertEquals(engine.kind, "deno");
-    engine.makeDirectory(root, named("a"));
-    assertCode("no-space", () => engine.makeDirectory(root, named("b")));
-    engine.makeDirectory(root, named("b"));
+    makeDirectory(engine, root, "a");
+    assertCode("no-space", () => makeDirectory(engine, root, "b"));
+    makeDirectory(engine, root, "b");
     for (
       const [name, code] of [["1", undefined], ["2", undefined], ["3", "no-space"], ["4", undefined]] as const
     ) {
@@ -36,7 +44,7 @@ Deno.test("a fault at the end lets the work be done first", async () => {
       { method: "list", call: 1, error, at: "finish" },
     ]);
     const root = engine.openRoot(folder);
-    const file = engine.createTarget(root, named("file"), 100);
+    const file = engine.createTarget(root, named("file"), { size: 100, mode: 0o644 });
     const pending = engine.writeRange(file, 0, contentOf(100));
     let thrown: unknown;
     try {

@@ -13,11 +13,14 @@ import {
   identityIn,
   listAll,
   lookUpOne,
+  makeDirectory,
   named,
+  plainTime,
   readOne,
+  settle,
 } from "./contract_case.ts";
 
-const plainTime = { seconds: 1_500_000_000, nanos: 0 };
+const whole = { name: named("whole"), size: 5, mtime: plainTime };
 
 /** Where links lead that an attacker plants under the name that comes next: a file, a directory, nothing. */
 const planted = ["canary/secret", "canary/inner", "canary/new", "canary"];
@@ -27,28 +30,40 @@ const atLink: Record<string, (context: ContractCase, name: string) => unknown> =
   "open it as a directory": ({ engine, root }, name) =>
     assertCode("type-conflict", () => engine.openDirectory(root, named(name))),
   "make a directory there": ({ engine, root }, name) =>
-    assertCode("exists", () => engine.makeDirectory(root, named(name))),
+    assertCode("exists", () => makeDirectory(engine, root, name)),
   "create a small file there": async ({ engine, root }, name) =>
     checkCode("exists", await createOne(engine, root, name)),
+  "create a small file there at once": async ({ engine, root }, name) =>
+    checkCode("exists", await createOne(engine, root, name, { atOnce: true })),
   "create a large file there": ({ engine, root }, name) =>
-    assertCode("exists", () => engine.createTarget(root, named(name), 100)),
+    assertCode("exists", () => engine.createTarget(root, named(name), { size: 100, mode: 0o644 })),
   "create a link there": ({ engine, root }, name) =>
     assertCode("exists", () => engine.createLink(root, named(name), named("x"), plainTime)),
   "set its mode": ({ engine, root }, name) =>
     assertCode("type-conflict", () => engine.setFileMode(root, named(name), 0o777)),
-  "lock it": ({ engine, root }, name) => assertCode("type-conflict", () => engine.tryLock(root, named(name))),
-  "rename over it": async ({ engine, root, folder }, name) => {
+  "set its time": ({ engine, root }, name) =>
+    assertCode("type-conflict", () => engine.setFileTime(root, named(name), plainTime)),
+  "open it as a file of ours": ({ engine, root }, name) =>
+    assertCode("type-conflict", () => engine.openOwn(root, named(name))),
+  "create a file of ours there": ({ engine, root }, name) =>
+    assertCode("exists", () => engine.createOwn(root, named(name))),
+  "remove it as unfinished": ({ engine, root }, name) =>
+    assertEquals(engine.removeUnfinished(root, named(name), whole), false),
+  "place something there": async ({ engine, root }, name) => {
     assertEquals(await createOne(engine, root, "moving"), undefined);
-    assertCode("exists", () => engine.rename(root, named("moving"), root, named(name), { replace: false }));
-    engine.rename(root, named("moving"), root, named(name), { replace: true });
+    assertCode("exists", () => engine.place(root, named("moving"), named(name)));
+    assertEquals(lookUpOne(engine, root, "moving")!.size, 5);
+  },
+  "replace it": async ({ engine, root, folder }, name) => {
+    assertEquals(await createOne(engine, root, "moving"), undefined);
+    engine.place(root, named("moving"), named(name), lookUpOne(engine, root, name)!);
     await shell('test -f "$1" -a ! -L "$1"', `${folder}/${name}`);
   },
-  "rename it": async ({ engine, root, folder }, name) => {
-    engine.rename(root, named(name), root, named("moved"), { replace: false });
+  "place it": async ({ engine, root, folder }, name) => {
+    engine.place(root, named(name), named("moved"));
     await shell('test -L "$1"', `${folder}/moved`);
   },
   "unlink it": ({ engine, root }, name) => engine.unlink(root, named(name)),
-  "remove it with all that is in it": ({ engine, root }, name) => engine.removeTree(root, named(name)),
   "look it up": ({ engine, root }, name) => assertEquals(lookUpOne(engine, root, name)!.size, 0),
   "read it": async (context, name) => {
     const { engine, root, folder } = context;
@@ -67,22 +82,30 @@ const atLink: Record<string, (context: ContractCase, name: string) => unknown> =
 /** What is done in a directory that was open when its name went to a link, and what that may end with. */
 const inSwapped: Record<string, (engine: Engine, directory: Directory) => unknown> = {
   "make a directory": (engine, directory) =>
-    engine.closeDirectory(engine.makeDirectory(directory, named("new directory"))),
+    engine.closeDirectory(makeDirectory(engine, directory, "new directory")),
   "open a directory": (engine, directory) =>
     engine.closeDirectory(engine.openDirectory(directory, named("inner"))),
   "create a small file": (engine, directory) => createOne(engine, directory, "new file"),
-  "create a large file": (engine, directory) =>
-    engine.finishTarget(engine.createTarget(directory, named("new large"), 10), 0o777, plainTime),
+  "create a small file at once": (engine, directory) =>
+    createOne(engine, directory, "new file", { atOnce: true }),
+  "create a large file": (engine, directory) => {
+    const file = engine.createTarget(directory, named("new large"), { size: 10, mode: 0o777 });
+    engine.finishTarget(file, { mode: 0o777, mtime: plainTime });
+  },
   "create a link": (engine, directory) =>
     engine.createLink(directory, named("new link"), named("x"), plainTime),
-  "rename": (engine, directory) =>
-    engine.rename(directory, named("secret"), directory, named("stolen"), { replace: true }),
+  "place": (engine, directory) => engine.place(directory, named("secret"), named("stolen")),
   "unlink": (engine, directory) => engine.unlink(directory, named("secret")),
-  "remove a tree": (engine, directory) => engine.removeTree(directory, named("inner")),
+  "remove what is unfinished": (engine, directory) =>
+    engine.removeUnfinished(directory, named("secret"), whole),
   "set a mode": (engine, directory) => engine.setFileMode(directory, named("secret"), 0o777),
   "set a time": (engine, directory) => engine.setFileTime(directory, named("secret"), plainTime),
-  "set its metadata": (engine, directory) => engine.setDirectoryMetadata(directory, 0o777, plainTime),
-  "lock": (engine, directory) => engine.tryLock(directory, named("lock"))?.[Symbol.dispose](),
+  "set its metadata": (engine, directory) => settle(engine, directory, 0o777),
+  "set its mode": (engine, directory) => engine.setDirectoryMode(directory, 0o777),
+  "create a file of ours": (engine, directory) => engine.createOwn(directory, named("own"))[Symbol.dispose](),
+  "open a file of ours": (engine, directory) =>
+    engine.openOwn(directory, named("secret"))?.[Symbol.dispose](),
+  "learn what its file system keeps": (engine, directory) => void engine.traitsOf(directory),
   "sync": (engine, directory) => engine.syncFileSystem(directory),
 };
 
@@ -116,18 +139,6 @@ export function hostileContract(test: ContractTest): void {
     if (error) checkCode(["type-conflict", "not-found"], error);
     assertEquals(await shell('ls "$1/victim"', folder), "file\n");
     engine.closeDirectory(directory);
-  });
-
-  test("a tree that is removed leads nowhere when it turns out to be a link", async (context) => {
-    const { engine, root, folder } = context;
-    const canary = await Canary.plant(`${folder}/canary`);
-    await shell(
-      'cd "$1"; mkdir tree; cp -a canary tree/inner; rm -r tree/inner/inner; ln -s ../../canary tree/inner/inner',
-      folder,
-    );
-    engine.removeTree(root, named("tree"));
-    assertEquals(lookUpOne(engine, root, "tree"), undefined);
-    await canary.assertUntouched();
   });
 }
 

@@ -156,14 +156,15 @@ export function listingContract(test: ContractTest): void {
         assertEquals((found as RcopyError).code, "name-unrepresentable");
         return;
       }
-      engine.rename(root, name, root, other, { replace: false });
-      engine.closeDirectory(engine.makeDirectory(root, name));
+      engine.place(root, name, other);
+      engine.closeDirectory(engine.makeDirectory(root, name, 0o755));
       assertEquals(
         (await shell('cd "$1"; printf "%s\\n" * | LC_ALL=C sort | xxd -p', folder)).trim(),
         "61ff0afe0a",
       );
       engine.unlink(root, other);
-      engine.removeTree(root, name);
+      engine.closeDirectory(engine.openDirectory(root, name));
+      await shell('rmdir "$1"/*', folder);
       assertEquals(await shell('ls -A "$1"', folder), "");
     },
     { programs: ["python3", "xxd"] },

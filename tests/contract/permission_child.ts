@@ -18,12 +18,13 @@ const mtime = { seconds: 1_500_000_000, nanos: 0 };
 
 /** Operations in an order in which each finds what it needs. */
 const operations: Record<string, (engine: Engine, root: Directory) => unknown> = {
-  makeDirectory: (engine, root) => engine.makeDirectory(root, named("made")),
+  makeDirectory: (engine, root) => engine.makeDirectory(root, named("made"), 0o755),
   createFiles(engine, directory) {
     const memory = new Uint8Array(10);
-    const files = ["small", "other"].map((name): FileWrite => ({
+    const files = ["small", "other"].map((name, at): FileWrite => ({
       directory,
       name: named(name),
+      atOnce: at === 0,
       mode: 0o666,
       mtime,
       offset: 0,
@@ -33,9 +34,10 @@ const operations: Record<string, (engine: Engine, root: Directory) => unknown> =
     for (const { error } of files) if (error) throw error;
   },
   createTarget(engine, root) {
-    const file = engine.createTarget(root, named("large"), 10);
+    const file = engine.createTarget(root, named("large"), { size: 10, mode: 0o666 });
     engine.writeRange(file, 0, new Uint8Array(10)).finish();
-    engine.finishTarget(file, 0o666, mtime);
+    engine.syncTarget(file);
+    engine.finishTarget(file, { mode: 0o666, mtime });
   },
   createLink: (engine, root) => engine.createLink(root, named("link"), named("small"), mtime),
   list(engine, directory) {
@@ -63,13 +65,18 @@ const operations: Record<string, (engine: Engine, root: Directory) => unknown> =
   },
   setFileMode: (engine, root) => engine.setFileMode(root, named("small"), 0o600),
   setFileTime: (engine, root) => engine.setFileTime(root, named("small"), { seconds: 0, nanos: 0 }),
-  rename: (engine, root) => engine.rename(root, named("other"), root, named("renamed"), { replace: true }),
-  unlink: (engine, root) => engine.unlink(root, named("renamed")),
-  tryLock: (engine, root) => engine.tryLock(root, named("lock"))?.[Symbol.dispose](),
+  place: (engine, root) => engine.place(root, named("other"), named("placed")),
+  unlink: (engine, root) => engine.unlink(root, named("placed")),
+  traitsOf: (engine, root) => engine.traitsOf(root),
+  createOwn: (engine, root) => engine.createOwn(root, named("own"))[Symbol.dispose](),
+  openOwn: (engine, root) => engine.openOwn(root, named("own"))?.[Symbol.dispose](),
+  removeUnfinished: (engine, root) =>
+    engine.removeUnfinished(root, named("own"), { name: named("whole"), size: 0, mtime }),
   syncFileSystem: (engine, root) => engine.syncFileSystem(root),
   freeSpace: (engine, root) => engine.freeSpace(root),
-  removeTree: (engine, root) => engine.removeTree(root, named("made")),
-  setDirectoryMetadata: (engine, root) => engine.setDirectoryMetadata(root, 0o750, mtime),
+  setDirectoryMode: (engine, root) => engine.setDirectoryMode(root, 0o700),
+  setDirectoryMetadata: (engine, root) =>
+    engine.setDirectoryMetadata(root, { mode: 0o750, mtime }, { mayLoosen: true }),
 };
 
 if (import.meta.main) {

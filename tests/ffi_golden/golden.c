@@ -100,6 +100,8 @@ static void file_structs(void)
 	close_object();
 
 	STRUCT("statx", struct statx);
+	FIELD("links", struct statx, stx_nlink);
+	FIELD("owner", struct statx, stx_uid);
 	FIELD("mode", struct statx, stx_mode);
 	FIELD("inode", struct statx, stx_ino);
 	FIELD("bytes", struct statx, stx_size);
@@ -120,9 +122,6 @@ static void file_structs(void)
 
 static void file_constants(void)
 {
-	open_object("direntType");
-	number("directory", DT_DIR);
-	close_object();
 
 	open_object("openFlag");
 	number("readOnly", O_RDONLY);
@@ -141,6 +140,7 @@ static void file_constants(void)
 	number("workingDirectory", AT_FDCWD);
 	number("symlinkNoFollow", AT_SYMLINK_NOFOLLOW);
 	number("removeDirectory", AT_REMOVEDIR);
+	number("effectiveAccess", AT_EACCESS);
 	number("emptyPath", AT_EMPTY_PATH);
 	close_object();
 
@@ -154,6 +154,8 @@ static void file_constants(void)
 	open_object("statxMask");
 	number("type", STATX_TYPE);
 	number("mode", STATX_MODE);
+	number("links", STATX_NLINK);
+	number("owner", STATX_UID);
 	number("mtime", STATX_MTIME);
 	number("ctime", STATX_CTIME);
 	number("inode", STATX_INO);
@@ -205,6 +207,8 @@ static void ring_constants(void)
 	number("nfile", ENFILE);
 	number("mfile", EMFILE);
 	number("nospc", ENOSPC);
+	number("mlink", EMLINK);
+	number("nolck", ENOLCK);
 	number("nosys", ENOSYS);
 	number("notempty", ENOTEMPTY);
 	number("loop", ELOOP);

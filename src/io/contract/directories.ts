@@ -22,56 +22,150 @@ export interface Listing extends Disposable {
 
 /** What is at the destination already. */
 export interface EntryLookup extends Metadata {
+  /** Set-user, set-group and sticky bit: 0 to 0o7000, in steps of 0o1000. */
+  special: number;
+  /** User number of the owner; -1 where the engine cannot know it. */
+  owner: number;
+  /** Names that it has; 1 where the engine cannot know it. */
+  links: number;
   device: number;
   inode: bigint;
   /** 0n where the engine cannot know it. */
   ctimeNs: bigint;
 }
 
-/** Options of {@linkcode Directories.rename}. */
-export interface RenameOptions {
-  /** Replace what is there (never a directory); without it an existing target is `exists`. */
-  replace: boolean;
+/**
+ * What may be replaced: only what is still as it was when it was looked at. A `ctimeNs` of 0n is not compared: where a file has
+ * several names, replacing it under one of them changes its ctime under the others.
+ */
+export type Replaceable = Pick<EntryLookup, "kind" | "size" | "mtime" | "ctimeNs">;
+
+/** Mode and time that an entry is to have in the end. */
+export interface FileMetadata {
+  /** 0 to 0o777. */
+  mode: number;
+  mtime: Timestamp;
 }
 
-/** A lock held on a file; disposing releases it. It is gone with the process that held it. */
-export type FileLock = Disposable;
+/** What a file is in the end. */
+export interface WholeFile {
+  name: EntryName;
+  size: number;
+  mtime: Timestamp;
+}
+
+/** What a file system did not take of an entry whose content is there: a sum of these. */
+export const Lacks = { nothing: 0, mode: 1, time: 2 } as const;
+
+/** How files of this run come out on a file system. */
+export interface FileSystemTraits {
+  /** User number that they have; -1 where the engine cannot know it. */
+  owner: number;
+  /** Modes stay as they are given, with the sticky bit of a file: an unfinished file can be told by its mode. */
+  keepsModes: boolean;
+  /** Coarsest step of the times that stay, in nanoseconds; 0 where a time that is given does not stay at all. */
+  timeStepNs: number;
+}
+
+/**
+ * A small file of rcopy's own, locked as long as it is open. The lock is gone with the process that held it. Disposing
+ * closes it; twice is harmless.
+ */
+export interface OwnFile extends Disposable {
+  /** False where the file system has no locks: nothing tells then whether another run uses the file. */
+  readonly isLocked: boolean;
+  /** What it was when it was opened. */
+  readonly found: EntryLookup;
+  /** Its content from the start, at most so many bytes. */
+  read(bytesMax: number): Uint8Array<ArrayBuffer>;
+  /** Writes all of `source` at `offset`, within the call. */
+  write(offset: number, source: Uint8Array<ArrayBuffer>): void;
+  /** Cuts it, or makes it longer. */
+  setSize(bytes: number): void;
+}
+
+/** Options of {@linkcode Directories.setDirectoryMetadata}. */
+export interface DirectoryMetadataOptions {
+  /** False: the directory gets no permission that it does not have, since somebody else may have put it there. */
+  mayLoosen: boolean;
+}
 
 /** Operations on directories and on the entries in them. */
 export interface Directories {
+  /** User number of this process, to which what it makes belongs; -1 where the engine cannot know it. */
+  readonly user: number;
   /** Opens a directory that a person named; symbolic links are followed. `not-found`, `type-conflict`, `not-permitted`. */
   openRoot(path: string): Directory;
   /** A handle for a subdirectory; fails if it is not a directory (a symbolic link is not). */
   openDirectory(parent: Directory, name: EntryName): Directory;
-  /** Creates a subdirectory with mode 0700 and opens it. `exists` if there is anything under that name. */
-  makeDirectory(parent: Directory, name: EntryName): Directory;
   /**
-   * Tells a handle that its directory has been renamed: later operations go to its new place.
-   * The rename itself is {@linkcode Directories.rename}.
+   * Creates a subdirectory and opens it. It has `mode` (0 to 0o777) as far as umask and the parent's default ACL leave it, and
+   * in any case read, write and search for its owner, until {@linkcode setDirectoryMetadata}. The set-group bit is the
+   * parent's matter. `exists` if there is anything under that name.
    */
-  movedTo(directory: Directory, parent: Directory, name: EntryName): void;
+  makeDirectory(parent: Directory, name: EntryName, mode: number): Directory;
   /** Lets go of a handle; its children must have been closed before. Twice is harmless. */
   closeDirectory(directory: Directory): void;
   /** Device and inode of the directory itself. */
   identityOf(directory: Directory): { device: number; inode: bigint };
-  /** Sets mode (exactly, 0 to 0o777) and mtime of the directory itself, mode last. */
-  setDirectoryMetadata(directory: Directory, mode: number, mtime: Timestamp): void;
+  /** What a directory itself is now. */
+  lookAt(directory: Directory): EntryLookup;
+  /**
+   * Sets mtime and mode of the directory itself, mode last. Set-id and sticky bits stay. The mode is set only
+   * where it is not right already. Where `makeDirectory` made it below a default ACL, it keeps what that gave, and no more than
+   * `mode`.
+   * @returns what was refused, as a sum of {@linkcode Lacks}
+   */
+  setDirectoryMetadata(
+    directory: Directory,
+    metadata: FileMetadata,
+    options: DirectoryMetadataOptions,
+  ): number;
+  /** Sets the mode of the directory itself to exactly this, 0 to 0o7777. */
+  setDirectoryMode(directory: Directory, mode: number): void;
+  /** Why nothing can be made in a directory; `undefined` where something can, or where only trying would tell. */
+  whyNotWritable(directory: Directory): RcopyError | undefined;
   /** Begins to list a directory. Disposing of the listing ends it early. */
   list(directory: Directory): Listing;
   /** Metadata and identity of entries (links are not followed); `undefined` where there is none, an error where it cannot be told. */
-  lookup(directory: Directory, names: readonly EntryName[]): (EntryLookup | RcopyError | undefined)[];
-  /** Moves an entry, never over a directory. `exists` or `type-conflict` where it may not replace what is there. */
-  rename(
-    from: Directory,
-    fromName: EntryName,
-    to: Directory,
-    toName: EntryName,
-    options: RenameOptions,
+  lookup(
+    directory: Directory,
+    names: readonly EntryName[],
+  ): (EntryLookup | RcopyError | undefined)[];
+  /**
+   * Gives what stands under a temporary name its final name in the same directory; it is no directory.
+   * Without `replaces` nothing is ever replaced: `exists` where anything has that name. With it, what is there must be the
+   * same as then (kind, size, mtime, ctime), or be gone: else `exists`.
+   * When it throws, the temporary name is as it was.
+   */
+  place(
+    directory: Directory,
+    temporary: EntryName,
+    name: EntryName,
+    replaces?: Replaceable,
   ): void;
   /** Removes a name that is not a directory's: `type-conflict` for a directory. */
   unlink(directory: Directory, name: EntryName): void;
-  /** Removes a directory with all that is in it, without following anything. `not-found` is not an error. */
-  removeTree(directory: Directory, name: EntryName): void;
-  /** Takes the exclusive lock of a file, created if it is missing; `undefined` where another process has it. */
-  tryLock(directory: Directory, name: EntryName): FileLock | undefined;
+  /**
+   * Removes what a run that has ended left of a file under its temporary name: a regular file of the owner that files of this run
+   * have there, whose lock is free, and that is either marked as unfinished (where the file system keeps modes), or whole.
+   * It has no other name, or `whole.name`.
+   * @returns false where there is something else, or a run that uses it; nothing has been touched then
+   */
+  removeUnfinished(directory: Directory, temporary: EntryName, whole: WholeFile): boolean;
+  /**
+   * Learns how files of this run come out on the directory's file system, once for each file system. Makes a file under a
+   * random temporary name for it, and removes it.
+   * @throws {RcopyError} where none can be made
+   */
+  traitsOf(directory: Directory): FileSystemTraits;
+  /** Creates (exclusively, mode 0600) and locks a file of rcopy's own, for reading and writing. */
+  createOwn(directory: Directory, name: EntryName): OwnFile;
+  /**
+   * Opens and locks such a file. Looks before, since a FIFO would keep some engines waiting, and after, that the name still is
+   * the file that was opened and locked.
+   * @returns `undefined` where another process has the lock, or the name is gone or another file's meanwhile
+   * @throws {RcopyError} `type-conflict` for anything but a regular file
+   */
+  openOwn(directory: Directory, name: EntryName): OwnFile | undefined;
 }

@@ -27,6 +27,8 @@ export interface FileRead {
 export interface Reading {
   /** The text of a symbolic link, byte for byte. */
   readLink(directory: Directory, name: EntryName): Uint8Array;
+  /** The first bytes of a regular file, at most so many, read within the call. `type-conflict` for anything else. */
+  readStart(directory: Directory, name: EntryName, bytesMax: number): Uint8Array;
   /**
    * Starts to read small files whole into `memory`. The array and its objects belong to the engine until finished.
    * A file that fails leaves the bytes of its range undefined and an `error`.

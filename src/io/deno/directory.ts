@@ -10,7 +10,20 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** A directory of another thread: names and identities, the root's path first. */
 export interface LentDirectory extends Lent {
-  chain: { name: string; device: number; inode: number }[];
+  chain: {
+    name: string;
+    device: number;
+    inode: number;
+    facts: DirectoryFacts;
+  }[];
+}
+
+/** What is known of a directory before anything is made in it. */
+export interface DirectoryFacts {
+  /** It has a default ACL, which decides about modes in place of the umask. `undefined` where nobody has looked yet. */
+  isRuled: boolean | undefined;
+  /** This run has made it. */
+  wasMade: boolean;
 }
 
 /**
@@ -26,57 +39,33 @@ export class DenoDirectory implements Directory {
   static #made = 0;
   /** Its number among all handles of this thread. */
   readonly id = DenoDirectory.#made++;
-  /** Counts moves: a path that was put together before the last one may be another now. */
-  static #moves = 0;
-  #parent: DenoDirectory | undefined;
+  readonly parent: DenoDirectory | undefined;
   /** Name in the parent; for a root, its path. */
-  #name: string;
-  #path: string;
-  #pathOfMove = DenoDirectory.#moves;
+  readonly #name: string;
+  readonly path: string;
   readonly device: number;
   readonly inode: number;
-  isClosed = false;
+  readonly facts: DirectoryFacts;
+  /** Somebody else may put things into it, or another directory into its place; as far as the last check found. */
+  isExposed = true;
   /** The operation in which it was last checked, so that one batch does not check a chain again for every file. */
   checkedInTurn = -1;
-  /** Which modes a file created here has at once, and which the umask or a default ACL changes. */
-  #masked: Map<number, boolean> | undefined;
 
-  constructor(place: { parent: DenoDirectory | undefined; name: string; device: number; inode: number }) {
-    this.#parent = place.parent;
+  constructor(
+    place: {
+      parent: DenoDirectory | undefined;
+      name: string;
+      device: number;
+      inode: number;
+      facts?: DirectoryFacts;
+    },
+  ) {
+    this.parent = place.parent;
     this.#name = place.name;
-    this.#path = place.parent ? joinPath(place.parent.path, place.name) : place.name;
+    this.path = place.parent ? joinPath(place.parent.path, place.name) : place.name;
     this.device = place.device;
     this.inode = place.inode;
-  }
-
-  get path(): string {
-    if (this.#pathOfMove !== DenoDirectory.#moves) {
-      if (this.#parent) this.#path = joinPath(this.#parent.path, this.#name);
-      this.#pathOfMove = DenoDirectory.#moves;
-    }
-    return this.#path;
-  }
-
-  /** The directory has been renamed: its path, and every path below it, is another one from now on. */
-  movedTo(parent: DenoDirectory, name: EntryName): void {
-    this.#name = nameText(name);
-    this.#parent = parent;
-    DenoDirectory.#moves++;
-  }
-
-  /**
-   * Whether a file that was just created here with `mode` has another one. Learnt by a look at the first file of each
-   * mode: for `Deno.umask` a permission of its own is needed, and a default ACL changes modes, too.
-   */
-  masks(mode: number, file: Deno.FsFile): boolean {
-    if (Deno.build.os === "windows") return false;
-    this.#masked ??= new Map();
-    let masks = this.#masked.get(mode);
-    if (masks === undefined) {
-      masks = ((file.statSync().mode ?? mode) & 0o777) !== mode;
-      this.#masked.set(mode, masks);
-    }
-    return masks;
+    this.facts = place.facts ?? { isRuled: undefined, wasMade: false };
   }
 
   get shown(): string {
@@ -90,17 +79,22 @@ export class DenoDirectory implements Directory {
 
   /** As plain data: the chain from the root down to this directory. */
   lend(): LentDirectory {
-    const chain = [{ name: this.#name, device: this.device, inode: this.inode }];
-    for (let at = this.#parent; at; at = at.#parent) {
-      chain.push({ name: at.#name, device: at.device, inode: at.inode });
-    }
+    const chain = [this.#asPlain()];
+    for (let at = this.parent; at; at = at.parent) chain.push(at.#asPlain());
     return { id: this.id, chain: chain.reverse() };
+  }
+
+  #asPlain(): LentDirectory["chain"][number] {
+    const { device, inode, facts } = this;
+    return { name: this.#name, device, inode, facts };
   }
 
   /** The handle of a lent directory, in another thread. */
   static borrow({ chain }: LentDirectory): DenoDirectory {
     let directory: DenoDirectory | undefined;
-    for (const link of chain) directory = new DenoDirectory({ parent: directory, ...link });
+    for (const link of chain) {
+      directory = new DenoDirectory({ parent: directory, ...link });
+    }
     return directory!;
   }
 
@@ -108,18 +102,40 @@ export class DenoDirectory implements Directory {
   check(turn: number): void {
     if (this.checkedInTurn === turn) return;
     const chain: DenoDirectory[] = [this];
-    for (let at = this.#parent; at && at.checkedInTurn !== turn; at = at.#parent) chain.push(at);
+    for (
+      let at = this.parent;
+      at && at.checkedInTurn !== turn;
+      at = at.parent
+    ) chain.push(at);
     for (const directory of chain.reverse()) directory.#checkItself(turn);
   }
 
   #checkItself(turn: number): void {
     // The root may be a symbolic link that a person named; what it leads to must stay the same.
-    const info = this.#parent ? lstat(this.path) : stat(this.path);
+    const info = this.parent ? lstat(this.path) : stat(this.path);
     if (!info.isDirectory || info.dev !== this.device || (info.ino ?? 0) !== this.inode) {
       throw new RcopyError("type-conflict", `${this.shown} is not the directory any more that it was`);
     }
     this.checkedInTurn = turn;
+    this.isExposed = (this.parent?.isExposed ?? false) || othersMayWrite(info);
   }
+}
+
+/** Whether users other than root and this one may take away or add entries; also where it is not known who this one is. */
+function othersMayWrite({ mode, uid }: Deno.FileInfo): boolean {
+  if (mode === null || uid === null) return false;
+  const isShared = (mode & 0o022) !== 0 && (mode & 0o1000) === 0;
+  return isShared || (uid !== 0 && uid !== thisUser());
+}
+
+let user: number | undefined;
+
+/** The number of the user, -1 where it cannot be known without a question. */
+export function thisUser(): number {
+  if (user !== undefined) return user;
+  const isGranted = Deno.permissions.querySync({ name: "sys", kind: "uid" }).state ===
+    "granted";
+  return user = isGranted ? Deno.uid() ?? -1 : -1;
 }
 
 /** A name, or the text of a link, as Deno takes it. @throws {RcopyError} `name-unrepresentable` */
@@ -172,5 +188,10 @@ export function timestampOf(date: Date | null): Timestamp {
  * millisecond more than those keeps the rounding of a double from taking or adding one.
  */
 export function secondsOf({ seconds, nanos }: Timestamp): number {
-  return seconds + (Math.floor(nanos / 1e6) + 0.5) / 1e3;
+  return nanos < 1e6 ? seconds : seconds + (Math.floor(nanos / 1e6) + 0.5) / 1e3;
+}
+
+/** A time as Deno's Node layer takes it, which keeps what it is given: a microsecond more than the milliseconds is enough. */
+export function nodeSecondsOf({ seconds, nanos }: Timestamp): number {
+  return nanos < 1e6 ? seconds : seconds + Math.floor(nanos / 1e6) / 1e3 + 1e-6;
 }

@@ -2,51 +2,75 @@
 import { RcopyError } from "../../base/errors.ts";
 import { showName, showText } from "../../base/show.ts";
 import type { EntryName } from "../../entry/name.ts";
-import { EntryKind, type FileIdentity, type Timestamp } from "../../entry/metadata.ts";
-import type {
-  Directory,
-  Engine,
-  EntryLookup,
-  FileLock,
-  FileRead,
-  FileWrite,
-  FreeSpace,
-  Lent,
-  Listing,
-  Pending,
-  RenameOptions,
-  SourceFile,
-  TargetFile,
-} from "../contract/engine.ts";
+import type { FileIdentity, Timestamp } from "../../entry/metadata.ts";
 import {
-  DenoDirectory,
-  kindOf,
-  type LentDirectory,
-  lstat,
-  nameText,
-  secondsOf,
-  stat,
-  timestampOf,
-} from "./directory.ts";
+  type Directory,
+  type DirectoryMetadataOptions,
+  type Engine,
+  type EntryLookup,
+  type FileMetadata,
+  type FileRead,
+  type FileSystemTraits,
+  type FileWrite,
+  type FreeSpace,
+  Lacks,
+  type Lent,
+  type Listing,
+  type OwnFile,
+  type Pending,
+  type Replaceable,
+  type SourceFile,
+  type TargetFile,
+  type TargetOptions,
+  type WholeFile,
+} from "../contract/engine.ts";
+import { createFile } from "./create.ts";
+import { DenoDirectory, type LentDirectory, lstat, nameText, stat, thisUser } from "./directory.ts";
+import {
+  makeDirectory,
+  openDirectory,
+  setDirectoryMetadata,
+  setDirectoryMode,
+  whyNotWritable,
+} from "./directory_modes.ts";
 import { denoError } from "./errors.ts";
+import { canOpen, DenoSource, type LentFile, readFileWhole, readStart } from "./file.ts";
 import { DenoListing } from "./listing.ts";
-import { canOpen, createFile, DenoSource, DenoTarget, type LentFile, readFileWhole } from "./file.ts";
-import { removeTreeAt } from "./remove.ts";
+import { createOwn, openOwn, removeUnfinished } from "./locked_file.ts";
+import { lookUp, lookupOf } from "./lookup.ts";
+import { attempt, hasModes, lacking, setFileMode, setFileTime, setLinkTime } from "./metadata.ts";
+import { place } from "./place.ts";
 import { freeSpaceAt, freeSpaceWants } from "./space.ts";
-import { shutsOut, syncTree } from "./sync.ts";
+import { syncTree } from "./sync.ts";
+import { DenoTarget } from "./target.ts";
+import { Traits } from "./traits.ts";
 
 /** What the portable engine cannot promise, for `doctor`. */
 export const denoEngineLeavesOpen =
   "paths are checked before use and not bound to descriptors: another process that may write to the destination could " +
   "swap a directory for a symbolic link in the moment between; names that are not UTF-8, and paths longer than the " +
-  "system takes, cannot be copied; times are kept to the millisecond; an error that a file server reports only when a " +
-  "file is closed goes unnoticed";
+  "system takes, cannot be copied; times are kept to the millisecond; an error that a file system reports only when a " +
+  "file is closed, and not when it is synced, goes unnoticed";
 
 const done: Pending = { finish() {} };
 
 /** Opens the engine; needs nothing that Deno has not been given. */
 export function openDenoEngine(): Engine {
+  outliveLimits();
   return new DenoEngine();
+}
+
+let outlives = false;
+
+/** A file that becomes larger than the process may write (`ulimit -f`) is an error of that file, and not the end of the process. */
+function outliveLimits(): void {
+  if (outlives || Deno.build.os === "windows") return;
+  outlives = true;
+  try {
+    Deno.addSignalListener("SIGXFSZ", () => {});
+  } catch {
+    // The system has no such signal.
+  }
 }
 
 class DenoEngine implements Engine {
@@ -56,6 +80,8 @@ class DenoEngine implements Engine {
   /** A path holds nothing. */
   readonly lentDirectoriesMax = 1024;
   readonly descriptorsMax = 256;
+  readonly user = thisUser();
+  readonly #traits = new Traits();
   /** Counts operations: within one, a directory is checked once. */
   #turn = 0;
 
@@ -63,35 +89,22 @@ class DenoEngine implements Engine {
 
   openRoot(path: string): Directory {
     const info = stat(path);
-    if (!info.isDirectory) throw new RcopyError("type-conflict", `"${showText(path)}" is not a directory`);
+    if (!info.isDirectory) {
+      throw new RcopyError("type-conflict", `"${showText(path)}" is not a directory`);
+    }
     return new DenoDirectory({ parent: undefined, name: path, device: info.dev, inode: info.ino ?? 0 });
   }
 
   openDirectory(parent: Directory, name: EntryName): Directory {
-    const within = this.#checked(parent);
-    const path = within.pathOf(name);
-    return openAt(within, name, lstat(path));
+    return openDirectory(this.#checked(parent), name);
   }
 
-  makeDirectory(parent: Directory, name: EntryName): Directory {
-    const within = this.#checked(parent);
-    const path = within.pathOf(name);
-    attempt(`cannot make directory "${showText(path)}"`, () => Deno.mkdirSync(path, { mode: 0o700 }));
-    const info = lstat(path);
-    const made = openAt(within, name, info);
-    // An odd umask or a default ACL took something away or gave something.
-    if (Deno.build.os !== "windows" && ((info.mode ?? 0) & 0o777) !== 0o700) {
-      attempt(`cannot set the mode of "${showText(path)}"`, () => Deno.chmodSync(path, 0o700));
-    }
-    return made;
+  makeDirectory(parent: Directory, name: EntryName, mode: number): Directory {
+    return makeDirectory(this.#checked(parent), name, mode);
   }
 
-  movedTo(directory: Directory, parent: Directory, name: EntryName): void {
-    (directory as DenoDirectory).movedTo(parent as DenoDirectory, name);
-  }
-
-  closeDirectory(directory: Directory): void {
-    (directory as DenoDirectory).isClosed = true;
+  closeDirectory(_directory: Directory): void {
+    // A path holds nothing.
   }
 
   identityOf(directory: Directory): { device: number; inode: bigint } {
@@ -99,16 +112,24 @@ class DenoEngine implements Engine {
     return { device, inode: BigInt(inode) };
   }
 
-  setDirectoryMetadata(directory: Directory, mode: number, mtime: Timestamp): void {
-    const { path } = this.#checked(directory);
-    if (shutsOut(mode, true)) syncTree(path);
-    attempt(`cannot set the time of "${showText(path)}"`, () => {
-      const seconds = secondsOf(mtime);
-      Deno.utimeSync(path, seconds, seconds);
-    });
-    if (Deno.build.os !== "windows") {
-      attempt(`cannot set the mode of "${showText(path)}"`, () => Deno.chmodSync(path, mode & 0o777));
-    }
+  lookAt(directory: Directory): EntryLookup {
+    return lookupOf(stat(this.#checked(directory).path));
+  }
+
+  setDirectoryMetadata(
+    directory: Directory,
+    metadata: FileMetadata,
+    options: DirectoryMetadataOptions,
+  ): number {
+    return setDirectoryMetadata(this.#checked(directory), metadata, options, this.#traits);
+  }
+
+  setDirectoryMode(directory: Directory, mode: number): void {
+    setDirectoryMode(this.#checked(directory), mode);
+  }
+
+  whyNotWritable(directory: Directory): RcopyError | undefined {
+    return whyNotWritable(this.#checked(directory), this.user);
   }
 
   // ---- source
@@ -127,6 +148,10 @@ class DenoEngine implements Engine {
       );
     }
     return new TextEncoder().encode(text);
+  }
+
+  readStart(directory: Directory, name: EntryName, bytesMax: number): Uint8Array {
+    return readStart(this.#checked(directory).pathOf(name), bytesMax);
   }
 
   readFiles(files: readonly FileRead[], memory: Uint8Array<ArrayBuffer>): Pending {
@@ -175,9 +200,8 @@ class DenoEngine implements Engine {
     this.#turn++;
     for (const file of files) {
       try {
-        const directory = file.directory as DenoDirectory;
-        directory.check(this.#turn);
-        createFile(file, directory, memory.subarray(file.offset, file.offset + file.size));
+        (file.directory as DenoDirectory).check(this.#turn);
+        createFile(file, memory.subarray(file.offset, file.offset + file.size), this.#traits);
       } catch (error) {
         file.error = denoError(`cannot create "${showName(file.name)}"`, error);
       }
@@ -185,8 +209,8 @@ class DenoEngine implements Engine {
     return done;
   }
 
-  createTarget(directory: Directory, name: EntryName, size: number): TargetFile {
-    return DenoTarget.create(this.#checked(directory).pathOf(name), size);
+  createTarget(directory: Directory, temporary: EntryName, options: TargetOptions): TargetFile {
+    return DenoTarget.create(this.#checked(directory), temporary, options, this.#traits);
   }
 
   writeRange(file: TargetFile, offset: number, source: Uint8Array<ArrayBuffer>): Pending {
@@ -194,55 +218,46 @@ class DenoEngine implements Engine {
     return done;
   }
 
-  finishTarget(file: TargetFile, mode: number, mtime: Timestamp): void {
-    (file as DenoTarget).finish(mode, mtime);
+  syncTarget(file: TargetFile): void {
+    (file as DenoTarget).sync();
+  }
+
+  finishTarget(file: TargetFile, metadata: FileMetadata): number {
+    return (file as DenoTarget).finish(metadata, this.#traits);
   }
 
   abandonTarget(file: TargetFile): void {
     (file as DenoTarget).close();
   }
 
-  createLink(directory: Directory, name: EntryName, target: Uint8Array, mtime: Timestamp): void {
+  createLink(directory: Directory, name: EntryName, target: Uint8Array, mtime: Timestamp): number {
     const path = this.#checked(directory).pathOf(name);
     const text = nameText(target);
     attempt(`cannot create link "${showText(path)}"`, () => Deno.symlinkSync(text, path));
-    setLinkTime(path, mtime);
+    try {
+      setLinkTime(path, mtime);
+      return Lacks.nothing;
+    } catch {
+      return Lacks.time;
+    }
   }
 
-  setFileMode(directory: Directory, name: EntryName, mode: number): void {
+  setFileMode(directory: Directory, name: EntryName, mode: number): number {
     const path = this.#checked(directory).pathOf(name);
-    if (!lstat(path).isFile) {
-      throw new RcopyError("type-conflict", `"${showText(path)}" is not a file any more`);
-    }
-    attempt(`cannot set the mode of "${showText(path)}"`, () => Deno.chmodSync(path, mode & 0o777));
+    if (!hasModes) return Lacks.nothing;
+    return attempt(
+      `cannot set the mode of "${showText(path)}"`,
+      () => lacking(Lacks.mode, () => setFileMode(path, mode & 0o777)),
+    );
   }
 
   setFileTime(directory: Directory, name: EntryName, mtime: Timestamp): void {
     const path = this.#checked(directory).pathOf(name);
-    if (!lstat(path).isFile) {
-      throw new RcopyError("type-conflict", `"${showText(path)}" is not a file any more`);
-    }
-    const seconds = secondsOf(mtime);
-    attempt(`cannot set the time of "${showText(path)}"`, () => Deno.utimeSync(path, seconds, seconds));
+    attempt(`cannot set the time of "${showText(path)}"`, () => setFileTime(path, mtime));
   }
 
-  rename(
-    from: Directory,
-    fromName: EntryName,
-    to: Directory,
-    toName: EntryName,
-    options: RenameOptions,
-  ): void {
-    const oldPath = this.#checked(from).pathOf(fromName);
-    const newPath = this.#checked(to).pathOf(toName);
-    const what = `cannot put "${showText(newPath)}" into place`;
-    const found = lookUp(to as DenoDirectory, toName);
-    if (found instanceof RcopyError) throw found;
-    if (found && !options.replace) throw new RcopyError("exists", `${what}: it exists already`);
-    if (found?.kind === EntryKind.directory) {
-      throw new RcopyError("type-conflict", `${what}: a directory is in its place`);
-    }
-    attempt(what, () => Deno.renameSync(oldPath, newPath));
+  place(directory: Directory, temporary: EntryName, name: EntryName, replaces?: Replaceable): void {
+    place(this.#checked(directory), temporary, name, replaces);
   }
 
   unlink(directory: Directory, name: EntryName): void {
@@ -253,9 +268,25 @@ class DenoEngine implements Engine {
     attempt(`cannot remove "${showText(path)}"`, () => Deno.removeSync(path));
   }
 
-  removeTree(directory: Directory, name: EntryName): void {
-    removeTreeAt(this.#checked(directory).pathOf(name));
+  // ---- files of rcopy's own
+
+  traitsOf(directory: Directory): FileSystemTraits {
+    return this.#traits.of(this.#checked(directory));
   }
+
+  removeUnfinished(directory: Directory, temporary: EntryName, whole: WholeFile): boolean {
+    return removeUnfinished(this.#checked(directory), temporary, whole, this.#traits);
+  }
+
+  createOwn(directory: Directory, name: EntryName): OwnFile {
+    return createOwn(this.#checked(directory), name);
+  }
+
+  openOwn(directory: Directory, name: EntryName): OwnFile | undefined {
+    return openOwn(this.#checked(directory), name);
+  }
+
+  // ---- limits of the machine
 
   get freeSpaceWants(): string | undefined {
     return freeSpaceWants();
@@ -263,32 +294,6 @@ class DenoEngine implements Engine {
 
   freeSpace(directory: Directory): FreeSpace {
     return freeSpaceAt((directory as DenoDirectory).path);
-  }
-
-  tryLock(directory: Directory, name: EntryName): FileLock | undefined {
-    const within = this.#checked(directory);
-    const path = within.pathOf(name);
-    // Deno would follow a link, and create what it leads to.
-    const found = lookUp(within, name);
-    if (found instanceof RcopyError) throw found;
-    if (found && found.kind !== EntryKind.file) {
-      throw new RcopyError("type-conflict", `cannot lock "${showText(path)}": it is not a file`);
-    }
-    const file = attempt(
-      `cannot lock "${showText(path)}"`,
-      () => Deno.openSync(path, { read: true, write: true, create: true, mode: 0o600 }),
-    );
-    if (!file.tryLockSync(true)) {
-      file.close();
-      return undefined;
-    }
-    let isHeld = true;
-    return {
-      [Symbol.dispose]: () => {
-        if (isHeld) file.close();
-        isHeld = false;
-      },
-    };
   }
 
   syncFileSystem(directory: Directory): void {
@@ -338,15 +343,6 @@ class DenoEngine implements Engine {
   }
 }
 
-/** Runs a call of Deno's; what it throws becomes an error that says what was tried. */
-function attempt<T>(what: string, call: () => T): T {
-  try {
-    return call();
-  } catch (error) {
-    throw denoError(what, error);
-  }
-}
-
 /** The text of a link; `undefined` where Deno says that it is not UTF-8. */
 function readLinkText(path: string): string | undefined {
   try {
@@ -354,45 +350,5 @@ function readLinkText(path: string): string | undefined {
   } catch (error) {
     if (error instanceof Deno.errors.InvalidData) return undefined;
     throw denoError(`cannot read link "${showText(path)}"`, error);
-  }
-}
-
-/** The handle of what was found under a name. @throws {RcopyError} `type-conflict` for anything but a directory */
-function openAt(parent: DenoDirectory, name: EntryName, info: Deno.FileInfo): DenoDirectory {
-  if (!info.isDirectory) {
-    const path = showText(parent.pathOf(name));
-    throw new RcopyError("type-conflict", `"${path}" is not a directory`);
-  }
-  return new DenoDirectory({ parent, name: nameText(name), device: info.dev, inode: info.ino ?? 0 });
-}
-
-function lookUp(directory: DenoDirectory, name: EntryName): EntryLookup | RcopyError | undefined {
-  let info: Deno.FileInfo;
-  try {
-    info = Deno.lstatSync(directory.pathOf(name));
-  } catch (thrown) {
-    const error = denoError(`cannot look at "${showName(name)}"`, thrown);
-    return error.code === "not-found" ? undefined : error;
-  }
-  const kind = kindOf(info);
-  return {
-    kind,
-    mode: (info.mode ?? 0) & 0o777,
-    size: kind === EntryKind.file ? info.size : 0,
-    mtime: timestampOf(info.mtime),
-    device: info.dev,
-    inode: BigInt(info.ino ?? 0),
-    ctimeNs: BigInt(info.ctime?.getTime() ?? 0) * 1_000_000n,
-  };
-}
-
-/** A link's own time, as far as Deno can set it: to the millisecond, before 1970 to the second. */
-function setLinkTime(path: string, mtime: Timestamp): void {
-  try {
-    // Node takes a negative number for "now", and a fraction before 1970 for an error.
-    const time = mtime.seconds < 0 ? new Date(mtime.seconds * 1000) : secondsOf(mtime);
-    globalThis.process.getBuiltinModule("node:fs").lutimesSync(path, time, time);
-  } catch {
-    // The link is right, its time is not: Windows, or no permission.
   }
 }

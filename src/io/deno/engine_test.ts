@@ -1,8 +1,7 @@
 /** What the portable engine promises beyond the contract: its permissions, and what it says where paths end. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Outcomes } from "../../../tests/contract/permission_child.ts";
-import { checkCode, createOne, listAll, lookUpOne, named } from "../../../tests/contract/contract_case.ts";
-import { descend } from "../../../tests/contract/directories_contract.ts";
+import { checkCode, createOne, listAll, named } from "../../../tests/contract/contract_case.ts";
 import { shell, testWhere, withFolder } from "../../../tests/helpers/test_folder.ts";
 import { openDenoEngine } from "./engine.ts";
 
@@ -44,7 +43,7 @@ testWhere(
         await shell('cd "$1"; ls; stat --format=%a small large .', folder),
         [
           "large",
-          "lock",
+          "made",
           "small",
           "600",
           "666",
@@ -75,7 +74,7 @@ testWhere(
   "without write permission whatever would write is refused, and names the flag",
   () =>
     withFolder(async (folder) => {
-      await shell('cd "$1"; echo 123456789 > small; touch other renamed; mkdir made', folder);
+      await shell('cd "$1"; echo 123456789 > small; touch other placed own; mkdir made', folder);
       const { outcomes } = await operate(folder, [`--allow-read=${folder}`]);
       const done = ["list", "lookup", "freeSpace", "syncFileSystem"];
       for (const name of done) assertEquals(outcomes[name], undefined, outcomes[name]?.message);
@@ -84,13 +83,13 @@ testWhere(
         assertMatch(outcome!.message, /Deno was not given --allow-(read|write)/, name);
       }
       assertEquals(Object.keys(outcomes).length, 11);
-      assertEquals(await shell('ls "$1"', folder), "made\nother\nrenamed\nsmall\n");
+      assertEquals(await shell('ls "$1"', folder), "made\nother\nown\nplaced\nsmall\n");
     }),
 );
 
 testWhere(
   {},
-  "a path longer than the system takes is an error of its entry, and is removed all the same",
+  "a path longer than the system takes is an error of its entry",
   () =>
     withFolder(async (folder) => {
       using engine = openDenoEngine();
@@ -115,29 +114,5 @@ testWhere(
       const listing = listAll(engine, directory);
       assertEquals([listing.count, listing.failures.map(({ error }) => error.code)], [0, ["io"]]);
       assertEquals((await createOne(engine, directory, long))?.code, "io");
-      engine.removeTree(root, named(long));
-      assertEquals(lookUpOne(engine, root, long), undefined);
-    }),
-);
-
-testWhere(
-  {},
-  "a tree is removed although there are fewer descriptors than levels",
-  () =>
-    withFolder(async (folder) => {
-      using engine = openDenoEngine();
-      const root = engine.openRoot(folder);
-      descend(engine, root, 200);
-      const program = `import { openDenoEngine } from ${JSON.stringify(import.meta.resolve("./engine.ts"))};
-      const engine = openDenoEngine();
-      engine.removeTree(engine.openRoot(Deno.args[0]), new TextEncoder().encode("level 0"));`;
-      await Deno.writeTextFile(`${folder}/program.ts`, program);
-      await shell(
-        'ulimit -n 64; exec "$2" run -A --no-lock --no-check --quiet --config "$3" "$1/program.ts" "$1"',
-        folder,
-        Deno.execPath(),
-        config,
-      );
-      assertEquals(await shell('ls "$1"', folder), "program.ts\n");
     }),
 );

@@ -29,18 +29,43 @@ export function denoError(what: string, thrown: unknown): RcopyError {
     const flag = /--allow-[a-z]+/.exec(thrown.message)?.[0] ?? "the permission";
     return new RcopyError("not-permitted", `${what}: Deno was not given ${flag} for it`, { cause: thrown });
   }
-  const errno = (thrown as { code?: unknown }).code;
-  const known = typeof errno === "string" ? codeOfErrnoName(errno) : undefined;
-  const code = known ?? codeOfName[thrown.name] ?? (isFileError(thrown) ? "io" : "internal");
-  const reason = reasonOfCode[code] ?? thrown.message.split(/[,:] (?:\w+ )?'/)[0]!;
+  const errno = errnoNameOf(thrown);
+  const known = errno === undefined ? undefined : codeOfErrnoName(errno);
+  const code = known ?? codeOfName[thrown.name] ??
+    (isFileError(thrown) ? "io" : "internal");
+  const reason = reasonOfCode[code] ??
+    thrown.message.split(/[,:] (?:\w+ )?'/)[0]!;
   return new RcopyError(
     code,
     `${what}: ${reason}`,
-    typeof errno === "string" ? { cause: thrown, errno } : { cause: thrown },
+    errno === undefined ? { cause: thrown } : { cause: thrown, errno },
   );
+}
+
+/** Numbers of Linux for which Deno has no name. */
+const nameOfNumber: ReadonlyMap<number, string> = new Map([
+  [1, "EPERM"],
+  [5, "EIO"],
+  [27, "EFBIG"],
+  [31, "EMLINK"],
+  [37, "ENOLCK"],
+  [38, "ENOSYS"],
+  [95, "EOPNOTSUPP"],
+  [122, "EDQUOT"],
+]);
+
+/** The C name of the errno behind what Deno or its node:fs threw; `undefined` where there is none, or it is not known. */
+export function errnoNameOf(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error)) return undefined;
+  const { code } = thrown as { code?: unknown };
+  if (code === "ENOTSUP") return "EOPNOTSUPP";
+  if (typeof code === "string") return code;
+  const number = Deno.build.os === "linux" ? /\(os error (\d+)\)/.exec(thrown.message)?.[1] : undefined;
+  return number === undefined ? undefined : nameOfNumber.get(Number(number));
 }
 
 /** Whether the operating system refused, as opposed to a fault of the program. */
 function isFileError(thrown: Error): boolean {
-  return /os error \d+/.test(thrown.message) || thrown.name in Deno.errors || "code" in thrown;
+  return /os error \d+/.test(thrown.message) || thrown.name in Deno.errors ||
+    "code" in thrown;
 }

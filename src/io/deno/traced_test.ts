@@ -1,5 +1,7 @@
 /** What the portable engine asks of the system, seen from outside by strace: what is synced, and what failed calls leave. */
 import { assertEquals, assertMatch } from "@std/assert";
+import { temporaryName } from "../../entry/temporary_name.ts";
+import { named } from "../../../tests/contract/contract_case.ts";
 import { shell, whyNot, withFolder } from "../../../tests/helpers/test_folder.ts";
 
 const engineUrl = import.meta.resolve("./engine.ts");
@@ -28,8 +30,8 @@ async function runTraced(folder: string, options: string[], script: string): Pro
     const name = (text) => new TextEncoder().encode(text);
     using engine = openDenoEngine();
     const root = engine.openRoot(Deno.args[0]);
-    const create = (directory, text, mode) => {
-      const file = { directory, name: name(text), mode, mtime, offset: 0, size: 3 };
+    const create = (directory, text, mode, atOnce = true) => {
+      const file = { directory, name: name(text), atOnce, mode, mtime, offset: 0, size: 3 };
       engine.createFiles([file], new Uint8Array(3)).finish();
       return file.error;
     };
@@ -49,14 +51,15 @@ tracedTest("what nobody may open later is synced before it is shut, and nothing 
     `for (const mode of [0o000, 0o200, 0o400, 0o644]) {
       const octal = mode.toString(8);
       create(root, "small " + octal, mode);
-      engine.finishTarget(engine.createTarget(root, name("large " + octal), 5), mode, mtime);
-      const directory = engine.makeDirectory(root, name("directory " + octal));
+      const large = engine.createTarget(root, name("large " + octal), { size: 5, mode });
+      engine.finishTarget(large, { mode, mtime });
+      const directory = engine.makeDirectory(root, name("directory " + octal), mode);
       create(directory, "inner", 0o644);
-      engine.setDirectoryMetadata(directory, mode, mtime);
+      engine.setDirectoryMetadata(directory, { mode, mtime }, { mayLoosen: true });
     }
-    const open = engine.makeDirectory(root, name("open"));
+    const open = engine.makeDirectory(root, name("open"), 0o755);
     create(open, "inner", 0o644);
-    engine.setDirectoryMetadata(open, 0o755, mtime);`,
+    engine.setDirectoryMetadata(open, { mode: 0o755, mtime }, { mayLoosen: true });`,
   );
   const lines = (await Deno.readTextFile(`${folder}/trace`)).split("\n");
   const synced = lines.flatMap((line) => line.split(`<${folder}/root/`)[1]?.split(">")[0] ?? []);
@@ -69,7 +72,6 @@ tracedTest("what nobody may open later is synced before it is shut, and nothing 
 for (
   const [call, errno, code] of [
     ["utimensat", "EIO", "io"],
-    ["utimensat", "EPERM", "not-permitted"],
     ["pwrite64,write", "ENOSPC", "no-space"],
   ] as const
 ) {
@@ -87,4 +89,27 @@ for (
     assertMatch(printed, new RegExp(`^${code} ${errno} \\| cannot write ".*/small": .+\ndone$`));
     assertEquals(await shell('ls "$1/root"', folder), "after\n");
   });
+}
+
+for (const [call, lack] of [["utimensat", "time"], ["chmod,fchmod,fchmodat", "mode"]] as const) {
+  for (const atOnce of [true, false]) {
+    tracedTest(
+      `a file for which ${call} is refused is there without its ${lack} (at once: ${atOnce})`,
+      async (folder) => {
+        const when = lack === "mode" && atOnce ? 2 : 1; // the first one marks it as unfinished
+        const temporary = new TextDecoder().decode(temporaryName(named("small")));
+        const paths = ["small", temporary].flatMap((name) => ["-P", `${folder}/root/${name}`]);
+        const inject = ["-o", "/dev/null", ...paths, "-e", `inject=${call}:error=EPERM:when=${when}+`];
+        const printed = await runTraced(
+          folder,
+          inject,
+          `const file = { directory: root, name: name("small"), atOnce: ${atOnce}, mode: 0o644, mtime, offset: 0, size: 3 };
+        engine.createFiles([file], new Uint8Array(3)).finish();
+        console.log(file.error?.message, file.lacks);`,
+        );
+        assertEquals(printed, `undefined ${lack === "mode" ? 1 : 2}`);
+        assertEquals(await shell('ls -A "$1/root"', folder), "small\n");
+      },
+    );
+  }
 }

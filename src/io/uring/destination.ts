@@ -1,17 +1,22 @@
 /** Changes of single entries by the io_uring engine: each names a directory and one component. */
-import { atFlag, errno, errnoError, lockFlag, openFlag, renameFlag, statfs } from "../../../ffi/mod.ts";
+import { atFlag, errno, errnoError, mayMakeEntries, statfs } from "../../../ffi/mod.ts";
 import { RcopyError } from "../../base/errors.ts";
 import type { EntryName } from "../../entry/name.ts";
 import { EntryKind, type Timestamp } from "../../entry/metadata.ts";
-import type { EntryLookup, FileLock, FreeSpace, RenameOptions } from "../contract/engine.ts";
+import {
+  type DirectoryMetadataOptions,
+  type EntryLookup,
+  type FileMetadata,
+  type FreeSpace,
+  Lacks,
+} from "../contract/engine.ts";
 import type { SystemCalls } from "./system_calls.ts";
 import type { Directories } from "./directories.ts";
 import type { UringDirectory } from "./directory.ts";
 import { pathBytesMax } from "./memory.ts";
+import { isRefused, type Traits } from "./traits.ts";
 
-const privateMode = 0o700;
-const lockFlags = openFlag.readWrite | openFlag.create | openFlag.noFollow | openFlag.nonblock |
-  openFlag.closeOnExec;
+const everythingForOwner = 0o700;
 
 /** An entry by its directory and its name. */
 interface Place {
@@ -22,36 +27,75 @@ interface Place {
 export class Destination {
   readonly #calls: SystemCalls;
   readonly #directories: Directories;
+  readonly #traits: Traits;
 
-  constructor(calls: SystemCalls, directories: Directories) {
+  constructor(calls: SystemCalls, directories: Directories, traits: Traits) {
     this.#calls = calls;
     this.#directories = directories;
+    this.#traits = traits;
   }
 
-  makeDirectory(parent: UringDirectory, name: EntryName): UringDirectory {
+  makeDirectory(parent: UringDirectory, name: EntryName, mode: number): UringDirectory {
     const { libc, memory, stat } = this.#calls;
-    const made = libc.mkdirat(this.#directories.fd(parent), memory.putName(name), privateMode);
+    const hasPolicy = this.#traits.hasPolicy(parent);
+    const parentFd = this.#directories.fd(parent);
+    const made = libc.mkdirat(parentFd, memory.putName(name), mode & 0o777 | everythingForOwner);
     if (made < 0) throw errnoError(-made, `cannot make directory ${parent.showEntry(name)}`, "mkdirat");
     const directory = this.#directories.open(parent, name, memory.openHow.directory);
-    if (stat.mode !== privateMode) { // a umask or a default ACL took or gave something
-      const result = this.#calls.chmodPlace(this.#directories.fd(directory), privateMode);
-      if (result < 0) throw errnoError(-result, `cannot set the mode of ${directory.shown}`, "fchmodat2");
+    directory.hasPolicy = directory.isUnderPolicy = hasPolicy;
+    if ((stat.mode & everythingForOwner) !== everythingForOwner) { // a umask or a default ACL took something
+      this.setDirectoryMode(directory, stat.special | stat.mode | everythingForOwner);
     }
     return directory;
   }
 
-  setDirectoryMetadata(directory: UringDirectory, mode: number, mtime: Timestamp): void {
+  lookAt(directory: UringDirectory): EntryLookup {
+    const result = this.#calls.statFd(this.#directories.fd(directory));
+    if (result < 0) throw errnoError(-result, `cannot look at ${directory.shown}`, "statx");
+    return this.#calls.stat.lookup;
+  }
+
+  setDirectoryMetadata(
+    directory: UringDirectory,
+    { mode, mtime }: FileMetadata,
+    { mayLoosen }: DirectoryMetadataOptions,
+  ): number {
+    let lacks: number = Lacks.nothing;
+    const timed = this.#setDirectoryTime(directory, mtime);
+    if (isRefused(timed)) lacks |= Lacks.time;
+    else if (timed < 0) throw errnoError(-timed, `cannot set the time of ${directory.shown}`, "utimensat");
+    const found = this.lookAt(directory);
+    const isBound = directory.isUnderPolicy || !mayLoosen;
+    const wanted = isBound ? found.mode & mode : mode & 0o777;
+    if (!mayLoosen && (mode & ~found.mode) !== 0) lacks |= Lacks.mode;
+    if (wanted === found.mode) return lacks;
+    const moded = this.#calls.chmodPlace(this.#directories.fd(directory), found.special | wanted);
+    if (isRefused(moded)) lacks |= Lacks.mode;
+    else if (moded < 0) throw errnoError(-moded, `cannot set the mode of ${directory.shown}`, "fchmodat2");
+    return lacks;
+  }
+
+  #setDirectoryTime(directory: UringDirectory, mtime: Timestamp): number {
     const { libc, memory } = this.#calls;
     const fd = this.#directories.fd(directory);
     const times = memory.putTimes(mtime);
-    let timed = libc.utimensat(fd, memory.emptyPath, times, atFlag.emptyPath);
+    const timed = libc.utimensat(fd, memory.emptyPath, times, atFlag.emptyPath);
     // Before Linux 5.8 the empty path is unknown; "." needs a permission that a directory may not give.
-    if (timed === -errno.inval || timed === -errno.noent) {
-      timed = libc.utimensat(fd, memory.selfPath, times, 0);
-    }
-    if (timed < 0) throw errnoError(-timed, `cannot set the time of ${directory.shown}`, "utimensat");
-    const moded = this.#calls.chmodPlace(fd, mode & 0o777);
-    if (moded < 0) throw errnoError(-moded, `cannot set the mode of ${directory.shown}`, "fchmodat2");
+    const isUnknown = timed === -errno.inval || timed === -errno.noent;
+    return isUnknown ? libc.utimensat(fd, memory.selfPath, times, 0) : timed;
+  }
+
+  setDirectoryMode(directory: UringDirectory, mode: number): void {
+    const result = this.#calls.chmodPlace(this.#directories.fd(directory), mode & 0o7777);
+    if (result < 0) throw errnoError(-result, `cannot set the mode of ${directory.shown}`, "fchmodat2");
+  }
+
+  whyNotWritable(directory: UringDirectory): RcopyError | undefined {
+    const { libc, memory } = this.#calls;
+    const fd = this.#directories.fd(directory);
+    const result = libc.faccessat(fd, memory.selfPath, mayMakeEntries, atFlag.effectiveAccess);
+    if (result >= 0) return undefined;
+    return errnoError(-result, `cannot make anything in ${directory.shown}`, "faccessat");
   }
 
   readLink({ directory, name }: Place): Uint8Array {
@@ -70,6 +114,24 @@ export class Destination {
     return memory.text.slice(0, count);
   }
 
+  readStart({ directory, name }: Place, bytesMax: number): Uint8Array {
+    const { libc, memory, stat } = this.#calls;
+    const shown = directory.showEntry(name);
+    const fd = this.#calls.open(this.#directories.fd(directory), memory.putName(name), memory.openHow.read);
+    if (fd < 0) throw errnoError(-fd, `cannot open ${shown}`, "openat2");
+    try {
+      const found = this.#calls.statFd(fd);
+      if (found < 0) throw errnoError(-found, `cannot look at ${shown}`, "statx");
+      if (stat.kind !== EntryKind.file) throw new RcopyError("type-conflict", `${shown} is not a file`);
+      const target = new Uint8Array(bytesMax);
+      const count = this.#calls.readAll(fd, target, 0);
+      if (count < 0) throw errnoError(-count, `cannot read ${shown}`, "pread");
+      return target.subarray(0, count);
+    } finally {
+      libc.close(fd);
+    }
+  }
+
   lookup(directory: UringDirectory, names: readonly EntryName[]): (EntryLookup | RcopyError | undefined)[] {
     const { memory, stat } = this.#calls;
     const fd = this.#directories.fd(directory);
@@ -77,20 +139,11 @@ export class Destination {
       const result = this.#calls.statName(fd, memory.putName(name));
       if (result === -errno.noent) return undefined;
       if (result < 0) return errnoError(-result, `cannot look at ${directory.showEntry(name)}`, "statx");
-      const { kind, mode, size, mtimeSeconds, mtimeNanos, device, inode, ctimeNs } = stat.entry;
-      return {
-        kind,
-        mode,
-        size,
-        mtime: { seconds: mtimeSeconds, nanos: mtimeNanos },
-        device,
-        inode,
-        ctimeNs,
-      };
+      return stat.lookup;
     });
   }
 
-  createLink({ directory, name }: Place, target: Uint8Array, mtime: Timestamp): void {
+  createLink({ directory, name }: Place, target: Uint8Array, mtime: Timestamp): number {
     const { libc, memory } = this.#calls;
     const shown = directory.showEntry(name);
     if (target.includes(0)) {
@@ -101,12 +154,13 @@ export class Destination {
     const made = libc.symlinkat(memory.putText(target), fd, terminated);
     if (made < 0) throw errnoError(-made, `cannot create link ${shown}`, "symlinkat");
     const timed = libc.utimensat(fd, terminated, memory.putTimes(mtime), atFlag.symlinkNoFollow);
-    if (timed >= 0 || timed === -errno.opnotsupp) return;
+    if (timed >= 0) return Lacks.nothing;
+    if (isRefused(timed)) return Lacks.time;
     libc.unlinkat(fd, terminated, 0);
     throw errnoError(-timed, `cannot set the time of link ${shown}`, "utimensat");
   }
 
-  setFileMode({ directory, name }: Place, mode: number): void {
+  setFileMode({ directory, name }: Place, mode: number): number {
     const { libc, memory, stat } = this.#calls;
     const shown = directory.showEntry(name);
     // A descriptor that only names it: neither a FIFO nor a device is opened, no read permission is needed.
@@ -117,7 +171,9 @@ export class Destination {
       if (found < 0) throw errnoError(-found, `cannot look at ${shown}`, "statx");
       if (stat.kind !== EntryKind.file) throw new RcopyError("type-conflict", `${shown} is not a file`);
       const moded = this.#calls.chmodPlace(fd, mode & 0o777);
+      if (isRefused(moded)) return Lacks.mode;
       if (moded < 0) throw errnoError(-moded, `cannot set the mode of ${shown}`, "fchmodat2");
+      return Lacks.nothing;
     } finally {
       libc.close(fd);
     }
@@ -138,28 +194,6 @@ export class Destination {
     if (timed < 0) throw errnoError(-timed, `cannot set the time of ${shown}`, "utimensat");
   }
 
-  rename(from: Place, to: Place, { replace }: RenameOptions): void {
-    const { libc, memory, stat } = this.#calls;
-    const fromFd = this.#directories.fd(from.directory);
-    const toFd = this.#directories.fd(to.directory);
-    const fromName = memory.putName(from.name);
-    const toName = memory.putText(to.name);
-    let result = libc.renameat2(fromFd, fromName, toFd, toName, renameFlag.noReplace);
-    if (result >= 0) return;
-    const what = `cannot put ${to.directory.showEntry(to.name)} into place`;
-    const mayReplace = replace && result === -errno.exist;
-    // EINVAL: the file system cannot refuse to replace, so that we look before.
-    if (mayReplace || result === -errno.inval) {
-      const found = this.#calls.statName(toFd, toName);
-      if (found >= 0 && !replace) throw errnoError(errno.exist, what, "renameat2");
-      if (found >= 0 && stat.kind === EntryKind.directory) {
-        throw new RcopyError("type-conflict", `${what}: a directory is in its place`, { errno: "EISDIR" });
-      }
-      result = libc.renameat2(fromFd, fromName, toFd, toName, 0);
-    }
-    if (result < 0) throw errnoError(-result, what, "renameat2");
-  }
-
   unlink({ directory, name }: Place): void {
     const { libc, memory } = this.#calls;
     const result = libc.unlinkat(this.#directories.fd(directory), memory.putName(name), 0);
@@ -173,31 +207,6 @@ export class Destination {
     // Some file systems (btrfs, a tmpfs without a limit) have no fixed number of inodes and say 0.
     const hasInodes = memory.field(statfs.files) > 0;
     return { bytes: freeBytes, inodes: hasInodes ? memory.field(statfs.filesFree) : undefined };
-  }
-
-  tryLock({ directory, name }: Place): FileLock | undefined {
-    const { libc, memory, stat } = this.#calls;
-    const what = `cannot lock ${directory.showEntry(name)}`;
-    const fd = this.#calls.openat(this.#directories.fd(directory), memory.putName(name), lockFlags, 0o600);
-    if (fd < 0) throw errnoError(-fd, what, "openat");
-    let isHeld = false;
-    try {
-      const found = this.#calls.statFd(fd);
-      if (found < 0) throw errnoError(-found, what, "statx");
-      if (stat.kind !== EntryKind.file) throw new RcopyError("type-conflict", `${what}: it is not a file`);
-      const locked = libc.flock(fd, lockFlag.exclusive | lockFlag.nonBlocking);
-      if (locked === -errno.again) return undefined;
-      if (locked < 0) throw errnoError(-locked, what, "flock");
-      isHeld = true;
-    } finally {
-      if (!isHeld) libc.close(fd);
-    }
-    return {
-      [Symbol.dispose]: () => {
-        if (isHeld) libc.close(fd);
-        isHeld = false;
-      },
-    };
   }
 
   async syncFileSystem(directory: UringDirectory): Promise<void> {

@@ -97,10 +97,27 @@ export class Directories {
 
   /** Lets go of a handle. */
   close(directory: UringDirectory): void {
+    if (!directory.isClosed) this.#openParentOf(directory);
     directory.isClosed = true;
     if (directory.pins === 0) this.#closeFd(directory);
     else this.#openOf(directory).delete(directory);
     if (this.#latest === directory) this.#latest = undefined;
+  }
+
+  /**
+   * Opens the directory above one that is about to be closed, where its descriptor was closed to make room: a tree is completed
+   * from below, and the way from the root would be as long as the tree is deep.
+   */
+  #openParentOf({ fd, parent }: UringDirectory): void {
+    if (fd < 0 || !parent || parent.fd >= 0 || parent.isClosed || parent.lentPath !== undefined) return;
+    const { libc, memory, stat } = this.#calls;
+    const parentFd = libc.openat(fd, memory.parentPath, rootFlags, 0);
+    if (parentFd < 0) return;
+    // Whatever was moved meanwhile, it is the directory that it was, or it is not used.
+    const isSame = this.#calls.statFd(parentFd) >= 0 && stat.inode === parent.inode &&
+      stat.device === parent.device;
+    if (isSame) this.#adopt(parent, parentFd);
+    else libc.close(parentFd);
   }
 
   /** Tries whether so many descriptors more can be had. */

@@ -21,8 +21,10 @@ export class UringDirectory implements Directory {
   isClosed = false;
   /** Of a directory that is another thread's: its path for messages. `fd` belongs to that thread and stays open. */
   readonly lentPath: string | undefined;
-  /** The mode, last seen, that a file created here has at once: no umask and no default ACL changes it. */
-  plainMode = -1;
+  /** Whether it has a default ACL; `undefined` until something is made in it. */
+  hasPolicy: boolean | undefined;
+  /** This run made it below a default ACL, which decided about its mode. */
+  isUnderPolicy = false;
 
   constructor(place: {
     parent: UringDirectory | undefined;

@@ -12,33 +12,41 @@ import type { EntryName } from "../../entry/name.ts";
 import type { FileIdentity, Timestamp } from "../../entry/metadata.ts";
 import type {
   Directory,
+  DirectoryMetadataOptions,
   Engine,
   EntryLookup,
-  FileLock,
+  FileMetadata,
   FileRead,
+  FileSystemTraits,
   FileWrite,
   FreeSpace,
   Lent,
   Listing,
+  OwnFile,
   Pending,
-  RenameOptions,
+  Replaceable,
   SourceFile,
   TargetFile,
+  TargetOptions,
+  WholeFile,
 } from "../contract/engine.ts";
 import type { SocketOptions } from "../contract/sockets.ts";
 import { SystemCalls } from "./system_calls.ts";
-import { createFiles } from "./create.ts";
+import { SmallCreates } from "./create.ts";
 import { Destination } from "./destination.ts";
 import { Directories } from "./directories.ts";
 import { UringDirectory } from "./directory.ts";
-import { type LentFile, UringSource, UringTarget } from "./file.ts";
+import { type LentFile, UringSource } from "./file.ts";
 import { Listings, UringListing } from "./listing.ts";
+import { UringOwnFile } from "./own_file.ts";
 import { PageCache } from "./page_cache.ts";
+import { Placing } from "./place.ts";
 import { RingQueue } from "./queue.ts";
 import { type RangeIo, RangeRead, RangeWrite, readAtOnce, writeAtOnce } from "./range.ts";
 import { SmallReads } from "./reads.ts";
-import { removeTree } from "./remove.ts";
 import { sendAtOnce } from "./sockets.ts";
+import { UringTarget } from "./target.ts";
+import { Traits } from "./traits.ts";
 
 /** Operations under way at a time: a full batch of small reads, and ranges of a few large files. */
 const ringEntries = 256;
@@ -49,6 +57,7 @@ interface LentDirectory extends Lent {
   device: number;
   inode: bigint;
   shownPath: string;
+  hasPolicy: boolean | undefined;
 }
 
 /** Directories lent for one job: at most so many, and at most this part of what the process may have. */
@@ -82,6 +91,7 @@ export function openUringEngine({ memoryBytes }: { memoryBytes?: number } = {}):
 class UringEngine implements Engine, SocketOptions {
   readonly kind = "uring";
   readonly exactNames = true;
+  readonly user: number;
   readonly mtimeResolutionNs = 1;
   readonly lentDirectoriesMax: number;
   readonly #calls: SystemCalls;
@@ -91,10 +101,14 @@ class UringEngine implements Engine, SocketOptions {
   readonly #reads: SmallReads;
   readonly #ranges: RangeIo;
   readonly #destination: Destination;
+  readonly #traits: Traits;
+  readonly #placing: Placing;
+  readonly #creates: SmallCreates;
   #isDisposed = false;
 
   constructor(memoryBytes?: number) {
     this.#calls = openCalls();
+    this.user = this.#calls.user;
     memoryBytes ??= this.#calls.libc.memoryBytes();
     try {
       this.#queue = new RingQueue(Ring.open(ringEntries));
@@ -107,7 +121,11 @@ class UringEngine implements Engine, SocketOptions {
     this.#listings = new Listings(this.#calls, this.#directories, this.#queue);
     this.#reads = new SmallReads(this.#calls, this.#directories, this.#queue);
     this.#ranges = { queue: this.#queue, pageCache: new PageCache(this.#queue, memoryBytes) };
-    this.#destination = new Destination(this.#calls, this.#directories);
+    this.#traits = new Traits(this.#calls, this.#directories);
+    this.#destination = new Destination(this.#calls, this.#directories, this.#traits);
+    this.#placing = new Placing(this.#calls, this.#directories, this.#traits);
+    const parts = { calls: this.#calls, directories: this.#directories, traits: this.#traits };
+    this.#creates = new SmallCreates({ ...parts, placing: this.#placing });
   }
 
   /** Tries what an old kernel or a container's profile may refuse. @throws {RcopyError} */
@@ -137,14 +155,8 @@ class UringEngine implements Engine, SocketOptions {
     return this.#directories.open(parent as UringDirectory, name, this.#calls.memory.openHow.directory);
   }
 
-  makeDirectory(parent: Directory, name: EntryName): Directory {
-    return this.#destination.makeDirectory(parent as UringDirectory, name);
-  }
-
-  movedTo(directory: Directory, parent: Directory, name: EntryName): void {
-    const moved = directory as UringDirectory;
-    moved.parent = parent as UringDirectory;
-    moved.name = name.slice();
+  makeDirectory(parent: Directory, name: EntryName, mode: number): Directory {
+    return this.#destination.makeDirectory(parent as UringDirectory, name, mode);
   }
 
   closeDirectory(directory: Directory): void {
@@ -156,8 +168,24 @@ class UringEngine implements Engine, SocketOptions {
     return { device, inode };
   }
 
-  setDirectoryMetadata(directory: Directory, mode: number, mtime: Timestamp): void {
-    this.#destination.setDirectoryMetadata(directory as UringDirectory, mode, mtime);
+  lookAt(directory: Directory): EntryLookup {
+    return this.#destination.lookAt(directory as UringDirectory);
+  }
+
+  setDirectoryMetadata(
+    directory: Directory,
+    metadata: FileMetadata,
+    options: DirectoryMetadataOptions,
+  ): number {
+    return this.#destination.setDirectoryMetadata(directory as UringDirectory, metadata, options);
+  }
+
+  setDirectoryMode(directory: Directory, mode: number): void {
+    this.#destination.setDirectoryMode(directory as UringDirectory, mode);
+  }
+
+  whyNotWritable(directory: Directory): RcopyError | undefined {
+    return this.#destination.whyNotWritable(directory as UringDirectory);
   }
 
   // ---- source
@@ -168,6 +196,10 @@ class UringEngine implements Engine, SocketOptions {
 
   readLink(directory: Directory, name: EntryName): Uint8Array {
     return this.#destination.readLink(placeOf(directory, name));
+  }
+
+  readStart(directory: Directory, name: EntryName, bytesMax: number): Uint8Array {
+    return this.#destination.readStart(placeOf(directory, name), bytesMax);
   }
 
   readFiles(files: readonly FileRead[], memory: Uint8Array<ArrayBuffer>): Pending {
@@ -200,25 +232,29 @@ class UringEngine implements Engine, SocketOptions {
   }
 
   createFiles(files: readonly FileWrite[], memory: Uint8Array<ArrayBuffer>): Pending {
-    createFiles(this.#calls, this.#directories, files, memory);
+    this.#creates.create(files, memory);
     return done;
   }
 
-  createTarget(directory: Directory, name: EntryName, size: number, isDurable = false): TargetFile {
-    const target = UringTarget.create(this.#calls, this.#directories, placeOf(directory, name), size);
-    target.isDurable = isDurable;
-    return target;
+  createTarget(directory: Directory, temporary: EntryName, options: TargetOptions): TargetFile {
+    const parts = { calls: this.#calls, traits: this.#traits, placing: this.#placing };
+    return UringTarget.create(parts, placeOf(directory, temporary), options);
   }
 
   writeRange(file: TargetFile, offset: number, source: Uint8Array<ArrayBuffer>): Pending {
     const target = file as UringTarget;
+    target.reserve(offset, source.length);
     if (target.inMemory) return writeAtOnce(this.#calls, target, offset, source);
     return new RangeWrite(this.#ranges, target, offset, source);
   }
 
-  finishTarget(file: TargetFile, mode: number, mtime: Timestamp): void {
+  syncTarget(file: TargetFile): Promise<void> {
+    return (file as UringTarget).sync();
+  }
+
+  finishTarget(file: TargetFile, metadata: FileMetadata): number {
     this.#ranges.pageCache.closing((file as UringTarget).fd);
-    (file as UringTarget).finish(mode, mtime);
+    return (file as UringTarget).finish(metadata);
   }
 
   abandonTarget(file: TargetFile): void {
@@ -226,34 +262,32 @@ class UringEngine implements Engine, SocketOptions {
     (file as UringTarget).close();
   }
 
-  createLink(directory: Directory, name: EntryName, target: Uint8Array, mtime: Timestamp): void {
-    this.#destination.createLink(placeOf(directory, name), target, mtime);
+  createLink(directory: Directory, name: EntryName, target: Uint8Array, mtime: Timestamp): number {
+    return this.#destination.createLink(placeOf(directory, name), target, mtime);
   }
 
-  setFileMode(directory: Directory, name: EntryName, mode: number): void {
-    this.#destination.setFileMode(placeOf(directory, name), mode);
+  setFileMode(directory: Directory, name: EntryName, mode: number): number {
+    return this.#destination.setFileMode(placeOf(directory, name), mode);
   }
 
   setFileTime(directory: Directory, name: EntryName, mtime: Timestamp): void {
     this.#destination.setFileTime(placeOf(directory, name), mtime);
   }
 
-  rename(
-    from: Directory,
-    fromName: EntryName,
-    to: Directory,
-    toName: EntryName,
-    options: RenameOptions,
-  ): void {
-    this.#destination.rename(placeOf(from, fromName), placeOf(to, toName), options);
+  place(directory: Directory, temporary: EntryName, name: EntryName, replaces?: Replaceable): void {
+    this.#placing.place(directory as UringDirectory, temporary, name, replaces);
   }
 
   unlink(directory: Directory, name: EntryName): void {
     this.#destination.unlink(placeOf(directory, name));
   }
 
-  removeTree(directory: Directory, name: EntryName): void {
-    removeTree(this.#calls, this.#directories, directory as UringDirectory, name);
+  removeUnfinished(directory: Directory, temporary: EntryName, whole: WholeFile): boolean {
+    return this.#placing.removeUnfinished(directory as UringDirectory, temporary, whole);
+  }
+
+  traitsOf(directory: Directory): FileSystemTraits {
+    return this.#traits.of(directory as UringDirectory);
   }
 
   readonly freeSpaceWants = undefined;
@@ -262,8 +296,12 @@ class UringEngine implements Engine, SocketOptions {
     return this.#destination.freeSpace(directory as UringDirectory);
   }
 
-  tryLock(directory: Directory, name: EntryName): FileLock | undefined {
-    return this.#destination.tryLock(placeOf(directory, name));
+  createOwn(directory: Directory, name: EntryName): OwnFile {
+    return UringOwnFile.create(this.#calls, this.#directories, placeOf(directory, name));
+  }
+
+  openOwn(directory: Directory, name: EntryName): OwnFile | undefined {
+    return UringOwnFile.open(this.#calls, this.#directories, placeOf(directory, name));
   }
 
   syncFileSystem(directory: Directory): Promise<void> {
@@ -282,8 +320,8 @@ class UringEngine implements Engine, SocketOptions {
     const lent = directory as UringDirectory;
     const fd = this.#directories.fd(lent);
     this.#directories.pin(lent);
-    const { id, device, inode, shownPath } = lent;
-    const place: LentDirectory = { id, fd, device, inode, shownPath };
+    const { id, device, inode, shownPath, hasPolicy } = lent;
+    const place: LentDirectory = { id, fd, device, inode, shownPath, hasPolicy };
     return place;
   }
 
@@ -292,10 +330,11 @@ class UringEngine implements Engine, SocketOptions {
   }
 
   borrowDirectory(lent: Lent): Directory {
-    const { fd, device, inode, shownPath } = lent as LentDirectory;
+    const { fd, device, inode, shownPath, hasPolicy } = lent as LentDirectory;
     const name = new Uint8Array(0);
     const borrowed = new UringDirectory({ parent: undefined, name, device, inode, lentPath: shownPath });
     borrowed.fd = fd;
+    borrowed.hasPolicy = hasPolicy;
     return borrowed;
   }
 
@@ -312,7 +351,7 @@ class UringEngine implements Engine, SocketOptions {
   }
 
   borrowTarget(lent: Lent): TargetFile {
-    return UringTarget.borrow(this.#calls, lent as LentFile);
+    return UringTarget.borrow(this.#calls, lent);
   }
 
   hasDescriptors(directory: Directory, count: number): boolean {

@@ -1,5 +1,5 @@
-/** What the io_uring engine promises beyond the contract: umasks, ACLs, odd kinds, removals, lanes. */
-import { assert, assertEquals, assertThrows } from "@std/assert";
+/** What the io_uring engine promises beyond the contract: umasks, ACLs, odd kinds, lanes. */
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { whyNot as whyNotHere } from "../../../tests/helpers/test_folder.ts";
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import { EntryColumns } from "../../entry/columns.ts";
@@ -7,7 +7,7 @@ import { ownName } from "../../entry/name.ts";
 import type { Directory, Engine, FileRead, FileWrite } from "../contract/engine.ts";
 import { openUringEngine } from "./engine.ts";
 import { whyNoUringEngine } from "../../../tests/helpers/uring_engine.ts";
-import type { UringTarget } from "./file.ts";
+import type { UringTarget } from "./target.ts";
 
 const noUring = whyNoUringEngine();
 const mtime = { seconds: 1_234_567_890, nanos: 123_456_789 };
@@ -52,6 +52,7 @@ async function create(
   const files: FileWrite[] = modes.map((mode, index) => ({
     directory,
     name: ownName(`f${index}`),
+    atOnce: index % 2 === 0,
     mode,
     mtime,
     offset: index,
@@ -73,12 +74,12 @@ for (const umask of [0o000, 0o022, 0o077, 0o277, 0o777]) {
   uringTest(`modes are exact under the umask ${umask.toString(8)}`, async (engine, root, folder) => {
     const before = Deno.umask(umask);
     try {
-      const directory = engine.makeDirectory(root, ownName("d"));
+      const directory = engine.makeDirectory(root, ownName("d"), 0o700);
       assertEquals(Deno.statSync(`${folder}/d`).mode! & 0o7777, 0o700);
       await assertModes(engine, directory, `${folder}/d`);
-      const target = engine.createTarget(directory, ownName("large"), 3);
+      const target = engine.createTarget(directory, ownName("large"), { size: 3, mode: 0o640 });
       await engine.writeRange(target, 0, new Uint8Array(3)).finish();
-      engine.finishTarget(target, 0o640, mtime);
+      engine.finishTarget(target, { mode: 0o640, mtime });
       assertEquals(Deno.statSync(`${folder}/d/large`).mode! & 0o7777, 0o640);
     } finally {
       Deno.umask(before);
@@ -88,31 +89,45 @@ for (const umask of [0o000, 0o022, 0o077, 0o277, 0o777]) {
 
 uringTest("another thread learns whether the disk is waited for", (engine, root) => {
   for (const isDurable of [true, false]) {
-    const target = engine.createTarget(root, ownName(`${isDurable}`), 3, isDurable);
+    const target = engine.createTarget(root, ownName(`${isDurable}`), { size: 3, mode: 0o600, isDurable });
     const borrowed = engine.borrowTarget(structuredClone(engine.lendTarget(target)));
     assertEquals((borrowed as UringTarget).isDurable, isDurable);
     engine.abandonTarget(target);
   }
 });
 
-uringTest("modes are exact where a default ACL says otherwise", async (engine, root, folder) => {
-  Deno.mkdirSync(`${folder}/d`);
-  // Default: user rw-, group r--, other ---; as linux/posix_acl_xattr.h lays it out.
-  const script = [
-    "import os, struct, sys",
-    "acl = struct.pack('<I', 2)",
-    "for tag, perm in ((1, 6), (4, 4), (32, 0)): acl += struct.pack('<HHI', tag, perm, 0xffffffff)",
-    "os.setxattr(sys.argv[1], 'system.posix_acl_default', acl)",
-  ].join("\n");
-  await run("python3", "-c", script, `${folder}/d`);
-  const directory = engine.openDirectory(root, ownName("d"));
-  await assertModes(engine, directory, `${folder}/d`);
-  engine.makeDirectory(directory, ownName("below"));
-  assertEquals(Deno.statSync(`${folder}/d/below`).mode! & 0o7777, 0o700);
-}, { programs: ["python3"] });
+uringTest(
+  "below a default ACL modes are what is wanted and what the ACL gives",
+  async (engine, root, folder) => {
+    Deno.mkdirSync(`${folder}/d`);
+    // Default: user rw-, group r--, other ---; as linux/posix_acl_xattr.h lays it out.
+    const script = [
+      "import os, struct, sys",
+      "acl = struct.pack('<I', 2)",
+      "for tag, perm in ((1, 6), (4, 4), (32, 0)): acl += struct.pack('<HHI', tag, perm, 0xffffffff)",
+      "os.setxattr(sys.argv[1], 'system.posix_acl_default', acl)",
+    ].join("\n");
+    await run("python3", "-c", script, `${folder}/d`);
+    const modeOf = (path: string) => Deno.lstatSync(`${folder}/d/${path}`).mode! & 0o7777;
+    const directory = engine.openDirectory(root, ownName("d"));
+    const below = engine.makeDirectory(directory, ownName("below"), 0o775);
+    for (const [place, path] of [[directory, ""], [below, "below/"]] as const) {
+      assertEquals(await create(engine, place, everyKindOfMode), everyKindOfMode.map(() => undefined));
+      const found = everyKindOfMode.map((_, index) => modeOf(`${path}f${index}`));
+      assertEquals(found, everyKindOfMode.map((mode) => mode & 0o640));
+      const target = engine.createTarget(place, ownName("large"), { size: 0, mode: 0o666 });
+      engine.finishTarget(target, { mode: 0o666, mtime });
+      assertEquals(modeOf(`${path}large`), 0o640);
+    }
+    assertEquals(modeOf("below"), 0o740, "the owner may work in it until it is complete");
+    engine.setDirectoryMetadata(below, { mode: 0o775, mtime }, { mayLoosen: true });
+    assertEquals(modeOf("below") & 0o077, 0o040);
+  },
+  { programs: ["python3"] },
+);
 
 uringTest(
-  "what is no file is neither locked nor given a file's mode, and not opened",
+  "what is no file is neither opened as a journal nor given a file's mode, and not opened",
   async (engine, root, folder) => {
     await run("mkfifo", `${folder}/fifo`);
     Deno.symlinkSync("victim", `${folder}/link`);
@@ -120,7 +135,7 @@ uringTest(
     Deno.mkdirSync(`${folder}/directory`, { mode: 0o700 });
     for (const name of ["fifo", "link", "directory"]) {
       assertEquals(codeOf(() => engine.setFileMode(root, ownName(name), 0o777)), "type-conflict", name);
-      assertEquals(codeOf(() => engine.tryLock(root, ownName(name))), "type-conflict", name);
+      assertEquals(codeOf(() => engine.openOwn(root, ownName(name))), "type-conflict", name);
     }
     assertEquals(Deno.statSync(`${folder}/victim`).mode! & 0o777, 0o600);
     assertEquals(Deno.statSync(`${folder}/directory`).mode! & 0o777, 0o700);
@@ -129,24 +144,6 @@ uringTest(
     assertEquals(Deno.statSync(`${folder}/victim`).mode! & 0o777, 0o640);
   },
 );
-
-uringTest("rename() puts no directory in the place of another, even an empty one", (engine, root, folder) => {
-  for (const name of ["from", "to", "full"]) Deno.mkdirSync(`${folder}/${name}`);
-  Deno.writeTextFileSync(`${folder}/full/x`, "");
-  Deno.writeTextFileSync(`${folder}/file`, "new");
-  Deno.writeTextFileSync(`${folder}/old`, "old");
-  const rename = (from: string, to: string, replace: boolean) =>
-    engine.rename(root, ownName(from), root, ownName(to), { replace });
-  for (const [from, to] of [["from", "to"], ["from", "full"], ["file", "to"]] as const) {
-    assertEquals(codeOf(() => rename(from, to, true)), "type-conflict");
-    assertEquals(codeOf(() => rename(from, to, false)), "exists");
-  }
-  assertEquals(codeOf(() => rename("file", "old", false)), "exists");
-  assertEquals(Deno.readTextFileSync(`${folder}/old`), "old");
-  rename("file", "old", true);
-  assertEquals(Deno.readTextFileSync(`${folder}/old`), "new");
-  assertEquals(codeOf(() => rename("file", "elsewhere", true)), "not-found");
-});
 
 uringTest("the text of a link is kept to the last byte that Linux takes, and no further", (engine, root) => {
   for (const length of [1, 255, 4095]) {
@@ -160,56 +157,19 @@ uringTest("the text of a link is kept to the last byte that Linux takes, and no 
   );
   assertEquals(codeOf(() => engine.createLink(root, ownName("nul"), Uint8Array.of(65, 0, 66), mtime)), "io");
   assertEquals(engine.lookup(root, [ownName("long"), ownName("nul")]), [undefined, undefined]);
-  engine.createTarget(root, ownName("file"), 0);
+  engine.createTarget(root, ownName("file"), { size: 0, mode: 0o600 });
   assertEquals(codeOf(() => engine.readLink(root, ownName("file"))), "type-conflict");
 });
 
 uringTest("a batch with an unsayable name fails that name alone", async (engine, root, folder) => {
   const files = [ownName("a"), ownName("a".repeat(256)), ownName("b")].map(
-    (name): FileWrite => ({ directory: root, name, mode: 0o644, mtime, offset: 0, size: 0 }),
+    (name): FileWrite => ({ directory: root, name, atOnce: false, mode: 0o644, mtime, offset: 0, size: 0 }),
   );
   await engine.createFiles(files, new Uint8Array(0)).finish();
   assertEquals(files.map((file) => file.error?.errno), [undefined, "ENAMETOOLONG", undefined]);
   assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), ["a", "b"]);
 });
 
-uringTest("removeTree() empties what is 2,000 deep", async (engine, root, folder) => {
-  const script = [
-    "import os, sys",
-    "os.chdir(sys.argv[1])",
-    "os.mkdir('tree')",
-    "os.chdir('tree')",
-    "for _ in range(2000): os.mkdir('d'); open('file', 'w').close(); os.chdir('d')",
-  ].join("\n");
-  await run("python3", "-c", script, folder);
-  engine.removeTree(root, ownName("tree"));
-  assertEquals([...Deno.readDirSync(folder)], []);
-}, { programs: ["python3"] });
-
-uringTest("removeTree() empties what has more subdirectories than it remembers", (engine, root, folder) => {
-  const tree = engine.makeDirectory(root, ownName("tree"));
-  for (let index = 0; index < 2500; index++) {
-    engine.closeDirectory(engine.makeDirectory(tree, ownName(`d${index}`)));
-  }
-  Deno.writeTextFileSync(`${folder}/tree/d1234/file`, "");
-  engine.closeDirectory(tree);
-  engine.removeTree(root, ownName("tree"));
-  assertEquals([...Deno.readDirSync(folder)], []);
-});
-
-uringTest("removeTree() stops at another file system", async (engine, root, folder) => {
-  Deno.mkdirSync(`${folder}/tree/mounted`, { recursive: true });
-  await run("mount", "-t", "tmpfs", "tmpfs", `${folder}/tree/mounted`);
-  try {
-    Deno.writeTextFileSync(`${folder}/tree/mounted/precious`, "precious");
-    assertThrows(() => engine.removeTree(root, ownName("tree")), RcopyError, "EXDEV");
-    assertEquals(Deno.readTextFileSync(`${folder}/tree/mounted/precious`), "precious");
-  } finally {
-    await run("umount", `${folder}/tree/mounted`);
-  }
-}, { mount: true });
-
-/** Has the cache forget a file, so that its read goes to the device. */
 async function forget(path: string): Promise<void> {
   await run("dd", `if=${path}`, "iflag=nocache", "count=0", "status=none");
 }
@@ -221,7 +181,7 @@ uringTest(
     const count = 400;
     const directories = Array.from(
       { length: 100 },
-      (_, index) => engine.makeDirectory(root, ownName(`d${index}`)),
+      (_, index) => engine.makeDirectory(root, ownName(`d${index}`), 0o700),
     );
     const content = (index: number) => new Uint8Array(size).fill(index % 251 + 1);
     const paths: string[] = [];
@@ -281,7 +241,7 @@ uringTest(
     for (let round = 0; round < 100; round++) {
       using engine = openUringEngine();
       const root = engine.openRoot(folder); // and never closed
-      const directory = engine.makeDirectory(root, ownName(`d${round}`));
+      const directory = engine.makeDirectory(root, ownName(`d${round}`), 0o700);
       engine.list(directory);
       assertEquals(await create(engine, directory, [0o644]), [undefined]);
     }
@@ -298,6 +258,7 @@ uringTest("a full file system leaves nothing of the file that did not fit", asyn
     const files = [600_000, 600_000, 1000].map((size, index): FileWrite => ({
       directory: small,
       name: ownName(`f${index}`),
+      atOnce: index % 2 === 0,
       mode: 0o644,
       mtime,
       offset: 0,
@@ -305,7 +266,11 @@ uringTest("a full file system leaves nothing of the file that did not fit", asyn
     }));
     await engine.createFiles(files, memory).finish();
     assertEquals(files.map((file) => file.error?.code), [undefined, "no-space", undefined]);
-    assertEquals(codeOf(() => engine.createTarget(small, ownName("large"), 2_000_000)), "no-space");
+    const target = engine.createTarget(small, ownName("large"), { size: 2_000_000, mode: 0o644 });
+    const write = async () => await engine.writeRange(target, 0, memory.subarray(0, 2_000_000)).finish();
+    assertEquals((await assertRejects(write, RcopyError)).code, "no-space");
+    engine.abandonTarget(target);
+    engine.unlink(small, ownName("large"));
     assertEquals([...Deno.readDirSync(`${folder}/small`)].map(({ name }) => name).sort(), ["f0", "f2"]);
     const { bytes, inodes } = engine.freeSpace(small);
     assert(bytes !== undefined && bytes < 500_000 && inodes !== undefined && inodes > 0);

@@ -1,5 +1,5 @@
 /** The memory of calls: where names, times and the structs that the kernel reads or fills lie. */
-import { openFlag, resolveFlag, Scratch, statfs, statx, timeOmit } from "../../../ffi/mod.ts";
+import { openFlag, resolveFlag, Scratch, statfs, statx } from "../../../ffi/mod.ts";
 import { assert, RcopyError } from "../../base/errors.ts";
 import type { Timestamp } from "../../entry/metadata.ts";
 import { StatView } from "./stat.ts";
@@ -10,6 +10,8 @@ export type Memory = Uint8Array<ArrayBuffer>;
 /** PATH_MAX: the longest path of one call, with its zero byte. */
 export const pathBytesMax = 4096;
 const wordSize = 4294967296;
+/** `UTIME_NOW` (linux/stat.h), in place of nanoseconds: the time of the call. */
+const timeNow = 0x3fffffff;
 
 /** A walk from a directory down never leaves it, and goes through no link. */
 const confined = resolveFlag.beneath | resolveFlag.noSymlinks | resolveFlag.noMagicLinks;
@@ -33,6 +35,8 @@ export class CallMemory {
   readonly emptyPath = this.#take(1);
   /** The path ".". */
   readonly selfPath = this.#take(2);
+  /** The path "..". */
+  readonly parentPath = this.#take(3);
 
   /** A `struct open_how` for each way to open. */
   readonly openHow = {
@@ -53,6 +57,7 @@ export class CallMemory {
   constructor() {
     this.emptyPath[0] = 0;
     this.selfPath.set([0x2e, 0]);
+    this.parentPath.set([0x2e, 0x2e, 0]);
   }
 
   #take(size: number): Memory {
@@ -83,11 +88,14 @@ export class CallMemory {
     return this.#text;
   }
 
-  /** Puts `struct timespec[2]`: the access time stays as it is, the modification time becomes `mtime`. */
+  /**
+   * Puts `struct timespec[2]`: the access time is now, the modification time becomes `mtime`. Both are set: FUSE file systems of
+   * libfuse 2 leave the one alone where the other is not given.
+   */
   putTimes(mtime: Timestamp): Deno.PointerObject {
     const { view } = this.#scratch;
     const at = this.#times;
-    view.setUint32(at + 8, timeOmit, true);
+    view.setUint32(at + 8, timeNow, true);
     view.setUint32(at + 16, mtime.seconds >>> 0, true);
     view.setInt32(at + 20, Math.floor(mtime.seconds / wordSize), true);
     view.setUint32(at + 24, mtime.nanos, true);

@@ -49,13 +49,13 @@ async function cachedBytes(path: string): Promise<number> {
 type Before = () => Promise<void>;
 
 async function writeLarge(engine: Engine, root: Directory, closing?: Before): Promise<void> {
-  const file = engine.createTarget(root, name, fileBytes);
+  const file = engine.createTarget(root, name, { size: fileBytes, mode: 0o644 });
   const range = new Uint8Array(rangeBytes).fill(7);
   for (let offset = 0; offset < fileBytes; offset += rangeBytes) {
     await engine.writeRange(file, offset, range).finish();
   }
   await closing?.();
-  engine.finishTarget(file, 0o644, { seconds: 1_700_000_000, nanos: 0 });
+  engine.finishTarget(file, { mode: 0o644, mtime: { seconds: 1_700_000_000, nanos: 0 } });
 }
 
 async function readLarge(engine: Engine, root: Directory, closing?: Before): Promise<void> {

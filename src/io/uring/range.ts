@@ -3,8 +3,9 @@ import { addressOf, errno, errnoError, sqeFlag } from "../../../ffi/mod.ts";
 import type { RcopyError } from "../../base/errors.ts";
 import type { Pending } from "../contract/engine.ts";
 import type { SystemCalls } from "./system_calls.ts";
-import { changedError, type UringSource, type UringTarget } from "./file.ts";
+import { changedError, type UringSource } from "./file.ts";
 import type { PageCache } from "./page_cache.ts";
+import type { UringTarget } from "./target.ts";
 import type { Completing, RingQueue } from "./queue.ts";
 
 /** Reads all of `bytes` from a file, or writes all of it into one. */

@@ -28,8 +28,14 @@ async function runUnder(wrapper: readonly string[], folder: string, script: stri
 }
 
 /** Runs a script while a system call fails as strace's `inject` says; with a path, only calls about that file. */
-function withFailing(injection: string, folder: string, script: string, path?: string): Promise<string> {
-  const strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", `inject=${injection}`];
+function withFailing(
+  injection: string | string[],
+  folder: string,
+  script: string,
+  path?: string,
+): Promise<string> {
+  const strace = ["strace", "-f", "-qq", "-o", "/dev/null"];
+  for (const one of [injection].flat()) strace.push("-e", `inject=${one}`);
   if (path !== undefined) strace.push("-P", path);
   return runUnder(strace, folder, script);
 }
@@ -81,8 +87,8 @@ for (const [name, number] of [["ENOSYS", 38], ["EPERM", 1]] as const) {
       ["python3", "-c", refuser, "452", String(number)],
       folder,
       [
-        "const directory = engine.makeDirectory(root, name('d'));",
-        "engine.setDirectoryMetadata(directory, 0o555, mtime);",
+        "const directory = engine.makeDirectory(root, name('d'), 0o700);",
+        "engine.setDirectoryMetadata(directory, { mode: 0o555, mtime }, { mayLoosen: true });",
         "engine.setFileMode(root, name('file'), 0o604);",
       ].join("\n"),
     );
@@ -106,13 +112,13 @@ refusalTest("a file whose time cannot be set fails, and leaves nothing behind", 
     "utimensat:error=EIO:when=1",
     folder,
     [
-      "const file = (t) => ({ directory: root, name: name(t), mode: 0o644, mtime, offset: 0, size: 3 });",
+      "const file = (t) => ({ directory: root, name: name(t), atOnce: t < 'b', mode: 0o644, mtime, offset: 0, size: 3 });",
       "const files = [file('a'), file('b')];",
       "await engine.createFiles(files, new Uint8Array(3)).finish();",
       "console.log(JSON.stringify(files.map(({ error }) => error && [error.code, error.message])));",
     ].join("\n"),
   );
-  const message = `cannot write "${folder}/a": the device reports an error (EIO from futimens)`;
+  const message = `cannot write "${folder}/a": the device reports an error (EIO from futimens or fchmod)`;
   assertEquals(JSON.parse(errors), [["io", message], null]);
   assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["b"]);
 });
@@ -125,7 +131,7 @@ refusalTest(
       "pwrite64:error=EDQUOT",
       folder,
       [
-        "const file = (t) => ({ directory: root, name: name(t), mode: 0o644, mtime, offset: 0, size: 3 });",
+        "const file = (t) => ({ directory: root, name: name(t), atOnce: t < 'b', mode: 0o644, mtime, offset: 0, size: 3 });",
         "const files = [file('a'), file('b'), file('c')];",
         "await engine.createFiles(files, new Uint8Array(3)).finish();",
         "console.log(JSON.stringify(files.map(({ error }) => error?.code ?? null)));",
@@ -141,9 +147,9 @@ refusalTest(
   "strace",
   async (folder) => {
     const script = [
-      "const file = engine.createTarget(root, name('large'), 5);",
+      "const file = engine.createTarget(root, name('large'), { size: 5, mode: 0o644 });",
       "await engine.writeRange(file, 0, Uint8Array.of(1, 2, 3, 4, 5)).finish();",
-      "try { engine.finishTarget(file, 0o644, mtime); console.log('finished'); }",
+      "try { engine.finishTarget(file, { mode: 0o644, mtime }); console.log('finished'); }",
       "catch (error) { console.log(error.code, error.errno); }",
     ].join("\n");
     assertEquals(await withFailing("close:error=EIO", folder, script, `${folder}/large`), "io EIO");
@@ -156,46 +162,79 @@ refusalTest(
 );
 
 refusalTest(
-  "room that cannot be reserved is written all the same, unless there is none",
+  "room that cannot be reserved is written all the same",
   "strace on a disk",
   async (folder) => {
     const script = [
       "try {",
-      "  const file = engine.createTarget(root, name('large'), 5);",
+      "  const file = engine.createTarget(root, name('large'), { size: 5, mode: 0o644 });",
       "  await engine.writeRange(file, 0, Uint8Array.of(1, 2, 3, 4, 5)).finish();",
-      "  engine.finishTarget(file, 0o644, mtime);",
+      "  engine.finishTarget(file, { mode: 0o644, mtime });",
       "  console.log('written');",
       "} catch (error) { console.log(error.code); }",
     ].join("\n");
-    assertEquals(await withFailing("fallocate:error=ENOSPC", folder, script), "no-space");
-    assertEquals([...Deno.readDirSync(folder)], []);
-    assertEquals(await withFailing("fallocate:error=EOPNOTSUPP", folder, script), "written");
-    assertEquals(Deno.statSync(`${folder}/large`).size, 5);
+    for (const error of ["ENOSPC", "EOPNOTSUPP"]) {
+      assertEquals(await withFailing(`fallocate:error=${error}`, folder, script), "written");
+      assertEquals(Deno.statSync(`${folder}/large`).size, 5);
+      await Deno.remove(`${folder}/large`);
+    }
   },
 );
 
-refusalTest(
-  "a rename on a file system that cannot refuse to replace looks first",
-  "strace",
-  async (folder) => {
-    await Deno.writeTextFile(`${folder}/new`, "new");
+const placeScript = [
+  "const outcomes = [];",
+  "const found = (text) => engine.lookup(root, [name(text)])[0];",
+  "for (const [to, replaces] of [['old'], ['directory', found('directory')], ['free'], ['old', found('old')]]) {",
+  "  await Deno.writeTextFile(FOLDER + '/new', 'new');",
+  "  try {",
+  "    engine.place(root, name('new'), name(to), replaces);",
+  "    outcomes.push('done');",
+  "  } catch (error) { outcomes.push(error.code); }",
+  "}",
+  "console.log(JSON.stringify(outcomes));",
+].join("\n");
+const withoutReplacing: [what: string, failing: string[]][] = [
+  ["cannot refuse to replace", ["renameat2:error=EINVAL:when=1..2"]],
+  ["has no links either", ["renameat2:error=EINVAL:when=1..2", "linkat:error=EPERM"]],
+];
+for (const [what, failing] of withoutReplacing) {
+  refusalTest(`nothing is replaced unasked on a file system that ${what}`, "strace", async (folder) => {
     await Deno.writeTextFile(`${folder}/old`, "old");
     await Deno.mkdir(`${folder}/directory`);
     const outcomes = await withFailing(
-      "renameat2:error=EINVAL:when=1..3",
+      failing,
       folder,
-      [
-        "const outcomes = [];",
-        "for (const [to, replace] of [['old', false], ['directory', true], ['old', true]]) {",
-        "  try {",
-        "    engine.rename(root, name('new'), root, name(to), { replace });",
-        "    outcomes.push('done');",
-        "  } catch (error) { outcomes.push(error.code); }",
-        "}",
-        "console.log(JSON.stringify(outcomes));",
-      ].join("\n"),
+      placeScript.replace("FOLDER", JSON.stringify(folder)),
     );
-    assertEquals(JSON.parse(outcomes), ["exists", "type-conflict", "done"]);
+    assertEquals(JSON.parse(outcomes), ["exists", "type-conflict", "done", "done"]);
     assertEquals(Deno.readTextFileSync(`${folder}/old`), "new");
-  },
-);
+    assertEquals(Deno.readTextFileSync(`${folder}/free`), "new");
+    assertEquals([...Deno.readDirSync(folder)].length, 3, "neither a stand-in nor a second name is left");
+  });
+}
+
+refusalTest("times and modes that are refused are told, and the file stays", "strace", async (folder) => {
+  const script = [
+    "const file = (t, atOnce) => ({ directory: root, name: name(t), atOnce, mode: 0o640, mtime, offset: 0, size: 3 });",
+    "const files = [file('a', true), file('b', false)];",
+    "await engine.createFiles(files, new Uint8Array(3)).finish();",
+    "console.log(JSON.stringify(files.map(({ error, lacks }) => [error?.message ?? null, lacks])));",
+  ].join("\n");
+  for (const [call, lacks] of [["utimensat", 2], ["fchmod", 1]] as const) {
+    const told = JSON.parse(await withFailing(`${call}:error=EPERM`, folder, script)) as [
+      string | null,
+      number,
+    ][];
+    assertEquals(told.map(([error]) => error), [null, null]);
+    if (call === "utimensat") assertEquals(told.map(([, lacking]) => lacking), [lacks, lacks]);
+    for (const name of ["a", "b"]) {
+      const { size, mode } = Deno.statSync(`${folder}/${name}`);
+      assertEquals(
+        [size, mode! & 0o7777],
+        [3, 0o640],
+        "where a mode cannot be changed, it is there from the start",
+      );
+      await Deno.remove(`${folder}/${name}`);
+    }
+  }
+});

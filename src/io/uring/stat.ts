@@ -1,6 +1,7 @@
 /** A `struct statx`, read in place. */
 import { type Scratch, statx } from "../../../ffi/mod.ts";
 import type { EntryStat } from "../../entry/columns.ts";
+import type { EntryLookup, Replaceable } from "../contract/engine.ts";
 import { EntryKind, type FileIdentity, kindOfMode } from "../../entry/metadata.ts";
 
 const wordSize = 4294967296;
@@ -39,6 +40,20 @@ export class StatView {
   /** Permission bits, 0 to 0o777. */
   get mode(): number {
     return this.#fullMode & 0o777;
+  }
+
+  /** Set-user, set-group and sticky bit. */
+  get special(): number {
+    return this.#fullMode & 0o7000;
+  }
+
+  /** Names that it has. */
+  get links(): number {
+    return this.#word(statx.links);
+  }
+
+  get owner(): number {
+    return this.#word(statx.owner);
   }
 
   get kind(): EntryKind {
@@ -87,6 +102,21 @@ export class StatView {
     entry.inode = this.inode;
     entry.ctimeNs = this.ctimeNs;
     return entry;
+  }
+
+  /** What a lookup tells of it. */
+  get lookup(): EntryLookup {
+    const { kind, mode, size, mtimeSeconds, mtimeNanos, device, inode, ctimeNs } = this.entry;
+    const { special, owner, links } = this;
+    const mtime = { seconds: mtimeSeconds, nanos: mtimeNanos };
+    return { kind, mode, special, owner, links, size, mtime, device, inode, ctimeNs };
+  }
+
+  /** Whether it is what may be replaced. */
+  isAsFound(found: Replaceable): boolean {
+    const { kind, size, mtimeSeconds, mtimeNanos, ctimeNs } = this.entry;
+    return kind === found.kind && size === found.size && mtimeSeconds === found.mtime.seconds &&
+      mtimeNanos === found.mtime.nanos && (found.ctimeNs === 0n || ctimeNs === found.ctimeNs);
   }
 
   /** Whether it is a regular file, and the very one that was listed, in the state in which it was listed. */

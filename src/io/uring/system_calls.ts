@@ -1,20 +1,23 @@
 /** System calls of the engine: libc with fixed memory for arguments, and a second try where descriptors run out. Results below zero are a negated errno. */
-import { atFlag, errno, Libc, limitOfFiles, statfs, statxMask } from "../../../ffi/mod.ts";
+import { atFlag, errno, Libc, limitOfFiles, lockFlag, statfs, statxMask } from "../../../ffi/mod.ts";
 import { CallMemory, type Memory } from "./memory.ts";
 
 /** Fields of a statx that tell one entry from another. */
-const statMask = statxMask.type | statxMask.mode | statxMask.mtime | statxMask.ctime | statxMask.inode |
-  statxMask.size;
+const statMask = statxMask.type | statxMask.mode | statxMask.links | statxMask.owner | statxMask.mtime |
+  statxMask.ctime | statxMask.inode | statxMask.size;
 /** A limit on descriptors where the system names none. */
 const fileLimitUnknown = 1024;
 
 const encoder = new TextEncoder();
+const defaultAcl = encoder.encode("system.posix_acl_default\0");
 
 /** libc with memory for its arguments; one a thread. Disposing lets go of libc. */
 export class SystemCalls implements Disposable {
   readonly libc = Libc.open();
   readonly memory = new CallMemory();
   readonly stat = this.memory.stat;
+  /** User number that files of this process have. */
+  readonly user: number;
   /** Descriptors that this process may have. */
   readonly fileLimit: number;
   /** Called where there are too many descriptors, before the second and last try. */
@@ -23,6 +26,8 @@ export class SystemCalls implements Disposable {
 
   constructor() {
     const found = this.libc.getrlimit(limitOfFiles, this.memory.fieldsPointer);
+    this.user = this.libc.effectiveUser();
+    this.libc.ignoreFileTooLarge();
     this.fileLimit = found < 0 ? fileLimitUnknown : this.memory.field(0);
   }
 
@@ -63,6 +68,19 @@ export class SystemCalls implements Disposable {
     const { memory } = this;
     if (memory.field(statfs.blocks) === 0) return undefined;
     return memory.field(statfs.available) * memory.field(statfs.blockSize);
+  }
+
+  /** Whether a directory, open as a place, has a default ACL, which decides about the modes of what is made in it. */
+  hasDefaultAcl(fd: number): boolean {
+    const path = this.memory.putName(encoder.encode(`/proc/self/fd/${fd}`));
+    return this.libc.attributeSize(path, defaultAcl) > 0;
+  }
+
+  /** flock without waiting: whether the lock is there now, is another's, or cannot be had on this file system. */
+  lock(fd: number): "taken" | "busy" | "none" {
+    const result = this.libc.flock(fd, lockFlag.exclusive | lockFlag.nonBlocking);
+    if (result >= 0) return "taken";
+    return result === -errno.again ? "busy" : "none";
   }
 
   /** chmod of what an O_PATH descriptor names; it must not be a symbolic link. */

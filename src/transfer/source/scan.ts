@@ -9,8 +9,9 @@
  */
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import { EntryColumns } from "../../entry/columns.ts";
-import { copyName, type EntryName, isReservedName } from "../../entry/name.ts";
+import { copyName, type EntryName } from "../../entry/name.ts";
 import { EntryKind, kindNames } from "../../entry/metadata.ts";
+import { hasOwnName, isRunJournal, ownHeaderBytes } from "../../entry/own_files.ts";
 import type { Engine, Listing } from "../../io/contract/engine.ts";
 import { fileBytesMax } from "../../wire/limits.ts";
 import type { SendBatch } from "./batch.ts";
@@ -20,6 +21,8 @@ import { SourceDirectory } from "./directory.ts";
 /** Entries listed at a time, and subdirectories of one directory that may wait to be entered. */
 const chunkEntries = 256;
 const waitingDirectoriesMax = 4096;
+/** Once so many wait in all, a directory is listed further only when none of its own waits: a receiver takes a bounded number. */
+const waitingInAllMax = 16_384;
 /** A scan gives way to the lanes after this long, even when its batch is not full. */
 const turnMs = 20;
 
@@ -51,6 +54,8 @@ export class Scan implements Disposable {
   #nextNumber = 1;
   /** Directories that are complete and of which no batch has said so yet. */
   readonly #toClose: number[] = [];
+  /** Directories that wait to be entered, on all levels. */
+  #waitingInAll = 0;
   /** Entries that are not in the manifest, until the receiver knows their directory. */
   #toReport: { directory: SourceDirectory; name: Uint8Array; error: RcopyError }[] = [];
 
@@ -85,7 +90,7 @@ export class Scan implements Disposable {
         if (!this.#pourNamed(batch)) return true;
       } else if (this.#stagedAt < this.#staged.count) {
         if (!this.#pourStaged(top, batch)) return true;
-      } else if (!top.listedToEnd && top.waiting.length - top.nextWaiting < waitingDirectoriesMax) {
+      } else if (!top.listedToEnd && top.waiting.length - top.nextWaiting < this.#waitingMax) {
         if (performance.now() - began > turnMs && !batch.isEmpty) return true;
         this.#list(top);
       } else if (top.nextWaiting < top.waiting.length) {
@@ -141,13 +146,17 @@ export class Scan implements Disposable {
     }
   }
 
+  get #waitingMax(): number {
+    return this.#waitingInAll < waitingInAllMax ? waitingDirectoriesMax : 1;
+  }
+
   /** Moves staged entries into the batch; false when it is full. */
   #pourStaged(top: OpenDirectory, batch: SendBatch): boolean {
     const staged = this.#staged;
     for (; this.#stagedAt < staged.count; this.#stagedAt++) {
       const index = this.#stagedAt;
       const name = staged.name(index);
-      const error = this.#whySkipped(index, name);
+      const error = this.#whySkipped(top.directory, index, name);
       if (error) {
         this.#skipped(top.directory, name, error);
         continue;
@@ -165,16 +174,17 @@ export class Scan implements Disposable {
       batch.add(top.directory, { listed: staged, index, linkText });
       if (staged.kinds[index] === EntryKind.directory) {
         top.waiting.push({ number: this.#nextNumber++, name: copyName(name) });
+        this.#waitingInAll++;
       }
     }
     return true;
   }
 
-  #whySkipped(index: number, name: Uint8Array): RcopyError | undefined {
+  #whySkipped(directory: SourceDirectory, index: number, name: EntryName): RcopyError | undefined {
     const staged = this.#staged;
     const kind = staged.kinds[index] as EntryKind;
-    if (isReservedName(name)) {
-      return new RcopyError("not-sent", "left out: rcopy's own private directory or temporary file");
+    if (kind === EntryKind.file && hasOwnName(name) && this.#isOwnFile(directory, index, name)) {
+      return new RcopyError("not-sent", "left out: a journal of rcopy's own, of a copy into this directory");
     }
     if (kind === EntryKind.file) {
       if (staged.sizes[index]! <= fileBytesMax) return undefined;
@@ -188,8 +198,19 @@ export class Scan implements Disposable {
     return new RcopyError("unsupported-kind", `skipped: it is a ${kindNames[kind]}`);
   }
 
+  /** Whether a file of such a name begins as one that rcopy keeps for itself. */
+  #isOwnFile(directory: SourceDirectory, index: number, name: EntryName): boolean {
+    if (this.#staged.sizes[index]! < ownHeaderBytes) return false;
+    try {
+      return isRunJournal(this.#engine.readStart(directory.handle, name, ownHeaderBytes));
+    } catch {
+      return false; // it is an entry like any other, which fails by itself
+    }
+  }
+
   #enterNext(top: OpenDirectory): void {
     const { number, name } = top.waiting[top.nextWaiting++]!;
+    this.#waitingInAll--;
     if (top.nextWaiting === top.waiting.length) {
       top.waiting = [];
       top.nextWaiting = 0;

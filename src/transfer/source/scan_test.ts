@@ -118,15 +118,26 @@ Deno.test("Scan numbers named PATHs in the directory 0 that belongs to them all"
   });
 });
 
-Deno.test("Scan leaves out what is no file, directory or link, and rcopy's own names, and tells of each", async () => {
+Deno.test("Scan leaves out what is no file, directory or link, and rcopy's own journals, and tells of each", async () => {
   await inFolder(({ engine, path, write }) => {
     write("a/file");
     write("a/.rcopy-1234/file");
+    write("a/.rcopy-run-0", "rcopy run journal 1\nmade 755 0 0 61\n");
+    write("a/.rcopy-run-1", "rcopy run journal"); // a name is not enough
+    write("a/.rcopy-run-notes", "mine, and longer than the first line of a journal");
     new Deno.Command("mkfifo", { args: [`${path}/a/fifo`] }).outputSync();
     for (const entries of [1, 2048]) {
       const { paths, skipped } = scanned(engine, [path], { bytes: 60_000, entries });
-      assertEquals(paths, ["a/", "a/file"]);
-      assertEquals(skipped.toSorted(), ["1/.rcopy-1234: not-sent", "1/fifo: unsupported-kind"]);
+      const kept = [
+        "a/",
+        "a/.rcopy-1234/",
+        "a/.rcopy-1234/file",
+        "a/.rcopy-run-1",
+        "a/.rcopy-run-notes",
+        "a/file",
+      ];
+      assertEquals(paths.toSorted(), kept);
+      assertEquals(skipped.toSorted(), ["1/.rcopy-run-0: not-sent", "1/fifo: unsupported-kind"]);
     }
   });
 });

@@ -1,0 +1,41 @@
+/**
+ * The mark of an unfinished file: a mode that no file is given otherwise. A run that is killed leaves it, and every later run
+ * takes such a file for absent.
+ */
+import { EntryKind } from "../../entry/metadata.ts";
+import type { EntryLookup, FileSystemTraits } from "./directories.ts";
+
+/** Mode of a file whose content is not whole: its sticky bit, which has no effect on files, and read and write for the owner. */
+export const unfinishedMode = 0o1600;
+/** 2 January 1980: the times of FAT and exFAT begin a day before. */
+const standInSecondsMax = 315_619_200;
+
+type Found = Pick<EntryLookup, "kind" | "special" | "mode" | "mtime" | "size">;
+
+/**
+ * Whether an entry is a file that a killed run left under its final name: one with the mark, or a stand-in, over which the
+ * file was about to be moved. `traits` are those of its file system.
+ */
+export function isUnfinished(
+  found: Found & Pick<EntryLookup, "owner">,
+  { owner, keepsModes }: Pick<FileSystemTraits, "owner" | "keepsModes">,
+): boolean {
+  if (found.kind !== EntryKind.file || found.owner !== owner || owner < 0) return false;
+  if (!keepsModes) return isStandIn(found);
+  const mode = found.special | found.mode;
+  const { seconds, nanos } = found.mtime;
+  if (mode === unfinishedMode || (mode === 0o600 && seconds === 0 && nanos === 0)) return true;
+  // Deno cannot create a file with its sticky bit: what it creates has this mode until it is marked.
+  return mode === 0o200 && found.size === 0;
+}
+
+/** Whether the traits of its file system would have to be known to tell. */
+export function mayBeUnfinished(found: Found): boolean {
+  if (found.kind !== EntryKind.file) return false;
+  const mode = found.special | found.mode;
+  return mode === unfinishedMode || mode === 0o200 || found.mtime.seconds === 0 || isStandIn(found);
+}
+
+function isStandIn({ size, mtime }: Found): boolean {
+  return size === 0 && mtime.seconds >= 0 && mtime.seconds < standInSecondsMax;
+}

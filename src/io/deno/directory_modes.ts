@@ -1,0 +1,88 @@
+/** Directories that the portable engine makes, and the modes and times that directories get. */
+import { RcopyError } from "../../base/errors.ts";
+import { showText } from "../../base/show.ts";
+import type { EntryName } from "../../entry/name.ts";
+import { type DirectoryMetadataOptions, type FileMetadata, Lacks } from "../contract/engine.ts";
+import { DenoDirectory, lstat, nameText, secondsOf, stat } from "./directory.ts";
+import { attempt, hasModes, lacking, setMode } from "./metadata.ts";
+import { shutsOut, syncTree } from "./sync.ts";
+import type { Traits } from "./traits.ts";
+
+/** The handle of a directory that was found under a name. @throws {RcopyError} `type-conflict` for anything else */
+export function openDirectory(parent: DenoDirectory, name: EntryName, wasMade = false): DenoDirectory {
+  const path = parent.pathOf(name);
+  const info = lstat(path);
+  if (!info.isDirectory) {
+    throw new RcopyError("type-conflict", `"${showText(path)}" is not a directory`);
+  }
+  return new DenoDirectory({
+    parent,
+    name: nameText(name),
+    device: info.dev,
+    inode: info.ino ?? 0,
+    facts: { isRuled: undefined, wasMade },
+  });
+}
+
+export function makeDirectory(parent: DenoDirectory, name: EntryName, mode: number): DenoDirectory {
+  const path = parent.pathOf(name);
+  const what = `cannot make directory "${showText(path)}"`;
+  attempt(what, () => Deno.mkdirSync(path, { mode: mode & 0o777 | 0o700 }));
+  const made = openDirectory(parent, name, true);
+  if (!hasModes) return made;
+  const has = (lstat(path).mode ?? 0) & 0o7777;
+  if ((has & 0o700) !== 0o700) {
+    // An odd umask or a default ACL took something away that is needed until the directory is finished.
+    attempt(what, () => lacking(Lacks.mode, () => setMode(path, has | 0o700, made)));
+  }
+  return made;
+}
+
+/** Sets the time, and the mode where it is another; what was refused. */
+export function setDirectoryMetadata(
+  directory: DenoDirectory,
+  { mode, mtime }: FileMetadata,
+  { mayLoosen }: DirectoryMetadataOptions,
+  traits: Traits,
+): number {
+  const { path, shown } = directory;
+  if (shutsOut(mode, true)) syncTree(path);
+  const seconds = secondsOf(mtime);
+  let lacks = attempt(
+    `cannot set the time of ${shown}`,
+    () => lacking(Lacks.time, () => Deno.utimeSync(path, seconds, seconds)),
+  );
+  if (!hasModes) return lacks;
+  const have = (stat(path).mode ?? 0) & 0o7777;
+  const isKept = !mayLoosen || isGivenByPolicy(directory, traits);
+  const wanted = have & 0o7000 | (isKept ? have & mode : mode) & 0o777;
+  if (!mayLoosen && (mode & ~have) !== 0) lacks |= Lacks.mode;
+  if (wanted === have) return lacks;
+  return lacks | attempt(
+    `cannot set the mode of ${shown}`,
+    () => lacking(Lacks.mode, () => setMode(path, wanted, directory)),
+  );
+}
+
+/** Whether a default ACL decided about the mode of a directory that this run made. */
+function isGivenByPolicy({ facts, parent }: DenoDirectory, traits: Traits): boolean {
+  return facts.wasMade && parent !== undefined && traits.isRuled(parent);
+}
+
+export function setDirectoryMode(directory: DenoDirectory, mode: number): void {
+  if (!hasModes) return;
+  attempt(
+    `cannot set the mode of ${directory.shown}`,
+    () => setMode(directory.path, mode & 0o7777, directory),
+  );
+}
+
+/** Why nothing can be made in a directory, where that is certain: what group and others may do depends on groups and ACLs. */
+export function whyNotWritable(directory: DenoDirectory, user: number): RcopyError | undefined {
+  const { uid, mode } = stat(directory.path);
+  // Root may write anywhere.
+  if (user <= 0 || uid !== user || mode === null || (mode & 0o300) === 0o300) {
+    return undefined;
+  }
+  return new RcopyError("not-permitted", `cannot write in ${directory.shown}: permission denied`);
+}

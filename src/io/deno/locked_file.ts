@@ -1,0 +1,207 @@
+/** Files of rcopy's own in a destination: made or opened, locked, and certain to be what the name stands for. */
+import { RcopyError } from "../../base/errors.ts";
+import { showText } from "../../base/show.ts";
+import type { EntryName } from "../../entry/name.ts";
+import type { EntryLookup, OwnFile, WholeFile } from "../contract/engine.ts";
+import { unfinishedMode } from "../contract/unfinished.ts";
+import { type DenoDirectory, timestampOf } from "./directory.ts";
+import { errnoNameOf } from "./errors.ts";
+import { lookupOf } from "./lookup.ts";
+import { attempt } from "./metadata.ts";
+import type { Traits } from "./traits.ts";
+
+/** How these are said where a file system has no locks. */
+const withoutLocks: ReadonlySet<string | undefined> = new Set(["ENOSYS", "ENOLCK", "EOPNOTSUPP"]);
+
+/** Takes the lock: "held" where another process has it, "none" where the file system has no locks. */
+function lock(file: Deno.FsFile): "taken" | "held" | "none" {
+  try {
+    return file.tryLockSync(true) ? "taken" : "held";
+  } catch (error) {
+    if (withoutLocks.has(errnoNameOf(error)) || error instanceof Deno.errors.NotSupported) return "none";
+    throw error;
+  }
+}
+
+/** Whether a path leads to this very file, and not to a link or another one. */
+function leadsTo(path: string, file: Deno.FsFile): boolean {
+  try {
+    const there = Deno.lstatSync(path);
+    const { dev, ino } = file.statSync();
+    return there.isFile && there.dev === dev && there.ino === ino;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/**
+ * Creates a file for writing under a name that another run may look at, and locks it.
+ * @returns `undefined` where something has the name, or another run was faster
+ */
+export function createLocked(path: string, mode: number): Deno.FsFile | undefined {
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(path, { read: true, write: true, createNew: true, mode });
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return undefined;
+    throw error;
+  }
+  try {
+    if (lock(file) !== "held" && leadsTo(path, file)) return file;
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+  file.close();
+  return undefined;
+}
+
+/** Opens a file that is there, if it is regular; `undefined` where another process has its lock, or the name is another file's now. */
+function openLocked(path: string): { file: Deno.FsFile; isLocked: boolean } | undefined {
+  const file = Deno.openSync(path, { read: true, write: true });
+  try {
+    const locked = lock(file);
+    if (locked !== "held" && leadsTo(path, file)) {
+      return { file, isLocked: locked === "taken" };
+    }
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+  file.close();
+  return undefined;
+}
+
+export function createOwn(directory: DenoDirectory, name: EntryName): OwnFile {
+  const path = directory.pathOf(name);
+  const what = `cannot create "${showText(path)}"`;
+  return attempt(what, () => {
+    const file = Deno.openSync(path, { read: true, write: true, createNew: true, mode: 0o600 });
+    try {
+      const locked = lock(file);
+      if (locked !== "held" && leadsTo(path, file)) {
+        return new DenoOwnFile(path, file, locked === "taken");
+      }
+      throw new RcopyError("exists", `${what}: another process took it at once`);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  });
+}
+
+export function openOwn(directory: DenoDirectory, name: EntryName): OwnFile | undefined {
+  const path = directory.pathOf(name);
+  return attempt(`cannot open "${showText(path)}"`, () => {
+    // Deno would wait for the writer of a FIFO, and follow a link.
+    if (!Deno.lstatSync(path).isFile) {
+      throw new RcopyError("type-conflict", `cannot open "${showText(path)}": it is not a file`);
+    }
+    const opened = openLocked(path);
+    return opened && new DenoOwnFile(path, opened.file, opened.isLocked);
+  });
+}
+
+class DenoOwnFile implements OwnFile {
+  readonly isLocked: boolean;
+  readonly found: EntryLookup;
+  readonly #path: string;
+  readonly #file: Deno.FsFile;
+  #isOpen = true;
+
+  constructor(path: string, file: Deno.FsFile, isLocked: boolean) {
+    this.#path = path;
+    this.#file = file;
+    this.isLocked = isLocked;
+    this.found = lookupOf(file.statSync());
+  }
+
+  read(bytesMax: number): Uint8Array<ArrayBuffer> {
+    return attempt(`cannot read "${showText(this.#path)}"`, () => {
+      const content = new Uint8Array(Math.min(bytesMax, this.#file.statSync().size));
+      this.#file.seekSync(0, Deno.SeekMode.Start);
+      let at = 0;
+      while (at < content.length) {
+        const count = this.#file.readSync(content.subarray(at));
+        if (count === null) break;
+        at += count;
+      }
+      return content.subarray(0, at);
+    });
+  }
+
+  write(offset: number, source: Uint8Array<ArrayBuffer>): void {
+    attempt(`cannot write "${showText(this.#path)}"`, () => {
+      this.#file.seekSync(offset, Deno.SeekMode.Start);
+      for (let at = 0; at < source.length;) {
+        at += this.#file.writeSync(source.subarray(at));
+      }
+    });
+  }
+
+  setSize(bytes: number): void {
+    attempt(`cannot set the size of "${showText(this.#path)}"`, () => this.#file.truncateSync(bytes));
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#isOpen) this.#file.close();
+    this.#isOpen = false;
+  }
+}
+
+/** Removes what a run that has ended left of a file; false, and nothing is touched, where there is anything else. */
+export function removeUnfinished(
+  directory: DenoDirectory,
+  name: EntryName,
+  whole: WholeFile,
+  traits: Traits,
+): boolean {
+  const path = directory.pathOf(name);
+  return attempt(`cannot remove "${showText(path)}"`, () => {
+    const found = lstatIfThere(path);
+    if (!found?.isFile) return false;
+    // Two names: a run was killed between giving it its final name and taking the temporary one.
+    if ((found.nlink ?? 1) !== 1 && !isNamed(directory.pathOf(whole.name), found)) return false;
+    const { owner, keepsModes } = traits.of(directory);
+    if (owner >= 0 && found.uid !== owner) return false;
+    const mode = (found.mode ?? 0o600) & 0o7777;
+    const isMarked = mode === unfinishedMode || mode === 0o600 || isWhole(found, whole);
+    if (!isMarked && keepsModes && !traits.isRuled(directory)) return false;
+    let opened: ReturnType<typeof openLocked>;
+    try {
+      opened = openLocked(path);
+    } catch (error) {
+      if (error instanceof Deno.errors.PermissionDenied) return false;
+      throw error;
+    }
+    if (!opened) return false;
+    try {
+      if (!opened.isLocked) return false;
+      Deno.removeSync(path);
+      return true;
+    } finally {
+      opened.file.close();
+    }
+  });
+}
+
+function isNamed(path: string, { dev, ino }: Deno.FileInfo): boolean {
+  const there = lstatIfThere(path);
+  return there !== undefined && there.dev === dev && there.ino === ino;
+}
+
+/** Whether a file is as it should be in the end, but for its name. */
+function isWhole(found: Deno.FileInfo, { size, mtime }: WholeFile): boolean {
+  const { seconds, nanos } = timestampOf(found.mtime);
+  return found.size === size && seconds === mtime.seconds && nanos === Math.floor(mtime.nanos / 1e6) * 1e6;
+}
+
+function lstatIfThere(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.lstatSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

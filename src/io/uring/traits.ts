@@ -1,0 +1,114 @@
+/** What the engine has learnt of file systems: whether modes stay, whose files are, and where a default ACL decides. */
+import { errno, errnoError } from "../../../ffi/mod.ts";
+import { RcopyError } from "../../base/errors.ts";
+import type { Timestamp } from "../../entry/metadata.ts";
+import type { EntryName } from "../../entry/name.ts";
+import { randomTemporaryName } from "../../entry/temporary_name.ts";
+import type { FileSystemTraits } from "../contract/engine.ts";
+import { unfinishedMode } from "../contract/unfinished.ts";
+import type { Directories } from "./directories.ts";
+import type { UringDirectory } from "./directory.ts";
+import { createFile } from "./file.ts";
+import type { SystemCalls } from "./system_calls.ts";
+
+/** An odd number of seconds, and nanoseconds of which every coarser step shows. */
+const tried: Timestamp = { seconds: 1_234_567_891, nanos: 987_654_321 };
+/** Steps of times that file systems have: one nanosecond, NTFS, one microsecond, a millisecond, exFAT, one second, FAT. */
+const stepsNs = [1, 100, 1_000, 1_000_000, 10_000_000, 1_000_000_000, 2_000_000_000];
+
+export class Traits {
+  readonly #calls: SystemCalls;
+  readonly #directories: Directories;
+  readonly #known = new Map<number, FileSystemTraits>();
+  /** By device: the owner of the files that are made there, where they keep the mode of an unfinished file; else -1. */
+  readonly #markOwners = new Map<number, number>();
+
+  constructor(calls: SystemCalls, directories: Directories) {
+    this.#calls = calls;
+    this.#directories = directories;
+  }
+
+  /** Whether files of a device keep the mode of an unfinished file; `undefined` before the first. */
+  keepsMark(device: number): boolean | undefined {
+    const owner = this.#markOwners.get(device);
+    return owner === undefined ? undefined : owner >= 0;
+  }
+
+  /** A file was created with the mode of an unfinished file; the last statx was of it. @returns whether it has that mode */
+  learnMark(device: number): boolean {
+    const { stat } = this.#calls;
+    const isKept = (stat.special | stat.mode) === unfinishedMode;
+    this.#markOwners.set(device, isKept ? stat.owner : -1);
+    return isKept;
+  }
+
+  /** Modes can be given there when a file is made, and not be changed. */
+  forgetMark(device: number): void {
+    this.#markOwners.set(device, -1);
+  }
+
+  /** The owner that files of this run have on a device, as far as it is known. */
+  ownerOn(device: number): number {
+    const marked = this.#markOwners.get(device) ?? -1;
+    return marked >= 0 ? marked : this.#known.get(device)?.owner ?? this.#calls.user;
+  }
+
+  /** Whether a default ACL decides about what is made in a directory. */
+  hasPolicy(directory: UringDirectory): boolean {
+    return directory.hasPolicy ??= this.#calls.hasDefaultAcl(this.#directories.fd(directory));
+  }
+
+  /** As the contract's `traitsOf`. @throws {RcopyError} where no file can be made */
+  of(directory: UringDirectory): FileSystemTraits {
+    let traits = this.#known.get(directory.device);
+    if (!traits) this.#known.set(directory.device, traits = this.#learn(directory));
+    return traits;
+  }
+
+  #learn(directory: UringDirectory): FileSystemTraits {
+    const { libc, memory } = this.#calls;
+    const name = randomTemporaryName();
+    const parentFd = this.#directories.fd(directory);
+    const fd = createFile(this.#calls, parentFd, name, unfinishedMode);
+    if (fd < 0) throw errnoError(-fd, `cannot create ${directory.showEntry(name)}`, "openat");
+    try {
+      return this.#traitsOf(directory, fd, name);
+    } finally {
+      libc.close(fd);
+      libc.unlinkat(parentFd, memory.putName(name), 0);
+    }
+  }
+
+  #traitsOf(directory: UringDirectory, fd: number, name: EntryName): FileSystemTraits {
+    const { libc, memory, stat } = this.#calls;
+    const found = this.#calls.statFd(fd);
+    if (found < 0) throw errnoError(-found, `cannot look at ${directory.showEntry(name)}`, "statx");
+    const { owner } = stat;
+    const keepsModes = (stat.special | stat.mode) === unfinishedMode &&
+      libc.fchmod(fd, 0o640) >= 0 && this.#calls.statFd(fd) >= 0 && stat.mode === 0o640;
+    const timed = libc.futimens(fd, memory.putTimes(tried));
+    const timeStepNs = timed >= 0 && this.#calls.statFd(fd) >= 0
+      ? stepOf(stat.mtimeSeconds, stat.mtimeNanos)
+      : 0;
+    return { owner, keepsModes, timeStepNs };
+  }
+}
+
+/** The finest step to which the time that was given was cut; 0 where something else came out. */
+function stepOf(seconds: number, nanos: number): number {
+  return stepsNs.find((step) => {
+    const cutSeconds = step > 1e9 ? tried.seconds - tried.seconds % (step / 1e9) : tried.seconds;
+    const cutNanos = step >= 1e9 ? 0 : tried.nanos - tried.nanos % step;
+    return seconds === cutSeconds && nanos === cutNanos;
+  }) ?? 0;
+}
+
+/** Whether a failed chmod or utimes says that it cannot be done there at all. */
+export function isRefused(result: number): boolean {
+  return result === -errno.perm || result === -errno.opnotsupp || result === -errno.nosys;
+}
+
+/** The error of a name that anything has. */
+export function existsError(what: string, why: string): RcopyError {
+  return new RcopyError("exists", `${what}: ${why}`, { errno: "EEXIST" });
+}

@@ -1,0 +1,254 @@
+/** The contract of placing: final names, what may be replaced, temporary names, default ACLs. */
+import { assert, assertEquals } from "@std/assert";
+import { temporaryName } from "../../src/entry/temporary_name.ts";
+import type { Engine } from "../../src/io/contract/engine.ts";
+import { shell, withTmpfs } from "../helpers/test_folder.ts";
+import {
+  assertCode,
+  checkCode,
+  contentOf,
+  type ContractTest,
+  createLarge,
+  createOne,
+  fileWrite,
+  lookUpOne,
+  makeDirectory,
+  mtimeOf,
+  named,
+  plainTime,
+  settle,
+  statOf,
+} from "./contract_case.ts";
+
+/** Gives a directory a default ACL, as linux/posix_acl_xattr.h lays it out: user rw-, group r--, other ---. */
+const setDefaultAcl = `import os, struct, sys
+acl = struct.pack('<I', 2)
+for tag, perm in ((1, 6), (4, 4), (32, 0)): acl += struct.pack('<HHI', tag, perm, 0xffffffff)
+os.setxattr(sys.argv[1], 'system.posix_acl_default', acl)`;
+
+export function placingContract(test: ContractTest): void {
+  places(test);
+  replacements(test);
+  temporaryNames(test);
+  policies(test);
+}
+
+function places(test: ContractTest): void {
+  test("place gives a file its name, and never takes one that is there", async ({ engine, root, folder }) => {
+    const prepare =
+      'cd "$1"; echo new > new; echo old > old; ln -sf none link; mkdir -p empty full/x; mkfifo -m 0600 fifo';
+    await shell(prepare, folder);
+    for (const name of ["old", "link", "empty", "full", "fifo"]) {
+      assertCode("exists", () => engine.place(root, named("new"), named(name)));
+    }
+    assertEquals(
+      await shell('cd "$1"; cat old new; ls', folder),
+      "old\nnew\nempty\nfifo\nfull\nlink\nnew\nold\n",
+    );
+    engine.place(root, named("new"), named("placed"));
+    engine.place(root, named("link"), named("placed link"));
+    assertEquals(
+      await shell('cd "$1"; cat placed; readlink "placed link"; stat --format=%h placed; ls', folder),
+      "new\nnone\n1\nempty\nfifo\nfull\nold\nplaced\nplaced link\n",
+    );
+    assertCode("not-found", () => engine.place(root, named("none"), named("other")));
+    assertEquals(lookUpOne(engine, root, "other"), undefined);
+  });
+
+  test("where there are no links a name is not taken either", async ({ engine, root, folder }) => {
+    await shell(
+      `cd "$1"; truncate -s 32M image; mkfs.exfat image >/dev/null; mkdir m
+       losetup -f --show image > loop; mount.exfat-fuse "$(cat loop)" m >/dev/null 2>&1`,
+      folder,
+    );
+    try {
+      const other = engine.openDirectory(root, named("m"));
+      for (const [name, options] of [["a", {}], ["b", { atOnce: true }]] as const) {
+        assertEquals(await createOne(engine, other, name, options), undefined);
+        assertEquals((await mtimeOf(`${folder}/m/${name}`)).seconds, plainTime.seconds);
+        checkCode("exists", await createOne(engine, other, name, options));
+        assertEquals(await Deno.readFile(`${folder}/m/${name}`), contentOf(5));
+      }
+      await createLarge(engine, other, "large");
+      assertEquals(await shell('ls -A "$1/m"', folder), "a\nb\nlarge\n");
+      engine.closeDirectory(other);
+    } finally {
+      await shell('cd "$1"; umount m; losetup -d "$(cat loop)"', folder);
+    }
+  }, { mount: true, programs: ["mkfs.exfat", "mount.exfat-fuse"] });
+}
+
+function replacements(test: ContractTest): void {
+  for (const atOnce of [false, true]) {
+    test(`only what was looked at is replaced (at once: ${atOnce})`, async ({ engine, root, folder }) => {
+      const replace = async (name: string, change: string) => {
+        await shell('cd "$1"; echo old > "$2"; touch -d @1000000000 "$2"', folder, name);
+        const replaces = lookUpOne(engine, root, name)!;
+        await shell(`cd "$1"; ${change}`, folder, name);
+        return await createOne(engine, root, name, { replaces, atOnce });
+      };
+      assertEquals(await replace("same", "true"), undefined);
+      assertEquals(await Deno.readFile(`${folder}/same`), contentOf(5));
+      assertEquals(await replace("gone", 'rm "$2"'), undefined);
+      assertEquals(await Deno.readFile(`${folder}/gone`), contentOf(5));
+      for (
+        const [name, change] of [
+          ["longer", 'echo more >> "$2"; touch -d @1000000000 "$2"'],
+          ["newer", 'touch -d @1000000009 "$2"'],
+          ["link", 'ln -sf none "$2"'],
+          ["directory", 'rm "$2"; mkdir "$2"'],
+        ] as const
+      ) checkCode(["exists", "type-conflict"], await replace(name, change));
+      assertEquals(
+        await shell('cd "$1"; cat longer newer; readlink link; ls -A', folder),
+        "old\nmore\nold\nnone\ndirectory\ngone\nlink\nlonger\nnewer\nsame\n",
+      );
+    });
+  }
+
+  test("place replaces a link or a file as it was, and no directory", async ({ engine, root, folder }) => {
+    await shell('cd "$1"; echo old > file; ln -s none link; mkdir directory; echo 1 > new', folder);
+    const found = (name: string) => lookUpOne(engine, root, name)!;
+    assertCode(
+      "type-conflict",
+      () => engine.place(root, named("new"), named("directory"), found("directory")),
+    );
+    engine.place(root, named("new"), named("file"), found("file"));
+    engine.place(root, named("file"), named("link"), found("link"));
+    assertEquals(await shell('cd "$1"; cat link; ls', folder), "1\ndirectory\nlink\n");
+  });
+}
+
+function temporaryNames(test: ContractTest): void {
+  test("what a killed run left under the temporary name makes room", async ({ engine, root, folder }) => {
+    const temporary = new TextDecoder().decode(temporaryName(named("file")));
+    await shell('cd "$1"; echo half > "$2"; chmod 1600 "$2"', folder, temporary);
+    assertEquals(await createOne(engine, root, "file"), undefined);
+    assertEquals(await shell('ls -A "$1"', folder), "file\n");
+  });
+
+  for (
+    const [what, make] of [
+      ["a file of somebody's", 'echo mine > "$2"; chmod 644 "$2"'],
+      ["a directory", 'mkdir "$2"'],
+      ["a link", 'ln -s elsewhere "$2"'],
+      ["a FIFO", 'mkfifo "$2"; chmod 1600 "$2"'],
+      ["a file with another name", 'echo mine > other; chmod 1600 other; ln other "$2"'],
+    ] as const
+  ) {
+    test(`what is not ours under the temporary name stays: ${what}`, async ({ engine, root, folder }) => {
+      const temporary = new TextDecoder().decode(temporaryName(named("file")));
+      await shell(`cd "$1"; ${make}`, folder, temporary);
+      const before = await shell('cd "$1"; stat --format="%F %a %s %Y %i" "$2"', folder, temporary);
+      assertEquals(await createOne(engine, root, "file"), undefined);
+      assertEquals(await Deno.readFile(`${folder}/file`), contentOf(5));
+      assertEquals(await shell('cd "$1"; stat --format="%F %a %s %Y %i" "$2"', folder, temporary), before);
+      await shell('cd "$1"; rm -rf "$2" other', folder, temporary);
+      assertEquals(await shell('ls -A "$1"', folder), "file\n", "and nothing else is left");
+    });
+  }
+
+  test("an unfinished file that another run has locked stays", async ({ engine, root, folder }) => {
+    const temporary = temporaryName(named("file"));
+    const target = engine.createTarget(root, temporary, { size: 10, mode: 0o644 });
+    const whole = { name: named("file"), size: 10, mtime: plainTime };
+    assertEquals(engine.removeUnfinished(root, temporary, whole), false);
+    assertEquals(await createOne(engine, root, "file"), undefined);
+    assertEquals(lookUpOne(engine, root, new TextDecoder().decode(temporary))!.special, 0o1000);
+    engine.abandonTarget(target);
+    assertEquals(engine.removeUnfinished(root, temporary, whole), true);
+    assertEquals(engine.removeUnfinished(root, temporary, whole), false, "nothing is there any more");
+    assertEquals(await shell('ls -A "$1"', folder), "file\n");
+  });
+
+  test("a lock that another process has keeps a file, until that ends", async ({ engine, root, folder }) => {
+    const temporary = temporaryName(named("file"));
+    const path = `${folder}/${new TextDecoder().decode(temporary)}`;
+    const whole = { name: named("file"), size: 10, mtime: plainTime };
+    await shell('echo half > "$1"; chmod 1600 "$1"', path);
+    const other = new Deno.Command("flock", {
+      args: [path, "bash", "-c", "echo held; read -r"],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const reader = other.stdout.getReader();
+    await reader.read();
+    assertEquals(engine.removeUnfinished(root, temporary, whole), false);
+    await other.stdin.close();
+    await other.status;
+    await reader.cancel();
+    assertEquals(engine.removeUnfinished(root, temporary, whole), true);
+  }, { programs: ["flock"] });
+}
+
+function policies(test: ContractTest): void {
+  test("below a default ACL there is no more than that gives, and no more than the mode", async (context) => {
+    const { engine, root, folder } = context;
+    const plain = makeDirectory(engine, root, "plain");
+    const ruled = makeDirectory(engine, root, "ruled");
+    await shell('python3 -c "$2" "$1/ruled"', folder, setDefaultAcl);
+    for (const [name, allowed] of [["plain", 0o777], ["ruled", 0o640]] as const) {
+      // A handle that was there before anybody gave it an ACL is no case.
+      const directory = engine.openDirectory(root, named(name));
+      for (const mode of [0o644, 0o666, 0o600, 0o751, 0o444, 0o404]) {
+        const octal = mode.toString(8);
+        const wanted = (mode & allowed).toString(8);
+        for (const atOnce of [false, true]) {
+          assertEquals(await createOne(engine, directory, `${octal} ${atOnce}`, { mode, atOnce }), undefined);
+          assertEquals(await statOf(`${folder}/${name}/${octal} ${atOnce}`, "%a"), wanted);
+        }
+        await createLarge(engine, directory, `large ${octal}`, { mode });
+        assertEquals(await statOf(`${folder}/${name}/large ${octal}`, "%a"), wanted);
+      }
+      await checkBelow(engine, { folder: `${folder}/${name}`, directory, allowed });
+      engine.closeDirectory(directory);
+    }
+    for (const directory of [plain, ruled]) engine.closeDirectory(directory);
+  }, { programs: ["python3"] });
+
+  test("a mode and a time that a file system does not keep do not fail a file", async (context) => {
+    const { engine, root, folder } = context;
+    await withTmpfs(`${folder}/other`, "size=1m", async () => {
+      const other = engine.openDirectory(root, named("other"));
+      const traits = engine.traitsOf(other);
+      assertEquals(traits.keepsModes, true);
+      assertEquals(traits.timeStepNs, engine.mtimeResolutionNs);
+      assertEquals(String(traits.owner), await statOf(`${folder}/other`, "%u"));
+      assertEquals(await shell('ls -A "$1/other"', folder), "");
+      engine.closeDirectory(other);
+    });
+  }, { mount: true });
+
+  test("content of a batch keeps its order of files, whichever way each is made", async ({ engine, root, folder }) => {
+    const files = Array.from(
+      { length: 20 },
+      (_, at) => fileWrite(root, `f${at}`, { atOnce: at % 2 === 0, offset: at * 7, size: 7 }),
+    );
+    const content = contentOf(140);
+    await engine.createFiles(files, content).finish();
+    for (const [at, { error, lacks }] of files.entries()) {
+      assertEquals([error, lacks ?? 0], [undefined, 0]);
+      assertEquals(await Deno.readFile(`${folder}/f${at}`), content.subarray(at * 7, at * 7 + 7));
+    }
+  });
+}
+
+/** A directory that is made below a default ACL, and what is made in it. */
+async function checkBelow(
+  engine: Engine,
+  { folder, directory, allowed }: {
+    folder: string;
+    directory: ReturnType<Engine["openRoot"]>;
+    allowed: number;
+  },
+): Promise<void> {
+  const below = makeDirectory(engine, directory, "below", 0o755);
+  assert((Number.parseInt(await statOf(`${folder}/below`, "%a"), 8) & 0o700) === 0o700, "it can be filled");
+  assertEquals(await createOne(engine, below, "file", { mode: 0o666, atOnce: true }), undefined);
+  assertEquals(await statOf(`${folder}/below/file`, "%a"), (0o666 & allowed).toString(8));
+  settle(engine, below, 0o755);
+  // Its owner's search permission was added, since it had to be filled.
+  const wanted = 0o755 & (allowed | 0o700);
+  assertEquals(await statOf(`${folder}/below`, "%a"), wanted.toString(8));
+  engine.closeDirectory(below);
+}
