@@ -19,6 +19,10 @@ export const extentBytes = 4 * 1024 * 1024;
 export const segmentsMax = 1;
 /** Most entries of one manifest batch. */
 export const batchEntriesMax = 4096;
+/** Most directories that are announced and not complete: not closed, or with entries in them that are not settled. */
+export const openDirectoriesMax = 131_072;
+/** Most large files of which something has come and which are not settled. */
+export const largeFilesMax = 256;
 /** Most files of one bundle. */
 export const bundleFilesMax = 1024;
 /** Longest text of a symbolic link. */

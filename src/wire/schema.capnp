@@ -123,12 +123,13 @@ struct BatchSettled {
   batch @0 :UInt32;
   failed @1 :List(UInt32);
   held @2 :List(UInt32);
+  skipped @3 :List(UInt32);
 }
 
 struct HeldSettled {
   batches @0 :List(UInt32);
   entries @1 :List(UInt32);
-  failed @2 :List(UInt8);
+  outcomes @2 :List(UInt8);
 }
 
 struct Receipt {

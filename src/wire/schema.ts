@@ -864,7 +864,7 @@ export class BatchSettled extends $.Struct {
     static override readonly _capnp = {
         displayName: "BatchSettled",
         id: "d5172be8dfef443f",
-        size: new $.ObjectSize(8, 2),
+        size: new $.ObjectSize(8, 3),
     };
     get batch(): number {
         return $.utils.getUint32(0, this);
@@ -907,6 +907,24 @@ export class BatchSettled extends $.Struct {
     }
     set held(value: $.List<number>) {
         $.utils.copyFrom(value, $.utils.getPointer(1, this));
+    }
+    _adoptSkipped(value: $.Orphan<$.List<number>>): void {
+        $.utils.adopt(value, $.utils.getPointer(2, this));
+    }
+    _disownSkipped(): $.Orphan<$.List<number>> {
+        return $.utils.disown(this.skipped);
+    }
+    get skipped(): $.List<number> {
+        return $.utils.getList(2, $.Uint32List, this);
+    }
+    _hasSkipped(): boolean {
+        return !$.utils.isNull($.utils.getPointer(2, this));
+    }
+    _initSkipped(length: number): $.List<number> {
+        return $.utils.initList(2, $.Uint32List, length, this);
+    }
+    set skipped(value: $.List<number>) {
+        $.utils.copyFrom(value, $.utils.getPointer(2, this));
     }
     override toString(): string { return "BatchSettled_" + super.toString(); }
 }
@@ -952,22 +970,22 @@ export class HeldSettled extends $.Struct {
     set entries(value: $.List<number>) {
         $.utils.copyFrom(value, $.utils.getPointer(1, this));
     }
-    _adoptFailed(value: $.Orphan<$.List<number>>): void {
+    _adoptOutcomes(value: $.Orphan<$.List<number>>): void {
         $.utils.adopt(value, $.utils.getPointer(2, this));
     }
-    _disownFailed(): $.Orphan<$.List<number>> {
-        return $.utils.disown(this.failed);
+    _disownOutcomes(): $.Orphan<$.List<number>> {
+        return $.utils.disown(this.outcomes);
     }
-    get failed(): $.List<number> {
+    get outcomes(): $.List<number> {
         return $.utils.getList(2, $.Uint8List, this);
     }
-    _hasFailed(): boolean {
+    _hasOutcomes(): boolean {
         return !$.utils.isNull($.utils.getPointer(2, this));
     }
-    _initFailed(length: number): $.List<number> {
+    _initOutcomes(length: number): $.List<number> {
         return $.utils.initList(2, $.Uint8List, length, this);
     }
-    set failed(value: $.List<number>) {
+    set outcomes(value: $.List<number>) {
         $.utils.copyFrom(value, $.utils.getPointer(2, this));
     }
     override toString(): string { return "HeldSettled_" + super.toString(); }

@@ -90,6 +90,8 @@ export interface BatchSettled {
   failed: Uint32Array;
   /** Entries whose settlement comes later: directories, links, large files under way. */
   held: Uint32Array;
+  /** Wanted entries that were there, of the same size and time, when they were about to be placed. */
+  skipped: Uint32Array;
 }
 
 export const batchSettled: MessageCodec<BatchSettled> = {
@@ -98,6 +100,7 @@ export const batchSettled: MessageCodec<BatchSettled> = {
     root.batch = message.batch;
     writeColumn(root._initFailed(message.failed.length), message.failed);
     writeColumn(root._initHeld(message.held.length), message.held);
+    writeColumn(root._initSkipped(message.skipped.length), message.skipped);
   },
   decode(capnp) {
     const root = capnp.getRoot(schema.BatchSettled);
@@ -106,17 +109,21 @@ export const batchSettled: MessageCodec<BatchSettled> = {
       batch: root.batch,
       failed: ascendingEntries(readColumn(root.failed, "u32", batchEntriesMax)),
       held: ascendingEntries(readColumn(root.held, "u32", batchEntriesMax)),
+      skipped: ascendingEntries(readColumn(root.skipped, "u32", batchEntriesMax)),
     };
   },
 };
 
-/** Held entries that are now placed or failed; receiver to sender. */
+/** What became of a held entry. `skipped`: it was there, of the same size and time, when it was about to be placed. */
+export const HeldOutcome = { placed: 0, failed: 1, skipped: 2 } as const;
+
+/** Held entries that are now settled; receiver to sender. */
 export interface HeldSettled {
   kind: "heldSettled";
   batches: Uint32Array;
   entries: Uint32Array;
-  /** 1 where it failed. */
-  failed: Uint8Array;
+  /** {@linkcode HeldOutcome} of each. */
+  outcomes: Uint8Array;
 }
 
 export const heldSettled: MessageCodec<HeldSettled> = {
@@ -124,19 +131,21 @@ export const heldSettled: MessageCodec<HeldSettled> = {
     const root = capnp.initRoot(schema.HeldSettled);
     writeColumn(root._initBatches(message.batches.length), message.batches);
     writeColumn(root._initEntries(message.entries.length), message.entries);
-    writeColumn(root._initFailed(message.failed.length), message.failed);
+    writeColumn(root._initOutcomes(message.outcomes.length), message.outcomes);
   },
   decode(capnp) {
     const root = capnp.getRoot(schema.HeldSettled);
     const batches = readColumn(root.batches, "u32", settlementEntriesMax);
     const entries = readColumn(root.entries, "u32", settlementEntriesMax);
-    const failed = readColumn(root.failed, "u8", settlementEntriesMax);
-    if (entries.length !== batches.length || failed.length !== batches.length) {
+    const outcomes = readColumn(root.outcomes, "u8", settlementEntriesMax);
+    if (entries.length !== batches.length || outcomes.length !== batches.length) {
       throw new RcopyError("protocol", "a settlement has columns of different lengths");
     }
     entries.forEach(entryNumber);
-    for (const flag of failed) if (flag > 1) throw outOfRange("a settlement's outcome", flag);
-    return { kind: "heldSettled", batches, entries, failed };
+    for (const one of outcomes) {
+      if (one > HeldOutcome.skipped) throw outOfRange("a settlement's outcome", one);
+    }
+    return { kind: "heldSettled", batches, entries, outcomes };
   },
 };
 

@@ -16,7 +16,7 @@ import {
 } from "../helpers/rcopy_process.ts";
 import { makeSmallTree } from "../helpers/small_tree.ts";
 import { shell, testEngines, withFolder } from "../helpers/test_folder.ts";
-import { assertEqualTrees, recordTree, type TreeRecord } from "../helpers/tree_record.ts";
+import { assertEqualTrees, isUnfinished, recordTree, type TreeRecord } from "../helpers/tree_record.ts";
 
 type Io = "deno" | "uring";
 
@@ -114,7 +114,7 @@ testEngines(
           assert(reached, said);
           assertEquals([own.status, other.status], [point.signal === "SIGINT" ? 130 : 143, 4], said);
           assertEquals(await wrongUnderFinalNames(trees, target), [], said);
-          assertEquals(await privateDirectories(target), "", said);
+          assertEquals(await leftovers(target), "", said);
           await completes(folder, target, io);
         });
       });
@@ -237,7 +237,7 @@ async function checkAfterKill(trees: Trees, target: string, it: Disturbed, point
     // The receipt, or the answer to it, was under way already: then everything is there.
     await assertEqualTrees(`${trees.folder}/source`, target, comparison);
   } else assertEquals(other.status, 4, said);
-  if (point.victim === "sender") assertEquals(await privateDirectories(target), "", said);
+  if (point.victim === "sender") assertEquals(await leftovers(target), "", said);
 }
 
 /** An undisturbed run into the same DEST: everything is there, and nothing else. */
@@ -249,11 +249,11 @@ async function completes(folder: string, target: string, io: Io): Promise<void> 
   await shell('rm -rf "$1"', target);
 }
 
-/** Files and links outside private directories that are neither as in the source nor as they were before. */
+/** Files and links that are not marked as unfinished, nor under temporary names, and are neither as in the source nor as they were before. */
 async function wrongUnderFinalNames({ records }: Trees, target: string): Promise<string[]> {
   const wrong: string[] = [];
   for (const [path, { kind, hash, link }] of await recordTree(target)) {
-    if (kind === "d" || /(^|\/)\.rcopy-/.test(path)) continue;
+    if (kind === "d" || /(^|\/)\.rcopy-/.test(path) || isUnfinished(`${target}/${path}`)) continue;
     const isRight = records.some((tree) => {
       const there = tree.get(path);
       return there?.kind === kind && there.hash === hash && there.link === link;
@@ -263,8 +263,9 @@ async function wrongUnderFinalNames({ records }: Trees, target: string): Promise
   return wrong;
 }
 
-function privateDirectories(target: string): Promise<string> {
-  return shell(`find "$1" -name '.rcopy-*'`, target);
+/** What is under names of rcopy's own, and files marked as unfinished. */
+function leftovers(target: string): Promise<string> {
+  return shell(`find "$1" -name '.rcopy-*' -o -type f -perm 1600`, target);
 }
 
 function shown({ victim, signal, measure, count }: Point): string {

@@ -38,13 +38,13 @@ testEngines(
 );
 
 testEngines(
-  "what a dead run left behind is removed by the next, at once if it died removing it, and not sent on",
+  "names that begin as rcopy's own are ordinary names, and a killed run's journal is not sent on",
   async (io) => {
     await withFolder(async (folder) => {
       await shell(
-        `cd "$1" && mkdir -p a/.rcopy-0123456789abcdef/x b/.rcopy-fedcba9876543210/y && echo 1 > a/file &&
-      touch -d '2 days ago' b/.rcopy-fedcba9876543210 &&
-      mkdir -p b/.rcopy-gone-0011223344556677/z b/.rcopy-gone-8899aabbccddeeff`,
+        `cd "$1" && mkdir -p a/.rcopy-0123456789abcdef/x a/d b/.rcopy-notes && echo 1 > a/.rcopy-0123456789abcdef/x/f &&
+      echo mine > b/.rcopy-notes/keep && echo own > b/.rcopy-run-0 && printf 'rcopy run journal 1\\n' > a/d/.rcopy-run-0 &&
+      echo notes > a/.rcopy-run-1`,
         folder,
       );
       const { sent, received } = await copyTree({
@@ -54,11 +54,36 @@ testEngines(
         receive: ["--io", io],
       });
       assertStatuses({ sent, received }, 0);
-      assertMatch(sent.stderr, /not copied: \.rcopy-0123456789abcdef: /);
-      assertEquals(await shell('ls -A "$1/b"', folder), "file\n");
+      assertMatch(sent.stderr, /not copied: d\/\.rcopy-run-0: left out/);
+      const files = await shell('cd "$1/b" && find . -type f | sort | xargs grep -H ""', folder);
+      assertEquals(
+        files,
+        "./.rcopy-0123456789abcdef/x/f:1\n./.rcopy-notes/keep:mine\n./.rcopy-run-0:own\n./.rcopy-run-1:notes\n",
+      );
     });
   },
 );
+
+for (const exists of ["changed", "skip", "replace", "fail"]) {
+  testEngines(`a file that a killed run left unfinished is copied under --exists ${exists}`, async (io) => {
+    await withFolder(async (folder) => {
+      await shell(
+        `cd "$1" && mkdir -p a/d b/d && for f in top d/file whole; do echo content of $f > a/$f; done && cp -p a/whole b/ &&
+        for f in top d/file; do echo half > b/$f && chmod 1600 b/$f; done`,
+        folder,
+      );
+      if (exists === "fail") await shell('rm "$1/b/whole"', folder);
+      const { sent, received } = await copyTree({
+        source: `${folder}/a`,
+        target: `${folder}/b`,
+        send: ["--io", io],
+        receive: ["--io", io, "--exists", exists],
+      });
+      assertStatuses({ sent, received }, 0);
+      await assertEqualTrees(`${folder}/a`, `${folder}/b`, comparison);
+    });
+  });
+}
 
 testEngines("an ordinary user receives into a folder of its own, and owns what comes", async (io) => {
   await withFolder(async (folder) => {
@@ -124,7 +149,7 @@ Deno.test("a connection that ends between two frames ends the receiver with 4, w
       const { status, stderr } = await receiver.end();
       assertEquals(status, 4, stderr);
       const left = await shell(
-        'cd "$1" && find b -type f ! -path "b/.rcopy-*" -exec cmp a/file {} ";"',
+        'cd "$1" && find b -type f ! -name ".rcopy-*" ! -perm 1600 -exec cmp a/file {} ";"',
         folder,
       );
       assertEquals(left, "", "what is there is whole");
@@ -132,7 +157,7 @@ Deno.test("a connection that ends between two frames ends the receiver with 4, w
   }
 });
 
-for (const hostile of ["../pwned", "/pwnedxx", "a/pwnedx", ".rcopy-x", "pwned\0xx"]) {
+for (const hostile of ["../pwned", "/pwnedxx", "a/pwnedx", "pwned\0xx"]) {
   testEngines(
     `a sender that names ${JSON.stringify(hostile)} ends the session and writes nothing`,
     async (io) => {

@@ -204,14 +204,15 @@ export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
     batch: u32,
     failed: ascending(limits.batchEntriesMax - 1, 50),
     held: ascending(limits.batchEntriesMax - 1, 50),
+    skipped: ascending(limits.batchEntriesMax - 1, 50),
   }),
-  fc.array(fc.record({ batch: u32, entry, failed: fc.constantFrom(0, 1) }), { maxLength: 40 }).map((
+  fc.array(fc.record({ batch: u32, entry, outcome: fc.constantFrom(0, 1, 2) }), { maxLength: 40 }).map((
     rows,
   ) => ({
     kind: "heldSettled" as const,
     batches: Uint32Array.from(rows, (row) => row.batch),
     entries: Uint32Array.from(rows, (row) => row.entry),
-    failed: Uint8Array.from(rows, (row) => row.failed),
+    outcomes: Uint8Array.from(rows, (row) => row.outcome),
   })),
   fc.record({
     kind: fc.constant("receipt" as const),

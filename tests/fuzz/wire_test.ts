@@ -203,7 +203,6 @@ const lies: [string, Partial<Manifest>][] = [
     "",
     ".",
     "/etc/x",
-    ".rcopy-x",
     "x".repeat(256),
   ]
     .map((

@@ -2,7 +2,7 @@
 import { Codec } from "../../src/codec/codec.ts";
 import { EntryHasher } from "../../src/codec/entry_hash.ts";
 import { PathPrefixes } from "../../src/entry/path_prefixes.ts";
-import type { FreeSpace } from "../../src/io/contract/engine.ts";
+import type { Engine, FreeSpace } from "../../src/io/contract/engine.ts";
 import { AwaitedBatches } from "../../src/transfer/receive/awaited_batches.ts";
 import { ReceiveFailures } from "../../src/transfer/receive/failures.ts";
 import { ReceivePlan, type ReceivePlanOptions } from "../../src/transfer/receive/plan.ts";
@@ -10,7 +10,8 @@ import { ReceiveUnsettled } from "../../src/transfer/receive/unsettled.ts";
 import type { ReceiveBatch } from "../../src/transfer/target/batch.ts";
 import { LargeFiles } from "../../src/transfer/receive/large_files.ts";
 import { Placement } from "../../src/transfer/target/placement.ts";
-import { SpaceBudget } from "../../src/transfer/target/space_budget.ts";
+import { FileSystems } from "../../src/transfer/target/file_systems.ts";
+import { StandingEntries } from "../../src/transfer/target/standing.ts";
 import { TargetTree } from "../../src/transfer/target/tree.ts";
 import { arrivedBatch, type EngineFolder, type HeardRun, heardRun, textOf } from "./transfer_parts.ts";
 
@@ -36,13 +37,15 @@ export interface ReceiveParts extends HeardRun<"receiver">, Disposable {
   arrive: (...manifest: Parameters<typeof arrivedBatch>) => ReceiveBatch;
 }
 
-export interface ReceivePartsOptions extends Partial<Pick<ReceivePlanOptions, "exists" | "dryRun">> {
+export interface ReceivePartsOptions
+  extends Partial<Pick<ReceivePlanOptions, "exists" | "dryRun" | "mustCopy">> {
   durable?: boolean;
   free?: FreeSpace;
 }
 
 export function receiveParts(folder: EngineFolder, options: ReceivePartsOptions = {}): ReceiveParts {
-  const { engine, root } = folder;
+  const { root } = folder;
+  const engine = options.free ? withFree(folder.engine, options.free) : folder.engine;
   const { dryRun = false, durable = false, exists = "changed" } = options;
   const heard = heardRun("receiver", engine);
   const { run } = heard;
@@ -73,15 +76,19 @@ export function receiveParts(folder: EngineFolder, options: ReceivePartsOptions 
     ask: (onAnswer) => asked.push(onAnswer),
     timeoutMs: 60_000,
     onSilence: (error) => run.tasks.fail(error),
+    start: (work) => run.tasks.start(work),
   });
+  const fileSystems = new FileSystems(engine);
   const plan = new ReceivePlan({
     engine,
     tree,
     placement,
     unsettled,
-    space: new SpaceBudget(options.free ?? { bytes: undefined, inodes: undefined }),
+    fileSystems,
+    standing: new StandingEntries(engine, fileSystems),
     dryRun,
     exists,
+    mustCopy: options.mustCopy ?? false,
     onImagined: (directory, name) => imagined.push(prefixes.show(directory, name)),
     mtimeResolutionNs: engine.mtimeResolutionNs,
     onPlanned: () => {},
@@ -118,6 +125,17 @@ export function receiveParts(folder: EngineFolder, options: ReceivePartsOptions 
       codec[Symbol.dispose]();
     },
   };
+}
+
+/** An engine whose file systems have so much room. */
+function withFree(engine: Engine, free: FreeSpace): Engine {
+  return new Proxy(engine, {
+    get(target, property) {
+      if (property === "freeSpace") return () => free;
+      const value = Reflect.get(target, property, target) as unknown;
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
 }
 
 /** The number of an entry in a batch. */

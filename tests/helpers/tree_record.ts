@@ -148,3 +148,11 @@ async function outputOf(command: string, args: string[]): Promise<string> {
   }
   return text;
 }
+
+/** Whether a killed run left a file unfinished, so that the next run takes it for absent: by its mode (`contract/unfinished.ts`). */
+export function isUnfinished(path: string): boolean {
+  const { isFile, mode, size, mtime } = Deno.lstatSync(path);
+  const bits = mode! & 0o7777;
+  if (!isFile) return false;
+  return bits === 0o1600 || (bits === 0o200 && size === 0) || (bits === 0o600 && mtime!.getTime() === 0);
+}

@@ -24,7 +24,7 @@ function assertProtocol(reception: Reception): void {
 
 /** Nothing that carries its final name is anything but what was announced, and that was never all sent. */
 async function assertNothingUnderItsName(folder: string): Promise<void> {
-  const listed = await shell('cd "$1/target" && find . -type f ! -path "./.rcopy-*"', folder);
+  const listed = await shell('cd "$1/target" && find . -type f ! -name ".rcopy-*" ! -perm 1600', folder);
   assertEquals(listed, "");
 }
 

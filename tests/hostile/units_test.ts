@@ -22,7 +22,8 @@ function assertProtocol(reception: Reception): void {
 }
 
 /** Files of the destination that have their final name. */
-const placedIn = (folder: string) => shell('cd "$1/target" && find . -type f ! -path "./.rcopy-*"', folder);
+const placedIn = (folder: string) =>
+  shell('cd "$1/target" && find . -type f ! -name ".rcopy-*" ! -perm 1600', folder);
 
 /** The frames of a unit, its content in pieces of so many bytes. */
 function* cut(

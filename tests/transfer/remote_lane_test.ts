@@ -45,7 +45,7 @@ async function withLane(
     const faults = failing.map((call) => ({ method: "lendDirectory", call, error: swapped }) as const);
     const { engine, calls } = faultEngine(sound, faults);
     const root = engine.openRoot(folder);
-    const directories = ["a", "b", "c"].map((name) => engine.makeDirectory(root, named(name)));
+    const directories = ["a", "b", "c"].map((name) => engine.makeDirectory(root, named(name), 0o755));
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const thread = await LaneThread.start(io);
     const address = { host: "127.0.0.1", port: listener.addr.port };
@@ -138,6 +138,7 @@ for (const [failing, left] of cases) {
             const write = {
               directory: directories[i % 3]!,
               name: named(`${i}`),
+              atOnce: i % 2 === 0,
               mode: 0o640,
               mtime,
               offset,

@@ -68,7 +68,7 @@ Deno.test("a durable copy tells the engine so of each large file, and no other d
         const value = Reflect.get(from, property, from);
         if (property === "createTarget") {
           return (...args: Parameters<Engine["createTarget"]>) => {
-            told.push(args[3]);
+            told.push(args[2].isDurable);
             return engine.createTarget(...args);
           };
         }

@@ -5,10 +5,21 @@ import type { EntryFailure, StageTimes, TransferSummary } from "../../transfer/s
 /** Names that are shown of what failed. */
 export const failuresShownMax = 20;
 
-/** One line: files, bytes, time, mean rate, bytes on the wire, skipped, failed, tree hash. */
+/** One line: files, bytes, time, mean rate, bytes on the wire, skipped, failed, without mode or time, tree hash. */
 export function renderSummary(summary: TransferSummary): string {
-  const { files, directories, links, bytes, keptBytes, elapsedMs, wireBytes, skipped, failed, treeHash } =
-    summary;
+  const {
+    files,
+    directories,
+    links,
+    bytes,
+    keptBytes,
+    elapsedMs,
+    wireBytes,
+    skipped,
+    failed,
+    lacking,
+    treeHash,
+  } = summary;
   const verb = summary.role === "sender" ? "sent" : "received";
   const parts = [
     `${verb} ${counted(files, "file")}`,
@@ -23,6 +34,7 @@ export function renderSummary(summary: TransferSummary): string {
     }`,
     skipped > 0 ? `${formatCount(skipped)} skipped` : "",
     failed > 0 ? `${formatCount(failed)} failed` : "",
+    lacking > 0 ? `${formatCount(lacking)} without mode or time, which the file system refused` : "",
     `tree hash ${treeHash}`,
   ];
   return parts.filter((part) => part !== "").join(", ");

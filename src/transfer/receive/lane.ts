@@ -17,7 +17,7 @@ import type { LargeTarget } from "../target/large_file.ts";
 import { type LargeFiles, unexpected } from "./large_files.ts";
 import { hashAt, pickHashes, sameHash } from "../../codec/hash.ts";
 import { asEntryError } from "../target/errors.ts";
-import type { BuildPlace, Placement } from "../target/placement.ts";
+import type { Placement } from "../target/placement.ts";
 import { EntryState, type ReceiveBatch } from "../target/batch.ts";
 import { entryKey } from "../session/entry_key.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
@@ -52,7 +52,6 @@ interface Writing {
 /** A bundle on its way into the destination: one row a file. */
 interface Placing {
   writes: FileWrite[];
-  builds: BuildPlace[];
   entries: number[];
   hashes: Uint8Array;
 }
@@ -121,7 +120,7 @@ export class ReceiveLane {
     // Settled: it has come before, over another connection, or it failed.
     if (!batch) return undefined;
     const { offsets, sizes } = this.#layOut(message, batch, unit.payloadBytes);
-    const bundle: Placing = { writes: [], builds: [], entries: [], hashes: unit.hashes };
+    const bundle: Placing = { writes: [], entries: [], hashes: unit.hashes };
     const kept: number[] = [];
     for (let i = 0; i < offsets.length; i++) {
       const entry = message.entries[i]!;
@@ -129,12 +128,14 @@ export class ReceiveLane {
       if (batch.states[entry] !== EntryState.wanted) continue;
       batch.states[entry] = EntryState.placing;
       kept.push(i);
-      const built = this.#options.placement.buildPlace(batch.directoryOf(entry), batch.name(entry));
-      bundle.builds.push(built);
+      const directory = batch.directoryOf(entry);
+      this.#options.placement.willWrite(directory);
       bundle.entries.push(entry);
       bundle.writes.push({
-        directory: built.directory,
-        name: built.name,
+        directory: directory.handle!,
+        name: batch.name(entry),
+        atOnce: directory.origin === "fresh",
+        replaces: batch.replaces.get(entry),
         mode: batch.mode(entry),
         mtime: batch.mtime(entry),
         offset: offsets[i]!,
@@ -197,19 +198,19 @@ export class ReceiveLane {
         if (batch.states[entry] === EntryState.placing) this.#corruptSmall(batch, entry);
         continue;
       }
-      // Its directory may have failed while it was being written.
-      const isFailed = batch.states[entry] === EntryState.failed;
-      if (isFailed && write.error === undefined) placement.discard(done.builds[i]!);
-      if (isFailed) continue;
-      try {
-        if (write.error) throw write.error;
-        placement.publish(done.builds[i]!);
-      } catch (thrown) {
-        unsettled.fail(batch, entry, asEntryError(thrown));
+      if (batch.states[entry] !== EntryState.placing) continue;
+      const directory = batch.directoryOf(entry);
+      if (write.error?.code === "exists" && placement.isThereAlready(directory, write.name, write)) {
+        unsettled.keep(batch, entry);
         continue;
       }
+      if (write.error) {
+        unsettled.fail(batch, entry, asEntryError(write.error, directory));
+        continue;
+      }
+      placement.hasPlaced(directory, write.name);
       onPlaced(write.size);
-      unsettled.place(batch, entry, hashAt(done.hashes, i));
+      unsettled.place(batch, entry, hashAt(done.hashes, i), write.lacks ?? 0);
     }
   }
 
@@ -232,7 +233,7 @@ export class ReceiveLane {
         try {
           await pending.finish();
         } catch (error) {
-          large.fail(target, asEntryError(error));
+          large.fail(target, asEntryError(error, target.held.directory));
         }
         target.written(index, hash);
         if (target.isEnded) return;

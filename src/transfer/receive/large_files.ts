@@ -10,7 +10,7 @@ import type { Codec } from "../../codec/codec.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import type { Engine } from "../../io/contract/engine.ts";
 import type { FileVerified } from "../../wire/data.ts";
-import { extentBytes } from "../../wire/limits.ts";
+import { extentBytes, largeFilesMax } from "../../wire/limits.ts";
 import { PeerQuestion } from "../session/peer_question.ts";
 import { entryKey } from "../session/entry_key.ts";
 import { EntryState, type ReceiveBatch } from "../target/batch.ts";
@@ -32,6 +32,8 @@ export interface LargeFilesOptions {
   /** Milliseconds that the answer may take; `onSilence` is called where it takes longer. */
   timeoutMs: number;
   onSilence: (error: RcopyError) => void;
+  /** Runs a part of the session, which waits for it before it ends. */
+  start: (work: () => Promise<void>) => void;
 }
 
 export class LargeFiles {
@@ -64,6 +66,12 @@ export class LargeFiles {
     const state = batch.states[entry];
     if (state === EntryState.skipped || state === EntryState.announced) throw unwanted(batch.number, entry);
     if (state !== EntryState.wanted) return undefined;
+    if (this.#targets.size >= largeFilesMax) {
+      throw new RcopyError(
+        "protocol",
+        `the peer has begun more than ${largeFilesMax} large files, and finished none`,
+      );
+    }
     const { engine, codec, placement, unsettled } = this.#options;
     const held = unsettled.hold(batch, entry);
     try {
@@ -72,7 +80,7 @@ export class LargeFiles {
       this.#targets.set(entryKey(batch.number, entry), target);
       return target;
     } catch (thrown) {
-      unsettled.failHeld(held, asEntryError(thrown));
+      unsettled.failHeld(held, asEntryError(thrown, held.directory));
       return undefined;
     } finally {
       unsettled.settleIfDone(batch);
@@ -118,10 +126,29 @@ export class LargeFiles {
     if (!target.verifiedHash) return this.#awaitMark(target);
     if (!target.isAsVerified) return this.fail(target, notAsRead());
     this.#targets.delete(entryKey(target.held.batch, target.held.entry));
+    if (target.mustBeSynced) this.#options.start(() => this.#syncAndPlace(target));
+    else this.#place(target);
+  }
+
+  async #syncAndPlace(target: LargeTarget): Promise<void> {
     try {
-      this.#options.unsettled.placeHeld(target.held, target.finish());
+      await target.sync();
     } catch (thrown) {
-      this.#options.unsettled.failHeld(target.held, asEntryError(thrown));
+      return this.#options.unsettled.failHeld(target.held, asEntryError(thrown, target.held.directory));
+    }
+    this.#place(target);
+  }
+
+  #place(target: LargeTarget): void {
+    const { unsettled, placement } = this.#options;
+    try {
+      unsettled.placeHeld(target.held, target.finish());
+    } catch (thrown) {
+      const { held } = target;
+      const error = asEntryError(thrown, held.directory);
+      const isThere = error.code === "exists" && placement.isThereAlready(held.directory, held.name, held);
+      if (isThere) unsettled.keepHeld(held);
+      else unsettled.failHeld(held, error);
     }
   }
 

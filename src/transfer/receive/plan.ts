@@ -8,23 +8,29 @@
 import { sameBytes } from "../../base/bytes.ts";
 import { RcopyError } from "../../base/errors.ts";
 import type { EntryName } from "../../entry/name.ts";
-import { EntryKind, kindNames, type Metadata, type Timestamp } from "../../entry/metadata.ts";
-import type { Engine, EntryLookup } from "../../io/contract/engine.ts";
+import { EntryKind, kindNames, type Metadata } from "../../entry/metadata.ts";
+import type { Engine, EntryLookup, Replaceable } from "../../io/contract/engine.ts";
+import { extentBytes } from "../../wire/limits.ts";
 import { asEntryError } from "../target/errors.ts";
 import type { Placement } from "../target/placement.ts";
 import { type EntryGroup, EntryState, type ReceiveBatch } from "../target/batch.ts";
 import type { ExistsPolicy } from "./policy.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
 import type { TargetDirectory, TargetTree } from "../target/tree.ts";
-import type { SpaceBudget } from "../target/space_budget.ts";
+import { NameSet } from "../target/name_set.ts";
+import { type FileSystems, sameTime } from "../target/file_systems.ts";
+import type { Standing, StandingEntries } from "../target/standing.ts";
 
 export interface ReceivePlanOptions {
   engine: Engine;
   tree: TargetTree;
   placement: Placement;
   unsettled: ReceiveUnsettled;
-  space: SpaceBudget;
+  standing: StandingEntries;
+  fileSystems: FileSystems;
   exists: ExistsPolicy;
+  /** Everything was announced as wanted before the plan: nothing can be skipped. */
+  mustCopy: boolean;
   /** Nothing is made; what would be copied is reported instead. */
   dryRun: boolean;
   onImagined: (directory: TargetDirectory, name: Uint8Array, kind: EntryKind, size: number) => void;
@@ -80,7 +86,7 @@ export class ReceivePlan {
       directory.pending += end - start;
       for (; entry < end; entry++) {
         const name = batch.name(entry);
-        if (!directory.names!.add(name)) {
+        if (!(directory.names ??= new NameSet()).add(name)) {
           throw new RcopyError(
             "protocol",
             `the manifest has one name twice in directory ${directory.number}`,
@@ -113,26 +119,70 @@ export class ReceivePlan {
     const names: EntryName[] = [];
     for (let entry = start; entry < end; entry++) names.push(batch.name(entry));
     try {
-      return this.#options.engine.lookup(directory.handle!, names);
+      return this.#options.standing.lookUp(directory, names);
     } catch (thrown) {
-      return asEntryError(thrown);
+      return asEntryError(thrown, directory);
     }
   }
 
-  #planEntry(at: PlannedEntry, found: EntryLookup | RcopyError | undefined): void {
-    if (found instanceof RcopyError) return this.#fail(at, found);
-    const { exists, mtimeResolutionNs, dryRun } = this.#options;
-    const { batch, entry } = at;
+  #planEntry(at: PlannedEntry, standing: Standing | RcopyError | undefined): void {
+    if (standing instanceof RcopyError) return this.#fail(at, standing);
+    const { batch, entry, directory } = at;
     const wanted = batch.metadata(entry);
-    const decision = found ? decide(wanted, found, { exists, mtimeResolutionNs }) : "copy";
+    const found = standing?.found;
+    const decision = standing && !standing.isUnfinished ? this.#decide(at, wanted, standing.found) : "copy";
     if (decision instanceof RcopyError) return this.#fail(at, decision);
-    if (wanted.kind === EntryKind.directory) return this.#planDirectory(at, found !== undefined);
+    if (wanted.kind === EntryKind.directory) return this.#planDirectory(at, found);
     const isThere = decision === "skip" || (decision === "copy" && found && this.#isSameLink(at, found));
     if (isThere) return this.#skip(at, found!);
-    if (dryRun) return this.#imagine(at);
+    if (this.#options.dryRun) return this.#imagine(at);
+    const refusal = this.#whyNot(at, wanted, found);
+    if (refusal) return this.#fail(at, refusal);
+    if (found) batch.replaces.set(entry, replaceable(found));
     if (wanted.kind === EntryKind.link) return this.#planLink(at);
-    this.#claim(at, wanted.size);
+    this.#options.placement.willWrite(directory);
     batch.states[entry] = EntryState.wanted;
+  }
+
+  #decide({ directory }: PlannedEntry, wanted: Metadata, found: EntryLookup): Decision {
+    const { exists, mtimeResolutionNs, mustCopy } = this.#options;
+    const decision = decide(wanted, found, { exists, mtimeResolutionNs });
+    if (
+      decision === "copy" && exists === "changed" &&
+      this.#options.fileSystems.hasTime(directory, wanted, found)
+    ) {
+      return mustCopy ? "copy" : "skip";
+    }
+    // Everything was announced as wanted: nothing can be left any more that appeared since.
+    if (decision !== "skip" || !mustCopy) return decision;
+    return exists === "skip" ? appearedError() : "copy";
+  }
+
+  /** Why an entry cannot be made in its directory. @throws {RcopyError} `no-space` where the destination itself is full */
+  #whyNot(
+    { batch, entry, directory }: PlannedEntry,
+    wanted: Metadata,
+    found?: EntryLookup,
+  ): RcopyError | undefined {
+    const { placement, fileSystems } = this.#options;
+    const refusal = placement.whyNotWritable(directory);
+    if (refusal) return refusal;
+    const isLarge = wanted.kind === EntryKind.file && wanted.size > extentBytes;
+    const partial = isLarge && directory.origin === "existing"
+      ? placement.bytesOfPart(directory, batch.name(entry))
+      : 0;
+    const replaced = found?.kind === EntryKind.file ? found.size : 0;
+    const claim = {
+      bytes: wanted.kind === EntryKind.file ? Math.max(0, wanted.size - partial) : 0,
+      returned: replaced,
+      isNew: found === undefined,
+    };
+    try {
+      fileSystems.budgetOf(directory).claim(claim, () => directory.handle!.shown, batch.name(entry));
+      return undefined;
+    } catch (thrown) {
+      return asEntryError(thrown, directory);
+    }
   }
 
   /** Without an error, because its directory has failed. What is below a directory that fails, fails too. */
@@ -142,28 +192,21 @@ export class ReceivePlan {
     this.#options.unsettled.fail(batch, entry, error);
   }
 
-  /** Claims room for an entry with so many bytes of content. @throws {RcopyError} `no-space` */
-  #claim({ batch, entry, directory }: PlannedEntry, bytes: number): void {
-    this.#options.space.claim(bytes, () => directory.handle!.shown, batch.name(entry));
-  }
-
-  #planDirectory(at: PlannedEntry, isThere: boolean): void {
+  #planDirectory(at: PlannedEntry, found: EntryLookup | undefined): void {
     const { placement, unsettled, dryRun } = this.#options;
     const { batch, entry } = at;
     const announced = batch.announced.get(entry)!;
-    if (dryRun && !isThere) {
+    if (dryRun && !found) {
       announced.origin = "imagined";
       return this.#imagine(at);
     }
     try {
-      if (isThere) {
-        placement.openExisting(announced);
-      } else {
-        this.#claim(at, 0);
-        placement.makeFresh(announced);
-      }
+      const refusal = found ? undefined : this.#whyNot(at, batch.metadata(entry));
+      if (refusal) return this.#fail(at, refusal);
+      if (found) placement.openExisting(announced, found);
+      else placement.makeFresh(announced);
     } catch (thrown) {
-      return this.#fail(at, asEntryError(thrown));
+      return this.#fail(at, asEntryError(thrown, at.directory));
     }
     if (dryRun) unsettled.skip(batch, entry);
     else announced.held = unsettled.hold(batch, entry);
@@ -174,20 +217,18 @@ export class ReceivePlan {
     this.#options.unsettled.skip(batch, entry);
   }
 
-  #planLink(at: PlannedEntry): void {
+  #planLink({ batch, entry, directory }: PlannedEntry): void {
     const { placement, unsettled } = this.#options;
-    const { batch, entry, directory } = at;
-    this.#claim(at, 0);
     const text = batch.linkText(entry).slice();
     const held = unsettled.hold(batch, entry);
     // A link does not hold up its directory: it is made when the directory is complete.
     directory.pending--;
     if (placement.deferLink({ held, text })) return;
     try {
-      placement.makeLink({ held, text });
-      unsettled.placeHeld(held, unsettled.hashOfLink(text));
+      const lacks = placement.makeLink({ held, text });
+      unsettled.placeHeld(held, { content: unsettled.hashOfLink(text), lacks });
     } catch (thrown) {
-      unsettled.failHeld(held, asEntryError(thrown));
+      unsettled.failHeld(held, asEntryError(thrown, directory));
     }
   }
 
@@ -210,7 +251,7 @@ export class ReceivePlan {
       try {
         engine.setFileMode(directory.handle!, batch.name(entry), mode);
       } catch (thrown) {
-        unsettled.fail(batch, entry, asEntryError(thrown));
+        unsettled.fail(batch, entry, asEntryError(thrown, directory));
         return;
       }
     }
@@ -218,12 +259,26 @@ export class ReceivePlan {
   }
 }
 
+/** What is to happen to an entry under whose name something is there. */
+export type Decision = "copy" | "replace" | "skip" | RcopyError;
+
+function replaceable({ kind, size, mtime, ctimeNs, links }: EntryLookup): Replaceable {
+  return { kind, size, mtime, ctimeNs: links > 1 ? 0n : ctimeNs };
+}
+
+function appearedError(): RcopyError {
+  return new RcopyError(
+    "exists",
+    "it appeared during the copy, and is kept as --exists skip says; run the copy again",
+  );
+}
+
 /** The treatment of an entry under whose name something exists already. Pure. */
 export function decide(
   wanted: Metadata,
   found: Metadata,
   policy: { exists: ExistsPolicy; mtimeResolutionNs: number },
-): "copy" | "replace" | "skip" | RcopyError {
+): Decision {
   const wantsDirectory = wanted.kind === EntryKind.directory;
   const isDirectory = found.kind === EntryKind.directory;
   if (wantsDirectory !== isDirectory) {
@@ -245,13 +300,4 @@ export function decide(
     wanted.size === found.size &&
     sameTime(wanted.mtime, found.mtime, policy.mtimeResolutionNs);
   return isSame ? "skip" : "copy";
-}
-
-/** Whether two times are the same at a step of `resolutionNs` (1, or a divisor or multiple of a second). */
-function sameTime(a: Timestamp, b: Timestamp, resolutionNs: number): boolean {
-  if (resolutionNs >= 1e9) {
-    const step = resolutionNs / 1e9;
-    return Math.floor(a.seconds / step) === Math.floor(b.seconds / step);
-  }
-  return a.seconds === b.seconds && Math.floor(a.nanos / resolutionNs) === Math.floor(b.nanos / resolutionNs);
 }

@@ -41,6 +41,10 @@ export class ReceiptWriter {
 
   async #send(): Promise<void> {
     const { run, placement, unsettled, taken, durable } = this.#options;
+    const { files: placed, directories: kept, links: made } = run.outcome;
+    // Where everything failed because nothing can be made in the destination itself, that is what is said.
+    const why = run.outcome.failed > 0 && placed + kept + made === 0 ? placement.whyUseless() : undefined;
+    if (why) throw why;
     placement.close();
     if (durable) await placement.sync();
     if (run.tasks.hasEnded) return;

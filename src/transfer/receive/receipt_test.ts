@@ -30,7 +30,7 @@ async function withReceipt(
       parts.plan.make(batch);
       parts.awaited.onPlanned();
       parts.run.counts.growing = false;
-      parts.unsettled.place(batch, 0, new Uint8Array(16).fill(5));
+      parts.unsettled.place(batch, 0, new Uint8Array(16).fill(5), 0);
     };
     await body({ ...parts, receipt, taken, folder, settle });
   }, faults);
@@ -38,7 +38,7 @@ async function withReceipt(
 
 Deno.test("ReceiptWriter sends what was counted, once, when everything is settled and in place", async () => {
   await withReceipt({}, async ({ receipt, heard, settle, run, unsettled, taken, placement, folder }) => {
-    placement.prepare(); // there is a private area to be removed
+    placement.prepare();
     receipt.sendIfDone();
     settle();
     await heard();

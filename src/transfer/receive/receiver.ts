@@ -26,8 +26,9 @@ import type { SideMessage } from "../session/states.ts";
 import { errorOfClose } from "../../meet/farewell.ts";
 import type { LaneHost } from "../supply/host.ts";
 import type { ReceiveBatch } from "../target/batch.ts";
+import { FileSystems } from "../target/file_systems.ts";
 import { Placement } from "../target/placement.ts";
-import { SpaceBudget } from "../target/space_budget.ts";
+import { StandingEntries } from "../target/standing.ts";
 import { TargetTree } from "../target/tree.ts";
 import { AwaitedBatches } from "./awaited_batches.ts";
 import { ReceiveFailures } from "./failures.ts";
@@ -97,6 +98,7 @@ export class Receiver implements LaneHost {
       ask: (onAnswer) => run.pings.ask(onAnswer),
       timeoutMs: run.silenceMs,
       onSilence: (error) => run.tasks.fail(error),
+      start: (work) => run.tasks.start(work),
     });
     const awaited = this.#awaited = new AwaitedBatches({
       announced: () => run.counts.batches,
@@ -125,15 +127,16 @@ export class Receiver implements LaneHost {
   }
 
   #makePlan(): ReceivePlan {
-    const { engine, destination, policy, granted, peer, emit } = this.#options;
+    const { engine, policy, granted, peer, emit } = this.#options;
     const { exists, dryRun } = policy;
-    const unknown = { bytes: undefined, inodes: undefined };
+    const fileSystems = new FileSystems(engine);
     return new ReceivePlan({
       engine,
       tree: this.#tree,
       placement: this.#placement,
       unsettled: this.#unsettled,
-      space: new SpaceBudget(destination ? engine.freeSpace(destination) : unknown),
+      fileSystems,
+      standing: new StandingEntries(engine, fileSystems),
       dryRun,
       onImagined: (directory, name, kind, size) =>
         emit({
@@ -142,8 +145,8 @@ export class Receiver implements LaneHost {
           kind: kindNames[kind] as "file" | "directory" | "symbolic link",
           size,
         }),
-      // Where everything was announced as wanted, nothing can be skipped any more.
-      exists: granted.wantsAll && exists !== "fail" ? "replace" : exists,
+      exists,
+      mustCopy: granted.wantsAll,
       mtimeResolutionNs: Math.max(engine.mtimeResolutionNs, peer.mtimeResolutionNs),
       onPlanned: (batch) => this.#onPlanned(batch),
     });
@@ -153,7 +156,11 @@ export class Receiver implements LaneHost {
   run(): Promise<TransferSummary> {
     return this.#run.run({
       onMessage: (message) => this.#onMessage(message),
-      work: () => this.#planAll(),
+      work: async () => {
+        // A sender that was told that everything is wanted does not wait: better no byte than all of them for nothing.
+        if (this.#options.granted.wantsAll) this.#placement.prepare();
+        await this.#planAll();
+      },
       onTick: () => this.#taken.tell(),
       stopWaiting: () => {
         this.#intake.end();
@@ -162,7 +169,7 @@ export class Receiver implements LaneHost {
       release: (error) => {
         this.#unsettled.stop();
         this.#large.abandonAll();
-        if (error) this.#placement.publishWhatIsDone();
+        if (error && !this.#options.policy.dryRun) this.#placement.settleWhatIsThere();
         this.#placement.close();
         this.#codec[Symbol.dispose]();
         return error?.code === "integrity" && !this.#options.policy.dryRun

@@ -6,12 +6,13 @@ import { EntryKind } from "../../entry/metadata.ts";
 import { copyName } from "../../entry/name.ts";
 import { wireCodeOf } from "../../wire/codes.ts";
 import { hashBytes, settlementEntriesMax } from "../../wire/limits.ts";
+import { HeldOutcome } from "../../wire/settlement.ts";
 import type { Control } from "../session/control.ts";
 import type { EntryHasher } from "../../codec/entry_hash.ts";
 import type { Outcome } from "../session/outcome.ts";
 import type { PathPrefixes } from "../../entry/path_prefixes.ts";
 import { EntryState, type ReceiveBatch } from "../target/batch.ts";
-import type { Settlement } from "../target/settlement.ts";
+import type { Placed, Settlement } from "../target/settlement.ts";
 import type { HeldTarget, TargetDirectory } from "../target/tree.ts";
 
 const noContent = new Uint8Array(hashBytes);
@@ -38,7 +39,7 @@ export class ReceiveUnsettled implements Settlement {
   readonly #batches = new Map<number, ReceiveBatch>();
   readonly #entryHash = new Uint8Array(hashBytes);
   #held = 0;
-  #toFlush: { batch: number; entry: number; failed: boolean }[] = [];
+  #toFlush: { batch: number; entry: number; outcome: number }[] = [];
   #flushTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: ReceiveUnsettledOptions) {
@@ -59,9 +60,10 @@ export class ReceiveUnsettled implements Settlement {
     return this.#batches.get(number);
   }
 
-  /** A small file, or a link made at once, is in place. `content` is its hash. */
-  place(batch: ReceiveBatch, entry: number, content: Uint8Array): void {
+  /** A small file is in place. `content` is its hash, `lacks` a sum of `Lacks`. */
+  place(batch: ReceiveBatch, entry: number, content: Uint8Array, lacks: number): void {
     const directory = batch.directoryOf(entry);
+    this.#options.outcome.countLacking(lacks);
     this.#count({ ...batch.metadata(entry), directory, name: batch.name(entry) }, content);
     this.#settle(batch, entry, EntryState.placed);
   }
@@ -75,6 +77,12 @@ export class ReceiveUnsettled implements Settlement {
   skip(batch: ReceiveBatch, entry: number): void {
     this.#options.outcome.skipped++;
     this.#settle(batch, entry, EntryState.skipped);
+  }
+
+  /** A small file that was wanted was there, of the same size and time, when it was about to be placed. */
+  keep(batch: ReceiveBatch, entry: number): void {
+    this.#options.outcome.skipped++;
+    this.#settle(batch, entry, EntryState.kept);
   }
 
   /** An entry of a batch that is not settled fails; without an error, because its directory failed. */
@@ -96,12 +104,19 @@ export class ReceiveUnsettled implements Settlement {
       ...batch.metadata(entry),
       directory: batch.directoryOf(entry),
       name: copyName(batch.name(entry)),
+      replaces: batch.replaces.get(entry),
     };
   }
 
-  placeHeld(held: HeldTarget, content: Uint8Array = noContent): void {
+  placeHeld(held: HeldTarget, { content = noContent, lacks }: Placed): void {
+    this.#options.outcome.countLacking(lacks);
     this.#count(held, content);
     this.#settleHeld(held, EntryState.placed);
+  }
+
+  keepHeld(held: HeldTarget): void {
+    this.#options.outcome.skipped++;
+    this.#settleHeld(held, EntryState.kept);
   }
 
   failHeld(held: HeldTarget, error: RcopyError): void {
@@ -130,9 +145,11 @@ export class ReceiveUnsettled implements Settlement {
     if (!batch.isPlanned || batch.unsettled > 0 || !this.#batches.delete(batch.number)) return;
     const failed: number[] = [];
     const held: number[] = [];
+    const kept: number[] = [];
     for (let i = 0; i < batch.count; i++) {
       if (batch.states[i] === EntryState.failed) failed.push(i);
       else if (batch.states[i] === EntryState.held) held.push(i);
+      else if (batch.states[i] === EntryState.kept) kept.push(i);
     }
     const { control } = this.#options;
     control.send({
@@ -140,6 +157,7 @@ export class ReceiveUnsettled implements Settlement {
       batch: batch.number,
       failed: Uint32Array.from(failed),
       held: Uint32Array.from(held),
+      skipped: Uint32Array.from(kept),
     });
     this.#options.onCredit(batch.creditBytes);
     control.send({ kind: "credit", bytes: batch.creditBytes });
@@ -157,7 +175,7 @@ export class ReceiveUnsettled implements Settlement {
       kind: "heldSettled",
       batches: Uint32Array.from(settled, (one) => one.batch),
       entries: Uint32Array.from(settled, (one) => one.entry),
-      failed: Uint8Array.from(settled, (one) => one.failed ? 1 : 0),
+      outcomes: Uint8Array.from(settled, (one) => one.outcome),
     });
   }
 
@@ -182,7 +200,7 @@ export class ReceiveUnsettled implements Settlement {
     if (batch) {
       batch.states[held.entry] = state;
     } else {
-      this.#toFlush.push({ batch: held.batch, entry: held.entry, failed: state === EntryState.failed });
+      this.#toFlush.push({ batch: held.batch, entry: held.entry, outcome: outcomeOf(state) });
       if (this.#toFlush.length >= settlementEntriesMax) this.flush();
       else this.#flushTimer ??= setTimeout(() => this.flush(), flushMs);
     }
@@ -212,4 +230,10 @@ export class ReceiveUnsettled implements Settlement {
       text: error.message,
     });
   }
+}
+
+/** What the sender is told of the state of a held entry. */
+function outcomeOf(state: number): number {
+  if (state === EntryState.failed) return HeldOutcome.failed;
+  return state === EntryState.kept ? HeldOutcome.skipped : HeldOutcome.placed;
 }

@@ -38,11 +38,17 @@ const refused = new RcopyError("not-permitted", "says the test");
 
 Deno.test("ReceiveUnsettled settles a batch with its last entry, and gives its credit back", async () => {
   await planned(async ({ unsettled, batch, file, other, link, heard, credit, allSettled, run }) => {
-    unsettled.place(batch, file, hash(1));
+    unsettled.place(batch, file, hash(1), 0);
     unsettled.skip(batch, other);
     unsettled.fail(batch, link);
     assertEquals(await heard(), [
-      { kind: "batchSettled", batch: 2, failed: Uint32Array.of(link), held: new Uint32Array(0) },
+      {
+        kind: "batchSettled",
+        batch: 2,
+        failed: Uint32Array.of(link),
+        held: new Uint32Array(0),
+        skipped: new Uint32Array(0),
+      },
       { kind: "credit", bytes: batch.creditBytes },
     ]);
     const { files, bytes, skipped, failed } = run.outcome;
@@ -67,16 +73,17 @@ Deno.test("ReceiveUnsettled settles no batch before its plan is made", async () 
 Deno.test("ReceiveUnsettled tells of a held entry later, when it outlives its batch", async () => {
   await planned(async ({ unsettled, batch, file, other, link, heard, allSettled }) => {
     const held = [unsettled.hold(batch, link), unsettled.hold(batch, other)] as const;
-    unsettled.place(batch, file, hash(1));
+    unsettled.place(batch, file, hash(1), 0);
     const [settled] = await heard();
     assertEquals(settled, {
       kind: "batchSettled",
       batch: 2,
       failed: new Uint32Array(0),
       held: Uint32Array.of(other, link),
+      skipped: new Uint32Array(0),
     });
     assertEquals([unsettled.isEmpty, allSettled()], [false, 0]);
-    unsettled.placeHeld(held[0], hash(2));
+    unsettled.placeHeld(held[0], { content: hash(2), lacks: 0 });
     unsettled.failHeldAtSource(held[1], refused);
     assertEquals(await heard(), [], "they leave together");
     unsettled.flush();
@@ -84,7 +91,7 @@ Deno.test("ReceiveUnsettled tells of a held entry later, when it outlives its ba
       kind: "heldSettled",
       batches: Uint32Array.of(2, 2),
       entries: Uint32Array.of(link, other),
-      failed: Uint8Array.of(0, 1),
+      outcomes: Uint8Array.of(0, 1),
     }]);
     assertEquals([unsettled.isEmpty, allSettled(), unsettled.hash.count], [true, 1, 2]);
   });
@@ -94,14 +101,15 @@ Deno.test("ReceiveUnsettled tells of a held entry with its batch, when that is n
   await planned(async ({ unsettled, batch, file, other, link, heard }) => {
     const held = unsettled.hold(batch, link);
     unsettled.failHeldAtSource(held, refused);
-    unsettled.place(batch, file, hash(1));
-    unsettled.place(batch, other, hash(2));
+    unsettled.place(batch, file, hash(1), 0);
+    unsettled.place(batch, other, hash(2), 0);
     const [settled, ...others] = await heard();
     assertEquals(settled, {
       kind: "batchSettled",
       batch: 2,
       failed: Uint32Array.of(link),
       held: new Uint32Array(0),
+      skipped: new Uint32Array(0),
     });
     assertEquals(others.map(({ kind }) => kind), ["credit"]);
   });
@@ -117,7 +125,7 @@ Deno.test("ReceiveUnsettled sends settlements of held entries at the latest when
     const held = names.map((_, entry) => unsettled.hold(batch, entry));
     unsettled.settleIfDone(batch);
     await heard();
-    for (const one of held) unsettled.placeHeld(one, hash(1));
+    for (const one of held) unsettled.placeHeld(one, { content: hash(1), lacks: 0 });
     const messages = await heard();
     assertEquals(messages.map((message) => message.kind === "heldSettled" && message.entries.length), [
       settlementEntriesMax,
@@ -143,10 +151,10 @@ Deno.test("ReceiveUnsettled completes the directory of a file that is settled, h
   await planned(({ unsettled, batch, file, other, link, tree }) => {
     tree.root.closed = true;
     const held = unsettled.hold(batch, other);
-    unsettled.place(batch, file, hash(1));
+    unsettled.place(batch, file, hash(1), 0);
     unsettled.fail(batch, link);
     assertEquals([tree.root.pending, tree.root.completed], [1, false]);
-    unsettled.placeHeld(held, hash(2));
+    unsettled.placeHeld(held, { content: hash(2), lacks: 0 });
     assertEquals(tree.root.completed, true);
   });
 });
@@ -162,7 +170,7 @@ Deno.test("ReceiveUnsettled hashes name, path, kind, mode and content of what is
         entry,
       ]]]);
       parts.placement.makeFresh(batch.announced.get(0)!);
-      parts.unsettled.place(batch, 1, hash(1));
+      parts.unsettled.place(batch, 1, hash(1), 0);
       sums.push(parts.unsettled.hash.sum.toHex());
     });
   }

@@ -121,7 +121,7 @@ Deno.test("Announcer does not wait for credit once the session has ended", async
 
 Deno.test("Announcer tells of what is left out of the tree, after the directory that has it", async () => {
   await inFolder(async ({ engine, path, write }) => {
-    write("a/.rcopy-1/file");
+    write("a/.rcopy-run-1", "rcopy run journal 1\n");
     using parts = sendParts(engine);
     const announcer = new Announcer({
       ...parts,
@@ -136,6 +136,6 @@ Deno.test("Announcer tells of what is left out of the tree, after the directory 
     const shown = (await parts.heard()).map((message) =>
       message.kind === "failure" && message.place.of === "name" ? textOf(message.place.name) : message.kind
     );
-    assertEquals(shown, ["manifest", ".rcopy-1", "manifest", "manifestEnd"]);
+    assertEquals(shown, ["manifest", ".rcopy-run-1", "manifest", "manifestEnd"]);
   });
 });

@@ -92,6 +92,7 @@ async function place({ batch, folder }: Place, unit: ArrivedUnit): Promise<strin
     const write = {
       directory: folder.root,
       name,
+      atOnce: false,
       mode: 0o644,
       mtime: { seconds: 0, nanos: 0 },
       offset,
@@ -126,6 +127,7 @@ Deno.test("SendLane sends small files whole, and takes note of each before it ca
       batch: 0,
       failed: new Uint32Array(),
       held: new Uint32Array(),
+      skipped: new Uint32Array(),
     });
     assertEquals([at.run.outcome.files, at.unsettled.hash.count], [3, 3]);
   });
@@ -210,7 +212,13 @@ Deno.test("SendLane sends nothing of what is settled meanwhile", async () => {
   await withLane({ a: 10 }, async ({ lane, plan, unsettled, batch, far, told, folder }) => {
     const job = plan.next(1)!;
     batch.states[0] = SendState.sent;
-    unsettled.settle({ kind: "batchSettled", batch: 0, failed: new Uint32Array(), held: new Uint32Array() });
+    unsettled.settle({
+      kind: "batchSettled",
+      batch: 0,
+      failed: new Uint32Array(),
+      held: new Uint32Array(),
+      skipped: new Uint32Array(),
+    });
     plan.addAgain(job);
     const running = lane.run();
     plan.end();

@@ -5,7 +5,7 @@ import { TreeHash } from "../../codec/tree_hash.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import { hashAt } from "../../codec/hash.ts";
 import { hashBytes } from "../../wire/limits.ts";
-import type { BatchSettled, HeldSettled } from "../../wire/settlement.ts";
+import { type BatchSettled, HeldOutcome, type HeldSettled } from "../../wire/settlement.ts";
 import { entryKey } from "../session/entry_key.ts";
 import type { EntryHasher } from "../../codec/entry_hash.ts";
 import type { LargeSource } from "../source/large_file.ts";
@@ -101,24 +101,16 @@ export class SendUnsettled {
     return prefixes.show(batch.directoryOf(entry), batch.columns.name(entry));
   }
 
-  settle({ batch: number, failed, held }: BatchSettled): void {
+  settle(message: BatchSettled): void {
+    const { batch: number } = message;
     const batch = this.batch(number);
-    const isFailed = new Uint8Array(batch.count);
-    const isHeld = new Uint8Array(batch.count);
-    for (const entry of failed) {
-      if (entry >= batch.count) throw unknownEntry(number, entry);
-      isFailed[entry] = 1;
-    }
-    for (const entry of held) {
-      if (entry >= batch.count || isFailed[entry]) throw unknownEntry(number, entry);
-      isHeld[entry] = 1;
-    }
+    const told = toldOf(message, batch.count);
     for (let i = 0; i < batch.count; i++) {
       const kind = batch.columns.kinds[i]!;
-      if (isFailed[i]) {
+      if (told[i] === Told.failed) {
         batch.states[i] = SendState.failed; // the plan, which may not have come to it yet, leaves it out
         this.#fail(entryKey(number, i));
-      } else if (isHeld[i]) this.#hold(batch, i);
+      } else if (told[i] === Told.held) this.#hold(batch, i);
       else if (batch.states[i] === SendState.unwanted) this.#outcome.skipped++;
       else {
         // A directory or link that is not held has been placed already.
@@ -126,7 +118,8 @@ export class SendUnsettled {
           ? batch.states[i] === SendState.sent
           : batch.states[i] === SendState.wanted;
         if (!isKnown) throw neverSent(number, i);
-        this.#place(kind, batch.columns.sizes[i]!, batch.hashes, i * hashBytes);
+        if (told[i] === Told.skipped) this.#outcome.skipped++;
+        else this.#place(kind, batch.columns.sizes[i]!, batch.hashes, i * hashBytes);
         this.#drop(entryKey(number, i));
       }
     }
@@ -134,15 +127,18 @@ export class SendUnsettled {
     batch.release();
   }
 
-  settleHeld({ batches, entries, failed }: HeldSettled): void {
+  settleHeld({ batches, entries, outcomes }: HeldSettled): void {
     for (let i = 0; i < batches.length; i++) {
       const key = entryKey(batches[i]!, entries[i]!);
       const held = this.#held.get(key);
       if (!held) throw unknownEntry(batches[i]!, entries[i]!);
       this.#held.delete(key);
       const large = this.#large.get(key);
-      if (failed[i]) {
+      if (outcomes[i] === HeldOutcome.failed) {
         this.#fail(key);
+      } else if (outcomes[i] === HeldOutcome.skipped) {
+        this.#outcome.skipped++;
+        this.#drop(key);
       } else if (large) {
         if (!large.isVerified) throw neverSent(batches[i]!, entries[i]!);
         this.hash.add(large.batch.hashes, large.entry * hashBytes);
@@ -192,6 +188,23 @@ export class SendUnsettled {
       hash: large ? undefined : hashAt(batch.hashes, entry).slice(),
     });
   }
+}
+
+/** What a settlement tells of an entry; 0 where it names it nowhere. */
+const Told = { failed: 1, held: 2, skipped: 3 } as const;
+
+/** @throws {RcopyError} `protocol` where it names an entry that the batch has not, or twice */
+function toldOf({ batch, failed, held, skipped }: BatchSettled, count: number): Uint8Array {
+  const told = new Uint8Array(count);
+  for (
+    const [entries, what] of [[failed, Told.failed], [held, Told.held], [skipped, Told.skipped]] as const
+  ) {
+    for (const entry of entries) {
+      if (entry >= count || told[entry] !== 0) throw unknownEntry(batch, entry);
+      told[entry] = what;
+    }
+  }
+  return told;
 }
 
 function unknownEntry(batch: number, entry: number): RcopyError {

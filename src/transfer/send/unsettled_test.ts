@@ -14,7 +14,7 @@ import { type SendBatch, SendState } from "../source/batch.ts";
 interface Place extends SendParts {
   batch: SendBatch;
   /** The message that settles the batch. */
-  settled: (by: { failed?: string[]; held?: string[] }) => BatchSettled;
+  settled: (by: { failed?: string[]; held?: string[]; skipped?: string[] }) => BatchSettled;
   heldSettled: (names: string[], failed?: string[]) => HeldSettled;
   /** Bytes, counts and hash so far. */
   counts: () => Record<string, number>;
@@ -37,17 +37,18 @@ async function announced(body: (place: Place) => void): Promise<void> {
     body({
       ...parts,
       batch,
-      settled: ({ failed, held }) => ({
+      settled: ({ failed, held, skipped }) => ({
         kind: "batchSettled",
         batch: 0,
         failed: entriesOf(failed),
         held: entriesOf(held),
+        skipped: entriesOf(skipped),
       }),
       heldSettled: (names, failed = []) => ({
         kind: "heldSettled",
         batches: new Uint32Array(names.length),
         entries: Uint32Array.from(names, (name) => entryOf(batch, name)),
-        failed: Uint8Array.from(names, (name) => failed.includes(name) ? 1 : 0),
+        outcomes: Uint8Array.from(names, (name) => failed.includes(name) ? 1 : 0),
       }),
       counts() {
         const { files, directories, links, bytes, skipped, failed } = parts.run.outcome;

@@ -68,6 +68,8 @@ export interface TransferSummary {
   failed: number;
   /** Of `failed`, those that vanished or changed while being read. */
   changed: number;
+  /** Entries copied without their mode or their time, which the receiver's file system refused; the receiver alone knows. */
+  lacking: number;
   /** Count and 128-bit sum of the entry hashes, in hexadecimal: `<count>-<32 digits>`. */
   treeHash: string;
   /** 0, 23 or 24. */

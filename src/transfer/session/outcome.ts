@@ -29,6 +29,8 @@ export class Outcome {
   skipped = 0;
   failed = 0;
   changed = 0;
+  /** Entries that were placed without their mode or time. */
+  lacking = 0;
   readonly #role: Role;
   readonly #emit: EventSink;
   readonly #began = performance.now();
@@ -52,6 +54,11 @@ export class Outcome {
       this.bytes += size;
       this.keptBytes += keptBytes;
     }
+  }
+
+  /** An entry has been placed; `lacks` is what its file system refused of mode and time, as a sum of `Lacks`. */
+  countLacking(lacks: number): void {
+    if (lacks !== 0) this.lacking++;
   }
 
   /** Reports an entry that is not copied. The caller counts it, since only the caller knows whether the manifest has it. */
@@ -84,7 +91,8 @@ export class Outcome {
 
   /** The summary of a session that had these connections. */
   summary(connections: readonly Traffic[], treeHash: string): TransferSummary {
-    const { files, directories, links, bytes, keptBytes, skipped, failed, changed, exitStatus } = this;
+    const { files, directories, links, bytes, keptBytes, skipped, failed, changed, lacking, exitStatus } =
+      this;
     const wireBytes = connections.reduce((sum, one) => sum + one.bytesRead + one.bytesWritten, 0);
     return {
       role: this.#role,
@@ -98,6 +106,7 @@ export class Outcome {
       skipped,
       failed,
       changed,
+      lacking,
       treeHash,
       exitStatus,
     };

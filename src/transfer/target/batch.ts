@@ -2,6 +2,7 @@
 import { assert, type RcopyError } from "../../base/errors.ts";
 import { type EntryName, nameIn } from "../../entry/name.ts";
 import { EntryKind, type Metadata, type Timestamp } from "../../entry/metadata.ts";
+import type { Replaceable } from "../../io/contract/engine.ts";
 import type { Manifest, Wants } from "../../wire/manifest.ts";
 import { extentBytes, stampBytes } from "../../wire/limits.ts";
 import type { TargetDirectory } from "./tree.ts";
@@ -18,6 +19,8 @@ export const EntryState = {
   failed: 4,
   held: 5,
   placing: 6,
+  /** Was wanted, and was there, of the same size and time, when it was about to be placed. */
+  kept: 7,
 } as const;
 
 /** A run of entries of one directory: those from `start` on, without `end`. */
@@ -41,6 +44,8 @@ export class ReceiveBatch {
   readonly groups: EntryGroup[] = [];
   /** Directories that its entries announce, by entry; filled by the plan, emptied with it. */
   readonly announced = new Map<number, TargetDirectory>();
+  /** What the plan found under the names of wanted entries, and what they may replace. */
+  readonly replaces = new Map<number, Replaceable>();
   isPlanned = false;
   /** Files that the sender gave up before the plan was made. */
   readonly failedEarly = new Map<number, RcopyError>();

@@ -2,7 +2,6 @@
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
 import { EntryColumns } from "../../entry/columns.ts";
-import { isReservedName } from "../../entry/name.ts";
 import type { Directory, Engine } from "../../io/contract/engine.ts";
 import { destinationError } from "./errors.ts";
 
@@ -53,15 +52,15 @@ function refuseForeignLink(dest: string, what: string): void {
   );
 }
 
-/** Whether nothing but rcopy's own leftovers is in a directory. */
+/** Whether nothing is in a directory. */
 export function isEmptyDirectory(engine: Engine, directory: Directory): boolean {
   const columns = new EntryColumns();
   using listing = engine.list(directory);
   for (let more = true; more;) {
     columns.clear();
-    more = listing.next(columns, 64);
+    more = listing.next(columns, 1);
     if (columns.failures.length > 0) return false;
-    for (let i = 0; i < columns.count; i++) if (!isReservedName(columns.name(i))) return false;
+    if (columns.count > 0) return false;
   }
   return true;
 }

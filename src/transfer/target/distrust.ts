@@ -4,7 +4,7 @@
  */
 import { EntryColumns } from "../../entry/columns.ts";
 import { EntryKind } from "../../entry/metadata.ts";
-import { copyName, isReservedName } from "../../entry/name.ts";
+import { copyName, type EntryName } from "../../entry/name.ts";
 import type { Directory, Engine } from "../../io/contract/engine.ts";
 
 /** Time of files that are to be copied again: no file that was copied is likely to have it. */
@@ -19,63 +19,92 @@ export interface Distrusted {
   failed: number;
 }
 
+/** A directory on the way down, and the subdirectories of it that are still to come. */
+interface Level {
+  directory: Directory;
+  below: EntryName[];
+}
+
 /**
  * Takes the time of every regular file below `root` that was changed since this run began to write to its file system:
- * `since` has the device numbers, and ctimes of the first thing that this run made there, in nanoseconds. Nothing is
- * followed; memory is bounded by the depth of the tree. Throws nothing.
+ * `since` has the device numbers, and ctimes before which this run made nothing there, in nanoseconds. Nothing is followed.
+ * Memory is bounded by the names of subdirectories on the way down, whatever the depth. Throws nothing.
  */
 export function distrust(
   engine: Engine,
   root: Directory,
   since: ReadonlyMap<number, bigint>,
 ): Distrusted {
-  const done: Distrusted = { files: 0, failed: 0 };
+  const walk = new DistrustWalk(engine, since);
   // Where nothing was written there is nothing to look for.
-  if (since.size > 0) visit(engine, root, { since, done });
-  return done;
+  if (since.size > 0) walk.run(root);
+  return walk.done;
 }
 
-interface Visit {
-  since: ReadonlyMap<number, bigint>;
-  done: Distrusted;
-}
+class DistrustWalk {
+  readonly done: Distrusted = { files: 0, failed: 0 };
+  readonly #engine: Engine;
+  readonly #since: ReadonlyMap<number, bigint>;
+  readonly #columns = new EntryColumns(chunkEntries);
+  readonly #levels: Level[] = [];
 
-function visit(engine: Engine, directory: Directory, { since, done }: Visit): void {
-  const columns = new EntryColumns();
-  try {
-    using listing = engine.list(directory);
-    for (let more = true; more;) {
-      columns.clear();
-      more = listing.next(columns, chunkEntries);
-      done.failed += columns.failures.length;
-      for (let i = 0; i < columns.count; i++) visitEntry(engine, { directory, columns, i }, { since, done });
-    }
-  } catch {
-    done.failed++;
+  constructor(engine: Engine, since: ReadonlyMap<number, bigint>) {
+    this.#engine = engine;
+    this.#since = since;
   }
-}
 
-function visitEntry(
-  engine: Engine,
-  { directory, columns, i }: { directory: Directory; columns: EntryColumns; i: number },
-  { since, done }: Visit,
-): void {
-  const name = columns.name(i);
-  if (isReservedName(name)) return;
-  const began = since.get(columns.devices[i]!);
-  try {
-    if (columns.kinds[i] === EntryKind.directory) {
-      const child = engine.openDirectory(directory, copyName(name));
-      try {
-        visit(engine, child, { since, done });
-      } finally {
-        engine.closeDirectory(child);
+  run(root: Directory): void {
+    this.#levels.push({ directory: root, below: this.#visit(root) });
+    for (let level = this.#levels.at(-1); level; level = this.#levels.at(-1)) {
+      const name = level.below.pop();
+      if (name) {
+        this.#enter(level.directory, name);
+        continue;
       }
-    } else if (columns.kinds[i] === EntryKind.file && began !== undefined && columns.ctimesNs[i]! >= began) {
-      engine.setFileTime(directory, name, noTime);
-      done.files++;
+      this.#levels.pop();
+      if (level.directory !== root) this.#engine.closeDirectory(level.directory);
     }
-  } catch {
-    done.failed++;
+  }
+
+  #enter(parent: Directory, name: EntryName): void {
+    try {
+      const directory = this.#engine.openDirectory(parent, name);
+      this.#levels.push({ directory, below: this.#visit(directory) });
+    } catch {
+      this.done.failed++;
+    }
+  }
+
+  /** Takes the times in one directory; gives the names of its subdirectories. */
+  #visit(directory: Directory): EntryName[] {
+    const columns = this.#columns;
+    const below: EntryName[] = [];
+    try {
+      using listing = this.#engine.list(directory);
+      for (let more = true; more;) {
+        columns.clear();
+        more = listing.next(columns, chunkEntries);
+        this.done.failed += columns.failures.length;
+        for (let i = 0; i < columns.count; i++) {
+          if (columns.kinds[i] === EntryKind.directory) below.push(copyName(columns.name(i)));
+          else this.#takeTime(directory, i);
+        }
+      }
+    } catch {
+      this.done.failed++;
+    }
+    return below;
+  }
+
+  #takeTime(directory: Directory, i: number): void {
+    const columns = this.#columns;
+    const began = this.#since.get(columns.devices[i]!);
+    if (columns.kinds[i] !== EntryKind.file || began === undefined || columns.ctimesNs[i]! < began) return;
+    try {
+      this.#engine.setFileTime(directory, columns.name(i), noTime);
+      this.done.files++;
+    } catch {
+      this.done.failed++;
+    }
   }
 }

@@ -1,5 +1,6 @@
 /** Which errors concern one entry, and which the whole destination. */
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
+import type { TargetDirectory } from "./tree.ts";
 
 /** An error about the destination as a whole, which ends the run. */
 export function destinationError(thrown: unknown, what: string): RcopyError {
@@ -9,9 +10,13 @@ export function destinationError(thrown: unknown, what: string): RcopyError {
   return new RcopyError(code, `${what}: ${error.message}`, { cause: error });
 }
 
-/** Errors that concern the whole destination end the run; others fail their entry. */
-export function asEntryError(thrown: unknown): RcopyError {
+/**
+ * The error of one entry in a directory. What ends the run is thrown: a fault of our own, and that there is no room on the file
+ * system of the destination itself. A mount inside it that is full, or cannot be written to, fails what belongs there.
+ */
+export function asEntryError(thrown: unknown, directory: TargetDirectory): RcopyError {
   const error = asRcopyError(thrown);
-  if (error.code === "no-space" || error.code === "read-only" || error.code === "internal") throw error;
+  if (error.code === "internal") throw error;
+  if (error.code === "no-space" && directory.device === directory.root.device) throw error;
   return error;
 }

@@ -1,11 +1,14 @@
 /** A file above the extent grid while it is being received. */
 import { RcopyError } from "../../base/errors.ts";
 import type { Codec } from "../../codec/codec.ts";
+import { EntryKind } from "../../entry/metadata.ts";
 import type { Engine, Pending, TargetFile } from "../../io/contract/engine.ts";
 import { extentBytes, resendsMax } from "../../wire/limits.ts";
 import { sameHash } from "../../codec/hash.ts";
 import { FileHash } from "../../codec/file_hash.ts";
-import type { BuildPlace, Placement } from "./placement.ts";
+import { createPart, type Part, placePart, removePart } from "./part.ts";
+import type { Placement } from "./placement.ts";
+import type { Placed } from "./settlement.ts";
 import type { HeldTarget } from "./tree.ts";
 
 export interface LargeTargetOptions {
@@ -19,8 +22,7 @@ export class LargeTarget {
   readonly held: HeldTarget;
   readonly extents: number;
   readonly #options: LargeTargetOptions;
-  readonly #built: BuildPlace;
-  readonly #file: TargetFile;
+  readonly #part: Part;
   readonly #hash: FileHash;
   /** Extents that are being written: taken, and not yet in the hash. */
   readonly #writing = new Set<number>();
@@ -37,8 +39,8 @@ export class LargeTarget {
     this.#options = options;
     this.held = held;
     this.extents = Math.ceil(held.size / extentBytes);
-    this.#built = placement.buildPlace(held.directory, held.name);
-    this.#file = engine.createTarget(this.#built.directory, this.#built.name, held.size, placement.isDurable);
+    placement.willWrite(held.directory);
+    this.#part = createPart(engine, held, { isDurable: placement.isDurable });
     this.#hash = new FileHash(codec, this.extents);
   }
 
@@ -71,7 +73,7 @@ export class LargeTarget {
   /** Starts to write a verified extent at its offset, by whatever moves its bytes. */
   write(index: number, start: (file: TargetFile, offset: number) => Pending): Pending {
     this.#writing.add(index);
-    return start(this.#file, index * extentBytes);
+    return start(this.#part.file, index * extentBytes);
   }
 
   /** Takes note of an extent whose write has ended, with success or not, and of its hash. */
@@ -98,21 +100,40 @@ export class LargeTarget {
     return this.#ended;
   }
 
-  /** Gives the file mode, time and its final name; returns the file hash. */
-  finish(): Uint8Array {
-    const { engine, placement, held } = this.#options;
-    this.#ended = true;
+  /** Whether it replaces another file: then its content must reach the disk before, else a loss of power could take both. */
+  get mustBeSynced(): boolean {
+    return this.held.replaces?.kind === EntryKind.file;
+  }
+
+  /** Waits until the content is on the disk. No write may be under way. @throws {RcopyError} and leaves nothing behind */
+  async sync(): Promise<void> {
+    const { engine } = this.#options;
+    this.#ended = this.#removed = true;
     try {
-      engine.finishTarget(this.#file, held.mode, held.mtime);
+      await engine.syncTarget(this.#part.file);
     } catch (error) {
-      placement.discard(this.#built);
+      engine.abandonTarget(this.#part.file);
+      removePart(engine, this.#part);
       this.#hash[Symbol.dispose]();
       throw error;
     }
-    const hash = this.#hash.digest();
+  }
+
+  /** Gives the file mode, time and its final name. @throws {RcopyError} and leaves nothing behind */
+  finish(): Placed {
+    const { engine, placement, held } = this.#options;
+    this.#ended = this.#removed = true;
+    const content = this.#hash.digest();
     this.#hash[Symbol.dispose]();
-    placement.publish(this.#built);
-    return hash;
+    try {
+      const lacks = engine.finishTarget(this.#part.file, held);
+      placePart(engine, this.#part, held);
+      placement.hasPlaced(held.directory, held.name);
+      return { content, lacks };
+    } catch (error) {
+      removePart(engine, this.#part);
+      throw error;
+    }
   }
 
   /**
@@ -136,8 +157,8 @@ export class LargeTarget {
 
   #remove(): void {
     this.#removed = true;
-    this.#options.engine.abandonTarget(this.#file);
-    this.#options.placement.discard(this.#built);
+    this.#options.engine.abandonTarget(this.#part.file);
+    removePart(this.#options.engine, this.#part);
     this.#hash[Symbol.dispose]();
     this.#onRemoved?.();
   }

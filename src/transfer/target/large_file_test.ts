@@ -1,13 +1,15 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { concat } from "../../base/bytes.ts";
 import { RcopyError } from "../../base/errors.ts";
 import { Codec } from "../../codec/codec.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import { parseEntryName } from "../../entry/name.ts";
 import { extentBytes, resendsMax } from "../../wire/limits.ts";
-import { bytesOf, type EngineFolder, inFolder } from "../../../tests/helpers/transfer_parts.ts";
+import { bytesOf, type EngineFolder, inFolder, textOf } from "../../../tests/helpers/transfer_parts.ts";
 import type { Fault } from "../../../tests/helpers/fault_engine.ts";
+import { temporaryName } from "../../entry/temporary_name.ts";
 import { LargeTarget } from "./large_file.ts";
+import { createPart } from "./part.ts";
 import { Placement } from "./placement.ts";
 import { TargetTree } from "./tree.ts";
 
@@ -18,15 +20,18 @@ const refused = new RcopyError("not-permitted", "says the test");
 /** A file of one extent and five bytes more, in the folder. */
 async function withLarge(
   body: (target: LargeTarget, folder: EngineFolder) => Promise<void> | void,
-  faults: readonly Fault[] = [],
+  { faults = [], before }: { faults?: readonly Fault[]; before?: (folder: EngineFolder) => void } = {},
 ): Promise<void> {
   using codec = Codec.open({ arenaBytes: 0 });
   await inFolder(async (folder) => {
     const { engine, root } = folder;
+    before?.(folder);
     const tree = new TargetTree(root, engine.identityOf(root).device);
     const placement = new Placement(engine, tree, { durable: false, dryRun: false });
     const place = { directory: tree.root, name: parseEntryName(bytesOf("large")) };
-    const held = { batch: 0, entry: 0, kind: EntryKind.file, mode: 0o640, size, mtime, ...place };
+    const [found] = engine.lookup(root, [place.name]);
+    const replaces = found instanceof RcopyError ? undefined : found;
+    const held = { batch: 0, entry: 0, kind: EntryKind.file, mode: 0o640, size, mtime, ...place, replaces };
     await body(new LargeTarget({ engine, codec, placement, held }), folder);
     placement.close();
   }, faults);
@@ -40,10 +45,9 @@ function take(target: LargeTarget, index: number): void {
   target.written(index, hashOf(index));
 }
 
-/** Names in the private area beside its lock. */
+/** Files under temporary names. */
 function staged({ names }: EngineFolder): string[] {
-  const area = names().find((found) => found.startsWith(".rcopy-"));
-  return area === undefined ? [] : names(area).filter((found) => found !== "lock");
+  return names().filter((found) => found.startsWith(".rcopy-"));
 }
 
 Deno.test("LargeTarget takes extents on the grid, of their full size", async () => {
@@ -105,7 +109,8 @@ Deno.test("LargeTarget is as the sender says only where the hash of the whole fi
 Deno.test("LargeTarget gets mode, time and final name at its end", async () => {
   await withLarge((target, folder) => {
     for (const index of [0, 1]) take(target, index);
-    assertEquals(target.finish().length, 16);
+    assertEquals(target.mustBeSynced, false, "there is nothing that could be lost with it");
+    assertEquals(target.finish().content!.length, 16);
     const info = Deno.statSync(`${folder.path}/large`);
     assertEquals([info.mode! & 0o777, info.mtime!.getTime()], [0o640, mtime.seconds * 1000]);
     assertEquals([staged(folder), target.isEnded], [[], true]);
@@ -117,18 +122,20 @@ Deno.test("LargeTarget hashes its extents in the order of the file, not of their
   for (const order of [[0, 1], [1, 0]]) {
     await withLarge((target) => {
       for (const index of order) take(target, index);
-      hashes.push(target.finish().toHex());
+      hashes.push(target.finish().content!.toHex());
     });
   }
   assertEquals(hashes[0], hashes[1]);
 });
 
 Deno.test("LargeTarget leaves nothing behind when its end fails", async () => {
-  await withLarge((target, folder) => {
-    for (const index of [0, 1]) take(target, index);
-    assertEquals(assertThrows(() => target.finish(), RcopyError), refused);
-    assertEquals([staged(folder), folder.names().includes("large")], [[], false]);
-  }, [{ method: "finishTarget", call: 1, error: refused }]);
+  for (const method of ["finishTarget", "place"] as const) {
+    await withLarge((target, folder) => {
+      for (const index of [0, 1]) take(target, index);
+      assertEquals(assertThrows(() => target.finish(), RcopyError), refused);
+      assertEquals([staged(folder), folder.names().includes("large")], [[], false]);
+    }, { faults: [{ method, call: 1, error: refused }] });
+  }
 });
 
 Deno.test("LargeTarget is removed only after the last write under way, and then settles once", async () => {
@@ -151,6 +158,78 @@ Deno.test("LargeTarget asks for an extent again a few times, each extent for its
     const asked = Array.from({ length: resendsMax + 1 }, () => target.mayAskAgain(0));
     assertEquals(asked, [...Array(resendsMax).fill(true), false]);
     assertEquals(target.mayAskAgain(1), true);
+    target.abandonUnsettled();
+  });
+});
+
+Deno.test("LargeTarget replaces a file only when its own content is on the disk, and only the file that was seen", async () => {
+  for (const isChanged of [false, true]) {
+    await withLarge(async (target, folder) => {
+      for (const index of [0, 1]) take(target, index);
+      if (isChanged) folder.write("large", "changed");
+      assertEquals(target.mustBeSynced, true);
+      await target.sync();
+      if (isChanged) {
+        assertEquals((assertThrows(() => target.finish(), RcopyError) as RcopyError).code, "exists");
+      } else target.finish();
+      const { size: found } = Deno.statSync(`${folder.path}/large`);
+      assertEquals([folder.calls.syncTarget, staged(folder), found], [1, [], isChanged ? 7 : 0]);
+    }, { before: (folder) => folder.write("large", "old") });
+  }
+});
+
+const part = textOf(temporaryName(parseEntryName(bytesOf("large"))));
+const leftovers: [what: string, isOurs: boolean, plant: (path: string) => void][] = [
+  ["a part that a killed run left", true, (path) => {
+    Deno.writeTextFileSync(path, "half");
+    Deno.chmodSync(path, 0o1600);
+  }],
+  ["a file of somebody", false, (path) => Deno.writeTextFileSync(path, "mine", { mode: 0o644 })],
+  ["a directory", false, (path) => Deno.mkdirSync(path)],
+  ["a link", false, (path) => Deno.symlinkSync("/etc/passwd", path)],
+  ["a file with a second name", false, (path) => {
+    Deno.writeTextFileSync(path, "mine");
+    Deno.chmodSync(path, 0o1600);
+    Deno.linkSync(path, `${path}-other`);
+  }],
+];
+for (const [what, isOurs, plant] of leftovers) {
+  Deno.test(`LargeTarget ${isOurs ? "replaces" : "leaves alone"} ${what} under its temporary name`, async () => {
+    await withLarge((target, folder) => {
+      for (const index of [0, 1]) take(target, index);
+      target.finish();
+      assertEquals(folder.names().includes("large"), true);
+      assertEquals(folder.names().includes(part), !isOurs);
+      if (what === "a file of somebody") {
+        assertEquals(Deno.readTextFileSync(`${folder.path}/${part}`), "mine");
+      }
+    }, { before: (folder) => plant(`${folder.path}/${part}`) });
+  });
+}
+
+Deno.test("LargeTarget leaves nothing behind when the disk does not take it before it replaces another", async () => {
+  await withLarge(async (target, folder) => {
+    for (const index of [0, 1]) take(target, index);
+    assertEquals(await assertRejects(() => target.sync(), RcopyError), refused);
+    assertEquals([staged(folder), Deno.readTextFileSync(`${folder.path}/large`)], [[], "old"]);
+  }, {
+    before: (folder) => folder.write("large", "old"),
+    faults: [{ method: "syncTarget", call: 1, error: refused }],
+  });
+});
+
+Deno.test("LargeTarget leaves alone a part that a run is still writing", async () => {
+  await withLarge((target, folder) => {
+    const { engine, root } = folder;
+    const other = engine.createTarget(root, temporaryName(parseEntryName(bytesOf("other"))), {
+      size,
+      mode: 0o644,
+    });
+    const held = { ...target.held, name: parseEntryName(bytesOf("other")) };
+    const second = createPart(engine, held, { isDurable: false });
+    assertEquals(staged(folder).length, 3, "this one, and two of the other name");
+    engine.abandonTarget(other);
+    engine.abandonTarget(second.file);
     target.abandonUnsettled();
   });
 });

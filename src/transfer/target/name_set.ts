@@ -13,33 +13,33 @@ export class NameSet {
 
   /** Adds a name; false if it was there. */
   add(name: Uint8Array): boolean {
-    let low = NameSet.#key[0]!;
-    let high = NameSet.#key[1]!;
-    for (let i = 0; i < name.length; i++) {
-      const byte = name[i]!;
-      low = Math.imul(low ^ byte, 0x9e3779b1);
-      high = Math.imul(high ^ byte, 0x85ebca77);
-    }
-    low = Math.imul(low ^ (low >>> 15), 0x2c1b3c6d);
-    high = Math.imul(high ^ (high >>> 13) ^ low, 0x297a2d39);
-    low = ((low ^ (high >>> 11)) | 1) >>> 0; // never 0, which marks an empty slot
-    high >>>= 0;
     if ((this.#count + 1) * 2 > this.#slots.length / 2) this.#grow();
+    const { low, high } = hashOf(name, NameSet.#key);
     return this.#insert(low, high);
   }
 
-  #insert(low: number, high: number): boolean {
+  has(name: Uint8Array): boolean {
+    const { low, high } = hashOf(name, NameSet.#key);
+    const slot = this.#slotOf(low, high);
+    return this.#slots[slot * 2] !== 0;
+  }
+
+  /** Where the hash is, or would be. */
+  #slotOf(low: number, high: number): number {
     const mask = this.#slots.length / 2 - 1;
     for (let slot = high & mask;; slot = (slot + 1) & mask) {
       const found = this.#slots[slot * 2]!;
-      if (found === low && this.#slots[slot * 2 + 1] === high) return false;
-      if (found === 0) {
-        this.#slots[slot * 2] = low;
-        this.#slots[slot * 2 + 1] = high;
-        this.#count++;
-        return true;
-      }
+      if (found === 0 || (found === low && this.#slots[slot * 2 + 1] === high)) return slot;
     }
+  }
+
+  #insert(low: number, high: number): boolean {
+    const slot = this.#slotOf(low, high);
+    if (this.#slots[slot * 2] !== 0) return false;
+    this.#slots[slot * 2] = low;
+    this.#slots[slot * 2 + 1] = high;
+    this.#count++;
+    return true;
   }
 
   #grow(): void {
@@ -50,4 +50,18 @@ export class NameSet {
       if (old[i] !== 0) this.#insert(old[i]!, old[i + 1]!);
     }
   }
+}
+
+/** Two words; the first is never 0, which marks an empty slot. */
+function hashOf(name: Uint8Array, key: Uint32Array): { low: number; high: number } {
+  let low = key[0]!;
+  let high = key[1]!;
+  for (let i = 0; i < name.length; i++) {
+    const byte = name[i]!;
+    low = Math.imul(low ^ byte, 0x9e3779b1);
+    high = Math.imul(high ^ byte, 0x85ebca77);
+  }
+  low = Math.imul(low ^ (low >>> 15), 0x2c1b3c6d);
+  high = Math.imul(high ^ (high >>> 13) ^ low, 0x297a2d39);
+  return { low: ((low ^ (high >>> 11)) | 1) >>> 0, high: high >>> 0 };
 }

@@ -1,36 +1,41 @@
 /**
- * How entries get their final names, only whole and verified.
- * - In a directory that was there before: built in the private area, then renamed over the final name.
- * - In a fresh directory: under their own names, since the directory itself is private until it is complete.
- *   The topmost fresh directory is made in the private area and renamed into place.
- * Links come last in their directory, then the rename, then the directory's own mode and time.
+ * Where entries are made: in the directories that they belong to.
+ * - A directory is made with its own mode, and every permission for its owner until everything in it is settled; then it
+ *   gets its own mode and time, children first.
+ * - A small file in a directory that this run has made gets its name at once, with the mode of an unfinished file.
+ * - Any other file is built under a temporary name beside its final one, and replaces only what the plan has seen.
+ * - Links come last in their directory.
  */
+import { asRcopyError, RcopyError } from "../../base/errors.ts";
+import { EntryKind, type Timestamp } from "../../entry/metadata.ts";
 import type { EntryName } from "../../entry/name.ts";
-import type { Directory, Engine } from "../../io/contract/engine.ts";
+import { randomTemporaryName, temporaryName } from "../../entry/temporary_name.ts";
+import { type Directory, type Engine, type EntryLookup, Lacks } from "../../io/contract/engine.ts";
+import { unfinishedMode } from "../../io/contract/unfinished.ts";
+import { Access, isOpenToOthers } from "./access.ts";
 import { asEntryError, destinationError } from "./errors.ts";
 import { distrust, type Distrusted } from "./distrust.ts";
-import { PrivateArea, removeLeftovers } from "./private_area.ts";
+import { hasExactly } from "./folded_names.ts";
+import { recoverDirectories } from "./recovery.ts";
+import { RunJournal } from "./run_journal.ts";
 import type { Settlement } from "./settlement.ts";
 import type { HeldLink, HeldTarget, TargetDirectory, TargetTree } from "./tree.ts";
+import { WriteTimes } from "./write_times.ts";
 
 /** Bytes of links that may wait for their directories; links beyond are made at once. */
 const deferredLinkBytesMax = 8 * 1024 * 1024;
 const linkOverheadBytes = 256;
-
-/** Where a file or link is built, and what it is called in the end. */
-export interface BuildPlace {
-  directory: Directory;
-  name: EntryName;
-  /** Where it must be renamed to; `undefined` where it is built in its place. */
-  rename: { directory: TargetDirectory; name: EntryName } | undefined;
-}
+const everythingForOwner = 0o700;
 
 export class Placement {
   readonly #engine: Engine;
   readonly #tree: TargetTree;
-  readonly #areas = new Map<number, PrivateArea>();
-  /** By device: the ctime of the first area that was made there, in nanoseconds. Everything placed there is younger. */
-  readonly #since = new Map<number, bigint>();
+  readonly #journal: RunJournal;
+  readonly #access: Access;
+  readonly #times: WriteTimes;
+  readonly #umask: number;
+  /** A directory on each file system that something was written to. */
+  readonly #synced = new Map<number, TargetDirectory>();
   readonly #syncing: Promise<void>[] = [];
   /** Whether the disk is waited for in the end. */
   readonly isDurable: boolean;
@@ -40,80 +45,112 @@ export class Placement {
     this.#engine = engine;
     this.isDurable = options.durable;
     this.#tree = tree;
-    if (options.dryRun) return;
-    removeLeftovers(engine, tree.root.handle!);
-    this.#areas.set(tree.root.device, this.#newArea(tree.root));
+    const { root } = tree;
+    const isWriting = !options.dryRun && root.handle !== undefined;
+    if (isWriting) recoverDirectories(engine, root.handle!);
+    if (root.handle) root.found = engine.lookAt(root.handle);
+    this.#journal = new RunJournal(engine, isWriting ? root.handle : undefined);
+    this.#access = new Access(engine, this.#journal);
+    this.#times = new WriteTimes(engine);
+    this.#umask = umask();
+    if (isWriting) this.#access.opened(root);
+    if (isWriting && this.isDurable) this.#synced.set(root.device, root);
   }
 
-  #newArea({ device, handle }: TargetDirectory): PrivateArea {
-    return new PrivateArea(this.#engine, handle!, (ctimeNs) => {
-      if (!this.#since.has(device)) this.#since.set(device, ctimeNs);
-    });
-  }
-
-  /** The area on the file system of a directory; one in that directory itself where it is not the destination's. */
-  #area(directory: TargetDirectory): PrivateArea {
-    let area = this.#areas.get(directory.device);
-    if (!area) this.#areas.set(directory.device, area = this.#newArea(directory));
-    return area;
-  }
-
-  /** Makes sure that the destination can be written to. @throws {RcopyError} `destination`, `no-space`, `read-only` */
+  /** Makes sure that a destination in which there is nothing can be written to. @throws {RcopyError} `destination`, `read-only` */
   prepare(): void {
-    void this.#area(this.#tree.root).directory;
+    const error = this.whyUseless();
+    if (error) throw error;
+  }
+
+  /** Why nothing can be made in the destination itself. */
+  whyUseless(): RcopyError | undefined {
+    const { root } = this.#tree;
+    if (!root.handle) return undefined;
+    const why = this.#access.whyNotWritable(root);
+    return why && destinationError(why, `cannot write to the destination ${root.handle.shown}`);
   }
 
   // ---- directories
 
+  /** Why nothing can be made in a directory. */
+  whyNotWritable(directory: TargetDirectory): RcopyError | undefined {
+    return this.#access.whyNotWritable(directory);
+  }
+
   /** Opens what is there already under a directory's name. */
-  openExisting(directory: TargetDirectory): void {
+  openExisting(directory: TargetDirectory, found: EntryLookup): void {
     directory.handle = this.#engine.openDirectory(directory.parent!.handle!, directory.name);
     directory.device = this.#engine.identityOf(directory.handle).device;
     directory.origin = "existing";
+    directory.found = found;
+    this.#access.opened(directory);
   }
 
-  /** Makes a directory that is not there. */
+  /** Makes a directory that is not there. @throws {RcopyError} `exists` where another name of the tree has taken its place */
   makeFresh(directory: TargetDirectory): void {
     const parent = directory.parent!;
-    if (parent.origin === "fresh") {
-      directory.handle = this.#engine.makeDirectory(parent.handle!, directory.name);
-    } else {
-      const area = this.#area(parent);
-      directory.stagedAs = area.nextName();
-      directory.handle = this.#engine.makeDirectory(area.directory, directory.stagedAs);
+    this.willWrite(parent);
+    try {
+      directory.handle = this.#engine.makeDirectory(parent.handle!, directory.name, directory.mode);
+    } catch (thrown) {
+      if (asRcopyError(thrown).code !== "exists") throw thrown;
+      return this.#openAppeared(directory);
     }
     directory.device = parent.device;
     directory.origin = "fresh";
+    if (this.#mustBeNoted(directory, parent)) this.#journal.made(directory);
   }
 
-  // ---- files
-
-  /** Where a file or link of `directory` is to be built. */
-  buildPlace(directory: TargetDirectory, name: EntryName): BuildPlace {
-    if (directory.origin === "fresh") return { directory: directory.handle!, name, rename: undefined };
-    const area = this.#area(directory);
-    return { directory: area.directory, name: area.nextName(), rename: { directory, name } };
-  }
-
-  /** Gives a file that is whole and verified its final name. @throws {RcopyError} and leaves nothing behind */
-  publish(built: BuildPlace): void {
-    if (!built.rename) return;
-    const { directory, name } = built.rename;
-    try {
-      this.#engine.rename(built.directory, built.name, directory.handle!, name, { replace: true });
-    } catch (error) {
-      this.discard(built);
-      throw error;
+  /** A directory appeared since the plan looked: another run makes the same tree, or the name is another one's here. */
+  #openAppeared(directory: TargetDirectory): void {
+    const { parent, name } = directory;
+    const [found] = this.#engine.lookup(parent!.handle!, [name]);
+    const isDirectory = found && !(found instanceof RcopyError) && found.kind === EntryKind.directory;
+    if (isDirectory && hasExactly(this.#engine, parent!.handle!, { name, found })) {
+      return this.openExisting(directory, found);
     }
+    throw takenError("the directory");
   }
 
-  /** Removes a file that will not be published. */
-  discard(built: BuildPlace): void {
-    try {
-      this.#engine.unlink(built.directory, built.name);
-    } catch {
-      // It was never made, or goes with the private area.
+  /** After a kill it would have a mode that the next run could not put right by itself. */
+  #mustBeNoted({ mode }: TargetDirectory, parent: TargetDirectory): boolean {
+    return (mode & everythingForOwner) !== everythingForOwner ||
+      ((mode & this.#umask) !== 0 && isOpenToOthers(parent, this.#engine.user));
+  }
+
+  /** Something is about to be made in a directory. */
+  willWrite(directory: TargetDirectory): void {
+    this.#times.willWrite(directory.device);
+    if (this.isDurable && !this.#synced.has(directory.device)) this.#synced.set(directory.device, directory);
+  }
+
+  /** A file has got its final name. */
+  hasPlaced(directory: TargetDirectory, name: EntryName): void {
+    this.#times.hasWritten(directory, name);
+  }
+
+  /** Whether what has got an entry's name meanwhile is as that entry should be: another run copies the same tree. */
+  isThereAlready(
+    directory: TargetDirectory,
+    name: EntryName,
+    { size, mtime }: { size: number; mtime: Timestamp },
+  ): boolean {
+    const [found] = this.#engine.lookup(directory.handle!, [name]);
+    if (!found || found instanceof RcopyError || found.kind !== EntryKind.file || found.size !== size) {
+      return false;
     }
+    if (found.mtime.seconds !== mtime.seconds || found.mtime.nanos !== mtime.nanos) return false;
+    return (found.special | found.mode) !== unfinishedMode &&
+      hasExactly(this.#engine, directory.handle!, { name, found });
+  }
+
+  /** Bytes of what an earlier run left of a large file, which is replaced: they come back before it is written. */
+  bytesOfPart(directory: TargetDirectory, name: EntryName): number {
+    const [found] = this.#engine.lookup(directory.handle!, [temporaryName(name)]);
+    const isOurs = found && !(found instanceof RcopyError) && found.kind === EntryKind.file &&
+      found.owner === this.#engine.user;
+    return isOurs ? found.size : 0;
   }
 
   // ---- links
@@ -123,23 +160,40 @@ export class Placement {
     const bytes = bytesOfLink(link);
     if (this.#deferredLinkBytes + bytes > deferredLinkBytesMax) return false;
     this.#deferredLinkBytes += bytes;
-    link.held.directory.links.push(link);
+    (link.held.directory.links ??= []).push(link);
     return true;
   }
 
-  /** Makes a link now. @throws {RcopyError} and leaves nothing behind */
-  makeLink({ held, text }: HeldLink): void {
-    const built = this.buildPlace(held.directory, held.name);
-    this.#engine.createLink(built.directory, built.name, text, held.mtime);
-    this.publish(built);
+  /** Makes a link now. @returns what was refused of it. @throws {RcopyError} and leaves nothing behind */
+  makeLink({ held, text }: HeldLink): number {
+    const { directory, name, mtime, replaces } = held;
+    this.willWrite(directory);
+    const handle = directory.handle!;
+    if (!replaces) return this.#engine.createLink(handle, name, text, mtime);
+    const { temporary, lacks } = this.#makeTemporaryLink(handle, { held, text });
+    try {
+      this.#engine.place(handle, temporary, name, replaces);
+      return lacks;
+    } catch (thrown) {
+      this.#engine.unlink(handle, temporary);
+      throw thrown;
+    }
+  }
+
+  #makeTemporaryLink(handle: Directory, { held, text }: HeldLink): { temporary: EntryName; lacks: number } {
+    const temporary = temporaryName(held.name);
+    try {
+      return { temporary, lacks: this.#engine.createLink(handle, temporary, text, held.mtime) };
+    } catch (thrown) {
+      if (asRcopyError(thrown).code !== "exists") throw thrown;
+    }
+    const random = randomTemporaryName();
+    return { temporary: random, lacks: this.#engine.createLink(handle, random, text, held.mtime) };
   }
 
   // ---- completion
 
-  /**
-   * Completes a directory if nothing in it is pending, and then its parents as far as that goes.
-   * @throws {RcopyError} `destination` … when a fresh directory cannot be put into place: the run cannot go on
-   */
+  /** Completes a directory if nothing in it is pending, and then its parents as far as that goes. */
   completeFrom(start: TargetDirectory, settlement: Settlement): void {
     let directory: TargetDirectory | undefined = start;
     while (directory && directory.closed && directory.pending === 0 && !directory.completed) {
@@ -153,69 +207,79 @@ export class Placement {
   }
 
   #complete(directory: TargetDirectory, settlement: Settlement): void {
-    for (const link of directory.links) this.#placeLink(link, settlement);
-    directory.links = [];
-    this.#moveIntoPlace(directory);
+    for (const link of directory.links ?? []) this.#placeLink(link, settlement);
+    directory.links = undefined;
+    this.#access.giveBack(directory);
     const { held } = directory;
     if (held) this.#finishDirectory(directory, held, settlement);
     if (!directory.parent) return;
-    const area = this.#areas.get(directory.device);
-    if (area && area.within === directory.handle) this.#closeForeignArea(directory.device, area);
+    this.#syncIfForeign(directory);
     this.#engine.closeDirectory(directory.handle!);
   }
 
-  /** The area of another file system is in the directory that first needed it, and goes with it. */
-  #closeForeignArea(device: number, area: PrivateArea): void {
-    this.#areas.delete(device);
-    area.remove();
-    if (this.isDurable) this.#syncing.push(Promise.resolve(this.#engine.syncFileSystem(area.within)));
+  /** A file system that is mounted inside the destination is waited for while one of its directories is open. */
+  #syncIfForeign(directory: TargetDirectory): void {
+    if (this.#synced.get(directory.device) !== directory) return;
+    this.#synced.delete(directory.device);
+    const parent = directory.parent!;
+    if (parent.device === directory.device) this.#synced.set(parent.device, parent);
+    else this.#syncing.push(Promise.resolve(this.#engine.syncFileSystem(directory.handle!)));
   }
 
   #placeLink(link: HeldLink, settlement: Settlement): void {
     const { held, text } = link;
     this.#deferredLinkBytes -= bytesOfLink(link);
     try {
-      this.makeLink(link);
-      settlement.placeHeld(held, settlement.hashOfLink(text));
+      const lacks = this.makeLink(link);
+      settlement.placeHeld(held, { content: settlement.hashOfLink(text), lacks });
     } catch (thrown) {
-      settlement.failHeld(held, asEntryError(thrown));
+      settlement.failHeld(held, asEntryError(thrown, held.directory));
     }
-  }
-
-  #moveIntoPlace(directory: TargetDirectory): void {
-    const parent = directory.parent;
-    if (!directory.stagedAs || !parent) return;
-    const area = this.#area(parent).directory;
-    try {
-      this.#engine.rename(area, directory.stagedAs, parent.handle!, directory.name, { replace: false });
-    } catch (thrown) {
-      throw destinationError(thrown, `cannot put ${directory.handle!.shown} into place`);
-    }
-    this.#engine.movedTo(directory.handle!, parent.handle!, directory.name);
-    directory.stagedAs = undefined;
   }
 
   #finishDirectory(directory: TargetDirectory, held: HeldTarget, settlement: Settlement): void {
     try {
-      this.#engine.setDirectoryMetadata(directory.handle!, directory.mode, directory.mtime);
-      settlement.placeHeld(held);
+      settlement.placeHeld(held, { lacks: this.#setMetadata(directory) });
     } catch (thrown) {
-      settlement.failHeld(held, asEntryError(thrown));
+      settlement.failHeld(held, asEntryError(thrown, directory.parent ?? directory));
     }
+  }
+
+  /** @returns what was refused */
+  #setMetadata(directory: TargetDirectory): number {
+    const { parent, origin, handle } = directory;
+    const lacking = this.#lacksUntouched(directory);
+    if (lacking !== undefined) return lacking;
+    const mayLoosen = origin === "fresh" || !parent || !isOpenToOthers(parent, this.#engine.user);
+    const lacks = this.#engine.setDirectoryMetadata(handle!, directory, { mayLoosen });
+    this.#journal.finished(directory);
+    return lacks;
+  }
+
+  /** What a directory lacks that was there, that cannot be changed, and in which nothing was to be made; `undefined` of others. */
+  #lacksUntouched({ origin, found, mode, mtime, handle, refusal }: TargetDirectory): number | undefined {
+    if (origin !== "existing" || !found || refusal !== undefined) return undefined;
+    if (this.#engine.whyNotWritable(handle!)?.code !== "read-only") return undefined;
+    const hasTime = found.mtime.seconds === mtime.seconds && found.mtime.nanos === mtime.nanos;
+    return (found.mode === mode ? 0 : Lacks.mode) | (hasTime ? 0 : Lacks.time);
   }
 
   // ---- the end
 
-  /** After an interruption: what is whole and verified gets its final name, as far as that can be done. Throws nothing. */
-  publishWhatIsDone(): void {
+  /** After an interruption: directories get their modes and times, and links are made, as far as that can be done. Throws nothing. */
+  settleWhatIsThere(): void {
     for (const directory of this.#tree.deepestFirst()) {
-      if (directory.origin !== "fresh" || directory.completed) continue;
+      if (directory.completed || !directory.handle) continue;
       try {
-        for (const link of directory.links) this.makeLink(link);
-        this.#moveIntoPlace(directory);
-        this.#engine.setDirectoryMetadata(directory.handle!, directory.mode, directory.mtime);
+        for (const link of directory.links ?? []) this.makeLink(link);
       } catch {
-        // The next run copies it again.
+        // The next run makes it.
+      }
+      try {
+        this.#access.giveBack(directory);
+        if (directory.origin === "fresh") this.#setMetadata(directory);
+      } catch {
+        // The next run sets it.
       }
     }
   }
@@ -223,23 +287,37 @@ export class Placement {
   /** Everything on stable storage. */
   async sync(): Promise<void> {
     await Promise.all(this.#syncing);
-    for (const area of this.#areas.values()) await this.#engine.syncFileSystem(area.within);
+    for (const { handle } of this.#synced.values()) await this.#engine.syncFileSystem(handle!);
   }
 
   /** Takes the time of every file that was placed, so that the next run copies it again. Throws nothing. */
   distrust(): Distrusted {
-    return distrust(this.#engine, this.#tree.root.handle!, this.#since);
+    return distrust(this.#engine, this.#tree.root.handle!, this.#times.since);
   }
 
-  /** Removes the private areas. Throws nothing: a leftover is removed by the next run. */
+  /** Gives back what was lent of the destination itself, and removes the journal. Throws nothing. */
   close(): void {
-    for (const area of this.#areas.values()) {
-      try {
-        area.remove();
-      } catch {
-        // It stays, without its lock.
-      }
-    }
+    this.#access.giveBack(this.#tree.root);
+    this.#journal.close();
+  }
+}
+
+/** The error of an entry whose name something else has got. */
+export function takenError(what: string): RcopyError {
+  return new RcopyError(
+    "exists",
+    `cannot make ${what}: something appeared under its name during the copy, or the file system takes the name for another ` +
+      "one that is there",
+    { errno: "EEXIST" },
+  );
+}
+
+/** What the process takes from every mode; 0 where it cannot be known. */
+function umask(): number {
+  try {
+    return Deno.umask();
+  } catch {
+    return 0;
   }
 }
 

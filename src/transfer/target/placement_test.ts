@@ -2,10 +2,12 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { RcopyError } from "../../base/errors.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import { parseEntryName } from "../../entry/name.ts";
-import type { Directory } from "../../io/contract/engine.ts";
+import { temporaryName } from "../../entry/temporary_name.ts";
+import type { EntryLookup } from "../../io/contract/engine.ts";
 import { bytesOf, type EngineFolder, inFolder, textOf } from "../../../tests/helpers/transfer_parts.ts";
 import type { Fault } from "../../../tests/helpers/fault_engine.ts";
-import { type BuildPlace, Placement } from "./placement.ts";
+import { Placement } from "./placement.ts";
+import type { Placed } from "./settlement.ts";
 import type { HeldTarget, TargetDirectory } from "./tree.ts";
 import { TargetTree } from "./tree.ts";
 
@@ -26,8 +28,12 @@ class Place {
     this.placement = new Placement(folder.engine, this.tree, { durable, dryRun: false });
   }
 
-  placeHeld(held: HeldTarget): void {
-    this.told.push(`${textOf(held.name)} placed`);
+  placeHeld(held: HeldTarget, { lacks }: Placed): void {
+    this.told.push(`${textOf(held.name)} placed${lacks ? `, lacking ${lacks}` : ""}`);
+  }
+
+  keepHeld(held: HeldTarget): void {
+    this.told.push(`${textOf(held.name)} kept`);
   }
 
   failHeld(held: HeldTarget, error: RcopyError): void {
@@ -39,8 +45,8 @@ class Place {
   }
 
   /** A directory that the manifest has announced and closed, with so many entries to wait for. */
-  directory(parent: TargetDirectory, text: string, pending: number): TargetDirectory {
-    const directory = this.tree.announce({ parent, name: name(text), mode: 0o750, mtime });
+  directory(parent: TargetDirectory, text: string, pending: number, mode = 0o750): TargetDirectory {
+    const directory = this.tree.announce({ parent, name: name(text), mode, mtime });
     directory.held = this.held(directory, parent, EntryKind.directory);
     directory.closed = true;
     directory.pending = pending;
@@ -52,19 +58,28 @@ class Place {
     return { batch: 0, entry: 0, kind, mode: 0o750, size: 0, mtime, directory, name };
   }
 
-  /** Writes a file where the placement wants it to be built. */
-  build(directory: TargetDirectory, text: string): BuildPlace {
-    const built = this.placement.buildPlace(directory, name(text));
+  found(text: string): EntryLookup {
+    return this.#folder.engine.lookup(this.#folder.root, [name(text)])[0] as EntryLookup;
+  }
+
+  open(directory: TargetDirectory): void {
+    this.placement.openExisting(directory, this.found(textOf(directory.name)));
+  }
+
+  /** Creates a small file in a directory, as a lane does. */
+  file(directory: TargetDirectory, text: string): void {
+    const atOnce = directory.origin === "fresh";
     const write = {
-      directory: built.directory,
-      name: built.name,
+      directory: directory.handle!,
+      name: name(text),
+      atOnce,
       mode: 0o644,
       mtime,
       offset: 0,
       size: text.length,
     };
     this.#folder.engine.createFiles([write], bytesOf(text)).finish();
-    return built;
+    this.placement.hasPlaced(directory, write.name);
   }
 
   link(directory: TargetDirectory, text: string, textBytes = 2): boolean {
@@ -87,66 +102,72 @@ async function withPlace(
     const place = new Place(folder, durable);
     await body(place, folder);
     place.placement.close();
-    assertEquals(
-      folder.names().filter((found) => found.startsWith(".rcopy-")),
-      [],
-      "no private area is left",
-    );
+    const left = folder.names().filter((found) => found.startsWith(".rcopy-"));
+    assertEquals(left, [], "nothing of rcopy's own is left");
   }, faults);
 }
 
-/** Names without those of rcopy itself. */
-const visible = ({ names }: EngineFolder, path?: string) =>
-  names(path).filter((found) => !found.startsWith("."));
 const refused = new RcopyError("not-permitted", "says the test");
+const modeOf = ({ path }: EngineFolder, entry: string) => Deno.lstatSync(`${path}/${entry}`).mode! & 0o7777;
 
-Deno.test("Placement builds a file in private where the directory was there before, and renames it over the old", async () => {
+Deno.test("Placement makes a directory where it belongs, and gives it mode and time when everything in it is there", async () => {
   await withPlace((place, folder) => {
-    folder.write("file", "old");
-    const built = place.build(place.tree.root, "file");
-    assertEquals(Deno.readTextFileSync(`${folder.path}/file`), "old");
-    place.placement.publish(built);
-    assertEquals([visible(folder), Deno.readTextFileSync(`${folder.path}/file`)], [["file"], "file"]);
-  });
-});
-
-Deno.test("Placement leaves the old file, and nothing of the new, when a rename fails", async () => {
-  await withPlace((place, folder) => {
-    folder.write("file", "old");
-    const built = place.build(place.tree.root, "file");
-    const publish = () => place.placement.publish(built);
-    assertEquals(assertThrows(publish, RcopyError), refused);
-    assertEquals(Deno.readTextFileSync(`${folder.path}/file`), "old");
-    const area = folder.names().find((found) => found.startsWith(".rcopy-"))!;
-    assertEquals(folder.names(area), ["lock"]);
-  }, { faults: [{ method: "rename", call: 1, error: refused }] });
-});
-
-Deno.test("Placement shows a fresh directory only once everything in it is there, with its own mode and time", async () => {
-  await withPlace((place, folder) => {
-    const a = place.directory(place.tree.root, "a", 1);
+    const a = place.directory(place.tree.root, "a", 1, 0o550);
     place.placement.makeFresh(a);
-    const b = place.directory(a, "b", 1);
+    const b = place.directory(a, "b", 1, 0o555);
     place.placement.makeFresh(b);
     a.pending--; // the announcement counts b already
-    place.build(b, "file");
-    assertEquals(visible(folder), []);
+    place.file(b, "file");
+    assertEquals([folder.names("a/b"), modeOf(folder, "a"), modeOf(folder, "a/b")], [["file"], 0o750, 0o755]);
     place.settle(b);
-    assertEquals([visible(folder), place.told], [["a"], ["b placed", "a placed"]]);
-    assertEquals([folder.names("a"), folder.names("a/b")], [["b"], ["file"]]);
-    const { mode, mtime: time } = Deno.statSync(`${folder.path}/a`);
-    assertEquals([mode! & 0o777, time!.getTime()], [0o750, mtime.seconds * 1000]);
+    assertEquals(place.told, ["b placed", "a placed"]);
+    assertEquals([modeOf(folder, "a"), modeOf(folder, "a/b")], [0o550, 0o555]);
+    for (const path of ["a", "a/b"]) {
+      assertEquals(Deno.statSync(`${folder.path}/${path}`).mtime!.getTime(), mtime.seconds * 1000);
+    }
   });
 });
 
-Deno.test("Placement completes a directory that was there before without moving it", async () => {
+Deno.test("Placement leaves the sticky and set-id bits of a directory that was there before", async () => {
   await withPlace((place, folder) => {
     folder.write("a/old");
+    Deno.chmodSync(`${folder.path}/a`, 0o3777);
     const a = place.directory(place.tree.root, "a", 1);
-    place.placement.openExisting(a);
+    place.open(a);
     place.settle(a);
-    assertEquals([folder.names("a"), place.told], [["old"], ["a placed"]]);
-    assertEquals(Deno.statSync(`${folder.path}/a`).mode! & 0o777, 0o750);
+    assertEquals([folder.names("a"), place.told, modeOf(folder, "a")], [["old"], ["a placed"], 0o3750]);
+  });
+});
+
+Deno.test("Placement does not loosen a directory that others may have put there, and says so", async () => {
+  await withPlace((place, folder) => {
+    folder.write("shared/a/old");
+    Deno.chmodSync(`${folder.path}/shared`, 0o1777);
+    Deno.chmodSync(`${folder.path}/shared/a`, 0o700);
+    const shared = place.directory(place.tree.root, "shared", 1, 0o1777);
+    place.open(shared);
+    const a = place.directory(shared, "a", 1, 0o755);
+    shared.pending--;
+    const [found] = folder.engine.lookup(shared.handle!, [name("a")]);
+    place.placement.openExisting(a, found as EntryLookup);
+    place.settle(a);
+    assertEquals([place.told[0], modeOf(folder, "shared/a")], ["a placed, lacking 1", 0o700]);
+  });
+});
+
+Deno.test("Placement opens a directory that another run made meanwhile, and fails what is none", async () => {
+  await withPlace((place, folder) => {
+    const [a, b] = ["a", "b"].map((text) => place.directory(place.tree.root, text, 1)) as [
+      TargetDirectory,
+      TargetDirectory,
+    ];
+    folder.write("a/theirs");
+    folder.write("b", "a file");
+    place.placement.makeFresh(a);
+    assertEquals(a.origin, "existing");
+    const error = assertThrows(() => place.placement.makeFresh(b), RcopyError) as RcopyError;
+    assertEquals([error.code, Deno.readTextFileSync(`${folder.path}/b`)], ["exists", "a file"]);
+    place.settle(a);
   });
 });
 
@@ -175,11 +196,36 @@ Deno.test("Placement makes links last, and a link that cannot be made fails alon
     const a = place.directory(place.tree.root, "a", 1);
     place.placement.makeFresh(a);
     for (const text of ["one", "two"]) assertEquals(place.link(a, text), true);
-    place.build(a, "file");
+    place.file(a, "file");
+    assertEquals(folder.names("a"), ["file"]);
     place.settle(a);
     assertEquals(place.told, ["one not-permitted", "two placed", "a placed"]);
     assertEquals([folder.names("a"), Deno.readLinkSync(`${folder.path}/a/two`)], [["file", "two"], "tt"]);
   }, { faults: [{ method: "createLink", call: 1, error: refused }] });
+});
+
+Deno.test("Placement replaces by a link only what was seen there, and leaves no temporary link", async () => {
+  for (const isChanged of [false, true]) {
+    await withPlace((place, folder) => {
+      folder.write("link", "old");
+      // Somebody's own, under the name that the link would have for the moment.
+      folder.write(textOf(temporaryName(name("link"))), "theirs");
+      const held = place.held({ name: name("link") }, place.tree.root, EntryKind.link);
+      held.replaces = place.found("link");
+      if (isChanged) folder.write("link", "changed");
+      const make = () => place.placement.makeLink({ held, text: bytesOf("to") });
+      if (isChanged) {
+        assertEquals((assertThrows(make, RcopyError) as RcopyError).code, "exists");
+        assertEquals(Deno.readTextFileSync(`${folder.path}/link`), "changed");
+      } else {
+        make();
+        assertEquals(Deno.readLinkSync(`${folder.path}/link`), "to");
+      }
+      const theirs = `${folder.path}/${textOf(temporaryName(name("link")))}`;
+      assertEquals([folder.names().length, Deno.readTextFileSync(theirs)], [2, "theirs"]);
+      Deno.removeSync(theirs);
+    });
+  }
 });
 
 Deno.test("Placement defers links of eight megabytes at most, and more when some have been made", async () => {
@@ -192,19 +238,10 @@ Deno.test("Placement defers links of eight megabytes at most, and more when some
     let deferred = 0;
     while (place.link(deferred < 3 ? few : many, "link", 4000)) deferred++;
     assertEquals(deferred, Math.floor(8 * 1024 * 1024 / (4000 + 4 + 256)));
-    few.links.splice(0, 2);
+    few.links!.splice(0, 2);
     place.settle(few);
     assertEquals([place.link(many, "link", 4000), place.link(many, "link", 4000)], [true, false]);
   });
-});
-
-Deno.test("Placement ends the run when a fresh directory cannot be put into place", async () => {
-  await withPlace((place) => {
-    const a = place.directory(place.tree.root, "a", 1);
-    place.placement.makeFresh(a);
-    const error = assertThrows(() => place.settle(a), RcopyError) as RcopyError;
-    assertEquals([error.code, error.cause], ["destination", refused]);
-  }, { faults: [{ method: "rename", call: 1, error: refused }] });
 });
 
 Deno.test("Placement fails a directory alone whose mode or time cannot be set", async () => {
@@ -212,35 +249,40 @@ Deno.test("Placement fails a directory alone whose mode or time cannot be set", 
     const a = place.directory(place.tree.root, "a", 1);
     place.placement.makeFresh(a);
     place.settle(a);
-    assertEquals([place.told, visible(folder)], [["a not-permitted"], ["a"]]);
+    assertEquals([place.told, folder.names()], [["a not-permitted"], ["a"]]);
   }, { faults: [{ method: "setDirectoryMetadata", call: 1, error: refused }] });
 });
 
-Deno.test("Placement puts into place what is whole when the run is interrupted", async () => {
+Deno.test("Placement gives directories their modes and makes links when the run is interrupted", async () => {
   await withPlace((place, folder) => {
-    const a = place.directory(place.tree.root, "a", 2);
+    const a = place.directory(place.tree.root, "a", 2, 0o510);
     place.placement.makeFresh(a);
-    place.build(a, "file");
+    place.file(a, "file");
     place.link(a, "link");
-    place.placement.publishWhatIsDone();
-    assertEquals([visible(folder), folder.names("a")], [["a"], ["file", "link"]]);
+    place.placement.settleWhatIsThere();
+    assertEquals([folder.names("a"), modeOf(folder, "a")], [["file", "link"], 0o510]);
   });
 });
 
 Deno.test("Placement waits for the disk once a file system", async () => {
   await withPlace(async (place, { calls }) => {
+    const a = place.directory(place.tree.root, "a", 1);
+    place.placement.makeFresh(a);
+    place.file(a, "file");
+    place.placement.willWrite(a);
+    place.settle(a);
     await place.placement.sync();
     assertEquals([calls.syncFileSystem, place.placement.isDurable], [1, true]);
   }, { durable: true });
 });
 
-Deno.test("Placement removes the private areas of runs that died, but not in a dry run", async () => {
-  await inFolder((folder) => {
-    folder.write(".rcopy-0123/file");
-    const tree = new TargetTree(folder.root as Directory, 0);
-    new Placement(folder.engine, tree, { durable: false, dryRun: true }).close();
-    assertEquals(folder.names(), [".rcopy-0123"]);
-    new Placement(folder.engine, tree, { durable: false, dryRun: false }).close();
-    assertEquals(folder.names(), []);
+Deno.test("Placement takes the time of what it placed, where the two ends disagree", async () => {
+  await withPlace((place, folder) => {
+    const a = place.directory(place.tree.root, "a", 1);
+    place.placement.makeFresh(a);
+    for (const text of ["one", "two"]) place.file(a, text);
+    assertEquals(place.placement.distrust(), { files: 2, failed: 0 });
+    assertEquals(Deno.statSync(`${folder.path}/a/one`).mtime!.getTime(), 0);
+    place.settle(a);
   });
 });

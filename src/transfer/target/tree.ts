@@ -1,9 +1,11 @@
 /** The directories of the destination, from their announcement until they are complete. */
 import { RcopyError } from "../../base/errors.ts";
+import { openDirectoriesMax } from "../../wire/limits.ts";
 import { copyName, type EntryName, noName } from "../../entry/name.ts";
 import type { EntryKind, Timestamp } from "../../entry/metadata.ts";
-import type { Directory } from "../../io/contract/engine.ts";
-import { NameSet } from "./name_set.ts";
+import type { Directory, EntryLookup, Replaceable } from "../../io/contract/engine.ts";
+import type { FoldedNames, Folding } from "./folded_names.ts";
+import type { NameSet } from "./name_set.ts";
 import type { PathNode } from "../../entry/path_prefixes.ts";
 
 /** An entry whose settlement may come after that of its batch. Holds copies: the batch's memory goes with the batch. */
@@ -16,6 +18,8 @@ export interface HeldTarget {
   mtime: Timestamp;
   directory: TargetDirectory;
   name: EntryName;
+  /** What the plan found under its name, and what it may replace. */
+  replaces?: Replaceable | undefined;
 }
 
 /** A held link and its text. It is deferred until everything else in its directory is there. */
@@ -27,19 +31,28 @@ export interface HeldLink {
 export class TargetDirectory implements PathNode {
   readonly number: number;
   readonly parent: TargetDirectory | undefined;
+  /** The destination itself. */
+  readonly root: TargetDirectory;
   readonly name: EntryName;
   readonly mode: number;
   readonly mtime: Timestamp;
   /**
-   * `announced`: not planned yet. `existing`: was there before. `fresh`: made by this run, in private.
+   * `announced`: not planned yet. `existing`: was there before. `fresh`: made by this run.
    * `failed`: cannot be had, and nothing below it either. `imagined`: would be made, were this not a dry run.
    */
   origin: "announced" | "existing" | "fresh" | "failed" | "imagined" = "announced";
   handle: Directory | undefined;
   /** Device of its file system. */
   device = 0;
-  /** A topmost fresh directory is made under this name in the private area, and renamed when it is complete. */
-  stagedAs: EntryName | undefined;
+  /** What it was when this run found it; `undefined` of one that this run has made. */
+  found: EntryLookup | undefined;
+  /** It is ours and had not every permission for its owner: those it has until its end, and this was its mode. */
+  lentFrom: number | undefined;
+  /** Why nothing can be made in it; `undefined` before it has been asked. */
+  refusal: RcopyError | "none" | undefined;
+  /** Whether it takes several names for one, as far as that has been asked, and then the names in it. */
+  folding: Folding | undefined;
+  folded: FoldedNames | undefined;
   /** Its own entry, if it is to be settled with it; the root, failed directories and those of a dry run have none. */
   held: HeldTarget | undefined;
   /** Files and subdirectories in it that are not settled. */
@@ -49,8 +62,9 @@ export class TargetDirectory implements PathNode {
   /** The batch that closes the directory has been planned: once nothing is pending, it is complete. */
   closed = false;
   completed = false;
-  links: HeldLink[] = [];
-  names: NameSet | undefined = new NameSet();
+  links: HeldLink[] | undefined;
+  /** The names that the manifest has listed in it; made with the first. */
+  names: NameSet | undefined;
 
   constructor(place: {
     number: number;
@@ -61,6 +75,7 @@ export class TargetDirectory implements PathNode {
   }) {
     this.number = place.number;
     this.parent = place.parent;
+    this.root = place.parent?.root ?? this;
     this.name = place.name;
     this.mode = place.mode;
     this.mtime = place.mtime;
@@ -126,8 +141,14 @@ export class TargetTree {
     return this.#open.get(number);
   }
 
-  /** Gives the next number to a directory that the manifest announces; its name is copied. */
+  /**
+   * Gives the next number to a directory that the manifest announces; its name is copied.
+   * @throws {RcopyError} `protocol` where too many are open
+   */
   announce({ parent, name, mode, mtime }: AnnouncedDirectory): TargetDirectory {
+    if (this.#open.size > openDirectoriesMax) {
+      throw new RcopyError("protocol", `the peer keeps more than ${openDirectoriesMax} directories open`);
+    }
     const number = this.#nextNumber++;
     const directory = new TargetDirectory({ number, parent, name: copyName(name), mode, mtime });
     this.#open.set(directory.number, directory);

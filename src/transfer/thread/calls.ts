@@ -53,7 +53,7 @@ export interface LaneMethods {
   next: [undefined, PlainUnit | undefined];
   placeFiles: [
     { unit: number; job: WriteJob; hashes: Uint8Array },
-    { sound: Uint8Array; failed: FailedRow[] },
+    { sound: Uint8Array; failed: FailedRow[]; lacks: Uint8Array },
   ];
   writeExtent: [{ unit: number; file: Lent; offset: number }, void];
   /** Closes the connection of a lane; what is under way there fails. */

@@ -1,7 +1,7 @@
 /** Batches of small files as plain columns, on their way to the thread that reads or creates them. */
 import { asRcopyError, type RcopyError } from "../../base/errors.ts";
 import { type EntryName, nameIn } from "../../entry/name.ts";
-import type { Directory, Engine, FileRead, FileWrite, Lent } from "../../io/contract/engine.ts";
+import type { Directory, Engine, FileRead, FileWrite, Lent, Replaceable } from "../../io/contract/engine.ts";
 
 /** Columns of any job, to read files or to create them. Row i of every column is file i. */
 interface FileColumns {
@@ -25,6 +25,10 @@ export interface ReadJob extends FileColumns {
 /** Files to create; `offsets` count from the start of the payload. */
 export interface WriteJob extends FileColumns {
   modes: Uint16Array;
+  /** 1 for a file that may be made under its name at once. */
+  atOnce: Uint8Array;
+  /** By row: what a file may replace. */
+  replaces: Map<number, Replaceable>;
   offsets: Float64Array;
 }
 
@@ -89,6 +93,8 @@ export function lendWrites(engine: Engine, files: readonly FileWrite[]): Lending
   return lend(engine, files, (file) => file, (columns, kept) => ({
     ...columns,
     modes: Uint16Array.from(kept, (file) => file.mode),
+    atOnce: Uint8Array.from(kept, (file) => file.atOnce ? 1 : 0),
+    replaces: new Map(kept.flatMap(({ replaces }, row) => replaces ? [[row, replaces] as const] : [])),
     offsets: Float64Array.from(kept, (file) => file.offset),
   }));
 }
@@ -161,6 +167,8 @@ export function writesOf(engine: Engine, job: WriteJob): FileWrite[] {
   return filesOf(engine, job, (i, directory, name) => ({
     directory,
     name,
+    atOnce: job.atOnce[i] === 1,
+    replaces: job.replaces.get(i),
     mode: job.modes[i]!,
     mtime: { seconds: job.mtimeSeconds[i]!, nanos: job.mtimeNanos[i]! },
     offset: job.offsets[i]!,

@@ -151,7 +151,10 @@ class RemoteUnit implements ArrivedUnit {
         hashes: pickHashes(hashes, rows),
       });
       setErrors(files, rows, part.failed);
-      for (const [i, row] of rows.entries()) sound[row] = part.sound[i]!;
+      for (const [i, row] of rows.entries()) {
+        sound[row] = part.sound[i]!;
+        files[row]!.lacks = part.lacks[i]!;
+      }
       return sound;
     } finally {
       lending.end();

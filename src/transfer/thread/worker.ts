@@ -159,7 +159,8 @@ class LaneWorker {
     placeFiles: async (number, { unit, job, hashes }) => {
       const files = writesOf(this.#opened, job);
       const sound = await this.#receivingLane(number).unit(unit).placeFiles(files, hashes).finish();
-      return { sound, failed: failedRows(files) };
+      const lacks = Uint8Array.from(files, (file) => file.lacks ?? 0);
+      return { sound, failed: failedRows(files), lacks };
     },
     writeExtent: (number, { unit, file: lent, offset }) => {
       const arrived = this.#receivingLane(number).unit(unit);

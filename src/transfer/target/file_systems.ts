@@ -1,0 +1,90 @@
+/** What the run knows of each file system in the destination: its room, and how entries come out there. */
+import { asRcopyError } from "../../base/errors.ts";
+import { EntryKind, type Metadata, type Timestamp } from "../../entry/metadata.ts";
+import type { Engine, EntryLookup, FileSystemTraits, FreeSpace } from "../../io/contract/engine.ts";
+import { isUnfinished, mayBeUnfinished } from "../../io/contract/unfinished.ts";
+import { SpaceBudget } from "./space_budget.ts";
+import type { TargetDirectory } from "./tree.ts";
+
+/** Steps of times that file systems have: 100 ns, 1 µs, 1 ms, 10 ms, one second, two. */
+const stepsNs = [100, 1_000, 1_000_000, 10_000_000, 1_000_000_000, 2_000_000_000];
+
+export class FileSystems {
+  readonly #engine: Engine;
+  readonly #budgets = new Map<number, SpaceBudget>();
+  /** By device; `undefined` where no file could be made to learn it. */
+  readonly #traits = new Map<number, FileSystemTraits | undefined>();
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** The room on a directory's file system, as it was when the run first asked. */
+  budgetOf(directory: TargetDirectory): SpaceBudget {
+    let budget = this.#budgets.get(directory.device);
+    if (!budget) {
+      const unknown: FreeSpace = { bytes: undefined, inodes: undefined };
+      budget = new SpaceBudget(directory.handle ? this.#engine.freeSpace(directory.handle) : unknown);
+      this.#budgets.set(directory.device, budget);
+    }
+    return budget;
+  }
+
+  /** Whether what was found is a file that a killed run left unfinished: it counts as absent, and is replaced. */
+  isUnfinished(directory: TargetDirectory, found: EntryLookup): boolean {
+    if (!mayBeUnfinished(found)) return false;
+    const ours = { owner: this.#engine.user, keepsModes: true };
+    return isUnfinished(found, ours) || isUnfinished(found, this.#traitsOf(directory) ?? ours);
+  }
+
+  /**
+   * Whether a file of the wanted size has the wanted time, as far as its file system can keep that. Where it keeps none, a file
+   * that is not older than the wanted one is taken for it.
+   */
+  hasTime(directory: TargetDirectory, wanted: Metadata, found: Metadata): boolean {
+    if (wanted.kind !== EntryKind.file || found.kind !== EntryKind.file || wanted.size !== found.size) {
+      return false;
+    }
+    const traits = this.#traitsOf(directory);
+    // Nothing can be written there: what is cut to any step that file systems have is all that can be there.
+    if (!traits) return stepsNs.some((step) => isCut(wanted.mtime, found.mtime, step));
+    if (traits.timeStepNs === 0) return isNotOlder(found.mtime, wanted.mtime);
+    return sameTime(wanted.mtime, found.mtime, traits.timeStepNs);
+  }
+
+  #traitsOf(directory: TargetDirectory): FileSystemTraits | undefined {
+    const { device, handle } = directory;
+    if (this.#traits.has(device) || !handle) return this.#traits.get(device);
+    let traits: FileSystemTraits | undefined;
+    try {
+      traits = this.#engine.traitsOf(handle);
+    } catch (thrown) {
+      const { code } = asRcopyError(thrown);
+      if (code === "internal") throw thrown;
+      if (code === "not-permitted") return undefined; // another directory may let us
+    }
+    this.#traits.set(device, traits);
+    return traits;
+  }
+}
+
+/** Whether two times are the same at a step of `resolutionNs` (1, or a divisor or multiple of a second). */
+export function sameTime(a: Timestamp, b: Timestamp, resolutionNs: number): boolean {
+  if (resolutionNs >= 1e9) {
+    const step = resolutionNs / 1e9;
+    return Math.floor(a.seconds / step) === Math.floor(b.seconds / step);
+  }
+  return a.seconds === b.seconds && Math.floor(a.nanos / resolutionNs) === Math.floor(b.nanos / resolutionNs);
+}
+
+/** Whether `found` is `wanted` without what a step does not keep. */
+function isCut(wanted: Timestamp, found: Timestamp, stepNs: number): boolean {
+  const isWhole = stepNs >= 1e9
+    ? found.nanos === 0 && found.seconds % (stepNs / 1e9) === 0
+    : found.nanos % stepNs === 0;
+  return isWhole && sameTime(wanted, found, stepNs);
+}
+
+function isNotOlder(a: Timestamp, b: Timestamp): boolean {
+  return a.seconds > b.seconds || (a.seconds === b.seconds && a.nanos >= b.nanos);
+}
