@@ -16,6 +16,17 @@ export function confirmOnTerminal(
   };
 }
 
+/** A way to ask a question of yes or no, where standard input and standard error are a terminal. */
+export function askOnTerminal(
+  { console, signal }: { console: Console; signal: AbortSignal },
+): ((question: string) => Promise<boolean>) | undefined {
+  if (!Deno.stdin.isTerminal() || !Deno.stderr.isTerminal()) return undefined;
+  return async (question) => {
+    console.error(`rcopy: ${question} [y/N] `);
+    return /^(y|yes)$/i.test(await interruptibly(readLine(), signal));
+  };
+}
+
 /** One typed line, of at most 256 bytes. */
 async function readLine(): Promise<string> {
   const bytes = new Uint8Array(256);

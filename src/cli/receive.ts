@@ -15,6 +15,10 @@ import type { Job } from "./report/job.ts";
 /** Fetches into DEST, from a sender that listens or one that dials, and returns the exit status. */
 export async function runReceive(line: CommandLine, job: Job): Promise<number> {
   const { flags, operands } = line;
+  if (flags.clean) {
+    const { runClean } = await import("./clean.ts");
+    return await runClean(line, job);
+  }
   const { remote, here } = remoteSource(operands, flags);
   if (remote) {
     const { withRemoteEnd } = await import("./remote/far_end.ts");

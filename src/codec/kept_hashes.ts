@@ -1,6 +1,6 @@
 /** Hashes of the extents of a file that are there from an earlier run, as they are told: in pieces, each with a bitmap. */
 import { assert, RcopyError } from "../base/errors.ts";
-import { hashBytes } from "../wire/limits.ts";
+import { hashBytes, keptExtentsMax } from "../wire/limits.ts";
 
 /** Extents from `first` on: bit i (least significant first) is extent `first + i`, and each 1 has 16 bytes. */
 export interface KeptPiece {
@@ -79,6 +79,40 @@ export class KeptHashes {
     }
     const piece = this.#pieces[low];
     return piece && index >= piece.first && index < piece.end ? piece : undefined;
+  }
+}
+
+/** Gathers ascending extents into pieces that a message has room for. */
+export class KeptPieces {
+  readonly #onPiece: (piece: KeptPiece) => void;
+  #first = 0;
+  #bitmap = new Uint8Array(keptExtentsMax / 8);
+  #hashes: Uint8Array[] = [];
+  #last = -1;
+
+  constructor(onPiece: (piece: KeptPiece) => void) {
+    this.#onPiece = onPiece;
+  }
+
+  /** Adds the next extent; its hash is copied. */
+  add(index: number, hash: Uint8Array): void {
+    if (this.#hashes.length > 0 && index - this.#first >= keptExtentsMax) this.flush();
+    if (this.#hashes.length === 0) this.#first = index;
+    const at = index - this.#first;
+    this.#bitmap[at >> 3]! |= 1 << (at & 7);
+    this.#hashes.push(hash.slice());
+    this.#last = at;
+  }
+
+  /** Gives away what there is, if anything. */
+  flush(): void {
+    if (this.#hashes.length === 0) return;
+    const hashes = new Uint8Array(this.#hashes.length * hashBytes);
+    this.#hashes.forEach((hash, i) => hashes.set(hash, i * hashBytes));
+    this.#hashes = [];
+    const bitmap = this.#bitmap.slice(0, (this.#last >> 3) + 1);
+    this.#bitmap.fill(0);
+    this.#onPiece({ first: this.#first, bitmap, hashes });
   }
 }
 

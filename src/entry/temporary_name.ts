@@ -2,22 +2,46 @@
 import { type EntryName, ownName } from "./name.ts";
 
 const prefix = ".rcopy-";
-const suffix = ".part";
 const alphabet = "abcdefghijklmnopqrstuvwxyz234567";
 const hashWords = 4;
 
+/** What a file with such a name is: an unfinished file, its journal, what an older version of it left. */
+const suffixes = { part: ".part", journal: ".journal", base: ".base" } as const;
+type Suffix = keyof typeof suffixes;
+
 /** The temporary name of what gets this name in the end: the same in every run. */
 export function temporaryName(name: EntryName): EntryName {
-  return spell(hashOf(name));
+  return spell(hashOf(name), "part");
+}
+
+/** The name of the journal beside a file with this temporary name. */
+export function journalName(part: EntryName): EntryName {
+  return replaceSuffix(part, "journal");
+}
+
+/** The temporary name of the file beside which a journal of this name stands. */
+export function partOfJournal(journal: EntryName): EntryName {
+  const stem = String.fromCharCode(...journal.subarray(0, journal.length - suffixes.journal.length));
+  return ownName(stem + suffixes.part);
+}
+
+/** The name that such a file gets when another version is received in its place. */
+export function baseName(part: EntryName): EntryName {
+  return replaceSuffix(part, "base");
+}
+
+function replaceSuffix(part: EntryName, suffix: Suffix): EntryName {
+  const stem = String.fromCharCode(...part.subarray(0, part.length - suffixes.part.length));
+  return ownName(stem + suffixes[suffix]);
 }
 
 /** A temporary name that nothing has. */
 export function randomTemporaryName(): EntryName {
-  return spell(crypto.getRandomValues(new Uint32Array(hashWords)));
+  return spell(crypto.getRandomValues(new Uint32Array(hashWords)), "part");
 }
 
 /** 128 bits in base32, the highest first: 26 characters, of which the last has 3 bits. */
-function spell(words: Uint32Array): EntryName {
+function spell(words: Uint32Array, suffix: Suffix): EntryName {
   let text = prefix;
   let held = 0;
   let bits = 0;
@@ -28,7 +52,7 @@ function spell(words: Uint32Array): EntryName {
     }
   }
   if (bits > 0) text += alphabet[held << (5 - bits) & 31];
-  return ownName(text + suffix);
+  return ownName(text + suffixes[suffix]);
 }
 
 /**

@@ -37,6 +37,8 @@ const atLink: Record<string, (context: ContractCase, name: string) => unknown> =
     checkCode("exists", await createOne(engine, root, name, { atOnce: true })),
   "create a large file there": ({ engine, root }, name) =>
     assertCode("exists", () => engine.createTarget(root, named(name), { size: 100, mode: 0o644 })),
+  "go on with it as a large file": ({ engine, root }, name) =>
+    assertEquals(engine.openTarget(root, named(name), { size: 1, mode: 0o644, whole }), undefined),
   "create a link there": ({ engine, root }, name) =>
     assertCode("exists", () => engine.createLink(root, named(name), named("x"), plainTime)),
   "set its mode": ({ engine, root }, name) =>
@@ -91,6 +93,10 @@ const inSwapped: Record<string, (engine: Engine, directory: Directory) => unknow
   "create a large file": (engine, directory) => {
     const file = engine.createTarget(directory, named("new large"), { size: 10, mode: 0o777 });
     engine.finishTarget(file, { mode: 0o777, mtime: plainTime });
+  },
+  "go on with a large file": (engine, directory) => {
+    const file = engine.openTarget(directory, named("secret"), { size: 1, mode: 0o777, whole });
+    if (file) engine.abandonTarget(file);
   },
   "create a link": (engine, directory) =>
     engine.createLink(directory, named("new link"), named("x"), plainTime),

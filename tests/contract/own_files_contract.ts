@@ -17,6 +17,13 @@ export function ownFilesContract(test: ContractTest): void {
     assertEquals(again.found.size, 150);
     assertEquals(again.read(60).subarray(50), contentOf(100, 2).subarray(0, 10));
     assertEquals(again.read(1000).length, 150);
+    assertEquals(again.read(20, 100), contentOf(100, 2).subarray(50, 70));
+    assertEquals([again.read(20, 145).length, again.read(20, 150).length, again.read(20, 1000).length], [
+      5,
+      0,
+      0,
+    ]);
+    await again.sync();
     again.setSize(10);
     assertEquals(again.read(1000), contentOf(100).subarray(0, 10));
     again[Symbol.dispose]();

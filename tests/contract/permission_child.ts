@@ -70,6 +70,11 @@ const operations: Record<string, (engine: Engine, root: Directory) => unknown> =
   traitsOf: (engine, root) => engine.traitsOf(root),
   createOwn: (engine, root) => engine.createOwn(root, named("own"))[Symbol.dispose](),
   openOwn: (engine, root) => engine.openOwn(root, named("own"))?.[Symbol.dispose](),
+  openTarget: (engine, root) => {
+    const options = { size: 10, mode: 0o666, whole: { name: named("whole"), size: 0, mtime } };
+    const file = engine.openTarget(root, named("own"), options);
+    if (file) engine.abandonTarget(file);
+  },
   removeUnfinished: (engine, root) =>
     engine.removeUnfinished(root, named("own"), { name: named("whole"), size: 0, mtime }),
   syncFileSystem: (engine, root) => engine.syncFileSystem(root),

@@ -161,6 +161,62 @@ function temporaryNames(test: ContractTest): void {
     assertEquals(await shell('ls -A "$1"', folder), "file\n");
   });
 
+  test("a run goes on with what another left of a large file", async ({ engine, root, folder }) => {
+    const temporary = temporaryName(named("file"));
+    const path = `${folder}/${new TextDecoder().decode(temporary)}`;
+    const whole = { name: named("file"), size: 10, mtime: plainTime };
+    const options = { size: 10, mode: 0o640, whole };
+    const open = () => engine.openTarget(root, temporary, options);
+    assertEquals(open(), undefined, "nothing is there");
+    const first = engine.createTarget(root, temporary, options);
+    await engine.writeRange(first, 0, contentOf(4)).finish();
+    assertEquals(open(), undefined, "a run that is alive has it");
+    await engine.syncTarget(first);
+    engine.abandonTarget(first);
+    await shell('printf xxxxxxxxxxxx >> "$1"', path);
+    const second = open()!;
+    assertEquals([second.size, await statOf(path, "%s")], [10, "10"], "what is too long is cut");
+    await engine.writeRange(second, 4, contentOf(6, 2)).finish();
+    engine.finishTarget(second, { mode: 0o640, mtime: plainTime });
+    const third = open()!;
+    assertEquals(third.size, 10, "whole, and not placed yet");
+    engine.finishTarget(third, { mode: 0o640, mtime: plainTime });
+    engine.place(root, temporary, named("file"));
+    assertEquals(await Deno.readFile(`${folder}/file`), Uint8Array.of(...contentOf(4), ...contentOf(6, 2)));
+    assertEquals([open(), await statOf(`${folder}/file`, "%a %Y")], [undefined, `640 ${plainTime.seconds}`]);
+  });
+
+  for (
+    const [what, make] of [
+      ["a file of another mode", 'echo mine > "$2"; chmod 644 "$2"'],
+      ["a directory", 'mkdir "$2"'],
+      ["a link", 'echo mine > other; chmod 1600 other; ln -s other "$2"'],
+      ["a FIFO", 'mkfifo "$2"; chmod 1600 "$2"'],
+      ["a file with another name", 'echo mine > other; chmod 1600 other; ln other "$2"'],
+    ] as const
+  ) {
+    test(`a run does not go on with ${what}`, async ({ engine, root, folder }) => {
+      const temporary = temporaryName(named("file"));
+      const name = new TextDecoder().decode(temporary);
+      await shell(`cd "$1"; ${make}`, folder, name);
+      const before = await shell('cd "$1"; stat --format="%F %a %s %Y %i" "$2"', folder, name);
+      const whole = { name: named("file"), size: 1, mtime: plainTime };
+      assertEquals(engine.openTarget(root, temporary, { size: 1, mode: 0o644, whole }), undefined);
+      assertEquals(await shell('cd "$1"; stat --format="%F %a %s %Y %i" "$2"', folder, name), before);
+    });
+  }
+
+  test("a run does not go on with a file of another user", async ({ engine, root, folder }) => {
+    const temporary = temporaryName(named("file"));
+    await shell(
+      'cd "$1"; echo mine > "$2"; chmod 1600 "$2"; chown 4711 "$2"',
+      folder,
+      new TextDecoder().decode(temporary),
+    );
+    const whole = { name: named("file"), size: 1, mtime: plainTime };
+    assertEquals(engine.openTarget(root, temporary, { size: 1, mode: 0o644, whole }), undefined);
+  }, { root: true });
+
   test("a lock that another process has keeps a file, until that ends", async ({ engine, root, folder }) => {
     const temporary = temporaryName(named("file"));
     const path = `${folder}/${new TextDecoder().decode(temporary)}`;

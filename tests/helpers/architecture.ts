@@ -29,6 +29,7 @@ const floors: Record<string, number> = {
   "src/transfer/target": 8,
   "src/transfer/source": 8,
   "src/transfer/lane": 8,
+  "src/transfer/journal": 7,
   "src/transfer/session": 7,
   "src/meet": 6,
   "src/security/user": 5,

@@ -77,10 +77,14 @@ export function receiveParts(folder: EngineFolder, options: ReceivePartsOptions 
     timeoutMs: 60_000,
     onSilence: (error) => run.tasks.fail(error),
     start: (work) => run.tasks.start(work),
+    control: run.control,
+    eventLoopYield: run.eventLoopYield,
+    onKept: (bytes) => run.counts.bytesKept += bytes,
   });
   const fileSystems = new FileSystems(engine);
   const plan = new ReceivePlan({
     engine,
+    codec,
     tree,
     placement,
     unsettled,
@@ -120,7 +124,8 @@ export function receiveParts(folder: EngineFolder, options: ReceivePartsOptions 
     },
     [Symbol.dispose]() {
       unsettled.stop();
-      large.abandonAll();
+      large.end();
+      large.leaveAll();
       placement.close();
       codec[Symbol.dispose]();
     },

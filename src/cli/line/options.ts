@@ -92,6 +92,20 @@ const placing = {
     field: "dryRun",
     passedTo: "receiver",
   }),
+  yes: option({
+    letter: "y",
+    kind: aSwitch,
+    brief: "Answer yes to every question about the destination",
+    passedTo: "receiver",
+  }),
+};
+
+/** What a receiver may do instead of a copy. */
+const cleaning = {
+  clean: option({
+    kind: aSwitch,
+    brief: "Copy nothing: list what interrupted copies left below DEST, and remove it after a question",
+  }),
 };
 
 /** Options by which HOST:PATH is reached. */
@@ -165,7 +179,15 @@ const printing = {
 };
 
 /** Every option, by its name without dashes. */
-export const options = { ...listening, ...meeting, ...placing, ...reaching, ...common, ...printing };
+export const options = {
+  ...listening,
+  ...meeting,
+  ...placing,
+  ...cleaning,
+  ...reaching,
+  ...common,
+  ...printing,
+};
 
 export type OptionName = keyof typeof options;
 
@@ -208,7 +230,7 @@ export const commands = {
   },
   receive: {
     brief: "Fetch what a sender serves, or what HOST has, through ssh",
-    options: ["address", "listen", ...namesOf(listening), ...placingNames, ...ofBoth],
+    options: ["address", "listen", ...namesOf(listening), ...placingNames, ...namesOf(cleaning), ...ofBoth],
     usage: "[options] [-a HOST:PORT]... [TICKET | [USER@]HOST:PATH] [DEST]",
     operand: {
       name: "TICKET, HOST:PATH or DEST",

@@ -76,12 +76,14 @@ export interface OwnFile extends Disposable {
   readonly isLocked: boolean;
   /** What it was when it was opened. */
   readonly found: EntryLookup;
-  /** Its content from the start, at most so many bytes. */
-  read(bytesMax: number): Uint8Array<ArrayBuffer>;
+  /** Its content from `offset` on, at most so many bytes. */
+  read(bytesMax: number, offset?: number): Uint8Array<ArrayBuffer>;
   /** Writes all of `source` at `offset`, within the call. */
   write(offset: number, source: Uint8Array<ArrayBuffer>): void;
   /** Cuts it, or makes it longer. */
   setSize(bytes: number): void;
+  /** Waits until all that was written is on the disk; beside the event loop where the engine can. */
+  sync(): void | Promise<void>;
 }
 
 /** Options of {@linkcode Directories.setDirectoryMetadata}. */

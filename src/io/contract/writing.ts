@@ -2,7 +2,7 @@
 import type { RcopyError } from "../../base/errors.ts";
 import type { Timestamp } from "../../entry/metadata.ts";
 import type { EntryName } from "../../entry/name.ts";
-import type { Directory, FileMetadata, Replaceable } from "./directories.ts";
+import type { Directory, FileMetadata, Replaceable, WholeFile } from "./directories.ts";
 import type { Pending } from "./pending.ts";
 
 /** A large file being written, under a temporary name. */
@@ -55,6 +55,17 @@ export interface Writing {
     temporary: EntryName,
     options: TargetOptions,
   ): TargetFile;
+  /**
+   * Opens and locks what a run that has ended left of a large file under its temporary name, to go on with it: a regular file
+   * with no other name, of the owner and with the mode that files of this run have there while they are unfinished (or of the
+   * size and time of `whole`, with any mode). What is past `size` is cut off.
+   * @returns `undefined` where there is nothing, something else, or another run that uses it; nothing has been touched then
+   */
+  openTarget(
+    directory: Directory,
+    temporary: EntryName,
+    options: TargetOptions & { whole: WholeFile },
+  ): TargetFile | undefined;
   /** Starts to write all of `source` at `offset`; reserves room from there on, some extents ahead, where the file system can. */
   writeRange(
     file: TargetFile,

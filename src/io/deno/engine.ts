@@ -213,13 +213,21 @@ class DenoEngine implements Engine {
     return DenoTarget.create(this.#checked(directory), temporary, options, this.#traits);
   }
 
+  openTarget(
+    directory: Directory,
+    temporary: EntryName,
+    options: TargetOptions & { whole: WholeFile },
+  ): TargetFile | undefined {
+    return DenoTarget.open(this.#checked(directory), temporary, options, this.#traits);
+  }
+
   writeRange(file: TargetFile, offset: number, source: Uint8Array<ArrayBuffer>): Pending {
     (file as DenoTarget).write(offset, source);
     return done;
   }
 
-  syncTarget(file: TargetFile): void {
-    (file as DenoTarget).sync();
+  syncTarget(file: TargetFile): Promise<void> {
+    return (file as DenoTarget).sync();
   }
 
   finishTarget(file: TargetFile, metadata: FileMetadata): number {

@@ -5,7 +5,7 @@ import type { EntryName } from "../../entry/name.ts";
 import type { EntryLookup, OwnFile, WholeFile } from "../contract/engine.ts";
 import { unfinishedMode } from "../contract/unfinished.ts";
 import { type DenoDirectory, timestampOf } from "./directory.ts";
-import { errnoNameOf } from "./errors.ts";
+import { denoError, errnoNameOf } from "./errors.ts";
 import { lookupOf } from "./lookup.ts";
 import { attempt } from "./metadata.ts";
 import type { Traits } from "./traits.ts";
@@ -117,10 +117,11 @@ class DenoOwnFile implements OwnFile {
     this.found = lookupOf(file.statSync());
   }
 
-  read(bytesMax: number): Uint8Array<ArrayBuffer> {
+  read(bytesMax: number, offset = 0): Uint8Array<ArrayBuffer> {
     return attempt(`cannot read "${showText(this.#path)}"`, () => {
-      const content = new Uint8Array(Math.min(bytesMax, this.#file.statSync().size));
-      this.#file.seekSync(0, Deno.SeekMode.Start);
+      const left = Math.max(0, this.#file.statSync().size - offset);
+      const content = new Uint8Array(Math.min(bytesMax, left));
+      this.#file.seekSync(offset, Deno.SeekMode.Start);
       let at = 0;
       while (at < content.length) {
         const count = this.#file.readSync(content.subarray(at));
@@ -144,6 +145,10 @@ class DenoOwnFile implements OwnFile {
     attempt(`cannot set the size of "${showText(this.#path)}"`, () => this.#file.truncateSync(bytes));
   }
 
+  sync(): Promise<void> {
+    return syncBeside(this.#path, this.#file);
+  }
+
   [Symbol.dispose](): void {
     if (this.#isOpen) this.#file.close();
     this.#isOpen = false;
@@ -163,27 +168,74 @@ export function removeUnfinished(
     if (!found?.isFile) return false;
     // Two names: a run was killed between giving it its final name and taking the temporary one.
     if ((found.nlink ?? 1) !== 1 && !isNamed(directory.pathOf(whole.name), found)) return false;
-    const { owner, keepsModes } = traits.of(directory);
-    if (owner >= 0 && found.uid !== owner) return false;
-    const mode = (found.mode ?? 0o600) & 0o7777;
-    const isMarked = mode === unfinishedMode || mode === 0o600 || isWhole(found, whole);
-    if (!isMarked && keepsModes && !traits.isRuled(directory)) return false;
-    let opened: ReturnType<typeof openLocked>;
-    try {
-      opened = openLocked(path);
-    } catch (error) {
-      if (error instanceof Deno.errors.PermissionDenied) return false;
-      throw error;
-    }
-    if (!opened) return false;
-    try {
-      if (!opened.isLocked) return false;
-      Deno.removeSync(path);
-      return true;
-    } finally {
-      opened.file.close();
-    }
+    if (!isLeftover(directory, found, { whole, traits })) return false;
+    using file = openLeftover(path);
+    if (!file) return false;
+    Deno.removeSync(path);
+    return true;
   });
+}
+
+/** Opens and locks what a run that has ended left of a large file; `undefined` where there is anything else. */
+export function openUnfinished(
+  directory: DenoDirectory,
+  name: EntryName,
+  whole: WholeFile,
+  traits: Traits,
+): Deno.FsFile | undefined {
+  const path = directory.pathOf(name);
+  return attempt(`cannot open "${showText(path)}"`, () => {
+    const found = lstatIfThere(path);
+    if (!found?.isFile || (found.nlink ?? 1) !== 1) return undefined;
+    return isLeftover(directory, found, { whole, traits }) ? openLeftover(path) : undefined;
+  });
+}
+
+/** Whether what was found is a file of ours that is not finished, or not placed. */
+function isLeftover(
+  directory: DenoDirectory,
+  found: Deno.FileInfo,
+  { whole, traits }: { whole: WholeFile; traits: Traits },
+): boolean {
+  const { owner, keepsModes } = traits.of(directory);
+  if (owner >= 0 && found.uid !== owner) return false;
+  const mode = (found.mode ?? 0o600) & 0o7777;
+  const isMarked = mode === unfinishedMode || mode === 0o600 || isWhole(found, whole);
+  return isMarked || !keepsModes || traits.isRuled(directory);
+}
+
+/** Opens and locks a file; `undefined` where it may not be opened, another process has its lock, or there are no locks. */
+function openLeftover(path: string): Deno.FsFile | undefined {
+  let opened: ReturnType<typeof openLocked>;
+  try {
+    opened = openLocked(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.PermissionDenied) return undefined;
+    throw error;
+  }
+  if (opened?.isLocked) return opened.file;
+  opened?.file.close();
+  return undefined;
+}
+
+/**
+ * Waits until what was written to a file is on the disk, beside everything else. By another descriptor: Deno lets nobody use a
+ * file while it is busy.
+ */
+export async function syncBeside(path: string, file: Deno.FsFile): Promise<void> {
+  const what = `cannot bring "${showText(path)}" to stable storage`;
+  const isAnother = () => new RcopyError("changed", `${what}: another file has its name now`);
+  try {
+    const { dev, ino } = file.statSync();
+    // A FIFO that somebody put there would keep the open waiting.
+    if (!Deno.lstatSync(path).isFile) throw isAnother();
+    using other = Deno.openSync(path);
+    const there = other.statSync();
+    if (there.dev !== dev || there.ino !== ino) throw isAnother();
+    await other.syncData();
+  } catch (error) {
+    throw denoError(what, error);
+  }
 }
 
 function isNamed(path: string, { dev, ino }: Deno.FileInfo): boolean {

@@ -2,13 +2,19 @@
 import { RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
 import type { EntryName } from "../../entry/name.ts";
-import { type FileMetadata, Lacks, type TargetFile, type TargetOptions } from "../contract/engine.ts";
+import {
+  type FileMetadata,
+  Lacks,
+  type TargetFile,
+  type TargetOptions,
+  type WholeFile,
+} from "../contract/engine.ts";
 import { unfinishedMode } from "../contract/unfinished.ts";
 import { giveMode, removeCreated } from "./create.ts";
 import { type DenoDirectory, secondsOf } from "./directory.ts";
 import { denoError } from "./errors.ts";
 import { type LentFile, nextFileId } from "./file.ts";
-import { createLocked } from "./locked_file.ts";
+import { createLocked, openUnfinished, syncBeside } from "./locked_file.ts";
 import { attempt, hasModes, lacking, setMode } from "./metadata.ts";
 import { shutsOut } from "./sync.ts";
 import type { Traits } from "./traits.ts";
@@ -60,6 +66,25 @@ export class DenoTarget implements TargetFile {
     }
   }
 
+  /** As the contract's `openTarget`. */
+  static open(
+    directory: DenoDirectory,
+    temporary: EntryName,
+    { size, whole }: TargetOptions & { whole: WholeFile },
+    traits: Traits,
+  ): DenoTarget | undefined {
+    const path = directory.pathOf(temporary);
+    const file = openUnfinished(directory, temporary, whole, traits);
+    if (!file) return undefined;
+    try {
+      if (file.statSync().size > size) file.truncateSync(size);
+      return new DenoTarget(path, file, { size, directory });
+    } catch (error) {
+      file.close();
+      throw denoError(`cannot set the size of "${showText(path)}"`, error);
+    }
+  }
+
   /** As plain data; the other thread opens the path again and finds the same file there, or fails. */
   lend(): LentFile {
     const { dev, ino } = this.#file.statSync();
@@ -101,8 +126,8 @@ export class DenoTarget implements TargetFile {
     }
   }
 
-  sync(): void {
-    attempt(`cannot sync "${showText(this.#path)}"`, () => this.#file.syncDataSync());
+  sync(): Promise<void> {
+    return syncBeside(this.#path, this.#file);
   }
 
   /** Sets time and mode, and closes; what was refused. */

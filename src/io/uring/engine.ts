@@ -241,6 +241,15 @@ class UringEngine implements Engine, SocketOptions {
     return UringTarget.create(parts, placeOf(directory, temporary), options);
   }
 
+  openTarget(
+    directory: Directory,
+    temporary: EntryName,
+    options: TargetOptions & { whole: WholeFile },
+  ): TargetFile | undefined {
+    const parts = { calls: this.#calls, traits: this.#traits, placing: this.#placing };
+    return UringTarget.open(parts, placeOf(directory, temporary), options);
+  }
+
   writeRange(file: TargetFile, offset: number, source: Uint8Array<ArrayBuffer>): Pending {
     const target = file as UringTarget;
     target.reserve(offset, source.length);

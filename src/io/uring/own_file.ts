@@ -80,9 +80,9 @@ export class UringOwnFile implements OwnFile {
     return undefined;
   }
 
-  read(bytesMax: number): Uint8Array<ArrayBuffer> {
+  read(bytesMax: number, offset = 0): Uint8Array<ArrayBuffer> {
     const target = new Uint8Array(bytesMax);
-    const count = this.#calls.readAll(this.#fd, target, 0);
+    const count = this.#calls.readAll(this.#fd, target, offset);
     if (count < 0) throw errnoError(-count, `cannot read ${this.#shown}`, "pread");
     return target.subarray(0, count);
   }
@@ -95,6 +95,12 @@ export class UringOwnFile implements OwnFile {
   setSize(bytes: number): void {
     const result = this.#calls.libc.ftruncate(this.#fd, bytes);
     if (result < 0) throw errnoError(-result, `cannot set the size of ${this.#shown}`, "ftruncate");
+  }
+
+  async sync(): Promise<void> {
+    // errno belongs to the thread that made the call.
+    if (await this.#calls.libc.fdatasync(this.#fd) >= 0) return;
+    throw new RcopyError("io", `cannot bring ${this.#shown} to stable storage (from fdatasync)`);
   }
 
   [Symbol.dispose](): void {

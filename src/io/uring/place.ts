@@ -12,6 +12,7 @@ import type { SystemCalls } from "./system_calls.ts";
 import { existsError, type Traits } from "./traits.ts";
 
 const lookFlags = openFlag.noFollow | openFlag.nonblock | openFlag.closeOnExec;
+const goOnFlags = openFlag.readWrite | openFlag.noFollow | openFlag.nonblock | openFlag.closeOnExec;
 /** Mode of a stand-in, whose time is 1970. */
 const standInMode = 0o600;
 const noTime = { seconds: 0, nanos: 0 };
@@ -131,6 +132,27 @@ export class Placing {
     } finally {
       libc.close(fd);
     }
+  }
+
+  /**
+   * Opens and locks what a run that has ended left of a large file.
+   * @returns its descriptor, or -1 where there is nothing of ours, or another run has it
+   */
+  openPart(directory: UringDirectory, temporary: EntryName, whole: WholeFile): number {
+    const { libc, memory, stat } = this.#calls;
+    const parentFd = this.#directories.fd(directory);
+    this.#traits.of(directory);
+    if (this.#calls.statName(parentFd, memory.putName(temporary)) < 0) return -1;
+    if (stat.links !== 1 || !this.#isLeftover(directory, whole)) return -1;
+    const { device, inode } = stat;
+    const fd = this.#calls.openat(parentFd, memory.putName(temporary), goOnFlags, 0);
+    if (fd < 0) return -1;
+    const isOurs = this.#calls.statFd(fd) >= 0 && stat.inode === inode && stat.device === device &&
+      stat.links === 1 && this.#calls.lock(fd) === "taken" &&
+      this.#isNamed(directory, temporary, { device, inode });
+    if (isOurs) return fd;
+    libc.close(fd);
+    return -1;
   }
 
   /** Whether the last statx was of a file of ours that is not finished, or not placed. */

@@ -8,6 +8,7 @@ import {
   type Lent,
   type TargetFile,
   type TargetOptions,
+  type WholeFile,
 } from "../contract/engine.ts";
 import type { UringDirectory } from "./directory.ts";
 import { isInMemory } from "./file.ts";
@@ -87,6 +88,27 @@ export class UringTarget implements TargetFile {
     const isUnderPolicy = traits.hasPolicy(directory);
     const fd = placing.createPart(directory, name, mode & 0o777);
     if (fd < 0) throw errnoError(-fd, `cannot create ${shown}`, "openat");
+    const inMemory = isInMemory(calls, fd);
+    return new UringTarget(calls, { fd, shown, size, inMemory, isDurable, isBorrowed: false, isUnderPolicy });
+  }
+
+  /** As the contract's `openTarget`. */
+  static open(
+    { calls, traits, placing }: { calls: SystemCalls; traits: Traits; placing: Placing },
+    { directory, name }: { directory: UringDirectory; name: EntryName },
+    { size, isDurable = false, whole }: TargetOptions & { whole: WholeFile },
+  ): UringTarget | undefined {
+    const fd = placing.openPart(directory, name, whole);
+    if (fd < 0) return undefined;
+    const shown = directory.showEntry(name);
+    if (calls.statFd(fd) >= 0 && calls.stat.bytes > size) {
+      const cut = calls.libc.ftruncate(fd, size);
+      if (cut < 0) {
+        calls.libc.close(fd);
+        throw errnoError(-cut, `cannot set the size of ${shown}`, "ftruncate");
+      }
+    }
+    const isUnderPolicy = traits.hasPolicy(directory);
     const inMemory = isInMemory(calls, fd);
     return new UringTarget(calls, { fd, shown, size, inMemory, isDurable, isBorrowed: false, isUnderPolicy });
   }

@@ -28,10 +28,10 @@ export class Traits {
     this.#directories = directories;
   }
 
-  /** Whether files of a device keep the mode of an unfinished file; `undefined` before the first. */
+  /** Whether files of a device keep the mode of an unfinished file; `undefined` as long as nothing is known. */
   keepsMark(device: number): boolean | undefined {
     const owner = this.#markOwners.get(device);
-    return owner === undefined ? undefined : owner >= 0;
+    return owner === undefined ? this.#known.get(device)?.keepsModes : owner >= 0;
   }
 
   /** A file was created with the mode of an unfinished file; the last statx was of it. @returns whether it has that mode */

@@ -111,7 +111,7 @@ export class ReceiveLane {
 
   #largeOf(message: Extent | Bundle): LargeTarget | undefined {
     if (message.kind === "bundle") return undefined;
-    return this.#options.large.get(message.batch, message.entry);
+    return this.#options.large.ofContent(message.batch, message.entry);
   }
 
   // ---- bundles

@@ -11,12 +11,17 @@ import { EntryKind } from "../../entry/metadata.ts";
 import type { Engine } from "../../io/contract/engine.ts";
 import type { FileVerified } from "../../wire/data.ts";
 import { extentBytes, largeFilesMax } from "../../wire/limits.ts";
+import type { EventLoopYield } from "../../base/event_loop_yield.ts";
+import type { Control } from "../session/control.ts";
 import { PeerQuestion } from "../session/peer_question.ts";
 import { entryKey } from "../session/entry_key.ts";
 import { EntryState, type ReceiveBatch } from "../target/batch.ts";
 import { asEntryError } from "../target/errors.ts";
-import { LargeTarget } from "../target/large_file.ts";
+import { LargeTarget, type Leftover } from "../target/large_file.ts";
+import type { FoundPart } from "../target/part.ts";
 import type { Placement } from "../target/placement.ts";
+import type { HeldTarget } from "../target/tree.ts";
+import { KeptFiles } from "./kept_files.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
 
 export interface LargeFilesOptions {
@@ -34,7 +39,14 @@ export interface LargeFilesOptions {
   onSilence: (error: RcopyError) => void;
   /** Runs a part of the session, which waits for it before it ends. */
   start: (work: () => Promise<void>) => void;
+  control: Control;
+  eventLoopYield: EventLoopYield;
+  /** So many bytes of a file are there from an earlier run. */
+  onKept: (bytes: number) => void;
 }
+
+/** Between two times that the disk is waited for: a copy that takes less never waits. */
+const syncMs = 5_000;
 
 export class LargeFiles {
   readonly #options: LargeFilesOptions;
@@ -43,18 +55,30 @@ export class LargeFiles {
   /** Whole files without a mark, of which the question that is out says nothing. */
   #unmarked: LargeTarget[] = [];
   readonly #question: PeerQuestion;
+  readonly #kept: KeptFiles;
+  #syncedAt: number | undefined;
+  #isSyncing = false;
+  /** Files that failed or were interrupted, and the bytes of them that are there for a later run. */
+  readonly #left = { files: 0, bytes: 0 };
 
   constructor(options: LargeFilesOptions) {
     this.#options = options;
+    this.#kept = new KeptFiles({ ...options, resume: (held) => this.#resume(held) });
     this.#question = new PeerQuestion({
       ...options,
       why: "the peer sent all of a file, does not vouch for it",
     });
   }
 
-  /** A file of which something has come and which is not settled. */
+  /** A file of which something has come or is kept, and which is not settled. */
   get(batch: number, entry: number): LargeTarget | undefined {
     return this.#targets.get(entryKey(batch, entry));
+  }
+
+  /** The file that content is of. @throws {RcopyError} `protocol` where the sender was to wait with it */
+  ofContent(batch: number, entry: number): LargeTarget | undefined {
+    if (this.#kept.isAwaited(batch, entry)) throw unawaited(batch, entry);
+    return this.get(batch, entry);
   }
 
   /**
@@ -75,7 +99,7 @@ export class LargeFiles {
     const { engine, codec, placement, unsettled } = this.#options;
     const held = unsettled.hold(batch, entry);
     try {
-      const target = new LargeTarget({ engine, codec, placement, held });
+      const target = LargeTarget.create({ engine, codec, placement, held });
       target.verifiedHash = batch.verifiedEarly.get(entry);
       this.#targets.set(entryKey(batch.number, entry), target);
       return target;
@@ -87,9 +111,22 @@ export class LargeFiles {
     }
   }
 
+  /** Opens what an earlier run left of a file, or begins it anew; `undefined` where that failed. */
+  #resume(held: HeldTarget): { target: LargeTarget; found: FoundPart | undefined } | undefined {
+    const { engine, codec, placement, unsettled } = this.#options;
+    try {
+      const resumed = LargeTarget.resume({ engine, codec, placement, held });
+      this.#targets.set(entryKey(held.batch, held.entry), resumed.target);
+      return resumed;
+    } catch (thrown) {
+      unsettled.failHeld(held, asEntryError(thrown, held.directory));
+      return undefined;
+    }
+  }
+
   /** The sender vouches for a file. @throws {RcopyError} `protocol` for a file of which it cannot, or has already */
   onVerified({ batch: number, entry, hash }: FileVerified): void {
-    const target = this.get(number, entry);
+    const target = this.ofContent(number, entry);
     if (target) {
       if (target.verifiedHash) throw saidTwice(number, entry);
       target.verifiedHash = hash;
@@ -118,13 +155,37 @@ export class LargeFiles {
     for (const entry of batch.verifiedEarly.keys()) {
       if (batch.states[entry] === EntryState.skipped) throw unwanted(batch.number, entry);
     }
+    for (const { entry } of batch.kept) {
+      if (batch.verifiedEarly.has(entry)) throw unawaited(batch.number, entry);
+    }
+  }
+
+  /** The sender knows which files of a batch it is to hold. */
+  onToldWants(batch: ReceiveBatch): void {
+    this.#kept.add(batch.kept);
+  }
+
+  /** Some times a second. */
+  onTick(): void {
+    this.#kept.lookForRoom();
+    if (this.#targets.size === 0 || this.#isSyncing) return;
+    const now = performance.now();
+    this.#syncedAt ??= now;
+    if (now - this.#syncedAt < syncMs) return;
+    this.#isSyncing = true;
+    this.#options.start(async () => {
+      for (const target of [...this.#targets.values()]) await target.syncWritten();
+      this.#syncedAt = performance.now();
+      this.#isSyncing = false;
+    });
   }
 
   /** Places a file of which every extent is there, or lets it fail. */
   finishIfWhole(target: LargeTarget): void {
     if (!target.isWhole) return;
     if (!target.verifiedHash) return this.#awaitMark(target);
-    if (!target.isAsVerified) return this.fail(target, notAsRead());
+    // What is here is not what the sender has, and nothing tells which part of it: the next run begins anew.
+    if (!target.isAsVerified) return this.#fail(target, notAsRead(), "removed");
     this.#targets.delete(entryKey(target.held.batch, target.held.entry));
     if (target.mustBeSynced) this.#options.start(() => this.#syncAndPlace(target));
     else this.#place(target);
@@ -150,28 +211,52 @@ export class LargeFiles {
       if (isThere) unsettled.keepHeld(held);
       else unsettled.failHeld(held, error);
     }
+    this.#kept.settled(target.held);
   }
 
-  /** Removes what has been written, and settles the file as failed then. */
+  /** Leaves what has been written for a later run, and settles the file as failed then. */
   fail(target: LargeTarget, error: RcopyError): void {
-    target.abandon(() => {
-      this.#targets.delete(entryKey(target.held.batch, target.held.entry));
+    this.#fail(target, error, "left");
+  }
+
+  #fail(target: LargeTarget, error: RcopyError, leftover: Leftover): void {
+    target.abandon(leftover, (isLeft) => {
+      this.#giveUp(target, isLeft);
       this.#options.unsettled.failHeld(target.held, error);
+      this.#kept.settled(target.held);
     });
   }
 
   /** The sender has given a file up. */
   failAtSource(target: LargeTarget, error: RcopyError): void {
-    target.abandon(() => {
-      this.#targets.delete(entryKey(target.held.batch, target.held.entry));
+    target.abandon("left", (isLeft) => {
+      this.#giveUp(target, isLeft);
       this.#options.unsettled.failHeldAtSource(target.held, error);
+      this.#kept.settled(target.held);
     });
   }
 
-  /** The session has ended: removes what is not whole. */
-  abandonAll(): void {
+  #giveUp(target: LargeTarget, isLeft: boolean): void {
+    this.#targets.delete(entryKey(target.held.batch, target.held.entry));
+    if (isLeft) this.#noteLeft(target);
+  }
+
+  #noteLeft(target: LargeTarget): void {
+    this.#left.files++;
+    this.#left.bytes += target.bytesThere;
+  }
+
+  /** Nothing more is done for the sender. */
+  end(): void {
     this.#question.end();
-    for (const target of this.#targets.values()) target.abandonUnsettled();
+    this.#kept.end();
+  }
+
+  /** The session has ended: leaves what is not whole for a later run. @returns what is left in all */
+  leaveAll(): { files: number; bytes: number } {
+    for (const target of this.#targets.values()) if (target.leave()) this.#noteLeft(target);
+    this.#targets.clear();
+    return this.#left;
   }
 
   #awaitMark(target: LargeTarget): void {
@@ -203,6 +288,10 @@ function checkIsLarge(batch: ReceiveBatch, entry: number): void {
 
 function unwanted(batch: number, entry: number): RcopyError {
   return unexpected(batch, entry, "which is not wanted");
+}
+
+function unawaited(batch: number, entry: number): RcopyError {
+  return unexpected(batch, entry, "of which it was not yet told what is kept");
 }
 
 function saidTwice(batch: number, entry: number): RcopyError {

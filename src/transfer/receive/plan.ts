@@ -8,11 +8,12 @@
 import { sameBytes } from "../../base/bytes.ts";
 import { RcopyError } from "../../base/errors.ts";
 import type { EntryName } from "../../entry/name.ts";
+import type { Codec } from "../../codec/codec.ts";
 import { EntryKind, kindNames, type Metadata } from "../../entry/metadata.ts";
 import type { Engine, EntryLookup, Replaceable } from "../../io/contract/engine.ts";
 import { extentBytes } from "../../wire/limits.ts";
 import { asEntryError } from "../target/errors.ts";
-import type { Placement } from "../target/placement.ts";
+import type { LeftOfFile, Placement } from "../target/placement.ts";
 import { type EntryGroup, EntryState, type ReceiveBatch } from "../target/batch.ts";
 import type { ExistsPolicy } from "./policy.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
@@ -23,6 +24,8 @@ import type { Standing, StandingEntries } from "../target/standing.ts";
 
 export interface ReceivePlanOptions {
   engine: Engine;
+  /** Of the session. */
+  codec: Codec;
   tree: TargetTree;
   placement: Placement;
   unsettled: ReceiveUnsettled;
@@ -46,6 +49,8 @@ interface PlannedEntry {
   entry: number;
   directory: TargetDirectory;
 }
+
+const nothingLeft: LeftOfFile = { bytes: 0, hasJournal: false };
 
 export class ReceivePlan {
   readonly #options: ReceivePlanOptions;
@@ -136,12 +141,18 @@ export class ReceivePlan {
     const isThere = decision === "skip" || (decision === "copy" && found && this.#isSameLink(at, found));
     if (isThere) return this.#skip(at, found!);
     if (this.#options.dryRun) return this.#imagine(at);
-    const refusal = this.#whyNot(at, wanted, found);
+    const isLarge = wanted.kind === EntryKind.file && wanted.size > extentBytes;
+    const left = isLarge && directory.origin === "existing"
+      ? this.#options.placement.leftOf(directory, batch.name(entry))
+      : nothingLeft;
+    const refusal = this.#whyNot(at, wanted, { found, left });
     if (refusal) return this.#fail(at, refusal);
     if (found) batch.replaces.set(entry, replaceable(found));
     if (wanted.kind === EntryKind.link) return this.#planLink(at);
     this.#options.placement.willWrite(directory);
-    batch.states[entry] = EntryState.wanted;
+    if (left.hasJournal && !this.#options.mustCopy) {
+      batch.kept.push(this.#options.unsettled.hold(batch, entry));
+    } else batch.states[entry] = EntryState.wanted;
   }
 
   #decide({ directory }: PlannedEntry, wanted: Metadata, found: EntryLookup): Decision {
@@ -162,18 +173,14 @@ export class ReceivePlan {
   #whyNot(
     { batch, entry, directory }: PlannedEntry,
     wanted: Metadata,
-    found?: EntryLookup,
+    { found, left }: { found?: EntryLookup | undefined; left: LeftOfFile } = { left: nothingLeft },
   ): RcopyError | undefined {
     const { placement, fileSystems } = this.#options;
     const refusal = placement.whyNotWritable(directory);
     if (refusal) return refusal;
-    const isLarge = wanted.kind === EntryKind.file && wanted.size > extentBytes;
-    const partial = isLarge && directory.origin === "existing"
-      ? placement.bytesOfPart(directory, batch.name(entry))
-      : 0;
     const replaced = found?.kind === EntryKind.file ? found.size : 0;
     const claim = {
-      bytes: wanted.kind === EntryKind.file ? Math.max(0, wanted.size - partial) : 0,
+      bytes: wanted.kind === EntryKind.file ? Math.max(0, wanted.size - left.bytes) : 0,
       returned: replaced,
       isNew: found === undefined,
     };
@@ -254,6 +261,9 @@ export class ReceivePlan {
         unsettled.fail(batch, entry, asEntryError(thrown, directory));
         return;
       }
+    }
+    if (batch.isLarge(entry) && !dryRun) {
+      this.#options.placement.removeLeft(this.#options.codec, directory, batch.name(entry));
     }
     unsettled.skip(batch, entry);
   }

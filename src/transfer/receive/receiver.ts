@@ -9,6 +9,7 @@
 import { RcopyError } from "../../base/errors.ts";
 import { Codec } from "../../codec/codec.ts";
 import { EntryHasher } from "../../codec/entry_hash.ts";
+import { formatBytes } from "../../base/units.ts";
 import { kindNames } from "../../entry/metadata.ts";
 import { PathPrefixes } from "../../entry/path_prefixes.ts";
 import type { Directory, Engine } from "../../io/contract/engine.ts";
@@ -99,6 +100,9 @@ export class Receiver implements LaneHost {
       timeoutMs: run.silenceMs,
       onSilence: (error) => run.tasks.fail(error),
       start: (work) => run.tasks.start(work),
+      control: run.control,
+      eventLoopYield: run.eventLoopYield,
+      onKept: (bytes) => run.counts.bytesKept += bytes,
     });
     const awaited = this.#awaited = new AwaitedBatches({
       announced: () => run.counts.batches,
@@ -132,6 +136,7 @@ export class Receiver implements LaneHost {
     const fileSystems = new FileSystems(engine);
     return new ReceivePlan({
       engine,
+      codec: this.#codec,
       tree: this.#tree,
       placement: this.#placement,
       unsettled: this.#unsettled,
@@ -161,14 +166,18 @@ export class Receiver implements LaneHost {
         if (this.#options.granted.wantsAll) this.#placement.prepare();
         await this.#planAll();
       },
-      onTick: () => this.#taken.tell(),
+      onTick: () => {
+        this.#taken.tell();
+        this.#large.onTick();
+      },
       stopWaiting: () => {
         this.#intake.end();
         this.#awaited.end();
+        this.#large.end();
       },
       release: (error) => {
         this.#unsettled.stop();
-        this.#large.abandonAll();
+        this.#noteLeft(this.#large.leaveAll());
         if (error && !this.#options.policy.dryRun) this.#placement.settleWhatIsThere();
         this.#placement.close();
         this.#codec[Symbol.dispose]();
@@ -193,6 +202,15 @@ export class Receiver implements LaneHost {
         cause,
       },
     );
+  }
+
+  #noteLeft({ files, bytes }: { files: number; bytes: number }): void {
+    if (files === 0) return;
+    const what = files === 1 ? "an unfinished file" : `${files} unfinished files`;
+    const message =
+      `${formatBytes(bytes)} of ${what} stay in the destination: the next copy of the same tree goes on ` +
+      "with them, and rcopy receive --clean removes them";
+    this.#options.emit({ type: "note", level: "info", message });
   }
 
   // ---- data connections
@@ -298,6 +316,8 @@ export class Receiver implements LaneHost {
     this.#large.onPlanned(batch);
     this.#run.counts.bytesWanted += batch.bytesWanted;
     const { granted, policy } = this.#options;
-    if (!granted.wantsAll && !policy.dryRun) this.#run.control.send(batch.toWants());
+    if (granted.wantsAll || policy.dryRun) return;
+    this.#run.control.send(batch.toWants());
+    this.#large.onToldWants(batch);
   }
 }

@@ -105,12 +105,13 @@ export class ReceiveUnsettled implements Settlement {
       directory: batch.directoryOf(entry),
       name: copyName(batch.name(entry)),
       replaces: batch.replaces.get(entry),
+      stamp: batch.isLarge(entry) ? batch.stamp(entry).slice() : undefined,
     };
   }
 
-  placeHeld(held: HeldTarget, { content = noContent, lacks }: Placed): void {
+  placeHeld(held: HeldTarget, { content = noContent, lacks, keptBytes }: Placed): void {
     this.#options.outcome.countLacking(lacks);
-    this.#count(held, content);
+    this.#count(held, content, keptBytes);
     this.#settleHeld(held, EntryState.placed);
   }
 
@@ -211,11 +212,11 @@ export class ReceiveUnsettled implements Settlement {
     if (this.isEmpty) this.#options.onAllSettled();
   }
 
-  #count(entry: Omit<HeldTarget, "batch" | "entry">, content: Uint8Array): void {
+  #count(entry: Omit<HeldTarget, "batch" | "entry">, content: Uint8Array, keptBytes = 0): void {
     const prefix = this.#options.prefixes.of(entry.directory);
     this.#options.hasher.hash({ ...entry, content, prefix }, this.#entryHash, 0);
     this.hash.add(this.#entryHash);
-    this.#options.outcome.countPlaced(entry.kind, entry.size);
+    this.#options.outcome.countPlaced(entry.kind, entry.size, keptBytes);
   }
 
   #report(

@@ -11,7 +11,7 @@ import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import { EntryColumns } from "../../entry/columns.ts";
 import { copyName, type EntryName } from "../../entry/name.ts";
 import { EntryKind, kindNames } from "../../entry/metadata.ts";
-import { hasOwnName, isRunJournal, ownHeaderBytes } from "../../entry/own_files.ts";
+import { hasOwnName, isOwnFile, ownHeaderBytes } from "../../entry/own_files.ts";
 import type { Engine, Listing } from "../../io/contract/engine.ts";
 import { fileBytesMax } from "../../wire/limits.ts";
 import type { SendBatch } from "./batch.ts";
@@ -202,7 +202,7 @@ export class Scan implements Disposable {
   #isOwnFile(directory: SourceDirectory, index: number, name: EntryName): boolean {
     if (this.#staged.sizes[index]! < ownHeaderBytes) return false;
     try {
-      return isRunJournal(this.#engine.readStart(directory.handle, name, ownHeaderBytes));
+      return isOwnFile(this.#engine.readStart(directory.handle, name, ownHeaderBytes));
     } catch {
       return false; // it is an entry like any other, which fails by itself
     }

@@ -5,7 +5,7 @@ import { EntryKind, type Metadata, type Timestamp } from "../../entry/metadata.t
 import type { Replaceable } from "../../io/contract/engine.ts";
 import type { Manifest, Wants } from "../../wire/manifest.ts";
 import { extentBytes, stampBytes } from "../../wire/limits.ts";
-import type { TargetDirectory } from "./tree.ts";
+import type { HeldTarget, TargetDirectory } from "./tree.ts";
 
 /**
  * The state of an entry. `placing`: its content is being written. `held`: its settlement may come after that of its batch
@@ -51,8 +51,8 @@ export class ReceiveBatch {
   readonly failedEarly = new Map<number, RcopyError>();
   /** File hashes of large files that the sender vouched for before their first extent came. */
   readonly verifiedEarly = new Map<number, Uint8Array>();
-  /** Large files of which something is there from an earlier run, ascending; filled by the plan. */
-  readonly kept: number[] = [];
+  /** Large files of which something may be there from an earlier run, ascending; filled by the plan. */
+  readonly kept: HeldTarget[] = [];
   readonly #nameStarts: Uint32Array;
   /** The stamps of large files, by entry; made when first needed. */
   #stamps: Map<number, Uint8Array> | undefined;
@@ -142,6 +142,7 @@ export class ReceiveBatch {
   get bytesWanted(): number {
     let bytes = 0;
     for (let i = 0; i < this.count; i++) if (this.states[i] === EntryState.wanted) bytes += this.size(i);
+    for (const { size } of this.kept) bytes += size;
     return bytes;
   }
 
@@ -162,7 +163,7 @@ export class ReceiveBatch {
       batch: this.number,
       all,
       bitmap: all || wanted === 0 ? none : bitmap,
-      kept: Uint32Array.from(this.kept),
+      kept: Uint32Array.from(this.kept, ({ entry }) => entry),
     };
   }
 

@@ -1,12 +1,22 @@
 /** A file above the extent grid while it is being received. */
-import { RcopyError } from "../../base/errors.ts";
+import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import type { Codec } from "../../codec/codec.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import type { Engine, Pending, TargetFile } from "../../io/contract/engine.ts";
 import { extentBytes, resendsMax } from "../../wire/limits.ts";
 import { sameHash } from "../../codec/hash.ts";
 import { FileHash } from "../../codec/file_hash.ts";
-import { createPart, type Part, placePart, removePart } from "./part.ts";
+import type { KeptHashes } from "../../codec/kept_hashes.ts";
+import { SlotState } from "../journal/journal_format.ts";
+import {
+  createPart,
+  type FoundPart,
+  leavePart,
+  type Part,
+  placePart,
+  removePart,
+  reopenPart,
+} from "./part.ts";
 import type { Placement } from "./placement.ts";
 import type { Placed } from "./settlement.ts";
 import type { HeldTarget } from "./tree.ts";
@@ -17,6 +27,9 @@ export interface LargeTargetOptions {
   placement: Placement;
   held: HeldTarget;
 }
+
+/** What is to become of the part of a file that is given up. */
+export type Leftover = "left" | "removed";
 
 export class LargeTarget {
   readonly held: HeldTarget;
@@ -29,19 +42,61 @@ export class LargeTarget {
   readonly #resends = new Map<number, number>();
   /** The file hash that the sender read, once it has said that it found the file unchanged. */
   verifiedHash: Uint8Array | undefined;
+  /** Extents that were written since the disk was last waited for. */
+  #unsynced: { index: number; hash: Uint8Array }[] = [];
+  #isSyncing = false;
+  #keptBytes = 0;
+  #bytesWritten = 0;
   #ended = false;
   #removed = false;
-  #onRemoved: (() => void) | undefined;
+  #leftover: Leftover = "left";
+  #onRemoved: ((isLeft: boolean) => void) | undefined;
+
+  private constructor(options: LargeTargetOptions, part: Part) {
+    this.#options = options;
+    this.held = options.held;
+    this.extents = Math.ceil(options.held.size / extentBytes);
+    this.#part = part;
+    this.#hash = new FileHash(options.codec, this.extents);
+  }
 
   /** Creates the file. @throws {RcopyError} whatever the engine says */
-  constructor(options: LargeTargetOptions) {
-    const { engine, codec, placement, held } = options;
-    this.#options = options;
-    this.held = held;
-    this.extents = Math.ceil(held.size / extentBytes);
+  static create(options: LargeTargetOptions): LargeTarget {
+    const { placement, held } = options;
     placement.willWrite(held.directory);
-    this.#part = createPart(engine, held, { isDurable: placement.isDurable });
-    this.#hash = new FileHash(codec, this.extents);
+    return new LargeTarget(options, createPart({ ...options, isDurable: placement.isDurable }, held));
+  }
+
+  /**
+   * Goes on with what an earlier run left of the file, or creates it. @throws {RcopyError} whatever the engine says
+   * @returns the file, and its part where that may have something of it
+   */
+  static resume(options: LargeTargetOptions): { target: LargeTarget; found: FoundPart | undefined } {
+    const { placement, held } = options;
+    placement.willWrite(held.directory);
+    const parts = { ...options, isDurable: placement.isDurable };
+    const found = reopenPart(parts, held);
+    if ("file" in found) return { target: new LargeTarget(options, found), found };
+    const part = createPart(parts, held, found.hasBase);
+    return { target: new LargeTarget(options, part), found: undefined };
+  }
+
+  /** Takes extents that are there from an earlier run, before any other. */
+  keep(kept: KeptHashes): void {
+    this.#hash.keep(kept);
+    const isLastKept = kept.has(this.extents - 1);
+    const short = isLastKept ? this.extents * extentBytes - this.held.size : 0;
+    this.#keptBytes = kept.count * extentBytes - short;
+  }
+
+  /** Bytes that are there from an earlier run. */
+  get keptBytes(): number {
+    return this.#keptBytes;
+  }
+
+  /** Bytes that are there, from an earlier run or this one. */
+  get bytesThere(): number {
+    return this.#keptBytes + this.#bytesWritten;
   }
 
   /** The extent has its place in this file and the right size. @throws {RcopyError} `protocol` */
@@ -84,6 +139,27 @@ export class LargeTarget {
       return;
     }
     this.#hash.add(index, hash);
+    this.#bytesWritten += Math.min(extentBytes, this.held.size - index * extentBytes);
+    if (!this.#part.journal) return;
+    this.#part.journal.note({ index, hash, state: SlotState.written });
+    this.#unsynced.push({ index, hash: hash.slice() });
+  }
+
+  /** Waits for the disk, and takes note of what it has then. Throws nothing: without the note an extent is read again. */
+  async syncWritten(): Promise<void> {
+    const { journal, file } = this.#part;
+    if (!journal || this.#isSyncing || this.#ended || this.#unsynced.length === 0) return;
+    this.#isSyncing = true;
+    const extents = this.#unsynced;
+    this.#unsynced = [];
+    try {
+      await this.#options.engine.syncTarget(file);
+      if (!this.#ended) await journal.noteSynced(extents);
+    } catch {
+      // The disk says by the next write what is wrong with it.
+    } finally {
+      this.#isSyncing = false;
+    }
   }
 
   /** Whether every extent is there. */
@@ -105,7 +181,7 @@ export class LargeTarget {
     return this.held.replaces?.kind === EntryKind.file;
   }
 
-  /** Waits until the content is on the disk. No write may be under way. @throws {RcopyError} and leaves nothing behind */
+  /** Waits until the content is on the disk. No write may be under way. @throws {RcopyError} and leaves the part for a later run */
   async sync(): Promise<void> {
     const { engine } = this.#options;
     this.#ended = this.#removed = true;
@@ -113,13 +189,13 @@ export class LargeTarget {
       await engine.syncTarget(this.#part.file);
     } catch (error) {
       engine.abandonTarget(this.#part.file);
-      removePart(engine, this.#part);
+      leavePart(engine, this.#part);
       this.#hash[Symbol.dispose]();
       throw error;
     }
   }
 
-  /** Gives the file mode, time and its final name. @throws {RcopyError} and leaves nothing behind */
+  /** Gives the file mode, time and its final name. @throws {RcopyError} and leaves the part for a later run */
   finish(): Placed {
     const { engine, placement, held } = this.#options;
     this.#ended = this.#removed = true;
@@ -129,37 +205,47 @@ export class LargeTarget {
       const lacks = engine.finishTarget(this.#part.file, held);
       placePart(engine, this.#part, held);
       placement.hasPlaced(held.directory, held.name);
-      return { content, lacks };
+      return { content, lacks, keptBytes: this.#keptBytes };
     } catch (error) {
-      removePart(engine, this.#part);
+      // Where something else has the name now, the same would come of every later run.
+      if (asRcopyError(error).code === "exists") removePart(engine, this.#part);
+      else leavePart(engine, this.#part);
       throw error;
     }
   }
 
   /**
-   * Removes what has been written, as soon as no write is under way, and then calls `onRemoved`: before that the entry is
-   * not settled, so that its directory is not put into place with half a file in it. The first call counts.
+   * Gives the file up, as soon as no write is under way, and then calls `onRemoved`. What has been written is left for a later
+   * run, or removed where it must not be believed. The first call counts.
    */
-  abandon(onRemoved: () => void): void {
+  abandon(leftover: Leftover, onRemoved: (isLeft: boolean) => void): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#leftover = leftover;
     this.#onRemoved = onRemoved;
     if (this.#writing.size === 0) this.#remove();
   }
 
-  /** Removes what has been written, at the end of a session: no write is under way, even if one of them never ended well. */
-  abandonUnsettled(): void {
-    if (this.#removed) return;
+  /**
+   * Leaves what has been written for a later run, at the end of a session: no write is under way, even if one of them never
+   * ended well. @returns whether anything is left
+   */
+  leave(): boolean {
+    if (this.#removed) return false;
     this.#ended = true;
     this.#onRemoved = undefined;
-    this.#remove();
+    return this.#remove();
   }
 
-  #remove(): void {
+  #remove(): boolean {
+    const { engine } = this.#options;
     this.#removed = true;
-    this.#options.engine.abandonTarget(this.#part.file);
-    removePart(this.#options.engine, this.#part);
+    engine.abandonTarget(this.#part.file);
+    let isLeft = false;
+    if (this.#leftover === "left") isLeft = leavePart(engine, this.#part);
+    else removePart(engine, this.#part);
     this.#hash[Symbol.dispose]();
-    this.#onRemoved?.();
+    this.#onRemoved?.(isLeft);
+    return isLeft;
   }
 }

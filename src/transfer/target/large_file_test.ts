@@ -32,7 +32,7 @@ async function withLarge(
     const [found] = engine.lookup(root, [place.name]);
     const replaces = found instanceof RcopyError ? undefined : found;
     const held = { batch: 0, entry: 0, kind: EntryKind.file, mode: 0o640, size, mtime, ...place, replaces };
-    await body(new LargeTarget({ engine, codec, placement, held }), folder);
+    await body(LargeTarget.create({ engine, codec, placement, held }), folder);
     placement.close();
   }, faults);
 }
@@ -58,7 +58,7 @@ Deno.test("LargeTarget takes extents on the grid, of their full size", async () 
       const error = assertThrows(() => target.check(index, bytes), RcopyError);
       assertEquals((error as RcopyError).code, "protocol");
     }
-    target.abandonUnsettled();
+    target.leave();
   });
 });
 
@@ -73,10 +73,10 @@ Deno.test("LargeTarget writes each extent at its offset, into a file that is not
     }
     assertEquals([offsets, staged(folder).length, folder.names().includes("large")], [
       [extentBytes, 0],
-      1,
+      2,
       false,
     ]);
-    target.abandonUnsettled();
+    target.leave();
   });
 });
 
@@ -89,7 +89,7 @@ Deno.test("LargeTarget has an extent from the start of its write on, and counts 
     assertEquals(target.isWhole, false);
     target.written(0, hashOf(0));
     assertEquals(target.isWhole, true);
-    target.abandonUnsettled();
+    target.leave();
   });
 });
 
@@ -102,7 +102,7 @@ Deno.test("LargeTarget is as the sender says only where the hash of the whole fi
     using codec = Codec.open({ arenaBytes: 0 });
     target.verifiedHash = codec.hashOf(concat(hashOf(0), hashOf(1)));
     assertEquals(target.isAsVerified, true);
-    target.abandonUnsettled();
+    target.leave();
   });
 });
 
@@ -128,12 +128,12 @@ Deno.test("LargeTarget hashes its extents in the order of the file, not of their
   assertEquals(hashes[0], hashes[1]);
 });
 
-Deno.test("LargeTarget leaves nothing behind when its end fails", async () => {
+Deno.test("LargeTarget leaves its part and the journal for a later run when its end fails", async () => {
   for (const method of ["finishTarget", "place"] as const) {
     await withLarge((target, folder) => {
       for (const index of [0, 1]) take(target, index);
       assertEquals(assertThrows(() => target.finish(), RcopyError), refused);
-      assertEquals([staged(folder), folder.names().includes("large")], [[], false]);
+      assertEquals([staged(folder).length, folder.names().includes("large")], [2, false]);
     }, { faults: [{ method, call: 1, error: refused }] });
   }
 });
@@ -142,15 +142,26 @@ Deno.test("LargeTarget is removed only after the last write under way, and then 
   await withLarge((target, folder) => {
     let removed = 0;
     for (const index of [0, 1]) target.write(index, () => ({ finish: () => undefined }));
-    target.abandon(() => removed++);
-    target.abandon(() => removed += 10);
+    target.abandon("left", () => removed++);
+    target.abandon("left", () => removed += 10);
     target.written(1, hashOf(1));
-    assertEquals([removed, staged(folder).length, target.isEnded], [0, 1, true]);
+    assertEquals([removed, staged(folder).length, target.isEnded], [0, 2, true]);
     target.written(0, hashOf(0));
     assertEquals([removed, staged(folder), target.isWhole], [1, [], false]);
-    target.abandonUnsettled();
+    target.leave();
     assertEquals([removed, folder.calls.abandonTarget], [1, 1]);
   });
+});
+
+Deno.test("LargeTarget stays with its journal where something of it is there, unless it must not be believed", async () => {
+  for (const [leftover, extents, files] of [["left", 1, 2], ["left", 0, 0], ["removed", 1, 0]] as const) {
+    await withLarge((target, folder) => {
+      for (let index = 0; index < extents; index++) take(target, index);
+      const isLeft: boolean[] = [];
+      target.abandon(leftover, (left) => isLeft.push(left));
+      assertEquals([staged(folder).length, isLeft, target.leave()], [files, [files > 0], false]);
+    });
+  }
 });
 
 Deno.test("LargeTarget asks for an extent again a few times, each extent for itself", async () => {
@@ -158,7 +169,7 @@ Deno.test("LargeTarget asks for an extent again a few times, each extent for its
     const asked = Array.from({ length: resendsMax + 1 }, () => target.mayAskAgain(0));
     assertEquals(asked, [...Array(resendsMax).fill(true), false]);
     assertEquals(target.mayAskAgain(1), true);
-    target.abandonUnsettled();
+    target.leave();
   });
 });
 
@@ -207,11 +218,11 @@ for (const [what, isOurs, plant] of leftovers) {
   });
 }
 
-Deno.test("LargeTarget leaves nothing behind when the disk does not take it before it replaces another", async () => {
+Deno.test("LargeTarget leaves its part for a later run when the disk does not take it before it replaces another", async () => {
   await withLarge(async (target, folder) => {
     for (const index of [0, 1]) take(target, index);
     assertEquals(await assertRejects(() => target.sync(), RcopyError), refused);
-    assertEquals([staged(folder), Deno.readTextFileSync(`${folder.path}/large`)], [[], "old"]);
+    assertEquals([staged(folder).length, Deno.readTextFileSync(`${folder.path}/large`)], [2, "old"]);
   }, {
     before: (folder) => folder.write("large", "old"),
     faults: [{ method: "syncTarget", call: 1, error: refused }],
@@ -226,10 +237,11 @@ Deno.test("LargeTarget leaves alone a part that a run is still writing", async (
       mode: 0o644,
     });
     const held = { ...target.held, name: parseEntryName(bytesOf("other")) };
-    const second = createPart(engine, held, { isDurable: false });
-    assertEquals(staged(folder).length, 3, "this one, and two of the other name");
+    using codec = Codec.open({ arenaBytes: 0 });
+    const second = createPart({ engine, codec, isDurable: false }, held);
+    assertEquals(staged(folder).length, 4, "this one and its journal, and two of the other name");
     engine.abandonTarget(other);
     engine.abandonTarget(second.file);
-    target.abandonUnsettled();
+    target.leave();
   });
 });

@@ -7,15 +7,17 @@
  * - Links come last in their directory.
  */
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
+import type { Codec } from "../../codec/codec.ts";
 import { EntryKind, type Timestamp } from "../../entry/metadata.ts";
 import type { EntryName } from "../../entry/name.ts";
-import { randomTemporaryName, temporaryName } from "../../entry/temporary_name.ts";
+import { journalName, randomTemporaryName, temporaryName } from "../../entry/temporary_name.ts";
 import { type Directory, type Engine, type EntryLookup, Lacks } from "../../io/contract/engine.ts";
 import { unfinishedMode } from "../../io/contract/unfinished.ts";
 import { Access, isOpenToOthers } from "./access.ts";
 import { asEntryError, destinationError } from "./errors.ts";
 import { distrust, type Distrusted } from "./distrust.ts";
 import { hasExactly } from "./folded_names.ts";
+import { lookUp, removeLeftPart } from "./part.ts";
 import { recoverDirectories } from "./recovery.ts";
 import { RunJournal } from "./run_journal.ts";
 import type { Settlement } from "./settlement.ts";
@@ -26,6 +28,12 @@ import { WriteTimes } from "./write_times.ts";
 const deferredLinkBytesMax = 8 * 1024 * 1024;
 const linkOverheadBytes = 256;
 const everythingForOwner = 0o700;
+
+/** What stands beside the place of a large file. */
+export interface LeftOfFile {
+  bytes: number;
+  hasJournal: boolean;
+}
 
 export class Placement {
   readonly #engine: Engine;
@@ -145,12 +153,21 @@ export class Placement {
       hasExactly(this.#engine, directory.handle!, { name, found });
   }
 
-  /** Bytes of what an earlier run left of a large file, which is replaced: they come back before it is written. */
-  bytesOfPart(directory: TargetDirectory, name: EntryName): number {
-    const [found] = this.#engine.lookup(directory.handle!, [temporaryName(name)]);
-    const isOurs = found && !(found instanceof RcopyError) && found.kind === EntryKind.file &&
-      found.owner === this.#engine.user;
-    return isOurs ? found.size : 0;
+  /** What an earlier run may have left of a large file: its bytes need no room again. */
+  leftOf(directory: TargetDirectory, name: EntryName): LeftOfFile {
+    const part = temporaryName(name);
+    const [found, journal] = this.#engine.lookup(directory.handle!, [part, journalName(part)]);
+    const isFile = (of: typeof found): of is EntryLookup =>
+      of !== undefined && !(of instanceof RcopyError) && of.kind === EntryKind.file;
+    const isOurs = isFile(found) && found.owner === this.#engine.user;
+    return { bytes: isOurs ? found.size : 0, hasJournal: isFile(journal) };
+  }
+
+  /** A large file is there whole: what an earlier run left of it is of no use any more. */
+  removeLeft(codec: Codec, directory: TargetDirectory, name: EntryName): void {
+    const part = temporaryName(name);
+    if (!lookUp(this.#engine, directory.handle!, journalName(part))) return;
+    removeLeftPart({ engine: this.#engine, codec, directory: directory.handle!, part }, name);
   }
 
   // ---- links

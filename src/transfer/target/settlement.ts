@@ -8,6 +8,8 @@ export interface Placed {
   content?: Uint8Array;
   /** What the file system refused of it, as a sum of `Lacks`. */
   lacks: number;
+  /** Bytes of a large file that were there from an earlier run. */
+  keptBytes?: number;
 }
 
 /** The account of what is placed and what failed, as far as a placement needs it. */

@@ -20,6 +20,8 @@ export interface HeldTarget {
   name: EntryName;
   /** What the plan found under its name, and what it may replace. */
   replaces?: Replaceable | undefined;
+  /** The sender's stamp of a large file. */
+  stamp?: Uint8Array | undefined;
 }
 
 /** A held link and its text. It is deferred until everything else in its directory is there. */
