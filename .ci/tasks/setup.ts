@@ -58,6 +58,23 @@ const testNeeds: Need[] = [
   { package: "openssl", files: ["/usr/bin/openssl"], without: "certificates are not verified by openssl" },
   { package: "iproute2", files: ["/usr/sbin/ip", "/sbin/ip"], without: "no network is slow or blocked" },
   { package: "netcat-openbsd", files: ["/usr/bin/nc", "/bin/nc"], without: "no network is blocked for ssh" },
+  { package: "acl", files: ["/usr/bin/setfacl"], without: "nothing is copied to directories with an ACL" },
+  { package: "exfat-fuse", files: ["/usr/sbin/mount.exfat-fuse"], without: "nothing is copied to exFAT" },
+  { package: "exfatprogs", files: ["/usr/sbin/mkfs.exfat"], without: "nothing is copied to exFAT" },
+  { package: "ntfs-3g", files: ["/usr/bin/ntfs-3g", "/bin/ntfs-3g"], without: "nothing is copied to NTFS" },
+  {
+    package: "xfsprogs",
+    files: ["/usr/sbin/mkfs.xfs", "/sbin/mkfs.xfs"],
+    without: "nothing is copied to XFS",
+  },
+  { package: "bindfs", files: ["/usr/bin/bindfs"], without: "nothing is copied through bindfs" },
+  { package: "mergerfs", files: ["/usr/bin/mergerfs"], without: "nothing is copied through mergerfs" },
+  {
+    package: "libfuse3-dev",
+    files: ["/usr/include/fuse3/fuse.h"],
+    without: "no file system refuses what a test names",
+  },
+  { package: "nftables", files: ["/usr/sbin/nft", "/sbin/nft"], without: "no network swallows what is sent" },
   { package: "zsh", files: ["/usr/bin/zsh", "/bin/zsh"], without: "zsh does not read what is made for it" },
   { package: "fish", files: ["/usr/bin/fish"], without: "fish does not read what is made for it" },
 ];

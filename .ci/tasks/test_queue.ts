@@ -15,7 +15,10 @@ export interface TestUnit {
 
 /** Titles of the units that take the longest; they come first. */
 export const longest: readonly string[] = [
+  "tests/e2e/file_systems_test.ts",
+  "tests/e2e/placement_test.ts",
   "tests/e2e/kill_points_test.ts",
+  "tests/e2e/power_loss_test.ts",
   "tests/e2e/kill_test.ts",
   "tests/e2e/remote_test.ts",
   "tests/hostile/wire_test.ts",

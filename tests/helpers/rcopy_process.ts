@@ -12,6 +12,9 @@ const deadlineMs = 15 * 60_000;
 /** A machine may tell Deno to trust further certificates, with which no receiver relies on a ticket. */
 export const withoutExtraTrust = { NODE_EXTRA_CA_CERTS: "" };
 
+/** A sender that still runs so long after its receiver has failed waits for another one. */
+const senderWaitMs = 5_000;
+
 /** How to start the program. */
 export interface RcopyOptions {
   /** Flags of `deno run`; everything by default. */
@@ -227,8 +230,19 @@ export async function copyTree(options: CopyOptions): Promise<{ sent: Outcome; r
   const { sender, address } = await startSender(options);
   await using _sender = sender;
   await using receiver = startReceiver(options, address);
-  const [sent, received] = await Promise.all([sender.end(), receiver.end()]);
+  const received = await receiver.end();
+  // A receiver that never got in leaves its sender waiting for another one.
+  const waiting = received.status === 0 ? undefined : setTimeout(() => sender.kill("SIGTERM"), senderWaitMs);
+  const sent = await sender.end();
+  clearTimeout(waiting);
   return { sent, received };
+}
+
+/** The summary of a run that was given `--json`: what it counted. */
+export function summaryOf({ stdout, stderr }: Outcome): Record<string, number> {
+  const done = stdout.trim().split("\n").findLast((line) => line.startsWith('{"type":"done"'));
+  if (done === undefined) throw new Error(`there is no summary in:\n${stdout}\n${stderr}`);
+  return JSON.parse(done).summary;
 }
 
 /** Fails, with all that both said, unless both ended with this status. */

@@ -92,14 +92,19 @@ export function comparisonOf(io: "deno" | "uring" | "auto" = "auto"): TreeCompar
   return isPortable ? portable : {};
 }
 
-/** A test of the whole program with each engine: `io` is what `--io` takes. */
+/**
+ * A test of the whole program with each engine, or with `only` one: `io` is what `--io` takes. `why` is a reason, found
+ * elsewhere, for which it cannot run here.
+ */
 export function testEngines(
   name: string,
   fn: (io: "deno" | "uring") => Promise<void>,
-  needs: Parameters<typeof whyNot>[0] = {},
+  needs: Parameters<typeof whyNot>[0] & { why?: string | undefined; only?: "deno" | "uring" | undefined } =
+    {},
 ): void {
   for (const io of ["deno", "uring"] as const) {
-    const why = whyNot(needs) ?? engines[io];
+    if (needs.only !== undefined && needs.only !== io) continue;
+    const why = needs.why ?? whyNot(needs) ?? engines[io];
     const shown = `${name} (--io ${io})`;
     Deno.test({
       name: why === undefined ? shown : `${shown} (skipped: ${why})`,

@@ -21,6 +21,8 @@ export interface TreeComparison {
   mtimeStepNs?: number;
   /** Leave the times of symbolic links alone, which not every engine can set. */
   linkTimes?: boolean;
+  /** Leave modes alone, which not every file system keeps. */
+  modes?: boolean;
   /** Entries of the first tree that the second need not have. */
   without?: (path: string) => boolean;
 }
@@ -71,7 +73,7 @@ export async function assertEqualTrees(
 export function differencesOf(
   source: Map<string, TreeRecord>,
   target: Map<string, TreeRecord>,
-  { mtimeStepNs = 1, linkTimes = true, without = () => false }: TreeComparison = {},
+  { mtimeStepNs = 1, linkTimes = true, modes = true, without = () => false }: TreeComparison = {},
 ): string[] {
   const differences: string[] = [];
   for (const [path, wanted] of source) {
@@ -85,7 +87,7 @@ export function differencesOf(
         if (wanted.kind === "l" && !linkTimes) continue;
         if (isSameTime(wanted.mtime, found.mtime, mtimeStepNs)) continue;
       }
-      if (wanted[field] === found[field]) continue;
+      if (wanted[field] === found[field] || field === "mode" && !modes) continue;
       differences.push(`${JSON.stringify(path)}: ${field} is ${found[field]} instead of ${wanted[field]}`);
     }
   }
