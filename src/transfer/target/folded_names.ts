@@ -70,8 +70,11 @@ export function askFolding(
     const bytes = encoder.encode(variant);
     if (bytes.length > nameBytesMax) continue;
     folding.asked |= kind;
-    const [other] = engine.lookup(directory, [parseEntryName(bytes)]);
-    if (other && !(other instanceof RcopyError) && isSame(other, found)) folding.isFolding = true;
+    const other = parseEntryName(bytes);
+    const [there] = engine.lookup(directory, [other]);
+    if (!there || there instanceof RcopyError) continue;
+    // Some file systems of FUSE number each spelling anew: there only the listing tells.
+    if (isSame(there, found) || !new FoldedNames(engine, directory).has(other)) folding.isFolding = true;
   }
 }
 
