@@ -128,7 +128,16 @@ export class LargeTarget {
   /** Starts to write a verified extent at its offset, by whatever moves its bytes. */
   write(index: number, start: (file: TargetFile, offset: number) => Pending): Pending {
     this.#writing.add(index);
-    return start(this.#part.file, index * extentBytes);
+    try {
+      return start(this.#part.file, index * extentBytes);
+    } catch (error) {
+      // An engine that writes within the call says so at once: it is the file's failure all the same.
+      return {
+        finish() {
+          throw error;
+        },
+      };
+    }
   }
 
   /** Takes note of an extent whose write has ended, with success or not, and of its hash. */
