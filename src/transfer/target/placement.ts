@@ -265,20 +265,16 @@ export class Placement {
   /** @returns what was refused */
   #setMetadata(directory: TargetDirectory): number {
     const { parent, origin, handle } = directory;
-    const lacking = this.#lacksUntouched(directory);
-    if (lacking !== undefined) return lacking;
     const mayLoosen = origin === "fresh" || !parent || !isOpenToOthers(parent, this.#engine.user);
-    const lacks = this.#engine.setDirectoryMetadata(handle!, directory, { mayLoosen });
-    this.#journal.finished(directory);
-    return lacks;
-  }
-
-  /** What a directory lacks that was there, that cannot be changed, and in which nothing was to be made; `undefined` of others. */
-  #lacksUntouched({ origin, found, mode, mtime, handle, refusal }: TargetDirectory): number | undefined {
-    if (origin !== "existing" || !found || refusal !== undefined) return undefined;
-    if (this.#engine.whyNotWritable(handle!)?.code !== "read-only") return undefined;
-    const hasTime = found.mtime.seconds === mtime.seconds && found.mtime.nanos === mtime.nanos;
-    return (found.mode === mode ? 0 : Lacks.mode) | (hasTime ? 0 : Lacks.time);
+    try {
+      const lacks = this.#engine.setDirectoryMetadata(handle!, directory, { mayLoosen });
+      this.#journal.finished(directory);
+      return lacks;
+    } catch (thrown) {
+      const lacks = lacksUntouched(directory, asRcopyError(thrown));
+      if (lacks === undefined) throw thrown;
+      return lacks;
+    }
   }
 
   // ---- the end
@@ -327,6 +323,16 @@ export function takenError(what: string): RcopyError {
       "one that is there",
     { errno: "EEXIST" },
   );
+}
+
+/** What a directory lacks that was there, on a file system that is read-only, if nothing was to be made in it; else `undefined`. */
+function lacksUntouched(
+  { origin, found, mode, mtime, refusal }: TargetDirectory,
+  { code }: RcopyError,
+): number | undefined {
+  if (code !== "read-only" || origin !== "existing" || !found || refusal !== undefined) return undefined;
+  const hasTime = found.mtime.seconds === mtime.seconds && found.mtime.nanos === mtime.nanos;
+  return (found.mode === mode ? 0 : Lacks.mode) | (hasTime ? 0 : Lacks.time);
 }
 
 /** What the process takes from every mode; 0 where it cannot be known. */
