@@ -10,7 +10,7 @@ import type { TargetDirectory } from "./tree.ts";
 const everythingForOwner = 0o700;
 const searchForOwner = 0o100;
 const writeForOthers = 0o022;
-/** The user whom no mode keeps out. */
+/** Whose directories are nobody's work. */
 const superUser = 0;
 
 export class Access {
@@ -37,12 +37,13 @@ export class Access {
 
   /** A directory that was there has been opened: without the right to search it nothing in it can be looked at. */
   opened(directory: TargetDirectory): void {
-    if ((directory.found!.mode & searchForOwner) === 0 && this.#mayLend(directory)) this.#lend(directory);
+    if ((directory.found!.mode & searchForOwner) !== 0 || !this.#mayLend(directory)) return;
+    if (this.#engine.whyNotWritable(directory.handle!)) this.#lend(directory);
   }
 
   #mayLend({ found, lentFrom }: TargetDirectory): boolean {
     const { user } = this.#engine;
-    return found !== undefined && lentFrom === undefined && user > superUser && found.owner === user &&
+    return found !== undefined && lentFrom === undefined && user >= 0 && found.owner === user &&
       (found.mode & everythingForOwner) !== everythingForOwner;
   }
 
