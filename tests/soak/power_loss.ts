@@ -73,7 +73,10 @@ async function losePower(kind: FileSystemKind, io: "deno" | "uring"): Promise<nu
       const options = kind === "xfs" ? "loop,nouuid" : "loop";
       await shell('cd "$1" && mount -o "$3" "image-$2" disk', folder, String(number), options);
       const there = await look(trees, `${folder}/disk/target`, shown);
-      assertStatuses(await copyTree({ ...ends, target: `${folder}/disk/target` }), 0);
+      assertStatuses(
+        await copyTree({ ...ends, sender: {}, receiver: {}, target: `${folder}/disk/target` }),
+        0,
+      );
       const different = differencesOf(trees.source, await recordTree(`${folder}/disk/target`), comparison);
       if (different.length > 0) {
         throw new Error(`${shown}, and completed:\n${different.slice(0, 9).join("\n")}`);
