@@ -113,6 +113,8 @@ export interface SendOptions extends CommonOptions {
   keep?: boolean;
   /** Dial a receiver that listens, by what its `listening` event gave. */
   to?: string;
+  /** Send one directory under its name, as several paths are; its contents alone by default. */
+  asFolder?: boolean;
   /** Dial a receiver that listens there; tried before the addresses of `to`. */
   addresses?: readonly PeerAddress[];
 }
@@ -123,12 +125,17 @@ export interface ReceiveOptions extends CommonOptions, Partial<ReceivePolicy> {
   ticket?: string;
   /** Asks a person whether to trust a key, as the sentence says; without it, a key that is not known is refused. */
   confirm?: (question: string) => Promise<boolean>;
+  /**
+   * Asks a person a question about the destination, to be answered by yes or no; without it the answer is no. Nothing that
+   * depends on the answer is done before it is there.
+   */
+  ask?: (question: string) => Promise<boolean>;
   /** Listen for a sender instead of dialling one. */
   listen?: boolean;
 }
 
 /**
- * Serves `paths` to a receiver: of one directory the contents, else each path under its name. A path that is a symbolic
+ * Serves `paths` to a receiver: of one directory the contents, unless `asFolder` is set, else each path under its name. A path that is a symbolic
  * link is followed. With `to` or `addresses` it dials a receiver that listens.
  * @returns how the session ended, once the receiver has verified and placed everything
  * @throws {RcopyError} with a `code`, and the `exitStatus` that the program would end with
@@ -142,20 +149,21 @@ export async function send(paths: readonly string[], options: SendOptions = {}):
   if (dialTarget) await requireDialTarget(dialTarget, options);
   return await withEngine(options, async (run) => {
     const { SendingSide } = await import("./transfer/sending_side.ts");
-    using side = new SendingSide(run.engine, paths);
+    using side = new SendingSide(run.engine, paths, { asFolder: options.asFolder ?? false });
     return await meet(side, { dialTarget, run, options });
   });
 }
 
 /**
  * Fetches what a sender serves, at the first of `addresses` and those of the ticket that answers, into the directory
- * `dest`, made if it is missing. With `listen` it waits for a sender that dials.
+ * `dest`, made if it is missing; one file becomes `dest`, unless that is a directory or ends in a slash. Without `dest` it is
+ * the sender's name for what it sends, in the current directory. With `listen` it waits for a sender that dials.
  * @returns how the session ended, once both ends agree on what was copied
  * @throws {RcopyError} with a `code`, and the `exitStatus` that the program would end with
  */
 export async function receive(
   addresses: readonly PeerAddress[],
-  dest: string,
+  dest: string | undefined,
   options: ReceiveOptions = {},
 ): Promise<TransferSummary> {
   const { ticket, listen = false } = options;
@@ -169,8 +177,8 @@ export async function receive(
   }
   const dialTarget: DialTarget | undefined = listen ? undefined : { addresses, ticket, peer: "sender" };
   if (dialTarget) await requireDialTarget(dialTarget, options);
-  requirePermission("read", dest, "cannot use the destination");
-  if (!dryRun) requirePermission("write", dest, "cannot use the destination");
+  requirePermission("read", dest ?? ".", "cannot use the destination");
+  if (!dryRun) requirePermission("write", dest ?? ".", "cannot use the destination");
   return await withEngine(options, async (run) => {
     const { engine } = run;
     if (!dryRun && engine.freeSpaceWants !== undefined) {
@@ -178,7 +186,7 @@ export async function receive(
       run.emit({ type: "note", level: "info", message });
     }
     const { ReceivingSide } = await import("./transfer/receiving_side.ts");
-    using side = new ReceivingSide(engine, dest, policy);
+    using side = new ReceivingSide(engine, { dest, policy, ask: options.ask });
     return await meet(side, { dialTarget, run, options });
   });
 }
@@ -258,7 +266,7 @@ async function meet(
     onTlsOpened,
   });
   using _renewal = renewal;
-  run.emit({ type: "listening", ...listening });
+  run.emit({ type: "listening", ...listening, ...side.described });
   return await new Server({ ...run, ...opened, side, keep }).run();
 }
 

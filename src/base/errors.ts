@@ -5,6 +5,7 @@ export type ErrorCode =
   | "internal" // a fault of rcopy itself
   | "integrity" // the two ends disagree about what was copied
   | "usage" // wrong option, wrong argument
+  | "same-place" // DEST is PATH itself
   | "source-missing" // a PATH of the command line does not exist or cannot be read
   | "address-in-use" // the port to listen on is taken
   | "permission-flag" // Deno was not given a permission that this needs
@@ -39,6 +40,7 @@ export const exitStatusOfCode = {
   "internal": 1,
   "integrity": 1,
   "usage": 2,
+  "same-place": 2,
   "source-missing": 2,
   "address-in-use": 2,
   "permission-flag": 2,

@@ -38,6 +38,24 @@ export function showName(name: Uint8Array): string {
   }
 }
 
+/** A path in a message: quoted with a slash in it, or a word that begins with a slash. */
+const pathInText = /(["'])(?:(?!\1).)*(?:\/|[A-Za-z]:\\)(?:(?!\1).)*\1|(?<![^\s(])\/[^\s"'),;:]+/gs;
+
+/** A message for the peer, which is not told where things lie on this machine: it knows its entries by their numbers. */
+export function textForPeer(message: string): string {
+  return message.replace(pathInText, '"…"');
+}
+
+/** A name as text that can be printed as it is and typed again; `undefined` where it cannot, and for an empty one. */
+export function printableName(name: Uint8Array): string | undefined {
+  try {
+    const text = decoder.decode(name);
+    return text !== "" && showText(text) === text.replaceAll("\\", "\\\\") ? text : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Text that came from the peer: cut to 512 characters, escaped, and labelled as the peer's. */
 export function showPeerText(text: string): string {
   return `peer says: ${showText(text.slice(0, 512))}`;

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { showName, showPeerText, showText } from "./show.ts";
+import { printableName, showName, showPeerText, showText, textForPeer } from "./show.ts";
 
 const hostile: [string, number[]][] = [
   ["\\x1b[1A\\rok", [0x1b, 0x5b, 0x31, 0x41, 0x0d, 0x6f, 0x6b]],
@@ -34,4 +34,26 @@ Deno.test("showPeerText() caps and labels what the peer says", () => {
   const shown = showPeerText("\u001b[2J".repeat(300_000));
   assertMatch(shown, /^peer says: /);
   assertEquals(shown.length <= 11 + 512 * 6, true);
+});
+
+const told: [string, string][] = [
+  ['cannot list "/home/alice/my photos": io (from openat2)', 'cannot list "…": io (from openat2)'],
+  ["Permission denied (os error 13): mkdir '/srv/x'", 'Permission denied (os error 13): mkdir "…"'],
+  ["cannot open /etc/ssh/key, and (/tmp/x) too", 'cannot open "…", and ("…") too'],
+  ['the file "one" is gone, "d/two" too; and/or 3/4', 'the file "one" is gone, "…" too; and/or 3/4'],
+  ['cannot use "C:\\\\Users\\\\alice"', 'cannot use "…"'],
+  ["nothing to hide", "nothing to hide"],
+];
+for (const [message, text] of told) {
+  Deno.test(`textForPeer() tells no path of this machine: ${message}`, () =>
+    assertEquals(textForPeer(message), text));
+}
+
+Deno.test("printableName() gives what can be printed and typed again, and nothing else", () => {
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  for (const name of ["a b", "it's", "a\\b", "ä€😀"]) assertEquals(printableName(bytes(name)), name);
+  for (const name of ["", "a\nb", "a\u001b[2J", "a\u202eb"]) {
+    assertEquals(printableName(bytes(name)), undefined);
+  }
+  assertEquals(printableName(Uint8Array.of(0xff)), undefined);
 });

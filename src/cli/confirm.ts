@@ -1,12 +1,14 @@
 /** Questions to the person at the terminal. Without a terminal nothing is asked, and nothing is accepted. */
+import { showText } from "../base/show.ts";
 import type { Console } from "./report/console.ts";
+import type { Job } from "./report/job.ts";
 
 /** A way to ask, where standard input and standard error are a terminal. */
 export function confirmOnTerminal(
   console: Console,
   signal: AbortSignal,
 ): ((question: string) => Promise<boolean>) | undefined {
-  if (!Deno.stdin.isTerminal() || !Deno.stderr.isTerminal()) return undefined;
+  if (!isAtTerminal()) return undefined;
   return async (question) => {
     console.error(
       `rcopy: ${question}\n` +
@@ -17,14 +19,18 @@ export function confirmOnTerminal(
 }
 
 /** A way to ask a question of yes or no, where standard input and standard error are a terminal. */
-export function askOnTerminal(
-  { console, signal }: { console: Console; signal: AbortSignal },
-): ((question: string) => Promise<boolean>) | undefined {
-  if (!Deno.stdin.isTerminal() || !Deno.stderr.isTerminal()) return undefined;
+export function askOnTerminal(job: Job): ((question: string) => Promise<boolean>) | undefined {
+  if (!isAtTerminal()) return undefined;
+  const { console, reporter, signal } = job;
   return async (question) => {
-    console.error(`rcopy: ${question} [y/N] `);
+    using _quiet = reporter.hold();
+    console.error(`rcopy: ${showText(question).replaceAll("\\\\", "\\")} [y/N] `);
     return /^(y|yes)$/i.test(await interruptibly(readLine(), signal));
   };
+}
+
+function isAtTerminal(): boolean {
+  return Deno.stdin.isTerminal() && Deno.stderr.isTerminal();
 }
 
 /** One typed line, of at most 256 bytes. */

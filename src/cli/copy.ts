@@ -1,11 +1,11 @@
 /** A run of `send` or `receive`: what both have around them. */
 import type { CommandLine } from "./line/parse.ts";
+import { lineForReceiver, lineForSender } from "./line/peer_line.ts";
 import { shellLine } from "./line/shell_line.ts";
 import { isMeantAsTicket } from "./line/ticket_argument.ts";
 import { complain } from "./report/complaint.ts";
 import type { Console } from "./report/console.ts";
 import type { Job } from "./report/job.ts";
-import { lineForReceiver, lineForSender } from "./report/peer_line.ts";
 import { Reporter } from "./report/reporter.ts";
 import { Signals } from "./signals.ts";
 

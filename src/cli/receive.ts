@@ -1,7 +1,7 @@
 /** `rcopy receive` */
 import { RcopyError } from "../base/errors.ts";
 import { receive } from "../mod.ts";
-import { confirmOnTerminal } from "./confirm.ts";
+import { askOnTerminal, confirmOnTerminal } from "./confirm.ts";
 import { DenoFiles } from "./deno_files.ts";
 import { libraryOptions } from "./line/library_options.ts";
 import type { LibraryOptions } from "./line/option.ts";
@@ -24,7 +24,7 @@ export async function runReceive(line: CommandLine, job: Job): Promise<number> {
     const { withRemoteEnd } = await import("./remote/far_end.ts");
     const summary = await withRemoteEnd(remote, { command: "send", line, job }, (meeting) => {
       const { addresses, ...way } = meeting;
-      const dest = here[0] ?? ".";
+      const dest = here[0];
       return receive(addresses, dest, { ...receiveOptions(line, { dest, job }), ...way });
     });
     return summary.exitStatus;
@@ -42,7 +42,7 @@ export async function runReceive(line: CommandLine, job: Job): Promise<number> {
   }
   if (from === "argument") noteOnArgument(job.reporter);
   const confirm = flags.listen ? undefined : confirmOnTerminal(job.console, job.signal);
-  const dest = rest[0] ?? ".";
+  const dest = rest[0];
   const summary = await receive(flags.address ?? [], dest, {
     ...receiveOptions(line, { dest, job }),
     ...(ticket === undefined ? {} : { ticket }),
@@ -52,11 +52,16 @@ export async function runReceive(line: CommandLine, job: Job): Promise<number> {
 }
 
 /** The options for the library; the last event comes behind a warning, where the copy replaced what decides the next start. */
-function receiveOptions(line: CommandLine, { dest, job }: { dest: string; job: Job }): LibraryOptions {
-  const denoFiles = new DenoFiles(dest);
+function receiveOptions(
+  line: CommandLine,
+  { dest, job }: { dest: string | undefined; job: Job },
+): LibraryOptions {
+  const denoFiles = new DenoFiles(dest ?? ".");
   const { onEvent } = job.reporter;
+  const ask = line.flags.yes ? () => Promise.resolve(true) : askOnTerminal(job);
   return {
     ...libraryOptions(line, job),
+    ...(ask === undefined ? {} : { ask }),
     onEvent: (event) => {
       const message = event.type === "done" ? denoFiles.warning() : undefined;
       if (message !== undefined) onEvent({ type: "note", level: "warn", message });

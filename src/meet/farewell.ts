@@ -1,7 +1,7 @@
 /** The end of a connection: the close that tells the peer why, and the error that a close of the peer is here. */
 import { settlesWithin } from "../base/deadline.ts";
 import { type ErrorCode, RcopyError } from "../base/errors.ts";
-import { showPeerText } from "../base/show.ts";
+import { showPeerText, textForPeer } from "../base/show.ts";
 import type { Channel } from "../net/channel.ts";
 import type { Close } from "../wire/closing.ts";
 import { errorCodeOf, wireCodeOf } from "../wire/codes.ts";
@@ -19,11 +19,12 @@ const sharedReasons: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "no-space",
   "read-only",
   "destination",
+  "same-place",
 ]);
 
 /** The close that tells the peer of an error of this end. */
 export function closeOf(error: RcopyError): Close {
-  return { kind: "close", code: wireCodeOf[error.code], text: error.message };
+  return { kind: "close", code: wireCodeOf[error.code], text: textForPeer(error.message) };
 }
 
 /** The error at this end for a close of the peer. */

@@ -45,7 +45,7 @@ export async function clean(dest: string, options: CleanOptions): Promise<Cleane
   const { engine } = await chooseEngine(io);
   using _engine = engine;
   using codec = Codec.open({ arenaBytes: 0 });
-  const root = openDestination(engine, dest, { create: false });
+  const root = openDestination(engine, dest, { create: false })?.directory;
   if (!root) throw new RcopyError("destination", `there is no destination "${showText(dest)}"`);
   const cleaned: Cleaned = { found: { files: 0, bytes: 0 }, removed: { files: 0, bytes: 0 }, failures: 0 };
   const onFailure = (message: string) => {

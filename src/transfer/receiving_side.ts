@@ -1,70 +1,154 @@
 /** The side of a transfer that has the destination. The mirror image is `sending_side.ts`. */
+import { RcopyError } from "../base/errors.ts";
+import { showText } from "../base/show.ts";
 import type { Directory, Engine } from "../io/contract/engine.ts";
 import type { Channel } from "../net/channel.ts";
 import { FrameSplitter } from "../wire/frame_splitter.ts";
-import type { Hello } from "../wire/hello.ts";
+import type { Destination, Hello } from "../wire/hello.ts";
+import { AskedSession } from "./asked_session.ts";
 import type { ReceivePolicy } from "./receive/policy.ts";
 import { Receiver } from "./receive/receiver.ts";
 import { Control } from "./session/control.ts";
 import { localHello } from "./session/hello.ts";
 import type { Proposal, RunOptions, Session, Side } from "./side.ts";
-import { isEmptyDirectory, openDestination } from "./target/destination.ts";
+import { isEmptyDirectory, lookAt, openDestination, type OpenedDestination } from "./target/destination.ts";
 import { DestinationIdentity, readBootId } from "./target/destination_identity.ts";
+import { type Landing, landingOf } from "./target/landing.ts";
 
-/** Receives into the directory `dest`. */
+const none = new Uint8Array(0);
+
+/** Asks a person a question that takes yes or no. */
+type Ask = (question: string) => Promise<boolean>;
+
+export interface ReceivingSideOptions {
+  /** DEST; without it the sender's name for what it sends. */
+  dest: string | undefined;
+  policy: ReceivePolicy;
+  /** Without it every answer is no. */
+  ask?: Ask | undefined;
+}
+
+/** Receives into DEST, or where the sender's name leads. */
 export class ReceivingSide implements Side, Disposable {
   readonly role = "receiver";
   readonly #engine: Engine;
-  readonly #dest: string;
-  readonly #policy: ReceivePolicy;
-  #opened: Directory | undefined;
+  readonly #options: ReceivingSideOptions;
+  /** The directory that is open, by the path that led to it. */
+  #opened: OpenedDestination & { path: string } | undefined;
 
-  /** Says what is wrong with `dest` now; it is made only once there is a sender. @throws {RcopyError} `destination`, `usage` */
-  constructor(engine: Engine, dest: string, policy: ReceivePolicy) {
+  /** Says what is wrong with DEST now; it is made only once there is a sender. @throws {RcopyError} `destination`, `usage` */
+  constructor(engine: Engine, options: ReceivingSideOptions) {
     this.#engine = engine;
-    this.#dest = dest;
-    this.#policy = policy;
-    this.#opened = openDestination(engine, dest, { create: false });
+    this.#options = options;
+    const { dest } = options;
+    // One file may take the place of another; whether it is one, the sender says.
+    if (dest !== undefined && lookAt(dest) !== "other") this.#open(dest, false);
   }
 
   [Symbol.dispose](): void {
-    if (this.#opened) this.#engine.closeDirectory(this.#opened);
+    if (!this.#opened) return;
+    const { directory, metadata } = this.#opened;
     this.#opened = undefined;
+    if (!this.#options.policy.dryRun) metadata?.apply(this.#engine, directory);
+    this.#engine.closeDirectory(directory);
   }
 
   propose(run: RunOptions): Proposal {
-    const policy = this.#policy;
-    const { engine, timeoutMs, emit, signal } = run;
-    // Absent only in a dry run.
-    const destination = this.#opened ??= openDestination(engine, this.#dest, { create: !policy.dryRun });
-    const hello = this.#hello(run, destination);
-    const begin = (channel: Channel, peer: Hello): Session =>
-      new Receiver({
-        control: new Control(channel, new FrameSplitter()),
-        peer,
-        granted: hello,
-        engine,
-        destination,
-        policy,
-        timeoutMs,
-        emit,
-        signal,
-      });
-    return { hello, begin };
+    const { dryRun } = this.#options.policy;
+    const hello = { ...localHello("receiver", run.engine, run), dryRun };
+    return { hello, begin: (channel, peer) => this.#begin(channel, { peer, hello, run }) };
   }
 
-  #hello(run: RunOptions, destination: Directory | undefined): Hello {
-    const { engine } = run;
-    const { dryRun } = this.#policy;
-    const hello = { ...localHello("receiver", engine, run), dryRun };
-    if (!destination) return hello;
+  #begin(channel: Channel, ends: { peer: Hello; hello: Hello; run: RunOptions }): Session {
+    const { peer, run } = ends;
+    const control = new Control(channel, new FrameSplitter());
+    const { dest } = this.#options;
+    const landing = landingOf({ dest, form: peer.form, name: peer.name, look: lookAt });
+    const question = this.#questionOf(landing, peer);
+    if (question === undefined) return this.#receive(landing, { ...ends, control });
+    const silenceMs = Math.min(run.timeoutMs, peer.timeoutMs);
+    const begin = async () => {
+      await this.#require(question, landing);
+      return this.#receive(landing, { ...ends, control });
+    };
+    return new AskedSession({ engine: run.engine, control, silenceMs, begin });
+  }
+
+  /** What a person has to agree to before anything is copied: what is there under a name that only the sender has chosen. */
+  #questionOf({ chosen }: Landing, { form }: Hello): string | undefined {
+    if (chosen === undefined || this.#opened?.path === chosen) return undefined;
+    const found = lookAt(chosen);
+    if (found === "nothing") return undefined;
+    const into = form === "file" && found === "other" ? "replace it" : "copy into it";
+    return `"${showText(chosen)}" is there already; ${into}?`;
+  }
+
+  async #require(question: string, { chosen }: Landing): Promise<void> {
+    if (await this.#options.ask?.(question)) return;
+    throw new RcopyError(
+      "usage",
+      `"${
+        showText(chosen!)
+      }", as the sender calls what it sends, is there already; to copy into it, name it as DEST`,
+    );
+  }
+
+  #receive(
+    landing: Landing,
+    { peer, hello, run, control }: { peer: Hello; hello: Hello; run: RunOptions; control: Control },
+  ): Receiver {
+    const { policy } = this.#options;
+    const { engine, timeoutMs, emit, signal } = run;
+    const isOneFile = peer.form === "file";
+    if (isOneFile && peer.name.length === 0) {
+      throw new RcopyError("protocol", "the peer sends a file without a name");
+    }
+    // Absent only in a dry run.
+    const destination = this.#open(landing.directory, !policy.dryRun, isOneFile ? undefined : peer);
+    return new Receiver({
+      control,
+      peer,
+      granted: hello,
+      told: this.#told(destination, landing),
+      only: isOneFile ? { name: landing.rename } : undefined,
+      engine,
+      destination,
+      policy,
+      timeoutMs,
+      emit,
+      signal,
+    });
+  }
+
+  /** Opens the directory that things land in, which may have been opened before. */
+  #open(path: string, create: boolean, peer?: Hello): Directory | undefined {
+    if (this.#opened?.path === path) return this.#opened.directory;
+    const isContents = peer?.form === "contents";
+    const mtime = { seconds: Number(peer?.mtimeSeconds ?? 0n), nanos: peer?.mtimeNanos ?? 0 };
+    const source = peer && isContents ? { mode: peer.mode, mtime } : undefined;
+    const opened = openDestination(this.#engine, path, { create, source });
+    if (!opened) return undefined;
+    if (this.#opened) this.#engine.closeDirectory(this.#opened.directory);
+    this.#opened = { path, ...opened };
+    return opened.directory;
+  }
+
+  #told(destination: Directory | undefined, { rename }: Landing): Destination {
+    const told: Destination = {
+      kind: "destination",
+      wantsAll: false,
+      nonce: none,
+      hash: none,
+      name: rename ?? none,
+    };
+    if (!destination) return told;
     const nonce = crypto.getRandomValues(new Uint8Array(16));
-    const { device, inode } = engine.identityOf(destination);
+    const { device, inode } = this.#engine.identityOf(destination);
     return {
-      ...hello,
-      wantsAll: !dryRun && isEmptyDirectory(engine, destination),
-      destinationNonce: nonce,
-      destinationHash: new DestinationIdentity(nonce, [readBootId()]).hash(device, inode),
+      ...told,
+      wantsAll: !this.#options.policy.dryRun && isEmptyDirectory(this.#engine, destination),
+      nonce,
+      hash: new DestinationIdentity(nonce, [readBootId()]).hash(device, inode),
     };
   }
 }

@@ -6,9 +6,10 @@ import type { Hello } from "../wire/hello.ts";
 import { Sender } from "./send/sender.ts";
 import { Control } from "./session/control.ts";
 import { localHello } from "./session/hello.ts";
-import type { Preparation, Proposal, RunOptions, Session, Side } from "./side.ts";
+import { printableName } from "../base/show.ts";
+import type { DescribedOffer, Preparation, Proposal, RunOptions, Session, Side } from "./side.ts";
 import { Prefetch } from "./source/prefetch.ts";
-import { SourcePaths } from "./source/roots.ts";
+import { type SourceOptions, SourcePaths } from "./source/roots.ts";
 import { DestinationIdentity, readBootId } from "./target/destination_identity.ts";
 
 /** Sends its PATHs: of one directory the contents, else each path under its name. */
@@ -18,8 +19,14 @@ export class SendingSide implements Side, Disposable {
   #prefetch: Prefetch | undefined;
 
   /** Says what is wrong with a PATH now, and not when the first receiver comes. @throws {RcopyError} `source-missing`, `usage` */
-  constructor(engine: Engine, paths: readonly string[]) {
-    this.#sources = new SourcePaths(engine, paths);
+  constructor(engine: Engine, paths: readonly string[], options: SourceOptions = {}) {
+    this.#sources = new SourcePaths(engine, paths, options);
+  }
+
+  get described(): DescribedOffer {
+    const { form, name } = this.#sources.offer();
+    const text = printableName(name);
+    return text === undefined ? { form } : { form, name: text };
   }
 
   [Symbol.dispose](): void {
@@ -42,11 +49,8 @@ export class SendingSide implements Side, Disposable {
   propose(run: RunOptions): Proposal {
     const { engine, timeoutMs, emit, signal } = run;
     const begin = (channel: Channel, peer: Hello): Session => {
-      const { destinationNonce, destinationHash } = peer;
       const bootIds = channel.sharesMachine ? [readBootId(), ""] : [readBootId()].filter((id) => id !== "");
-      const identity = destinationHash.length > 0
-        ? new DestinationIdentity(destinationNonce, bootIds)
-        : undefined;
+      let identity: DestinationIdentity | undefined;
       return new Sender({
         control: new Control(channel, new FrameSplitter()),
         peer,
@@ -56,9 +60,19 @@ export class SendingSide implements Side, Disposable {
         emit,
         signal,
         cache: this.#prefetch,
-        isDestination: (device, inode) => identity?.matches(destinationHash, device, inode) ?? false,
+        isDestination: ({ nonce, hash }, device, inode) => {
+          if (hash.length === 0) return false;
+          identity ??= new DestinationIdentity(nonce, bootIds);
+          return identity.matches(hash, device, inode);
+        },
       });
     };
-    return { hello: localHello("sender", engine, run), begin };
+    const { form, name, mode, mtime } = this.#sources.offer();
+    const mtimeSeconds = BigInt(mtime.seconds);
+    const hello = {
+      ...localHello("sender", engine, run),
+      ...{ form, name, mode, mtimeSeconds, mtimeNanos: mtime.nanos },
+    };
+    return { hello, begin };
   }
 }

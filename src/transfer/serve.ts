@@ -196,6 +196,11 @@ export class Server {
         this.#ended.reject(error);
         return;
       }
+      if (!keep && session.hasBegun === false) {
+        // Its user has not decided where it lands: it comes again, or another one does.
+        emit({ type: "session-lost", message: `${channel.peer}: ${error.message}; still listening` });
+        return;
+      }
       const wait = keep ? "" : `; waiting ${Math.round(timeoutMs / 1000)} s for it to come back`;
       emit({ type: "session-lost", message: `${channel.peer}: ${error.message}${wait}` });
       if (!keep) this.#returnTimer = setTimeout(() => this.#ended.reject(error), timeoutMs);

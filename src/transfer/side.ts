@@ -6,7 +6,7 @@
  */
 import type { Engine } from "../io/contract/engine.ts";
 import type { Channel } from "../net/channel.ts";
-import type { Hello, Role } from "../wire/hello.ts";
+import type { Form, Hello, Role } from "../wire/hello.ts";
 import type { EventSink, TransferSummary } from "./session/events.ts";
 import type { LaneSupply } from "./session/session_run.ts";
 import type { Streams } from "./supply/growth.ts";
@@ -25,6 +25,8 @@ export interface RunOptions {
 export interface Session extends LaneHost {
   /** Has it get data connections beside those that it gets at first. */
   useSupply(supply: LaneSupply): void;
+  /** Of a sender: whether the receiver has said where this lands. */
+  readonly hasBegun?: boolean;
   /** @throws {RcopyError} whatever ended the session without an agreed receipt */
   run(): Promise<TransferSummary>;
 }
@@ -37,9 +39,18 @@ export interface Proposal {
   begin(channel: Channel, peer: Hello): Session;
 }
 
+/** What a sender brings, for people. */
+export interface DescribedOffer {
+  form: Form;
+  /** Absent where it has none that can be printed. */
+  name?: string;
+}
+
 /** One side of a transfer. */
 export interface Side {
   readonly role: Role;
+  /** What it brings, for the event that says where it listens. */
+  readonly described?: DescribedOffer;
   /** @throws {RcopyError} where files or destination are not to be had */
   propose(run: RunOptions): Proposal;
   /** Uses the time until a peer comes, and ends early when one does or nobody will. Throws nothing. */

@@ -34,6 +34,7 @@ export const wireCodeOf = {
   "not-sent": 29,
   "io": 30,
   "interrupted": 31,
+  "same-place": 32,
 } as const satisfies Record<ErrorCode, number>;
 
 const codeOfNumber = new Map<number, ErrorCode>(

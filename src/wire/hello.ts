@@ -1,5 +1,7 @@
-/** The first messages of a connection: `Hello` on control, `Join` and `Joined` on a data connection. */
+/** The first messages of a connection: `Hello`, `Destination` and `Waiting` on control, `Join` and `Joined` on a data connection. */
 import { RcopyError } from "../base/errors.ts";
+import { showName } from "../base/show.ts";
+import { nameBytesMax, whyUnsafeName } from "../entry/name.ts";
 import { readColumn, writeColumn } from "./column.ts";
 import {
   assign,
@@ -24,6 +26,9 @@ import * as schema from "./schema.ts";
 /** Who has the files, and who wants them. */
 export type Role = "sender" | "receiver";
 
+/** What a sender brings: the contents of one directory, one file, or several entries under their names. */
+export type Form = "contents" | "file" | "several";
+
 /** First message on control, from each end: the opener first, the acceptor answers. */
 export interface Hello {
   kind: "hello";
@@ -42,38 +47,38 @@ export interface Hello {
   creditBytes: number;
   /** Receiver: most entries in a batch, 1 to `batchEntriesMax`. Sender: 0. */
   batchEntries: number;
-  /** Receiver: the destination is empty, everything is wanted, no `wants` will come. */
-  wantsAll: boolean;
   /** Receiver: nothing is made and nothing wanted, no `wants` will come, and no content is due. */
   dryRun: boolean;
-  /** Receiver: 16 random bytes and the keyed hash of its destination's device, inode and boot id; both empty when unknown. */
-  destinationNonce: Uint8Array;
-  destinationHash: Uint8Array;
   /** Offerer: 16 bytes that name the session. Requester: empty. */
   session: Uint8Array;
   /** Offerer: one token a data connection (`tokenBytes` each, concatenated). Requester: empty. */
   laneTokens: Uint8Array;
+  /** Sender: what it brings. Receiver: `contents`. */
+  form: Form;
+  /** Sender: last component of the real path of the directory or file, a safe one; empty where it has none. Receiver: empty. */
+  name: Uint8Array;
+  /** Sender, of a directory whose contents it brings: its mode, at most 0o777, and its time. Otherwise 0. */
+  mode: number;
+  mtimeSeconds: bigint;
+  mtimeNanos: number;
 }
+
+const forms = ["contents", "file", "several"] as const satisfies readonly Form[];
+const modeMax = 0o777;
+const nanosMax = 999_999_999;
+const secondsMax = BigInt(Number.MAX_SAFE_INTEGER);
 
 export const hello: MessageCodec<Hello> = {
   encode(capnp, message) {
     const root = capnp.initRoot(schema.Hello);
-    const { features, streams, timeoutMs, mtimeResolutionNs, creditBytes, batchEntries, wantsAll, dryRun } =
-      message;
-    assign(root, {
-      features,
-      streams,
-      timeoutMs,
-      mtimeResolutionNs,
-      creditBytes,
-      batchEntries,
-      wantsAll,
-      dryRun,
-    });
+    const { features, streams, timeoutMs, mtimeResolutionNs, creditBytes, batchEntries, dryRun } = message;
+    assign(root, { features, streams, timeoutMs, mtimeResolutionNs, creditBytes, batchEntries, dryRun });
+    const { mode, mtimeSeconds, mtimeNanos } = message;
+    assign(root, { mode, mtimeSeconds, mtimeNanos });
     root.role = message.role === "sender" ? schema.Role.SENDER : schema.Role.RECEIVER;
     root.software = clipped(message.software);
-    writeColumn(root._initDestinationNonce(message.destinationNonce.length), message.destinationNonce);
-    writeColumn(root._initDestinationHash(message.destinationHash.length), message.destinationHash);
+    root.form = forms.indexOf(message.form) as schema.Form;
+    writeColumn(root._initName(message.name.length), message.name);
     writeColumn(root._initSession(message.session.length), message.session);
     writeColumn(root._initLaneTokens(message.laneTokens.length), message.laneTokens);
   },
@@ -83,8 +88,7 @@ export const hello: MessageCodec<Hello> = {
     checkNumbers(root, role);
     const laneTokens = readColumn(root.laneTokens, "u8", tokenBytes * streamsMax).slice();
     if (laneTokens.length % tokenBytes !== 0) throw outOfRange("laneTokens", laneTokens.length);
-    const { features, streams, timeoutMs, mtimeResolutionNs, creditBytes, batchEntries, wantsAll, dryRun } =
-      root;
+    const { features, streams, timeoutMs, mtimeResolutionNs, creditBytes, batchEntries, dryRun } = root;
     return {
       kind: "hello",
       role,
@@ -95,15 +99,35 @@ export const hello: MessageCodec<Hello> = {
       mtimeResolutionNs,
       creditBytes,
       batchEntries,
-      wantsAll,
       dryRun,
-      destinationNonce: emptyOr(root.destinationNonce, hashBytes),
-      destinationHash: emptyOr(root.destinationHash, hashBytes),
       session: emptyOr(root.session, tokenBytes),
       laneTokens,
+      ...offerOf(root),
     };
   },
 };
+
+/** What a sender says of its files; of a receiver it is all empty. */
+function offerOf(root: schema.Hello): Pick<Hello, "form" | "name" | "mode" | "mtimeSeconds" | "mtimeNanos"> {
+  const { mode, mtimeSeconds, mtimeNanos } = root;
+  const form = forms[root.form];
+  if (form === undefined) throw outOfRange("form", root.form);
+  if (mode > modeMax) throw outOfRange("mode", mode);
+  if (mtimeNanos > nanosMax) throw outOfRange("mtimeNanos", mtimeNanos);
+  if (mtimeSeconds > secondsMax || mtimeSeconds < -secondsMax) throw outOfRange("mtimeSeconds", mtimeSeconds);
+  return { form, name: nameOrNone(root.name), mode, mtimeSeconds, mtimeNanos };
+}
+
+/** A copy of a name that is one path component, or of none. @throws {RcopyError} `name-unsafe` */
+function nameOrNone(data: Parameters<typeof readColumn>[0]): Uint8Array {
+  const name = readColumn(data, "u8", nameBytesMax).slice();
+  const why = name.length === 0 ? undefined : whyUnsafeName(name);
+  if (why === undefined) return name;
+  throw new RcopyError(
+    "name-unsafe",
+    `refused name "${showName(name.subarray(0, 80))}" from the peer: ${why}`,
+  );
+}
 
 function roleOf(role: schema.Role): Role {
   if (role === schema.Role.SENDER) return "sender";
@@ -119,9 +143,6 @@ function checkNumbers(root: schema.Hello, role: Role): void {
   if (role === "sender") return;
   if (creditBytes < creditBytesMin || creditBytes > creditBytesMax) {
     throw outOfRange("creditBytes", creditBytes);
-  }
-  if (root.wantsAll && root.dryRun) {
-    throw new RcopyError("protocol", "a receiver wants everything in a dry run");
   }
   if (batchEntries < 1 || batchEntries > batchEntriesMax) throw outOfRange("batchEntries", batchEntries);
 }
@@ -163,5 +184,51 @@ export const joined: MessageCodec<Joined> = {
   },
   decode() {
     return { kind: "joined" };
+  },
+};
+
+/** The first message of a receiver behind its hello; the sender announces nothing before it. */
+export interface Destination {
+  kind: "destination";
+  /** The destination is empty, everything is wanted, no `wants` will come. */
+  wantsAll: boolean;
+  /** 16 random bytes and the keyed hash of the destination's device, inode and boot id; both empty when unknown. */
+  nonce: Uint8Array;
+  hash: Uint8Array;
+  /** The name under which the one file of the sender is to be announced; empty for its own. */
+  name: Uint8Array;
+}
+
+export const destination: MessageCodec<Destination> = {
+  encode(capnp, message) {
+    const root = capnp.initRoot(schema.Destination);
+    root.wantsAll = message.wantsAll;
+    writeColumn(root._initNonce(message.nonce.length), message.nonce);
+    writeColumn(root._initHash(message.hash.length), message.hash);
+    writeColumn(root._initName(message.name.length), message.name);
+  },
+  decode(capnp) {
+    const root = capnp.getRoot(schema.Destination);
+    return {
+      kind: "destination",
+      wantsAll: root.wantsAll,
+      nonce: emptyOr(root.nonce, hashBytes),
+      hash: emptyOr(root.hash, hashBytes),
+      name: nameOrNone(root.name),
+    };
+  },
+};
+
+/** A person is being asked at the receiver; a sign of life, and the reason why nothing moves. */
+export interface Waiting {
+  kind: "waiting";
+}
+
+export const waiting: MessageCodec<Waiting> = {
+  encode(capnp) {
+    capnp.initRoot(schema.Waiting);
+  },
+  decode() {
+    return { kind: "waiting" };
   },
 };

@@ -21,7 +21,18 @@ import {
   piece,
 } from "./data.ts";
 import type { MessageCodec } from "./fields.ts";
-import { type Hello, hello, type Join, join, type Joined, joined } from "./hello.ts";
+import {
+  type Destination,
+  destination,
+  type Hello,
+  hello,
+  type Join,
+  join,
+  type Joined,
+  joined,
+  type Waiting,
+  waiting,
+} from "./hello.ts";
 import { type LaneOffer, laneOffer, type LaneRequest, laneRequest } from "./lanes.ts";
 import { segmentsMax } from "./limits.ts";
 import {
@@ -86,6 +97,8 @@ export const FrameKind = {
   hashes: 26,
   fileVerified: 27,
   kept: 28,
+  destination: 29,
+  waiting: 30,
 } as const;
 export type FrameKind = typeof FrameKind[keyof typeof FrameKind];
 
@@ -116,7 +129,9 @@ export type Message =
   | Piece
   | Hashes
   | FileVerified
-  | Kept;
+  | Kept
+  | Destination
+  | Waiting;
 
 /** The message of each kind. */
 type MessageOf = { [M in Message as M["kind"]]: M };
@@ -150,6 +165,8 @@ const codecs: { readonly [K in keyof MessageOf]: MessageCodec<MessageOf[K]> } = 
   hashes,
   fileVerified,
   kept,
+  destination,
+  waiting,
 };
 
 const kindNames = new Map<number, Message["kind"]>(

@@ -7,6 +7,12 @@ enum Role {
   receiver @1;
 }
 
+enum Form {
+  contents @0;
+  file @1;
+  several @2;
+}
+
 struct Hello {
   role @0 :Role;
   features @1 :UInt64;
@@ -16,12 +22,24 @@ struct Hello {
   mtimeResolutionNs @5 :UInt32;
   creditBytes @6 :UInt32;
   batchEntries @7 :UInt32;
-  wantsAll @8 :Bool;
-  destinationNonce @9 :Data;
-  destinationHash @10 :Data;
-  session @11 :Data;
-  laneTokens @12 :Data;
-  dryRun @13 :Bool;
+  dryRun @8 :Bool;
+  session @9 :Data;
+  laneTokens @10 :Data;
+  form @11 :Form;
+  name @12 :Data;
+  mode @13 :UInt16;
+  mtimeNanos @14 :UInt32;
+  mtimeSeconds @15 :Int64;
+}
+
+struct Destination {
+  wantsAll @0 :Bool;
+  nonce @1 :Data;
+  hash @2 :Data;
+  name @3 :Data;
+}
+
+struct Waiting {
 }
 
 struct Join {

@@ -6,11 +6,17 @@ export const Role = {
     RECEIVER: 1
 } as const;
 export type Role = (typeof Role)[keyof typeof Role];
+export const Form = {
+    CONTENTS: 0,
+    FILE: 1,
+    SEVERAL: 2
+} as const;
+export type Form = (typeof Form)[keyof typeof Form];
 export class Hello extends $.Struct {
     static override readonly _capnp = {
         displayName: "Hello",
         id: "ff6b8ee93b1f6c3a",
-        size: new $.ObjectSize(32, 5),
+        size: new $.ObjectSize(48, 4),
     };
     get role(): Role {
         return $.utils.getUint16(0, this) as Role;
@@ -60,91 +66,167 @@ export class Hello extends $.Struct {
     set batchEntries(value: number) {
         $.utils.setUint32(28, value, this);
     }
-    get wantsAll(): boolean {
+    get dryRun(): boolean {
         return $.utils.getBit(16, this);
     }
-    set wantsAll(value: boolean) {
+    set dryRun(value: boolean) {
         $.utils.setBit(16, value, this);
     }
-    _adoptDestinationNonce(value: $.Orphan<$.Data>): void {
-        $.utils.adopt(value, $.utils.getPointer(1, this));
-    }
-    _disownDestinationNonce(): $.Orphan<$.Data> {
-        return $.utils.disown(this.destinationNonce);
-    }
-    get destinationNonce(): $.Data {
-        return $.utils.getData(1, this);
-    }
-    _hasDestinationNonce(): boolean {
-        return !$.utils.isNull($.utils.getPointer(1, this));
-    }
-    _initDestinationNonce(length: number): $.Data {
-        return $.utils.initData(1, length, this);
-    }
-    set destinationNonce(value: $.Data) {
-        $.utils.copyFrom(value, $.utils.getPointer(1, this));
-    }
-    _adoptDestinationHash(value: $.Orphan<$.Data>): void {
-        $.utils.adopt(value, $.utils.getPointer(2, this));
-    }
-    _disownDestinationHash(): $.Orphan<$.Data> {
-        return $.utils.disown(this.destinationHash);
-    }
-    get destinationHash(): $.Data {
-        return $.utils.getData(2, this);
-    }
-    _hasDestinationHash(): boolean {
-        return !$.utils.isNull($.utils.getPointer(2, this));
-    }
-    _initDestinationHash(length: number): $.Data {
-        return $.utils.initData(2, length, this);
-    }
-    set destinationHash(value: $.Data) {
-        $.utils.copyFrom(value, $.utils.getPointer(2, this));
-    }
     _adoptSession(value: $.Orphan<$.Data>): void {
-        $.utils.adopt(value, $.utils.getPointer(3, this));
+        $.utils.adopt(value, $.utils.getPointer(1, this));
     }
     _disownSession(): $.Orphan<$.Data> {
         return $.utils.disown(this.session);
     }
     get session(): $.Data {
-        return $.utils.getData(3, this);
+        return $.utils.getData(1, this);
     }
     _hasSession(): boolean {
-        return !$.utils.isNull($.utils.getPointer(3, this));
+        return !$.utils.isNull($.utils.getPointer(1, this));
     }
     _initSession(length: number): $.Data {
-        return $.utils.initData(3, length, this);
+        return $.utils.initData(1, length, this);
     }
     set session(value: $.Data) {
-        $.utils.copyFrom(value, $.utils.getPointer(3, this));
+        $.utils.copyFrom(value, $.utils.getPointer(1, this));
     }
     _adoptLaneTokens(value: $.Orphan<$.Data>): void {
-        $.utils.adopt(value, $.utils.getPointer(4, this));
+        $.utils.adopt(value, $.utils.getPointer(2, this));
     }
     _disownLaneTokens(): $.Orphan<$.Data> {
         return $.utils.disown(this.laneTokens);
     }
     get laneTokens(): $.Data {
-        return $.utils.getData(4, this);
+        return $.utils.getData(2, this);
     }
     _hasLaneTokens(): boolean {
-        return !$.utils.isNull($.utils.getPointer(4, this));
+        return !$.utils.isNull($.utils.getPointer(2, this));
     }
     _initLaneTokens(length: number): $.Data {
-        return $.utils.initData(4, length, this);
+        return $.utils.initData(2, length, this);
     }
     set laneTokens(value: $.Data) {
-        $.utils.copyFrom(value, $.utils.getPointer(4, this));
+        $.utils.copyFrom(value, $.utils.getPointer(2, this));
     }
-    get dryRun(): boolean {
-        return $.utils.getBit(17, this);
+    get form(): Form {
+        return $.utils.getUint16(32, this) as Form;
     }
-    set dryRun(value: boolean) {
-        $.utils.setBit(17, value, this);
+    set form(value: Form) {
+        $.utils.setUint16(32, value, this);
+    }
+    _adoptName(value: $.Orphan<$.Data>): void {
+        $.utils.adopt(value, $.utils.getPointer(3, this));
+    }
+    _disownName(): $.Orphan<$.Data> {
+        return $.utils.disown(this.name);
+    }
+    get name(): $.Data {
+        return $.utils.getData(3, this);
+    }
+    _hasName(): boolean {
+        return !$.utils.isNull($.utils.getPointer(3, this));
+    }
+    _initName(length: number): $.Data {
+        return $.utils.initData(3, length, this);
+    }
+    set name(value: $.Data) {
+        $.utils.copyFrom(value, $.utils.getPointer(3, this));
+    }
+    get mode(): number {
+        return $.utils.getUint16(34, this);
+    }
+    set mode(value: number) {
+        $.utils.setUint16(34, value, this);
+    }
+    get mtimeNanos(): number {
+        return $.utils.getUint32(36, this);
+    }
+    set mtimeNanos(value: number) {
+        $.utils.setUint32(36, value, this);
+    }
+    get mtimeSeconds(): bigint {
+        return $.utils.getInt64(40, this);
+    }
+    set mtimeSeconds(value: bigint) {
+        $.utils.setInt64(40, value, this);
     }
     override toString(): string { return "Hello_" + super.toString(); }
+}
+export class Destination extends $.Struct {
+    static override readonly _capnp = {
+        displayName: "Destination",
+        id: "ed7f9e38a7dd7e82",
+        size: new $.ObjectSize(8, 3),
+    };
+    get wantsAll(): boolean {
+        return $.utils.getBit(0, this);
+    }
+    set wantsAll(value: boolean) {
+        $.utils.setBit(0, value, this);
+    }
+    _adoptNonce(value: $.Orphan<$.Data>): void {
+        $.utils.adopt(value, $.utils.getPointer(0, this));
+    }
+    _disownNonce(): $.Orphan<$.Data> {
+        return $.utils.disown(this.nonce);
+    }
+    get nonce(): $.Data {
+        return $.utils.getData(0, this);
+    }
+    _hasNonce(): boolean {
+        return !$.utils.isNull($.utils.getPointer(0, this));
+    }
+    _initNonce(length: number): $.Data {
+        return $.utils.initData(0, length, this);
+    }
+    set nonce(value: $.Data) {
+        $.utils.copyFrom(value, $.utils.getPointer(0, this));
+    }
+    _adoptHash(value: $.Orphan<$.Data>): void {
+        $.utils.adopt(value, $.utils.getPointer(1, this));
+    }
+    _disownHash(): $.Orphan<$.Data> {
+        return $.utils.disown(this.hash);
+    }
+    get hash(): $.Data {
+        return $.utils.getData(1, this);
+    }
+    _hasHash(): boolean {
+        return !$.utils.isNull($.utils.getPointer(1, this));
+    }
+    _initHash(length: number): $.Data {
+        return $.utils.initData(1, length, this);
+    }
+    set hash(value: $.Data) {
+        $.utils.copyFrom(value, $.utils.getPointer(1, this));
+    }
+    _adoptName(value: $.Orphan<$.Data>): void {
+        $.utils.adopt(value, $.utils.getPointer(2, this));
+    }
+    _disownName(): $.Orphan<$.Data> {
+        return $.utils.disown(this.name);
+    }
+    get name(): $.Data {
+        return $.utils.getData(2, this);
+    }
+    _hasName(): boolean {
+        return !$.utils.isNull($.utils.getPointer(2, this));
+    }
+    _initName(length: number): $.Data {
+        return $.utils.initData(2, length, this);
+    }
+    set name(value: $.Data) {
+        $.utils.copyFrom(value, $.utils.getPointer(2, this));
+    }
+    override toString(): string { return "Destination_" + super.toString(); }
+}
+export class Waiting extends $.Struct {
+    static override readonly _capnp = {
+        displayName: "Waiting",
+        id: "baa10dae984897f0",
+        size: new $.ObjectSize(0, 0),
+    };
+    override toString(): string { return "Waiting_" + super.toString(); }
 }
 export class Join extends $.Struct {
     static override readonly _capnp = {

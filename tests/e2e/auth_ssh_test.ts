@@ -52,7 +52,7 @@ testPeople("two commands without a ticket copy between people who know each othe
   bob.trust(alice);
   const { sender, port, line } = await startSshSender(alice, [tree]);
   await using _sender = sender;
-  assertMatch(line, /^rcopy receive rcopy1[a-z2-7]+ \.$/);
+  assertMatch(line, /^rcopy receive rcopy1[a-z2-7]+ \S+$/);
   const received = await receive(bob, ["-a", at(port), `${folder}/b`]);
   assertStatus(received, 0);
   const sent = await sender.end();
@@ -92,7 +92,7 @@ testPeople(
 
     const keysOnly = await startSshSender(alice, ["--auth", "ssh", tree]);
     await using _keysOnly = keysOnly.sender;
-    assertEquals(keysOnly.line, `rcopy receive -a ${at(keysOnly.port)} .`);
+    assertEquals(keysOnly.line, `rcopy receive -a ${at(keysOnly.port)} ${tree.split("/").at(-1)}`);
     const { anchor } = decodeTicket(ticket);
     const forged = encodeTicket({
       anchor,
@@ -117,7 +117,7 @@ testPeople(
     const keyless = await Home.make(`${folder}/keyless`);
     const { sender, port, line } = await startSshSender(alice, ["--auth", "auto", "--keep", tree]);
     await using _sender = sender;
-    const [, ticket = ""] = /^rcopy receive (rcopy1\S+) \.$/.exec(line) ?? [];
+    const [, ticket = ""] = /^rcopy receive (rcopy1\S+) \S+$/.exec(line) ?? [];
     const { key } = parseSshPublicKeyLine(alice.publicKey);
     assertEquals(decodeTicket(ticket).anchor.toHex(), key.spki.toHex());
     assertEquals([...Deno.readDirSync(`${keyless.path}/.ssh`)], []);

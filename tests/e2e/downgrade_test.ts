@@ -57,7 +57,7 @@ const versions: [number, number, RegExp][] = [
 for (const [lowest, highest, said] of versions) {
   Deno.test(`a listener with the ticket's key that speaks versions ${lowest} to ${highest} is refused`, async () => {
     await withTree(async (folder) => {
-      const hello = frame("hello", { ...HostileReceiver.ownHello, role: 0, wantsAll: false });
+      const hello = frame("hello", { ...HostileReceiver.ownHello, role: 0 });
       const answer = new Uint8Array([...preamble("control", lowest, highest), ...hello]);
       for (const receives of [true, false]) {
         const { ticket, stop } = await listenerThatSays(answer);

@@ -132,7 +132,7 @@ Deno.test("every address that the sender prints is one that it listens on, writt
   await withFolder(async (folder) => {
     await shell('mkdir "$1/a" && echo 1 > "$1/a/file"', folder);
     await using sender = new RcopyProcess(["send", "--insecure", "-p", "0", `${folder}/a`]);
-    const [, target] = await sender.stdoutMatch(/^rcopy receive --insecure -a (\S+) \.$/m);
+    const [, target] = await sender.stdoutMatch(/^rcopy receive --insecure -a (\S+) \S+$/m);
     const [, port, listed] = await sender.stderrMatch(/port (\d+), reachable at (.+)/);
     assert(listed!.split(", ").length > 0);
     for (const hostname of listed!.split(", ")) {
@@ -194,7 +194,7 @@ Deno.test("plaintext against TLS, either way, is status 3 with the remedy, and c
 
 Deno.test("a listener that answers TLS with a plain handshake is refused by both kinds of dialer, with the remedy", async () => {
   await withTree(async (folder) => {
-    const hello = frame("hello", { ...HostileReceiver.ownHello, role: 0, wantsAll: false });
+    const hello = frame("hello", { ...HostileReceiver.ownHello, role: 0 });
     const heard: string[] = [];
     const { port, stop } = serveConnections(
       Deno.listen({ hostname: "127.0.0.1", port: 0 }),

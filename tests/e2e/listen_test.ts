@@ -91,7 +91,7 @@ Deno.test("two ends that want the same are told so, whoever listens", async () =
     assertEquals(twice.status, 3, twice.stderr);
     assertMatch(twice.stderr, /both ends want to receive; run rcopy send on one of them/);
     await using sender = new RcopyProcess(["send", "-l", "-p", "0", `${folder}/a`]);
-    const [, ticket] = await sender.stdoutMatch(/rcopy receive (\S+) \./);
+    const [, ticket] = await sender.stdoutMatch(/rcopy receive (\S+) /);
     const both = await run(["send", "--to", ticket!, `${folder}/a`]);
     assertEquals(both.status, 3, both.stderr);
     assertMatch(both.stderr, /both ends want to send; run rcopy receive on one of them/);

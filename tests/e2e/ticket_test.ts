@@ -46,7 +46,7 @@ for (const [name, commandOf] of ways) {
       assertStatus(received, 0);
       assertStatus(sent, 0);
       await assertEqualTrees(`${folder}/a`, `${folder}/b`, comparisonOf());
-      assertEquals(sent.stdout, `rcopy receive ${ticket} .\n`);
+      assertEquals(sent.stdout, `rcopy receive ${ticket} a\n`);
       assertEquals(
         received.stderr.includes("list of processes shows the ticket"),
         name.startsWith("an argument"),
@@ -201,7 +201,7 @@ Deno.test("--json has the ticket in the event that says listening, and nowhere e
       Number(b.includes("listening")) - Number(a.includes("listening"))
     );
     const event = JSON.parse(line!);
-    assertEquals([event.type, event.command], ["listening", `rcopy receive ${ticket} .`]);
+    assertEquals([event.type, event.command], ["listening", `rcopy receive ${ticket} a`]);
     const rest = [
       others.join("\n"),
       sent.stderr,

@@ -80,12 +80,15 @@ const hello = fc.record({
   mtimeResolutionNs: fc.integer({ min: 1, max: 0xffff_ffff }),
   creditBytes: fc.integer({ min: limits.creditBytesMin, max: limits.creditBytesMax }),
   batchEntries: fc.integer({ min: 1, max: limits.batchEntriesMax }),
-  wanted: fc.constantFrom("all", "some", "nothing"),
-  destinationNonce: emptyOrHash,
-  destinationHash: emptyOrHash,
+  dryRun: fc.boolean(),
   session: emptyOrHash,
+  form: fc.constantFrom("contents" as const, "file" as const, "several" as const),
+  name: fc.oneof(fc.constant(new Uint8Array(0)), name),
+  mode: fc.nat(0o777),
+  mtimeSeconds: fc.bigInt(-(2n ** 53n) + 1n, 2n ** 53n - 1n),
+  mtimeNanos: fc.nat(999_999_999),
   laneTokens: fc.nat(4).chain((lanes) => fc.uint8Array({ minLength: 16 * lanes, maxLength: 16 * lanes })),
-}).map(({ wanted, ...rest }) => ({ ...rest, wantsAll: wanted === "all", dryRun: wanted === "nothing" }));
+});
 
 const port = fc.integer({ min: 1, max: 65_535 });
 const listedAddress = fc.oneof(
@@ -228,6 +231,14 @@ export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
     durable: fc.boolean(),
   }),
   fc.constant({ kind: "joined" as const }),
+  fc.constant({ kind: "waiting" as const }),
+  fc.record({
+    kind: fc.constant("destination" as const),
+    wantsAll: fc.boolean(),
+    nonce: emptyOrHash,
+    hash: emptyOrHash,
+    name: fc.oneof(fc.constant(new Uint8Array(0)), name),
+  }),
   fc.record({ kind: fc.constantFrom("ping" as const, "pong" as const), id: u32 }),
   fc.record({ kind: fc.constant("close" as const), code: u16, text }),
   authMessage,

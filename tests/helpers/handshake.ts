@@ -25,12 +25,14 @@ export const hello: Hello = {
   mtimeResolutionNs: 1,
   creditBytes: 65536,
   batchEntries: 10,
-  wantsAll: true,
   dryRun: false,
-  destinationNonce: none,
-  destinationHash: none,
   session: none,
   laneTokens: none,
+  form: "contents",
+  name: none,
+  mode: 0,
+  mtimeSeconds: 0n,
+  mtimeNanos: 0,
 };
 
 /** What the listener says to whomever it let in. */

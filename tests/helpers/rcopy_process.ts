@@ -200,7 +200,7 @@ export async function startSender(options: CopyOptions): Promise<{ sender: Rcopy
   try {
     const json = options.send?.includes("--json");
     const match = await sender.stdoutMatch(
-      json ? /"port":(\d+)/ : /rcopy receive --insecure -a 127\.0\.0\.1:(\d+) \./,
+      json ? /"port":(\d+)/ : /rcopy receive --insecure -a 127\.0\.0\.1:(\d+) /,
     );
     return { sender, address: `127.0.0.1:${match[1]}` };
   } catch (error) {

@@ -49,10 +49,9 @@ export async function runSessionPair(options: SessionPairOptions): Promise<Sessi
   const receiverEngine = options.receiverEngine ?? openDenoEngine();
   const destination = receiverEngine.openRoot(options.target);
   const lanes = options.lanes ?? [{}];
-  const granted = {
-    ...localHello("receiver", receiverEngine, { streams: { limit: lanes.length }, timeoutMs }),
-    wantsAll: options.wantsAll ?? isEmptyDirectory(receiverEngine, destination),
-  };
+  const granted = localHello("receiver", receiverEngine, { streams: { limit: lanes.length }, timeoutMs });
+  const wantsAll = options.wantsAll ?? isEmptyDirectory(receiverEngine, destination);
+  const none = new Uint8Array(0);
   if (options.creditBytes !== undefined) granted.creditBytes = options.creditBytes;
   if (options.batchEntries !== undefined) granted.batchEntries = options.batchEntries;
   const [senderControl, receiverControl] = memoryChannels(options.control);
@@ -70,6 +69,7 @@ export async function runSessionPair(options: SessionPairOptions): Promise<Sessi
     control: new Control(receiverControl, new FrameSplitter()),
     peer: localHello("sender", senderEngine, { streams: { limit: lanes.length }, timeoutMs }),
     granted,
+    told: { kind: "destination", wantsAll, nonce: none, hash: none, name: none },
     engine: receiverEngine,
     destination,
     policy: { exists: options.exists ?? "changed", durable: options.durable ?? false, dryRun: false },

@@ -7,11 +7,11 @@ import { type RcopyOptions, RcopyProcess } from "./rcopy_process.ts";
 export async function startTicketSender(
   args: readonly string[],
   options: RcopyOptions = {},
-): Promise<{ sender: RcopyProcess; ticket: string; port: number }> {
+): Promise<{ sender: RcopyProcess; ticket: string; port: number; line: string }> {
   const sender = new RcopyProcess(["send", "-l", "-p", "0", ...args], options);
   try {
-    const [, ticket] = await sender.stdoutMatch(/rcopy receive (rcopy1[a-z2-7]+) \./);
-    return { sender, ticket: ticket!, port: decodeTicket(ticket!).port };
+    const [line, ticket] = await sender.stdoutMatch(/rcopy receive (rcopy1[a-z2-7]+) .*(?=\n)/);
+    return { sender, ticket: ticket!, port: decodeTicket(ticket!).port, line };
   } catch (error) {
     await sender[Symbol.asyncDispose]();
     throw error;

@@ -51,13 +51,16 @@ export class HostileReceiver implements Disposable {
     mtimeResolutionNs: 1,
     creditBytes: 1 << 20,
     batchEntries: 4096,
-    wantsAll: true,
   };
 
-  /** Says hello (parts of it replaced); with the answer it opens the data connections. `false` if there is none. */
-  async shakeHands(different: Values = {}): Promise<boolean> {
+  /**
+   * Says hello (parts of it replaced); with the answer it opens the data connections, and tells of its destination, of
+   * which parts may be replaced too. `false` if there is no answer.
+   */
+  async shakeHands(different: Values = {}, destination: Values = {}): Promise<boolean> {
+    const { wantsAll = true, ...hello } = different;
     this.control = await this.connect();
-    await this.control.open("control", "hello", { ...HostileReceiver.ownHello, ...different });
+    await this.control.open("control", "hello", { ...HostileReceiver.ownHello, ...hello });
     const preambleBytes = await this.control.read(16);
     if (preambleBytes?.toHex() !== preamble("control").toHex()) return false;
     const answer = await this.control.next();
@@ -70,6 +73,7 @@ export class HostileReceiver implements Disposable {
       if (joined?.kind !== "joined") throw new Error("a join with its own token was refused");
       this.lanes.push(connection);
     }
+    await this.control.send("destination", { wantsAll, ...destination });
     return true;
   }
 
@@ -165,7 +169,13 @@ export async function fetchTruly(
     return changed.promise;
   };
   const pathOf = (entry: Announced) => paths.get(entry.directory)! + String.fromCharCode(...entry.name);
-  const onUnit = ({ kind, values }: Arrived, payload: Uint8Array) => {
+  // A unit may come before its manifest, which another connection brings.
+  let early: (() => void)[] | undefined = [];
+  const onUnit = (unit: Arrived, payload: Uint8Array) => {
+    if (early) early.push(() => keep(unit, payload));
+    else keep(unit, payload);
+  };
+  const keep = ({ kind, values }: Arrived, payload: Uint8Array) => {
     if (kind === "bundle") {
       let at = 0;
       for (const entry of values.entries as number[]) {
@@ -202,6 +212,8 @@ export async function fetchTruly(
       if (entry.kind === 2) paths.set(entry.number, `${pathOf(entry)}/`);
     }
   });
+  for (const keepIt of early) keepIt();
+  early = undefined;
   if (end.values.batches !== batches.length) throw new Error("the manifest's end counts wrongly");
   const small = [...announced].filter(([, { kind, size }]) => kind === 1 && size <= 4 << 20).length;
   const large = [...announced].filter(([, { kind, size }]) => kind === 1 && size > 4 << 20);

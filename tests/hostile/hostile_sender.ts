@@ -77,6 +77,8 @@ export class HostileSender implements AsyncDisposable {
   readonly address: string;
   /** What the receiver said of itself, after the handshake. */
   hello: Values = {};
+  /** What it said of its destination, after the handshake. */
+  destination: Values = {};
   control!: Connection;
   lanes: Connection[] = [];
   readonly #listener: Deno.TcpListener;
@@ -108,7 +110,7 @@ export class HostileSender implements AsyncDisposable {
     this.hello = hello.values;
   }
 
-  /** Hears the receiver, answers with a hello (parts of it replaced), and takes its data connections. */
+  /** Hears the receiver, answers with a hello (parts of it replaced), takes its data connections, and hears where it lands. */
   async shakeHands(different: Values = {}, streams = 2): Promise<void> {
     await this.hear();
     const lanes = Math.min(this.hello.streams as number, streams);
@@ -130,6 +132,7 @@ export class HostileSender implements AsyncDisposable {
       await connection.open("data", "joined");
       this.lanes[lane] = connection;
     }
+    this.destination = (await this.control.until("destination")).values;
   }
 
   ownHello(streams: number): Values {

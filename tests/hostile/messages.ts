@@ -5,8 +5,8 @@ import { decodeStruct, encodeStruct, type Layout, type Values } from "./capnp.ts
 /** Kind of each frame, and where its fields lie: by the rules of the encoding, from the order in `schema.capnp`. */
 export const messages = {
   hello: [1, {
-    words: 4,
-    pointers: 5,
+    words: 6,
+    pointers: 4,
     fields: {
       role: ["u16", 0],
       features: ["u64", 8],
@@ -16,14 +16,22 @@ export const messages = {
       mtimeResolutionNs: ["u32", 20],
       creditBytes: ["u32", 24],
       batchEntries: ["u32", 28],
-      wantsAll: ["bool", 16],
-      dryRun: ["bool", 17],
-      destinationNonce: ["data", 1],
-      destinationHash: ["data", 2],
-      session: ["data", 3],
-      laneTokens: ["data", 4],
+      dryRun: ["bool", 16],
+      session: ["data", 1],
+      laneTokens: ["data", 2],
+      form: ["u16", 32],
+      name: ["data", 3],
+      mode: ["u16", 34],
+      mtimeNanos: ["u32", 36],
+      mtimeSeconds: ["u64", 40],
     },
   }],
+  destination: [29, {
+    words: 1,
+    pointers: 3,
+    fields: { wantsAll: ["bool", 0], nonce: ["data", 0], hash: ["data", 1], name: ["data", 2] },
+  }],
+  waiting: [30, { words: 0, pointers: 0, fields: {} }],
   join: [2, {
     words: 1,
     pointers: 2,

@@ -142,7 +142,7 @@ testEngines("A7: a link that is there before stands in for no directory and for 
   const reception = await attackReceiver(async (peer) => {
     await peer.shakeHands();
     await peer.announce([{ name: "d", kind: 2 }, { name: "f", size: 6 }, { name: "secret", in: 1, size: 6 }]);
-    if (peer.hello.wantsAll !== true) await peer.control.until("wants");
+    if (peer.destination.wantsAll !== true) await peer.control.until("wants");
     await peer.bundle([1], [latin1("pwned!")]);
     const receipt = await peer.conclude();
     assertEquals([receipt.files, receipt.failed], [1n, 2n]);

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { shell } from "../helpers/test_folder.ts";
 import type { Values } from "./capnp.ts";
 import { HostileReceiver } from "./hostile_receiver.ts";
-import { joined } from "./hostile_sender.ts";
+import { joined, latin1 } from "./hostile_sender.ts";
 import { frame, type Kind, rawFrame } from "./messages.ts";
 import { openSession, type Places, placesOf, smallSent, withVictim } from "./victim_tree.ts";
 
@@ -52,6 +52,7 @@ const violations: Record<string, Step> = {
   "C9: a credit of 0": () => [["credit", { bytes: 0 }]],
   "C9: a credit of 2^32 - 1": () => [["credit", { bytes: 0xffff_ffff }]],
   "C9: credits that add up to more than 64 MiB": () => new Array(3).fill(["credit", { bytes: 32 << 20 }]),
+  "telling of the destination twice": () => [["destination", {}]],
   "wants after wantsAll": () => [["wants", { all: true }]],
   "settling a batch that does not exist": () => [["batchSettled", { batch: 1 }]],
   "settling a batch twice": (at) =>
@@ -196,11 +197,12 @@ const badHellos: Record<string, Values> = {
   "batches of 0 entries": { batchEntries: 0 },
   "batches of 4097 entries": { batchEntries: 4097 },
   "role 2": { role: 2 },
-  "half a nonce": { destinationNonce: new Uint8Array(8) },
-  "a long hash": { destinationHash: new Uint8Array(32) },
+  "form 3": { form: 3 },
+  "a mode of 01000": { mode: 0o1000 },
+  "a time with a whole second of nanoseconds": { mtimeNanos: 1e9 },
+  "a name of 256 bytes": { name: new Uint8Array(256).fill(97) },
   "a name of 513 bytes": { software: "x".repeat(513) },
   "33 tokens": { laneTokens: new Uint8Array(33 * 16) },
-  "everything wanted in a dry run": { wantsAll: true, dryRun: true },
   "a token and a half": { laneTokens: new Uint8Array(24) },
 };
 Deno.test("C9: a hello out of range is answered by a close that says why", async (t) => {
@@ -215,6 +217,30 @@ Deno.test("C9: a hello out of range is answered by a close that says why", async
         assertMatch(String(answer?.values.text), /out of range|dry run|claims \d+ elements/);
       });
     }
+    await victim.serveTruly();
+  });
+});
+
+Deno.test("C9: a receiver that tells of its destination what cannot be is refused", async (t) => {
+  const bad: Record<string, [Values, Values]> = {
+    "half a nonce": [{}, { nonce: new Uint8Array(8) }],
+    "a long hash": [{}, { hash: new Uint8Array(32) }],
+    "everything wanted in a dry run": [{ dryRun: true }, { wantsAll: true }],
+    "another name for a whole directory": [{}, { name: latin1("other") }],
+  };
+  await withVictim(async (victim) => {
+    for (const [what, [hello, destination]] of Object.entries(bad)) {
+      await t.step(what, async () => {
+        using peer = new HostileReceiver(victim.address);
+        await peer.shakeHands(hello, destination);
+        assertEquals(await peer.control.closeCode(), 8);
+      });
+    }
+    await t.step("a name that is no name", async () => {
+      using peer = new HostileReceiver(victim.address);
+      await peer.shakeHands({}, { name: latin1("../other") });
+      assertEquals(await peer.control.closeCode(), 20);
+    });
     await victim.serveTruly();
   });
 });

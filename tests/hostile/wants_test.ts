@@ -172,7 +172,7 @@ const dryEntries = [{ name: "d", kind: 2 }, { name: "one", size: 10 }, { name: "
 Deno.test("a receiver of a dry run says so, wants nothing, and makes nothing", async () => {
   const reception = await attackReceiver(async (peer) => {
     await peer.shakeHands();
-    assertEquals([peer.hello.dryRun, peer.hello.wantsAll], [true, false]);
+    assertEquals([peer.hello.dryRun, peer.destination.wantsAll], [true, false]);
     await peer.announce(dryEntries);
     const others: string[] = [];
     const receipt = await peer.conclude(({ kind }) => others.push(kind));

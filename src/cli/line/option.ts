@@ -33,7 +33,7 @@ export interface Option {
   /** The option of the library that the value is for; absent where the program itself uses it. */
   field?: keyof LibraryOptions;
   /** Which ends get it that are started through ssh for HOST:PATH; none where absent. */
-  passedTo?: "any" | "receiver";
+  passedTo?: "any" | "receiver" | "sender";
 }
 
 /** A row whose field takes what its kind gives. */

@@ -71,6 +71,16 @@ const meeting = {
   }),
 };
 
+/** Options of the end that reads. */
+const offering = {
+  "as-folder": option({
+    kind: aSwitch,
+    brief: "Send one directory under its name, as several PATHs are, and not its contents alone",
+    field: "asFolder",
+    passedTo: "sender",
+  }),
+};
+
 /** Options of the end that writes. */
 const placing = {
   exists: option({
@@ -182,6 +192,7 @@ const printing = {
 export const options = {
   ...listening,
   ...meeting,
+  ...offering,
   ...placing,
   ...cleaning,
   ...reaching,
@@ -196,8 +207,9 @@ export type Flags = { readonly [Name in OptionName]?: ValueOf<(typeof options)[N
 
 /** Options that have no meaning for an end that dials. */
 export const listenerNames = [...namesOf(listening), "keep"] as const satisfies OptionName[];
-/** Options that the receiver alone obeys. */
+/** Options that the receiver alone obeys, and those that only the sender does. */
 export const placingNames = namesOf(placing);
+export const offeringNames = namesOf(offering);
 /** Options that have no meaning without HOST:PATH. */
 export const reachingNames = namesOf(reaching);
 
@@ -219,24 +231,34 @@ export interface Command {
 export const commands = {
   send: {
     brief: "Serve files and directories to a receiver, or bring them to HOST through ssh",
-    options: [...namesOf(listening), "keep", "to", "address", ...placingNames, ...ofBoth],
+    options: [...namesOf(listening), "keep", "to", "address", ...offeringNames, ...placingNames, ...ofBoth],
     usage: "[options] PATH... [[USER@]HOST:DEST]",
     operand: {
       name: "PATH",
       brief:
-        "What to serve: of one directory the contents, else each under its name; HOST:DEST at the end names " +
+        "What to serve: of one directory the contents, a file, several under their names; HOST:DEST at the end names " +
         "where it lands on another machine, which ssh reaches; ./a:b is a path here",
     },
   },
   receive: {
     brief: "Fetch what a sender serves, or what HOST has, through ssh",
-    options: ["address", "listen", ...namesOf(listening), ...placingNames, ...namesOf(cleaning), ...ofBoth],
+    options: [
+      "address",
+      "listen",
+      ...namesOf(listening),
+      ...placingNames,
+      ...namesOf(cleaning),
+      ...offeringNames,
+      ...ofBoth,
+    ],
     usage: "[options] [-a HOST:PORT]... [TICKET | [USER@]HOST:PATH] [DEST]",
     operand: {
       name: "TICKET, HOST:PATH or DEST",
       brief:
         "The ticket that send printed (- reads it from standard input; RCOPY_TICKET works too), or HOST:PATH on " +
-        "another machine, which ssh reaches; then where it lands (the current directory)",
+        "another machine, which ssh reaches; then where it lands: the contents of a directory in DEST, one file as DEST, or " +
+        "in it where DEST is a directory or ends in a slash, several in DEST (default: the sender's name for it, in the " +
+        "current directory; for several the current directory)",
     },
   },
   doctor: {
@@ -264,11 +286,14 @@ export function optionsOf(command: CommandName): (Option & { name: OptionName })
   const { options: names }: Command = commands[command];
   return names.map((name) => {
     const row: Option = options[name];
-    if (command === "receive" || row.passedTo !== "receiver") return { name, ...row };
+    const isOther = row.passedTo === (command === "send" ? "receiver" : "sender");
+    if (!isOther) return { name, ...row };
     return {
       name,
       ...row,
-      brief: `With HOST:DEST: ${row.brief.charAt(0).toLowerCase()}${row.brief.slice(1)}`,
+      brief: `With ${command === "send" ? "HOST:DEST" : "HOST:PATH"}: ${row.brief.charAt(0).toLowerCase()}${
+        row.brief.slice(1)
+      }`,
     };
   });
 }

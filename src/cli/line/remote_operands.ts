@@ -1,7 +1,7 @@
 /** Which operand of a command line is on another machine. Pure. */
 import { RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
-import { type Flags, type OptionName, placingNames } from "./options.ts";
+import { type Flags, offeringNames, type OptionName, placingNames } from "./options.ts";
 import { parseRemotePath, type RemotePath } from "./remote_path.ts";
 import { refuseRemoteOptions } from "./refusals.ts";
 
@@ -51,6 +51,7 @@ export function remoteSource(args: readonly string[], flags: Flags): Operands {
   const remote = first === undefined ? undefined : parseRemotePath(first);
   if (!remote) {
     refuseRemoteOptions(flags);
+    refuseOffering(flags);
     return { here: [...args], remote };
   }
   requireMeant(flags, first!);
@@ -67,6 +68,16 @@ function refusePlacing(flags: Flags): void {
   throw new RcopyError(
     "usage",
     `--${name} belongs to the receiver: give it to rcopy receive, or send to HOST:DEST, which passes it on`,
+  );
+}
+
+/** A receiver decides nothing about the form of what comes but where it starts the sender itself. */
+function refuseOffering(flags: Flags): void {
+  const name = offeringNames.find((one) => flags[one] !== undefined);
+  if (name === undefined) return;
+  throw new RcopyError(
+    "usage",
+    `--${name} belongs to the sender: give it to rcopy send, or receive from HOST:PATH, which passes it on`,
   );
 }
 

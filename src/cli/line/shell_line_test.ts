@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { homeShellLine, remoteShellLine } from "./shell_line.ts";
+import { homeShellLine, shellLine } from "./shell_line.ts";
 
 /** All that a name can hold, and what shells make something of. */
 const words = [
@@ -25,7 +25,7 @@ for (const shell of ["sh", "bash", "zsh", "fish"]) {
     }`,
     ignore: !isHere.success,
     fn: async () => {
-      const line = remoteShellLine(["printf", "%s\\0", ...words]);
+      const line = shellLine(["printf", "%s\\0", ...words]);
       const { stdout } = await new Deno.Command(shell, { args: ["-c", line] }).output();
       assertEquals(new TextDecoder().decode(stdout).split("\0").slice(0, -1), words);
     },

@@ -2,7 +2,7 @@
 import { options } from "../line/options.ts";
 import { type CommandLine, wordOf } from "../line/parse.ts";
 import { commandWords, remoteOperand } from "../line/remote_path.ts";
-import { homeShellLine, remoteShellLine } from "../line/shell_line.ts";
+import { homeShellLine, shellLine } from "../line/shell_line.ts";
 
 /**
  * Finds the rcopy that `deno install -g` made, and the deno that Deno's own installer made: a shell that nobody logs in to
@@ -19,16 +19,15 @@ const finder = [
 export function farShellLine(command: "send" | "receive", line: CommandLine, path: string): string {
   const named = line.flags["remote-rcopy"];
   // A program that was named is started as it is, also where there is no sh.
-  const program = named === undefined
-    ? remoteShellLine([...finder, "rcopy"])
-    : homeShellLine(commandWords(named));
-  return `${program} ${remoteShellLine(farWords(command, line, path))}`;
+  const program = named === undefined ? shellLine([...finder, "rcopy"]) : homeShellLine(commandWords(named));
+  return `${program} ${shellLine(farWords(command, line, path))}`;
 }
 
 function farWords(command: "send" | "receive", { flags, given }: CommandLine, path: string): string[] {
   const passed = given.filter(({ name }) => {
     const { passedTo } = options[name];
-    return passedTo === "any" || passedTo === "receiver" && command === "receive";
+    const own = command === "receive" ? "receiver" : "sender";
+    return passedTo === "any" || passedTo === own;
   });
   return [
     command,

@@ -35,6 +35,7 @@ export class Reporter {
   #plainAt: number;
   #eventAt = -Infinity;
   #isLineOpen = false;
+  #holds = 0;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -54,6 +55,13 @@ export class Reporter {
     if (levels.indexOf(level) > levels.indexOf(this.#options.logLevel)) return;
     this.#eraseLine();
     this.#options.console.error(`rcopy: ${text}\n`);
+  }
+
+  /** Draws no progress line until it is disposed of: a person is being asked something. */
+  hold(): Disposable {
+    this.#eraseLine();
+    this.#holds++;
+    return { [Symbol.dispose]: () => void this.#holds-- };
   }
 
   /** Ends an open progress line, which stays. */
@@ -148,6 +156,7 @@ export class Reporter {
     this.#history.add(progress);
     const now = this.#now();
     if (console.isTerminal) {
+      if (this.#holds > 0) return;
       if (now - this.#drawnAt < redrawMs) return;
       this.#drawnAt = now;
       this.#drawLine();

@@ -5,7 +5,10 @@
  *  3. end    the counts of the manifest's end are compared with what came
  */
 import { BoundedQueue } from "../../base/bounded_queue.ts";
+import { sameBytes } from "../../base/bytes.ts";
 import { RcopyError } from "../../base/errors.ts";
+import { EntryKind } from "../../entry/metadata.ts";
+import type { EntryName } from "../../entry/name.ts";
 import type { Manifest, ManifestEnd } from "../../wire/manifest.ts";
 import type { SessionRun } from "../session/session_run.ts";
 import { ReceiveBatch } from "../target/batch.ts";
@@ -17,10 +20,17 @@ import type { ReceiveUnsettled } from "./unsettled.ts";
 /** Every batch takes at least so much credit, so that the credit bounds the queue. */
 const batchBytesMin = 64;
 
+/** The one file that may come, and its name if it was asked for under one. */
+export interface OneFile {
+  name: EntryName | undefined;
+}
+
 export interface IntakeOptions {
   run: SessionRun<"receiver">;
   /** The grant in the hello of this side. */
   granted: { creditBytes: number; batchEntries: number };
+  /** Where the sender brings one file, nothing else may come. */
+  only: OneFile | undefined;
   tree: TargetTree;
   plan: ReceivePlan;
   unsettled: ReceiveUnsettled;
@@ -54,6 +64,7 @@ export class Intake {
     counts.entries += message.kinds.length;
     for (const size of message.sizes) counts.bytesListed += Number(size);
     const batch = new ReceiveBatch(message, bytes);
+    this.#checkOnly(batch);
     plan.check(batch);
     unsettled.add(batch);
     this.#arrived.push(batch);
@@ -74,6 +85,15 @@ export class Intake {
     run.counts.growing = false;
     awaited.onManifestEnd(batches);
     this.#arrived.end();
+  }
+
+  /** Holds a sender of one file to it: what it brings may land in a directory that nobody named. @throws {RcopyError} `protocol` */
+  #checkOnly(batch: ReceiveBatch): void {
+    const { only, run } = this.#options;
+    if (!only || batch.count === 0) return;
+    const isOne = run.counts.entries === 1 && batch.kind(0) === EntryKind.file;
+    if (isOne && (!only.name || sameBytes(only.name, batch.name(0)))) return;
+    throw new RcopyError("protocol", "the peer announced something else than the one file that it brings");
   }
 
   /** The sender is about to be told that it may send so many manifest bytes more. */

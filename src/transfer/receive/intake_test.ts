@@ -19,6 +19,7 @@ async function withIntake(
   await inFolder(async (folder) => {
     using parts = receiveParts(folder);
     const intake = new Intake({
+      only: undefined,
       ...parts,
       granted: { creditBytes: 100_000, batchEntries: 100, ...granted },
     });

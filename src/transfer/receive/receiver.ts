@@ -14,6 +14,7 @@ import { kindNames } from "../../entry/metadata.ts";
 import { PathPrefixes } from "../../entry/path_prefixes.ts";
 import type { Directory, Engine } from "../../io/contract/engine.ts";
 import type { Close } from "../../wire/closing.ts";
+import type { Destination } from "../../wire/hello.ts";
 import type { LaneOffer, LaneRequest } from "../../wire/lanes.ts";
 import type { DataConnection } from "../lane/lane_io.ts";
 import type { TransferSummary } from "../session/events.ts";
@@ -34,7 +35,7 @@ import { TargetTree } from "../target/tree.ts";
 import { AwaitedBatches } from "./awaited_batches.ts";
 import { ReceiveFailures } from "./failures.ts";
 import { UnitsTaken } from "./units_taken.ts";
-import { Intake } from "./intake.ts";
+import { Intake, type OneFile } from "./intake.ts";
 import { ReceiveLane } from "./lane.ts";
 import { LargeFiles } from "./large_files.ts";
 import { ReceivePlan } from "./plan.ts";
@@ -43,8 +44,12 @@ import { ReceiptWriter } from "./receipt.ts";
 import { ReceiveUnsettled } from "./unsettled.ts";
 
 export interface ReceiverOptions extends SessionRunOptions {
-  /** The grant and the announcement in the hello of this side. */
-  granted: { creditBytes: number; batchEntries: number; wantsAll: boolean };
+  /** The grant in the hello of this side. */
+  granted: { creditBytes: number; batchEntries: number };
+  /** What the sender is told of the destination. */
+  told: Destination;
+  /** The one file that may come, and its name if it was asked for under one. */
+  only?: OneFile | undefined;
   engine: Engine;
   /** The destination; it belongs to the caller. Absent only in a dry run. */
   destination: Directory | undefined;
@@ -72,7 +77,7 @@ export class Receiver implements LaneHost {
   readonly #resends = new Map<number, number>();
 
   constructor(options: ReceiverOptions) {
-    const { engine, destination, policy, granted } = options;
+    const { engine, destination, policy, granted, only } = options;
     this.#options = options;
     const run = this.#run = new SessionRun("receiver", options);
     const tree = this.#tree = new TargetTree(
@@ -111,7 +116,7 @@ export class Receiver implements LaneHost {
     });
     const taken = this.#taken = new UnitsTaken(run.control);
     const plan = this.#plan = this.#makePlan();
-    this.#intake = new Intake({ run, granted, tree, plan, unsettled, awaited });
+    this.#intake = new Intake({ run, granted, only, tree, plan, unsettled, awaited });
     this.#receipt = new ReceiptWriter({
       run,
       tree,
@@ -131,7 +136,7 @@ export class Receiver implements LaneHost {
   }
 
   #makePlan(): ReceivePlan {
-    const { engine, policy, granted, peer, emit } = this.#options;
+    const { engine, policy, told, peer, emit } = this.#options;
     const { exists, dryRun } = policy;
     const fileSystems = new FileSystems(engine);
     return new ReceivePlan({
@@ -151,7 +156,7 @@ export class Receiver implements LaneHost {
           size,
         }),
       exists,
-      mustCopy: granted.wantsAll,
+      mustCopy: told.wantsAll,
       mtimeResolutionNs: Math.max(engine.mtimeResolutionNs, peer.mtimeResolutionNs),
       onPlanned: (batch) => this.#onPlanned(batch),
     });
@@ -159,11 +164,13 @@ export class Receiver implements LaneHost {
 
   /** Runs the session to its end. @throws {RcopyError} whatever ended it without an agreed receipt */
   run(): Promise<TransferSummary> {
+    this.#run.control.send(this.#options.told);
+    this.#run.state = "open";
     return this.#run.run({
       onMessage: (message) => this.#onMessage(message),
       work: async () => {
         // A sender that was told that everything is wanted does not wait: better no byte than all of them for nothing.
-        if (this.#options.granted.wantsAll) this.#placement.prepare();
+        if (this.#options.told.wantsAll) this.#placement.prepare();
         await this.#planAll();
       },
       onTick: () => {
@@ -315,8 +322,8 @@ export class Receiver implements LaneHost {
   #onPlanned(batch: ReceiveBatch): void {
     this.#large.onPlanned(batch);
     this.#run.counts.bytesWanted += batch.bytesWanted;
-    const { granted, policy } = this.#options;
-    if (granted.wantsAll || policy.dryRun) return;
+    const { told, policy } = this.#options;
+    if (told.wantsAll || policy.dryRun) return;
     this.#run.control.send(batch.toWants());
     this.#large.onToldWants(batch);
   }

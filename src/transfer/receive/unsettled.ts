@@ -1,5 +1,6 @@
 /** Announced entries that are not settled yet, and the tree hash of those that were placed. The mirror image is `send/unsettled.ts`. */
 import type { RcopyError } from "../../base/errors.ts";
+import { textForPeer } from "../../base/show.ts";
 import type { Codec } from "../../codec/codec.ts";
 import { TreeHash } from "../../codec/tree_hash.ts";
 import { EntryKind } from "../../entry/metadata.ts";
@@ -228,7 +229,7 @@ export class ReceiveUnsettled implements Settlement {
       kind: "failure",
       place: { of: "entry", batch, entry },
       code: wireCodeOf[error.code],
-      text: error.message,
+      text: textForPeer(error.message),
     });
   }
 }

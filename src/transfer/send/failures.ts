@@ -1,5 +1,6 @@
 /** Failures of this side: entries that cannot be sent, reported here and to the receiver. The mirror image is `receive/failures.ts`. */
 import type { RcopyError } from "../../base/errors.ts";
+import { textForPeer } from "../../base/show.ts";
 import { wireCodeOf } from "../../wire/codes.ts";
 import type { Control } from "../session/control.ts";
 import { type SendBatch, SendState } from "../source/batch.ts";
@@ -26,7 +27,7 @@ export class SendFailures {
       kind: "failure",
       place: { of: "name", directory: directory.number, name: name.slice() },
       code: wireCodeOf[error.code],
-      text: error.message,
+      text: textForPeer(error.message),
     });
   }
 
@@ -43,7 +44,7 @@ export class SendFailures {
       kind: "failure",
       place: { of: "entry", batch: batch.number, entry },
       code: wireCodeOf[error.code],
-      text: error.message,
+      text: textForPeer(error.message),
     });
   }
 }

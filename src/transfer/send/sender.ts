@@ -13,6 +13,7 @@ import { EntryHasher } from "../../codec/entry_hash.ts";
 import { PathPrefixes } from "../../entry/path_prefixes.ts";
 import type { Directory, Engine } from "../../io/contract/engine.ts";
 import { errorCodeOf } from "../../wire/codes.ts";
+import type { Destination } from "../../wire/hello.ts";
 import type { LaneOffer, LaneRequest } from "../../wire/lanes.ts";
 import type { Wants } from "../../wire/manifest.ts";
 import type { Failure, Receipt } from "../../wire/settlement.ts";
@@ -29,7 +30,7 @@ import { errorOfClose } from "../../meet/farewell.ts";
 import type { SendBatch } from "../source/batch.ts";
 import type { SourceDirectory } from "../source/directory.ts";
 import type { LargeSource } from "../source/large_file.ts";
-import type { SourceRoots } from "../source/roots.ts";
+import { closeSources, renameSource, sourceAt, type SourceRoots } from "../source/roots.ts";
 import { ScanPace } from "../source/scan_pace.ts";
 import type { LaneHost } from "../supply/host.ts";
 import { Announcer } from "./announcer.ts";
@@ -45,8 +46,8 @@ import { SendUnsettled } from "./unsettled.ts";
 export interface SenderOptions extends SessionRunOptions {
   engine: Engine;
   roots: SourceRoots;
-  /** Whether a directory is the receiver's destination. */
-  isDestination: (device: number, inode: bigint) => boolean;
+  /** Whether a directory is the destination that the receiver tells of. */
+  isDestination: (told: Destination, device: number, inode: bigint) => boolean;
   /** Content that was read before the receiver came. */
   cache?: ContentCache | undefined;
 }
@@ -71,9 +72,13 @@ export class Sender implements LaneHost {
   readonly #resends: ResendRequests;
   readonly #large: SendLargeFiles;
   readonly #announcer: Announcer;
+  /** What the receiver has said of its destination; nothing is announced before. */
+  #destination: Destination | undefined;
+  #isAsked = false;
+  readonly #told = Promise.withResolvers<void>();
 
   constructor(options: SenderOptions) {
-    const { engine, roots, peer, isDestination } = options;
+    const { engine, roots, peer } = options;
     this.#options = options;
     const run = this.#run = new SessionRun("sender", options);
     this.#root = roots.listed ?? roots.named[0]?.directory;
@@ -107,7 +112,7 @@ export class Sender implements LaneHost {
       unsettled: this.#unsettled,
       failures: this.#failures,
       pace: this.#pace,
-      isDestination,
+      isDestination: (device, inode) => this.#isDestination(device, inode),
       onAnnounced: (batch) => this.#onAnnounced(batch),
     });
   }
@@ -116,9 +121,10 @@ export class Sender implements LaneHost {
   run(): Promise<TransferSummary> {
     return this.#run.run({
       onMessage: (message) => this.#onMessage(message),
-      work: () => this.#announcer.announceAll(),
+      work: () => this.#announce(),
       onTick: () => this.#handBackStalled(),
       stopWaiting: () => {
+        this.#told.resolve();
         this.#plan.end();
         this.#pace.end();
         for (const onTheWay of this.#onTheWay.values()) onTheWay.end();
@@ -126,11 +132,27 @@ export class Sender implements LaneHost {
       },
       release: () => {
         this.#unsettled.release();
+        if (!this.#destination) closeSources(this.#options.roots); // no scan was given them
         this.#root?.release();
         this.#codec[Symbol.dispose]();
       },
       treeHash: () => this.#unsettled.hash.toString(),
     });
+  }
+
+  async #announce(): Promise<void> {
+    await this.#told.promise;
+    if (this.#run.hasEnded || !this.#destination) return;
+    await this.#announcer.announceAll();
+  }
+
+  #isDestination(device: number, inode: bigint): boolean {
+    return this.#destination !== undefined && this.#options.isDestination(this.#destination, device, inode);
+  }
+
+  /** Whether the receiver has said where this lands: until then it can have copied nothing. */
+  get hasBegun(): boolean {
+    return this.#destination !== undefined;
   }
 
   // ---- data connections
@@ -195,6 +217,10 @@ export class Sender implements LaneHost {
   /** Handles one message at once, without waiting for anything. */
   #onMessage(message: SideMessage<"sender">): void {
     switch (message.kind) {
+      case "destination":
+        return this.#onDestination(message);
+      case "waiting":
+        return this.#onWaiting();
       case "credit":
         return this.#announcer.grant(message.bytes);
       case "wants":
@@ -223,9 +249,30 @@ export class Sender implements LaneHost {
     }
   }
 
+  #onDestination(destination: Destination): void {
+    const { engine, roots, peer } = this.#options;
+    if (destination.wantsAll && peer.dryRun) {
+      throw new RcopyError("protocol", "a receiver wants everything in a dry run");
+    }
+    if (destination.name.length > 0) renameSource(roots, destination.name);
+    this.#destination = destination;
+    const same = sourceAt(engine, roots, (device, inode) => this.#isDestination(device, inode));
+    if (same) {
+      throw new RcopyError("same-place", "DEST is the place that is being sent; name another one");
+    }
+    this.#told.resolve();
+  }
+
+  #onWaiting(): void {
+    if (this.#isAsked) return;
+    this.#isAsked = true;
+    const message = "the receiver is asking a person there; the copy goes on with the answer";
+    this.#options.emit({ type: "note", level: "info", message });
+  }
+
   #onAnnounced(batch: SendBatch): void {
-    const { wantsAll, dryRun } = this.#options.peer;
-    if (!wantsAll && !dryRun) return;
+    const { wantsAll } = this.#destination!;
+    if (!wantsAll && !this.#options.peer.dryRun) return;
     batch.markAll(wantsAll);
     this.#run.counts.bytesWanted += batch.bytesWanted;
     this.#plan.add(batch);

@@ -81,7 +81,8 @@ export interface TransferSummary {
 /** Events, in the order in which they happen. */
 export type TransferEvent =
   | { type: "engine"; engine: "uring" | "deno"; reason: string }
-  | ({ type: "listening" } & Listening)
+  /** A sender says with it what it brings, and the name of the one directory or file where that can be printed. */
+  | ({ type: "listening"; form?: "contents" | "file" | "several"; name?: string } & Listening)
   | { type: "connected"; peer: string }
   | { type: "progress"; progress: ProgressSnapshot }
   | { type: "failure"; failure: EntryFailure }

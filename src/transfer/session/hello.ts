@@ -9,7 +9,7 @@ const creditBytes = 4 * 1024 * 1024;
 
 const none = new Uint8Array(0);
 
-/** A hello with what follows from role and engine; what only a listener or a receiver knows is still empty. */
+/** A hello with what follows from role and engine; what only a listener, or one side, knows is still empty. */
 export function localHello(
   role: Role,
   engine: Engine,
@@ -26,11 +26,13 @@ export function localHello(
     mtimeResolutionNs: engine.mtimeResolutionNs,
     creditBytes: isReceiver ? creditBytes : 0,
     batchEntries: isReceiver ? batchEntriesMax : 0,
-    wantsAll: false,
     dryRun: false,
-    destinationNonce: none,
-    destinationHash: none,
     session: none,
     laneTokens: none,
+    form: "contents",
+    name: none,
+    mode: 0,
+    mtimeSeconds: 0n,
+    mtimeNanos: 0,
   };
 }

@@ -82,7 +82,7 @@ export class SessionRun<R extends Role = Role> {
   readonly pings: Pings;
   /** Shared by all loops of this thread. */
   readonly eventLoopYield = new EventLoopYield();
-  state: SessionState = "open";
+  state: SessionState = "greeted";
   /** Everything is settled and the receipt is being made: no data connection is needed any more. */
   isFinishing = false;
   /** Brings data connections beside those that the session gets at first. */

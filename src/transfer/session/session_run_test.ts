@@ -32,6 +32,7 @@ Deno.test("SessionRun gives the side its messages, and lets go of everything in 
     const { run, say, hangUp } = heardRun("sender", engine);
     const log: string[] = [];
     run.supply = { onMessage: () => {}, end: () => void log.push("supply ends") };
+    run.state = "open";
     const running = run.run(side(log));
     await say({ kind: "credit", bytes: 64 });
     hangUp();
@@ -59,6 +60,7 @@ Deno.test("SessionRun knows the state that a message leads to", async () => {
   await inFolder(async ({ engine }) => {
     const { run, say, hangUp } = heardRun("receiver", engine);
     const log: string[] = [];
+    run.state = "open";
     const running = run.run(side(log));
     const end = { kind: "manifestEnd", batches: 0, entries: 0, bytes: 0n } as const;
     await say(end, end);

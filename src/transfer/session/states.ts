@@ -4,10 +4,10 @@ import type { Role } from "../../wire/hello.ts";
 import type { Message } from "../../wire/message.ts";
 
 /**
- * `open`: the manifest is being written. `listed`: it is complete. `receipted`: everything is settled and
+ * `greeted`: the receiver has not said yet where it lands. `open`: the manifest is being written. `listed`: it is complete. `receipted`: everything is settled and
  * the receipt is on its way or here. `closed`: nothing may follow.
  */
-export type SessionState = "open" | "listed" | "receipted" | "closed";
+export type SessionState = "greeted" | "open" | "listed" | "receipted" | "closed";
 
 /** Messages of control after the hello. */
 export type ControlKind = Exclude<
@@ -28,6 +28,13 @@ type Row = Readonly<Partial<Record<ControlKind, SessionState>>>;
 
 /** What may reach the receiver in each state, and the state that follows. */
 const reachesReceiver = {
+  greeted: {
+    ping: "greeted",
+    pong: "greeted",
+    laneRequest: "greeted",
+    laneOffer: "greeted",
+    close: "closed",
+  },
   open: {
     manifest: "open",
     failure: "open",
@@ -63,6 +70,15 @@ const reachesReceiver = {
 
 /** What may reach the sender; it is `listed` once it has sent the end of its manifest. */
 const reachesSender = {
+  greeted: {
+    destination: "open",
+    waiting: "greeted",
+    ping: "greeted",
+    pong: "greeted",
+    laneRequest: "greeted",
+    laneOffer: "greeted",
+    close: "closed",
+  },
   open: {
     credit: "open",
     wants: "open",
@@ -76,6 +92,7 @@ const reachesSender = {
     laneRequest: "open",
     laneOffer: "open",
     taken: "open",
+    waiting: "open",
     close: "closed",
   },
   listed: {
@@ -92,6 +109,7 @@ const reachesSender = {
     laneRequest: "listed",
     laneOffer: "listed",
     taken: "listed",
+    waiting: "listed",
     close: "closed",
   },
   receipted: {

@@ -4,11 +4,12 @@ import { FrameKind, type Message } from "../../wire/message.ts";
 import type { Role } from "../../wire/hello.ts";
 import { afterMessage, type SessionState } from "./states.ts";
 
-const states: SessionState[] = ["open", "listed", "receipted", "closed"];
+const states: SessionState[] = ["greeted", "open", "listed", "receipted", "closed"];
 
 /** Every message that may come, and what follows; everything else is a protocol violation. */
 const allowed: Record<Role, Record<SessionState, string>> = {
   receiver: {
+    greeted: "ping>greeted pong>greeted laneRequest>greeted laneOffer>greeted close>closed",
     open:
       "manifest>open manifestEnd>listed failure>open fileVerified>open ping>open pong>open laneRequest>open laneOffer>open close>closed",
     listed:
@@ -18,12 +19,14 @@ const allowed: Record<Role, Record<SessionState, string>> = {
     closed: "",
   },
   sender: {
+    greeted:
+      "destination>open waiting>greeted ping>greeted pong>greeted laneRequest>greeted laneOffer>greeted close>closed",
     open:
       "credit>open wants>open kept>open failure>open resend>open batchSettled>open heldSettled>open ping>open pong>open " +
-      "laneRequest>open laneOffer>open taken>open close>closed",
+      "laneRequest>open laneOffer>open taken>open waiting>open close>closed",
     listed:
       "credit>listed wants>listed kept>listed failure>listed resend>listed batchSettled>listed heldSettled>listed " +
-      "receipt>receipted ping>listed pong>listed laneRequest>listed laneOffer>listed taken>listed close>closed",
+      "receipt>receipted ping>listed pong>listed laneRequest>listed laneOffer>listed taken>listed waiting>listed close>closed",
     receipted: "ping>receipted pong>receipted laneRequest>receipted laneOffer>receipted close>closed",
     closed: "",
   },

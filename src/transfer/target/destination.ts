@@ -1,27 +1,87 @@
 /** The destination directory: opening it, and whether anything is in it. */
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
+import { dirname } from "../../base/path.ts";
 import { showText } from "../../base/show.ts";
 import { EntryColumns } from "../../entry/columns.ts";
-import type { Directory, Engine } from "../../io/contract/engine.ts";
+import type { Directory, Engine, FileMetadata } from "../../io/contract/engine.ts";
 import { destinationError } from "./errors.ts";
+import type { Found } from "./landing.ts";
 
-/** Opens DEST; if it is missing, it is made or `undefined` comes back, as `create` says. @throws {RcopyError} `destination`, `no-space`, `read-only`, `permission-flag` */
+/** What is at a path, links followed. */
+export function lookAt(path: string): Found {
+  try {
+    return Deno.statSync(path).isDirectory ? "directory" : "other";
+  } catch {
+    return "nothing"; // also where it cannot be seen: opening it says so
+  }
+}
+
+/** What DEST is to be in the end: one that this run has made gets mode and time of the source, another one its time back. */
+export class DestinationMetadata {
+  readonly #metadata: FileMetadata;
+  readonly #isMade: boolean;
+
+  constructor(metadata: FileMetadata, isMade: boolean) {
+    this.#metadata = metadata;
+    this.#isMade = isMade;
+  }
+
+  /** Where it is refused, DEST stays as it is. */
+  apply(engine: Engine, directory: Directory): void {
+    try {
+      const now = engine.lookAt(directory);
+      const { seconds, nanos } = this.#metadata.mtime;
+      if (!this.#isMade && now.mtime.seconds === seconds && now.mtime.nanos === nanos) return;
+      // What is there already keeps its mode, also one that it has got meanwhile.
+      const mode = this.#isMade ? this.#metadata.mode : now.mode;
+      engine.setDirectoryMetadata(directory, { mode, mtime: this.#metadata.mtime }, {
+        mayLoosen: this.#isMade,
+      });
+    } catch {
+      // A file system without modes, or one that went away: what is in it was told by itself.
+    }
+  }
+}
+
+export interface OpenOptions {
+  /** Whether it is made if it is missing. */
+  create: boolean;
+  /** The directory whose mode a new one gets, never more than that; otherwise the umask says. */
+  source?: FileMetadata | undefined;
+}
+
+/** DEST, and what is to be done with it in the end. */
+export interface OpenedDestination {
+  directory: Directory;
+  metadata: DestinationMetadata | undefined;
+}
+
+/** Opens DEST; if it is missing, it is made, or not, as `create` says. @throws {RcopyError} `destination`, `no-space`, `read-only`, `permission-flag` */
 export function openDestination(
   engine: Engine,
   dest: string,
-  options: { create: boolean },
-): Directory | undefined {
+  options: OpenOptions,
+): OpenedDestination | undefined {
   const what = `cannot use the destination "${showText(dest)}"`;
   refuseForeignLink(dest, what);
   try {
-    return engine.openRoot(dest);
+    const directory = engine.openRoot(dest);
+    return { directory, metadata: new DestinationMetadata(engine.lookAt(directory), false) };
   } catch (thrown) {
     if (asRcopyError(thrown).code !== "not-found") throw destinationError(thrown, what);
   }
-  if (!options.create) return undefined;
+  const { create, source } = options;
+  // No directory can be made under the name of a dot.
+  const named = dest.replace(/(\/\.?)+$/, "") || dest;
+  if (!create) return undefined;
   try {
-    Deno.mkdirSync(dest, { recursive: true });
+    const parent = dirname(named);
+    if (lookAt(parent) === "nothing") Deno.mkdirSync(parent, { recursive: true });
+    // The owner needs it all until everything is in; others get no more than they have at the source.
+    Deno.mkdirSync(named, source ? { mode: source.mode | 0o700 } : {});
   } catch (cause) {
+    // Another run was faster, and then it is not ours to give a mode to.
+    if (cause instanceof Deno.errors.AlreadyExists) return openDestination(engine, dest, { create: false });
     if (cause instanceof Deno.errors.NotCapable) {
       throw new RcopyError("permission-flag", `${what}: Deno was not given --allow-write for it`, { cause });
     }
@@ -29,7 +89,7 @@ export function openDestination(
     throw new RcopyError("destination", `${what}: it cannot be made: ${reason}`, { cause });
   }
   try {
-    return engine.openRoot(dest);
+    return { directory: engine.openRoot(dest), metadata: source && new DestinationMetadata(source, true) };
   } catch (thrown) {
     throw destinationError(thrown, what);
   }

@@ -7,9 +7,34 @@ Deno.test("openDestination() makes DEST with its parents, or says that it is mis
   await inFolder(({ engine, path, names }) => {
     assertEquals(openDestination(engine, `${path}/a/b`, { create: false }), undefined);
     assertEquals(names(), []);
-    engine.closeDirectory(openDestination(engine, `${path}/a/b`, { create: true })!);
+    engine.closeDirectory(openDestination(engine, `${path}/a/b`, { create: true })!.directory);
     assertEquals(names("a"), ["b"]);
-    engine.closeDirectory(openDestination(engine, `${path}/a`, { create: false })!);
+    engine.closeDirectory(openDestination(engine, `${path}/a`, { create: false })!.directory);
+  });
+});
+
+Deno.test("openDestination() makes DEST with no more than the mode of its source, and exactly that in the end", async () => {
+  await inFolder(({ engine, path }) => {
+    const mtime = { seconds: 1_500_000_000, nanos: 0 };
+    for (const mode of [0o700, 0o755, 0o775, 0o555, 0o777, 0o500]) {
+      const dest = `${path}/${mode}/./`;
+      const { directory, metadata } = openDestination(engine, dest, {
+        create: true,
+        source: { mode, mtime },
+      })!;
+      const early = Deno.statSync(dest).mode! & 0o777;
+      assertEquals([early & 0o700, early & ~(mode | 0o700)], [0o700, 0]);
+      metadata!.apply(engine, directory);
+      const { mode: late, mtime: time } = Deno.statSync(dest);
+      assertEquals([late! & 0o777, time!.getTime()], [mode, 1_500_000_000_000]);
+      engine.closeDirectory(directory);
+      const again = openDestination(engine, dest, { create: true, source: { mode: 0o711, mtime } })!;
+      Deno.utimeSync(dest, 1, 1);
+      again.metadata!.apply(engine, again.directory);
+      const kept = Deno.statSync(dest);
+      assertEquals([kept.mode! & 0o777, kept.mtime!.getTime()], [mode, 1_500_000_000_000], "as it was");
+      engine.closeDirectory(again.directory);
+    }
   });
 });
 
@@ -17,7 +42,7 @@ Deno.test("openDestination() follows a link of our own", async () => {
   await inFolder(({ engine, path }) => {
     Deno.mkdirSync(`${path}/real`);
     Deno.symlinkSync("real", `${path}/link`);
-    const { inode } = engine.identityOf(openDestination(engine, `${path}/link`, { create: true })!);
+    const { inode } = engine.identityOf(openDestination(engine, `${path}/link`, { create: true })!.directory);
     assertEquals(inode, BigInt(Deno.statSync(`${path}/real`).ino!));
   });
 });
