@@ -9,7 +9,7 @@ testEngines("a dry run lists a single file and writes nothing", async (io) => {
     const options = { source: `${folder}/file`, target: `${folder}/target`, send: ["--io", io] };
     const { sent, received } = await copyTree({ ...options, receive: ["--dry-run", "--io", io] });
     assertStatuses({ sent, received }, 0);
-    assertMatch(received.stdout, /^file\t7 B\tfile$/m);
+    assertMatch(received.stdout, /^file\t7 B\ttarget$/m);
     assertEquals(await shell('ls -A "$1"', folder), "file\n");
   });
 });
