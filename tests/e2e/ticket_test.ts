@@ -58,13 +58,13 @@ for (const [name, commandOf] of ways) {
   });
 }
 
-Deno.test("without DEST a ticket fetches into the current directory", async () => {
+Deno.test("without DEST a ticket fetches into a folder of the sender's name", async () => {
   await withTree(async (folder) => {
     await Deno.mkdir(`${folder}/b`);
     const { sender, ticket } = await startTicketSender([`${folder}/a`]);
     await using _sender = sender;
     assertStatus(await run(["receive", ticket], { cwd: `${folder}/b` }), 0);
-    await assertEqualTrees(`${folder}/a`, `${folder}/b`, comparisonOf());
+    await assertEqualTrees(`${folder}/a`, `${folder}/b/a`, comparisonOf());
   });
 });
 
