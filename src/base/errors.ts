@@ -28,7 +28,8 @@ export type ErrorCode =
   | "not-permitted" // EACCES, EPERM on one entry
   | "not-found" // ENOENT on one entry
   | "vanished" // was there when scanned, is gone when read
-  | "changed" // grew, shrank or was rewritten while being read
+  | "changed" // shrank or was rewritten while being read
+  | "grown" // was copied as it was when scanned, and has more now
   | "corrupt" // an extent did not arrive as it was sent, three times
   | "parent-failed" // its directory failed before it
   | "not-sent" // left out on purpose (DEST inside PATH, leftovers of a dead run)
@@ -64,6 +65,7 @@ export const exitStatusOfCode = {
   "not-found": 23,
   "vanished": 24,
   "changed": 24,
+  "grown": 24,
   "corrupt": 23,
   "parent-failed": 23,
   "not-sent": 0, // listed, and no failure

@@ -35,6 +35,7 @@ export const wireCodeOf = {
   "io": 30,
   "interrupted": 31,
   "same-place": 32,
+  "grown": 33,
 } as const satisfies Record<ErrorCode, number>;
 
 const codeOfNumber = new Map<number, ErrorCode>(

@@ -32,8 +32,12 @@ export const extent: MessageCodec<Extent> = {
 export interface Bundle {
   kind: "bundle";
   batch: number;
-  /** Ascending entry numbers, at least one. The sizes are the manifest's. */
+  /** Ascending entry numbers, at least one. The sizes are the manifest's, unless it is `unsized`. */
   entries: Uint32Array;
+  /** Of one file only, which says another size than it has: it has as many bytes as the unit. */
+  unsized?: boolean;
+  /** Those of `entries`, ascending, that have grown since the scan; their content is what was there then. */
+  grown?: Uint32Array;
 }
 
 export const bundle: MessageCodec<Bundle> = {
@@ -41,12 +45,29 @@ export const bundle: MessageCodec<Bundle> = {
     const root = capnp.initRoot(schema.Bundle);
     root.batch = message.batch;
     writeColumn(root._initEntries(message.entries.length), message.entries);
+    const { unsized = false, grown } = message;
+    root.unsized = unsized;
+    if (grown && grown.length > 0) writeColumn(root._initGrown(grown.length), grown);
   },
   decode(capnp) {
     const root = capnp.getRoot(schema.Bundle);
     const entries = ascendingEntries(readColumn(root.entries, "u32", bundleFilesMax));
     if (entries.length === 0) throw new RcopyError("protocol", "a bundle has no files");
-    return { kind: "bundle", batch: root.batch, entries };
+    const { batch, unsized } = root;
+    if (unsized && entries.length > 1) {
+      throw new RcopyError("protocol", "a bundle without sizes has more than one file");
+    }
+    const grown = ascendingEntries(readColumn(root.grown, "u32", bundleFilesMax));
+    if (!grown.every((entry) => entries.includes(entry))) {
+      throw new RcopyError("protocol", "a bundle says that a file has grown which it does not have");
+    }
+    return {
+      kind: "bundle",
+      batch,
+      entries,
+      ...(unsized ? { unsized } : {}),
+      ...(grown.length > 0 ? { grown } : {}),
+    };
   },
 };
 
@@ -82,25 +103,34 @@ export const hashes: MessageCodec<Hashes> = {
   },
 };
 
-/** The sender has read every extent of a large file and then found it unchanged; once a file, on control. */
+/** The sender has read every extent of a large file and then found it unchanged, or grown; once a file, on control. */
 export interface FileVerified {
   kind: "fileVerified";
   batch: number;
   entry: number;
   /** The file hash: XXH3-128 of the hashes of the extents in order. */
   hash: Uint8Array;
+  /** It has grown since the scan; its content is what was there then. */
+  grown?: boolean;
 }
 
 export const fileVerified: MessageCodec<FileVerified> = {
   encode(capnp, message) {
     const root = capnp.initRoot(schema.FileVerified);
-    assign(root, { batch: message.batch, entry: message.entry });
+    assign(root, { batch: message.batch, entry: message.entry, grown: message.grown ?? false });
     writeColumn(root._initHash(message.hash.length), message.hash);
   },
   decode(capnp) {
     const root = capnp.getRoot(schema.FileVerified);
     const hash = exactly(root.hash, hashBytes);
-    return { kind: "fileVerified", batch: root.batch, entry: entryNumber(root.entry), hash };
+    const { batch, grown } = root;
+    return {
+      kind: "fileVerified",
+      batch,
+      entry: entryNumber(root.entry),
+      hash,
+      ...(grown ? { grown } : {}),
+    };
   },
 };
 

@@ -101,6 +101,8 @@ struct Extent {
 struct Bundle {
   batch @0 :UInt32;
   entries @1 :List(UInt32);
+  unsized @2 :Bool;
+  grown @3 :List(UInt32);
 }
 
 struct Piece {
@@ -114,6 +116,7 @@ struct FileVerified {
   batch @0 :UInt32;
   entry @1 :UInt32;
   hash @2 :Data;
+  grown @3 :Bool;
 }
 
 struct Failure {
@@ -161,6 +164,7 @@ struct Receipt {
   treeCount @7 :UInt64;
   treeSum @8 :Data;
   durable @9 :Bool;
+  grown @10 :UInt64;
 }
 
 struct Ping {

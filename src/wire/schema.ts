@@ -692,7 +692,7 @@ export class Bundle extends $.Struct {
     static override readonly _capnp = {
         displayName: "Bundle",
         id: "8e8d5a7375746a9f",
-        size: new $.ObjectSize(8, 1),
+        size: new $.ObjectSize(8, 2),
     };
     get batch(): number {
         return $.utils.getUint32(0, this);
@@ -717,6 +717,30 @@ export class Bundle extends $.Struct {
     }
     set entries(value: $.List<number>) {
         $.utils.copyFrom(value, $.utils.getPointer(0, this));
+    }
+    get unsized(): boolean {
+        return $.utils.getBit(32, this);
+    }
+    set unsized(value: boolean) {
+        $.utils.setBit(32, value, this);
+    }
+    _adoptGrown(value: $.Orphan<$.List<number>>): void {
+        $.utils.adopt(value, $.utils.getPointer(1, this));
+    }
+    _disownGrown(): $.Orphan<$.List<number>> {
+        return $.utils.disown(this.grown);
+    }
+    get grown(): $.List<number> {
+        return $.utils.getList(1, $.Uint32List, this);
+    }
+    _hasGrown(): boolean {
+        return !$.utils.isNull($.utils.getPointer(1, this));
+    }
+    _initGrown(length: number): $.List<number> {
+        return $.utils.initList(1, $.Uint32List, length, this);
+    }
+    set grown(value: $.List<number>) {
+        $.utils.copyFrom(value, $.utils.getPointer(1, this));
     }
     override toString(): string { return "Bundle_" + super.toString(); }
 }
@@ -758,7 +782,7 @@ export class FileVerified extends $.Struct {
     static override readonly _capnp = {
         displayName: "FileVerified",
         id: "a10bada443754a68",
-        size: new $.ObjectSize(8, 1),
+        size: new $.ObjectSize(16, 1),
     };
     get batch(): number {
         return $.utils.getUint32(0, this);
@@ -789,6 +813,12 @@ export class FileVerified extends $.Struct {
     }
     set hash(value: $.Data) {
         $.utils.copyFrom(value, $.utils.getPointer(0, this));
+    }
+    get grown(): boolean {
+        return $.utils.getBit(64, this);
+    }
+    set grown(value: boolean) {
+        $.utils.setBit(64, value, this);
     }
     override toString(): string { return "FileVerified_" + super.toString(); }
 }
@@ -1076,7 +1106,7 @@ export class Receipt extends $.Struct {
     static override readonly _capnp = {
         displayName: "Receipt",
         id: "844c328bc7b475a5",
-        size: new $.ObjectSize(72, 1),
+        size: new $.ObjectSize(80, 1),
     };
     get files(): bigint {
         return $.utils.getUint64(0, this);
@@ -1149,6 +1179,12 @@ export class Receipt extends $.Struct {
     }
     set durable(value: boolean) {
         $.utils.setBit(512, value, this);
+    }
+    get grown(): bigint {
+        return $.utils.getUint64(72, this);
+    }
+    set grown(value: bigint) {
+        $.utils.setUint64(72, value, this);
     }
     override toString(): string { return "Receipt_" + super.toString(); }
 }

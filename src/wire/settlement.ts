@@ -178,6 +178,8 @@ export interface Receipt {
   skipped: number;
   failed: number;
   changed: number;
+  /** Files that were placed as they were at the scan, and had grown since. */
+  grown: number;
   /** Entries in the tree hash, and their sum modulo 2^128 (16 bytes, big-endian). */
   treeCount: number;
   treeSum: Uint8Array;
@@ -195,6 +197,7 @@ export const receipt: MessageCodec<Receipt> = {
       skipped: BigInt(message.skipped),
       failed: BigInt(message.failed),
       changed: BigInt(message.changed),
+      grown: BigInt(message.grown),
       treeCount: BigInt(message.treeCount),
       durable: message.durable,
     });
@@ -211,6 +214,7 @@ export const receipt: MessageCodec<Receipt> = {
       skipped: count(root.skipped),
       failed: count(root.failed),
       changed: count(root.changed),
+      grown: count(root.grown),
       treeCount: count(root.treeCount),
       treeSum: exactly(root.treeSum, hashBytes),
       durable: root.durable,

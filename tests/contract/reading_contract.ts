@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { RcopyError } from "../../src/base/errors.ts";
 import type { Directory } from "../../src/io/contract/engine.ts";
+import type { FileRead } from "../../src/io/contract/engine.ts";
 import { shell } from "../helpers/test_folder.ts";
 import {
   assertCode,
@@ -19,7 +20,6 @@ const sizes = [0, 1, 2, 511, 4095, 4096, 4097, 65_535, 65_537, 1_048_576];
 
 /** What may happen to `victim`, a file of 5,000 bytes, between its listing and its read: shell text. */
 const changes: Record<string, { script: string; code: "changed" | "vanished"; needs?: { root: true } }> = {
-  "has grown": { script: "printf x >> victim", code: "changed" },
   "has shrunk": { script: "truncate -s 4999 victim", code: "changed" },
   "is empty now": { script: ": > victim", code: "changed" },
   "has another time": { script: "touch -d @1000 victim", code: "changed" },
@@ -153,6 +153,49 @@ function changedFiles(test: ContractTest): void {
     }, needs);
   }
 
+  test("a file that has grown gives what it had, and tells its size", async (context) => {
+    const { engine, root, folder } = context;
+    for (const size of [0, 5000]) {
+      const path = `${folder}/log`;
+      await Deno.writeFile(path, contentOf(size));
+      const expected = identityIn(engine, root, "log");
+      await Deno.writeFile(path, contentOf(700, 2), { append: true });
+      const { batch, memory } = readBatch([{ directory: root, name: named("log"), expected }]);
+      await engine.readFiles(batch, memory).finish();
+      const { error, grownTo, offset, isUnsized = false } = batch[0]!;
+      assertEquals([error, grownTo, isUnsized], [undefined, size + 700, false]);
+      assertEquals(memory.subarray(offset, offset + size), contentOf(size));
+      const file = engine.openSource(root, named("log"), expected);
+      assertEquals([file.size, engine.checkUnchanged(file)], [size, size + 700]);
+      await Deno.writeFile(path, contentOf(10), { append: true });
+      assertEquals(engine.checkUnchanged(file), size + 710);
+      engine.closeSource(file);
+    }
+  });
+
+  test("a file that says another size than it has is told from one that changed", async ({ engine }) => {
+    const root = engine.openRoot("/proc");
+    for (const [name, bytesMax] of [["version", 4096], ["cpuinfo", 1_000_000]] as const) {
+      const expected = identityIn(engine, root, name);
+      assertEquals(expected.size, 0);
+      const { batch, memory } = readBatch([{ directory: root, name: named(name), expected }]);
+      await engine.readFiles(batch, memory).finish();
+      assertEquals([batch[0]!.error?.code, batch[0]!.isUnsized], ["changed", true]);
+      const read: FileRead = { directory: root, name: named(name), expected, offset: 0, bytesMax };
+      const room = new Uint8Array(bytesMax);
+      await engine.readFiles([read], room).finish();
+      const wanted = await Deno.readFile(`/proc/${name}`);
+      assertEquals([read.error, read.bytesRead], [undefined, wanted.length]);
+      if (name === "version") assertEquals(room.subarray(0, read.bytesRead), wanted);
+      for (const [max, code] of [[wanted.length - 1, "io"], [wanted.length, undefined]] as const) {
+        const limited: FileRead = { ...read, bytesMax: max, bytesRead: undefined };
+        await engine.readFiles([limited], room).finish();
+        assertEquals(limited.error?.code, code);
+      }
+    }
+    engine.closeDirectory(root);
+  });
+
   test("a file overwritten with as many bytes and its old time is changed", async (context) => {
     const { engine, root, folder } = context;
     const path = `${folder}/victim`;
@@ -213,7 +256,7 @@ function largeFiles(test: ContractTest): void {
   });
 
   test("a file that changes while it is open is found out", async ({ engine, root, folder }) => {
-    for (const script of ["truncate -s 100000 victim", "printf x >> victim", "touch -d @1000 victim"]) {
+    for (const script of ["truncate -s 100000 victim", "touch -d @1000 victim"]) {
       await Deno.writeFile(`${folder}/victim`, contentOf(200_000));
       const file = engine.openSource(root, named("victim"), identityIn(engine, root, "victim"));
       await shell(`cd "$1" && ${script}`, folder);

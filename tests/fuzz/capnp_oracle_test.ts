@@ -80,13 +80,28 @@ const cases: [string, Message, string][] = [
     "(lane = 1, units = 99, bytes = 5000000)",
   ],
   ["Extent", { kind: "extent", batch: 1, entry: 2, index: 3 }, "(batch = 1, entry = 2, index = 3)"],
-  ["Bundle", { kind: "bundle", batch: 1, entries: Uint32Array.of(2, 3) }, "(batch = 1, entries = [2, 3])"],
+  [
+    "Bundle",
+    { kind: "bundle", batch: 1, entries: Uint32Array.of(2, 3) },
+    "(batch = 1, entries = [2, 3], unsized = false)",
+  ],
+  [
+    "Bundle",
+    {
+      kind: "bundle",
+      batch: 1,
+      entries: Uint32Array.of(2),
+      unsized: true,
+      grown: Uint32Array.of(2),
+    },
+    "(batch = 1, entries = [2], unsized = true, grown = [2])",
+  ],
   ["Piece", { kind: "piece" }, "()"],
   ["Hashes", { kind: "hashes", hashes: new Uint8Array(16).fill(97) }, `(hashes = "${"a".repeat(16)}")`],
   [
     "FileVerified",
-    { kind: "fileVerified", batch: 1, entry: 2, hash: new Uint8Array(16).fill(97) },
-    `(batch = 1, entry = 2, hash = "${"a".repeat(16)}")`,
+    { kind: "fileVerified", batch: 1, entry: 2, hash: new Uint8Array(16).fill(97), grown: true },
+    `(batch = 1, entry = 2, hash = "${"a".repeat(16)}", grown = true)`,
   ],
   ["Resend", { kind: "resend", batch: 1, entry: 2, extent: 3 }, "(batch = 1, entry = 2, extent = 3)"],
 ];

@@ -163,6 +163,13 @@ export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
   }),
   fc.record({ kind: fc.constant("fileVerified" as const), batch: u32, entry, hash }),
   kept,
+  fc.record({
+    kind: fc.constant("fileVerified" as const),
+    batch: u32,
+    entry,
+    hash,
+    grown: fc.constant(true),
+  }),
   manifest,
   fc.record({
     kind: fc.constant("manifestEnd" as const),
@@ -226,6 +233,7 @@ export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
     skipped: count,
     failed: count,
     changed: count,
+    grown: count,
     treeCount: count,
     treeSum: hash,
     durable: fc.boolean(),
@@ -252,6 +260,17 @@ export const dataMessage = fc.oneof(
     batch: u32,
     entries: ascending(limits.batchEntriesMax - 1, 60).filter((entries) => entries.length > 0),
   }),
+  fc.record({
+    kind: fc.constant("bundle" as const),
+    batch: u32,
+    entries: ascending(limits.batchEntriesMax - 1, 1).filter((entries) => entries.length > 0),
+    unsized: fc.constant(true),
+  }),
+  fc.record({
+    kind: fc.constant("bundle" as const),
+    batch: u32,
+    entries: ascending(limits.batchEntriesMax - 1, 60).filter((entries) => entries.length > 0),
+  }).map((bundle) => ({ ...bundle, grown: bundle.entries.filter((_, at) => at % 2 === 0) })),
   fc.record({ kind: fc.constant("piece" as const) }),
 );
 

@@ -157,6 +157,7 @@ function summaryOf(role: Role): TransferSummary {
     skipped: 0,
     failed: 0,
     changed: 0,
+    grown: 0,
     lacking: 0,
     treeHash: "0-00000000000000000000000000000000",
     exitStatus: 0,

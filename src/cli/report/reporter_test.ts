@@ -28,6 +28,7 @@ const summary: TransferSummary = {
   skipped: 0,
   failed: 0,
   changed: 0,
+  grown: 0,
   lacking: 0,
   treeHash: "1-00000000000000000000000000000000",
   exitStatus: 0,

@@ -17,6 +17,7 @@ export function renderSummary(summary: TransferSummary): string {
     wireBytes,
     skipped,
     failed,
+    grown,
     lacking,
     treeHash,
   } = summary;
@@ -34,6 +35,7 @@ export function renderSummary(summary: TransferSummary): string {
     }`,
     skipped > 0 ? `${formatCount(skipped)} skipped` : "",
     failed > 0 ? `${formatCount(failed)} failed` : "",
+    grown > 0 ? `${formatCount(grown)} growing` : "",
     lacking > 0 ? `${formatCount(lacking)} without mode or time, which the file system refused` : "",
     `tree hash ${treeHash}`,
   ];
@@ -42,8 +44,8 @@ export function renderSummary(summary: TransferSummary): string {
 
 /** The names of what failed, with the reason, and how many more there are. `listed` are the first of them. */
 export function renderFailures(listed: readonly EntryFailure[], count: number): string[] {
-  const lines = listed.slice(0, failuresShownMax).map(({ path, message }) =>
-    `not copied: ${path}: ${message}`
+  const lines = listed.slice(0, failuresShownMax).map(({ path, message, code }) =>
+    `${code === "grown" ? "copied as it was" : "not copied"}: ${path}: ${message}`
   );
   const more = count - lines.length;
   if (more > 0) lines.push(`not copied: ${formatCount(more)} more`);

@@ -16,6 +16,7 @@ const summary: TransferSummary = {
   skipped: 3,
   failed: 21,
   changed: 1,
+  grown: 0,
   lacking: 0,
   treeHash: "1237-00112233445566778899aabbccddeeff",
   exitStatus: 23,

@@ -160,11 +160,7 @@ class DenoEngine implements Engine {
       try {
         const directory = file.directory as DenoDirectory;
         directory.check(this.#turn);
-        readFileWhole(
-          directory.pathOf(file.name),
-          file.expected,
-          memory.subarray(file.offset, file.offset + file.expected.size),
-        );
+        readFileWhole(directory.pathOf(file.name), file, memory);
       } catch (error) {
         file.error = denoError(`cannot read "${showName(file.name)}"`, error);
       }
@@ -181,8 +177,8 @@ class DenoEngine implements Engine {
     return done;
   }
 
-  checkUnchanged(file: SourceFile): void {
-    (file as DenoSource).checkUnchanged();
+  checkUnchanged(file: SourceFile): number | undefined {
+    return (file as DenoSource).checkUnchanged();
   }
 
   closeSource(file: SourceFile): void {

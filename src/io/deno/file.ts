@@ -2,55 +2,129 @@
 import { RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
 import type { FileIdentity } from "../../entry/metadata.ts";
-import type { Lent, SourceFile } from "../contract/engine.ts";
+import type { FileRead, Lent, SourceFile } from "../contract/engine.ts";
+import { tooLongError, unsizedReadBytes } from "../contract/unsized.ts";
 import { timestampOf } from "./directory.ts";
-import { denoError } from "./errors.ts";
+import { denoError, errnoNameOf } from "./errors.ts";
+import { nodeFs, openToRead } from "./node_fs.ts";
+
+/** Where a byte goes that only shows whether there is one. */
+const oneByte = new Uint8Array(1);
 
 function changed(path: string): RcopyError {
   return new RcopyError("changed", `"${showText(path)}" changed while it was being read`);
 }
 
-function isSame(info: Deno.FileInfo, expected: FileIdentity): boolean {
-  const { seconds, nanos } = timestampOf(info.mtime);
+/** What a file is beside what the listing said. */
+function compare(info: Deno.FileInfo, expected: FileIdentity): "same" | "grown" | "other" {
   // Deno tells the ctime in whole seconds: that a name is gone shows in the count of links at once.
-  return info.isFile && info.nlink !== 0 && info.size === expected.size &&
-    info.dev === expected.device &&
-    BigInt(info.ino ?? 0) === expected.inode &&
-    seconds === expected.mtime.seconds &&
-    nanos === expected.mtime.nanos &&
-    (expected.ctimeNs === 0n ||
-      BigInt(info.ctime?.getTime() ?? 0) * 1_000_000n === expected.ctimeNs);
+  const isIt = info.isFile && info.nlink !== 0 && info.dev === expected.device &&
+    BigInt(info.ino ?? 0) === expected.inode;
+  if (!isIt || info.size < expected.size) return "other";
+  if (info.size > expected.size) return "grown";
+  const { seconds, nanos } = timestampOf(info.mtime);
+  const isSame = seconds === expected.mtime.seconds && nanos === expected.mtime.nanos &&
+    (expected.ctimeNs === 0n || BigInt(info.ctime?.getTime() ?? 0) * 1_000_000n === expected.ctimeNs);
+  return isSame ? "same" : "other";
 }
 
-/** Opens a file that is what the listing said. A FIFO is never opened: `lstat` comes first. */
+/** The size of a file that is what the listing said with more behind it. @throws {RcopyError} `changed` where it is another */
+function grownTo(info: Deno.FileInfo, expected: FileIdentity, path: string): number | undefined {
+  const outcome = compare(info, expected);
+  if (outcome === "other") throw changed(path);
+  return outcome === "grown" ? info.size : undefined;
+}
+
+/** The error of a file that cannot be opened: what is gone has vanished. */
+function openError(path: string, thrown: unknown): RcopyError {
+  const error = denoError(`cannot open "${showText(path)}"`, thrown);
+  if (error.code !== "not-found") return error;
+  return new RcopyError("vanished", `"${showText(path)}" vanished before it was read`, { cause: thrown });
+}
+
+/** Opens a file that is what the listing said, or that with more behind it. A FIFO is never opened: `lstat` comes first. */
 function openExpected(path: string, expected: FileIdentity): Deno.FsFile {
   let file: Deno.FsFile | undefined;
   try {
-    if (!isSame(Deno.lstatSync(path), expected)) throw changed(path);
+    grownTo(Deno.lstatSync(path), expected, path);
     file = Deno.openSync(path);
-    if (!isSame(file.statSync(), expected)) throw changed(path);
+    grownTo(file.statSync(), expected, path);
     return file;
   } catch (thrown) {
     file?.close();
-    const error = denoError(`cannot open "${showText(path)}"`, thrown);
-    if (error.code !== "not-found") throw error;
-    throw new RcopyError("vanished", `"${showText(path)}" vanished before it was read`, { cause: thrown });
+    throw openError(path, thrown);
   }
+}
+
+/** Reads until `target` is full or the file ends: how many bytes there are. */
+function readAll(file: Deno.FsFile, target: Uint8Array): number {
+  let at = 0;
+  while (at < target.length) {
+    const count = file.readSync(target.subarray(at));
+    if (count === null) break;
+    at += count;
+  }
+  return at;
 }
 
 function readFully(file: Deno.FsFile, target: Uint8Array, path: string): void {
-  for (let at = 0; at < target.length;) {
-    const count = file.readSync(target.subarray(at));
-    if (count === null) throw changed(path);
-    at += count;
+  if (readAll(file, target) < target.length) throw changed(path);
+}
+
+/** Reads a small file whole, and fills in what became of it. @throws {RcopyError} `vanished`, `changed`, `not-permitted`, `io` */
+export function readFileWhole(path: string, read: FileRead, memory: Uint8Array<ArrayBuffer>): void {
+  const { expected, offset, bytesMax } = read;
+  if (expected.size === 0 || bytesMax !== undefined) {
+    readToEnd(path, read, memory);
+    return;
+  }
+  using file = openExpected(path, expected);
+  const isWhole = readAll(file, memory.subarray(offset, offset + expected.size)) === expected.size;
+  read.grownTo = grownTo(file.statSync(), expected, path);
+  if (isWhole) return;
+  read.isUnsized = read.grownTo === undefined;
+  throw changed(path);
+}
+
+/** A file that says that it is empty, or that is read to wherever it ends. Opened so that nothing is waited for. */
+function readToEnd(path: string, read: FileRead, memory: Uint8Array<ArrayBuffer>): void {
+  const { expected, offset, bytesMax = 0 } = read;
+  const { readSync, fstatSync, closeSync } = nodeFs();
+  let fd: number | undefined;
+  try {
+    grownTo(Deno.lstatSync(path), expected, path);
+    fd = openToRead(path);
+    const { dev, ino } = fstatSync(fd);
+    if (dev !== expected.device || BigInt(ino) !== expected.inode) throw changed(path);
+    const target = memory.subarray(offset, offset + bytesMax);
+    let at = 0;
+    for (let count = 1; count > 0 && at < bytesMax; at += count) {
+      count = readSync(fd, target, at, Math.min(unsizedReadBytes, bytesMax - at), null);
+    }
+    const hasMore = at === bytesMax && hasAnother(fd, bytesMax > 0);
+    read.grownTo = grownTo(Deno.lstatSync(path), expected, path);
+    if (bytesMax > 0) {
+      read.bytesRead = at;
+      if (hasMore) throw tooLongError(`"${showText(path)}"`, bytesMax);
+    } else if (hasMore && read.grownTo === undefined) {
+      read.isUnsized = true;
+      throw changed(path);
+    }
+  } catch (thrown) {
+    throw openError(path, thrown);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
 }
 
-/** Reads a small file whole. @throws {RcopyError} `vanished`, `changed`, `not-permitted`, `io` */
-export function readFileWhole(path: string, expected: FileIdentity, target: Uint8Array): void {
-  using file = openExpected(path, expected);
-  readFully(file, target, path);
-  if (!isSame(file.statSync(), expected)) throw changed(path);
+/** Whether there is another byte; none where it would have to be waited for, unless there must be an answer. */
+function hasAnother(fd: number, isAnswerNeeded: boolean): boolean {
+  try {
+    return nodeFs().readSync(fd, oneByte, 0, 1, null) > 0;
+  } catch (error) {
+    if (!isAnswerNeeded && errnoNameOf(error) === "EAGAIN") return false;
+    throw error;
+  }
 }
 
 /** The first bytes of a file, at most so many. A FIFO would keep Deno waiting: only a regular file is opened. */
@@ -135,10 +209,8 @@ export class DenoSource implements SourceFile {
     }
   }
 
-  checkUnchanged(): void {
-    if (!isSame(this.#file.statSync(), this.#expected)) {
-      throw changed(this.#path);
-    }
+  checkUnchanged(): number | undefined {
+    return grownTo(this.#file.statSync(), this.#expected, this.#path);
   }
 
   close(): void {

@@ -20,17 +20,23 @@ export interface Identity {
 }
 
 /**
- * Opens what is there already to read from it or to set its metadata, and never waits, for a FIFO neither. Deno itself reads a
- * link before it opens anything, so that the caller looks at what came out.
+ * Opens what is there already, and never waits, for a FIFO neither. Deno itself reads a link before it opens anything, so that
+ * the caller looks at what came out.
  */
-export function openForMetadata(path: string): number {
+export function openToRead(path: string): number {
   const { openSync, constants } = nodeFs();
-  const { O_RDONLY, O_WRONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
+  const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
+  return openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+}
+
+/** As {@linkcode openToRead}, for metadata: also what its owner may write and not read. */
+export function openForMetadata(path: string): number {
   try {
-    return openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    return openToRead(path);
   } catch (error) {
-    // A file that its owner may write and not read.
     if ((error as { code?: string }).code !== "EACCES") throw error;
+    const { openSync, constants } = nodeFs();
+    const { O_WRONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
     try {
       return openSync(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
     } catch {

@@ -216,8 +216,8 @@ class UringEngine implements Engine, SocketOptions {
     return new RangeRead(this.#ranges, source, offset, target);
   }
 
-  checkUnchanged(file: SourceFile): void {
-    (file as UringSource).checkUnchanged();
+  checkUnchanged(file: SourceFile): number | undefined {
+    return (file as UringSource).checkUnchanged();
   }
 
   closeSource(file: SourceFile): void {

@@ -105,10 +105,14 @@ export class UringSource implements SourceFile {
     }
   }
 
-  checkUnchanged(): void {
+  /** The size of a file that has grown. @throws {RcopyError} `changed` where it is not what it was */
+  checkUnchanged(): number | undefined {
+    const { stat } = this.#calls;
     const result = this.#calls.statFd(this.fd);
     if (result < 0) throw errnoError(-result, `cannot look at ${this.shown}`, "statx");
-    if (!this.#calls.stat.isSame(this.#expected)) throw changedError(this.shown);
+    if (stat.isSame(this.#expected)) return undefined;
+    if (stat.isGrown(this.#expected)) return stat.bytes;
+    throw changedError(this.shown);
   }
 
   close(): void {

@@ -16,6 +16,7 @@ import type { FileRead, Pending } from "../contract/engine.ts";
 import type { SystemCalls } from "./system_calls.ts";
 import type { Directories } from "./directories.ts";
 import type { UringDirectory } from "./directory.ts";
+import { tooLongError, unsizedReadBytes } from "../contract/unsized.ts";
 import { changedError, openError } from "./file.ts";
 import type { Memory } from "./memory.ts";
 import type { Completing, RingQueue } from "./queue.ts";
@@ -24,6 +25,8 @@ import type { Completing, RingQueue } from "./queue.ts";
 const depthMax = 128;
 const partOfLimit = 16;
 const nameBytes = 256;
+/** Where a byte goes that only shows whether there is one. */
+const oneByte = new Uint8Array(1);
 
 /** What the batches of one engine share. */
 export class SmallReads {
@@ -161,7 +164,7 @@ class ReadBatch implements Pending, Completing {
       return;
     }
     this.#fdIn[slot] = fd;
-    if (file.expected.size === 0) this.#settle(file, slot);
+    if (file.expected.size === 0 || file.bytesMax !== undefined) this.#readToEnd(file, slot);
     // The ring would wait for the writer of a FIFO, O_NONBLOCK or not. To ask for the kind would cost more.
     else if (this.#shared.calls.libc.rewind(fd) < 0) this.#settle(file, slot, changedError(shownOf(file)));
     else this.#claimRead(file, slot);
@@ -176,12 +179,38 @@ class ReadBatch implements Pending, Completing {
     queue.ring.read(token, sqeFlag.none, this.#fdIn[slot]!, address, file.expected.size - at, at);
   }
 
+  /** A file that says that it is empty, or that is read to wherever it ends: within the call, since there are few of them. */
+  #readToEnd(file: FileRead, slot: number): void {
+    const { calls } = this.#shared;
+    const fd = this.#fdIn[slot]!;
+    const { bytesMax = 0, offset } = file;
+    let bytes = 0;
+    for (let count = 1; count > 0 && bytes >= 0 && bytes < bytesMax;) {
+      const end = Math.min(bytes + unsizedReadBytes, bytesMax);
+      count = calls.libc.pread(fd, this.#memory.subarray(offset + bytes, offset + end), bytes);
+      if (count === -errno.intr) count = 1;
+      else bytes = count < 0 ? count : bytes + count;
+    }
+    const more = bytes === bytesMax ? calls.readAll(fd, oneByte, bytes) : 0;
+    // A file that says that it is empty, and would have to be waited for, is empty now.
+    const isEmpty = file.bytesMax === undefined && more === -errno.again;
+    const failure = isEmpty ? undefined : [bytes, more].find((count) => count < 0);
+    if (failure !== undefined) {
+      this.#settle(file, slot, errnoError(-failure, `cannot read ${shownOf(file)}`, "pread"));
+    } else if (file.bytesMax === undefined) {
+      this.#settle(file, slot, more > 0 ? unsized(file) : undefined);
+    } else {
+      file.bytesRead = bytes;
+      this.#settle(file, slot, more > 0 ? tooLongError(shownOf(file), bytesMax) : undefined);
+    }
+  }
+
   #read(file: FileRead, slot: number, result: number): void {
     const { size } = file.expected;
     if (result > 0) this.#bytesIn[slot]! += result;
     if (this.#bytesIn[slot] === size) this.#settle(file, slot);
     else if (result > 0 || result === -errno.intr) this.#claimRead(file, slot);
-    else if (result === 0) this.#settle(file, slot, changedError(shownOf(file)));
+    else if (result === 0) this.#settle(file, slot, unsized(file));
     else if (result === -errno.again) this.#readRest(file, slot);
     else this.#settle(file, slot, errnoError(-result, `cannot read ${shownOf(file)}`, "read"));
   }
@@ -192,7 +221,7 @@ class ReadBatch implements Pending, Completing {
     const rest = this.#memory.subarray(file.offset + at, file.offset + file.expected.size);
     const count = this.#shared.calls.readAll(this.#fdIn[slot]!, rest, at);
     if (count < 0) this.#settle(file, slot, errnoError(-count, `cannot read ${shownOf(file)}`, "pread"));
-    else this.#settle(file, slot, count < rest.length ? changedError(shownOf(file)) : undefined);
+    else this.#settle(file, slot, count < rest.length ? unsized(file) : undefined);
   }
 
   /** Makes sure that what was read is what was listed, and closes the file. */
@@ -201,9 +230,14 @@ class ReadBatch implements Pending, Completing {
     const fd = this.#fdIn[slot]!;
     const found = calls.statFd(fd);
     if (found < 0) file.error = errnoError(-found, `cannot look at ${shownOf(file)}`, "statx");
-    // A directory or a FIFO cannot be read either, each for a reason of its own.
-    else if (!calls.stat.isSame(file.expected)) file.error = changedError(shownOf(file));
-    else if (error) file.error = error;
+    else if (calls.stat.isGrown(file.expected) && (!error || file.expected.size === 0)) {
+      file.grownTo = calls.stat.bytes;
+      file.isUnsized = false;
+    } // A directory or a FIFO cannot be read either, each for a reason of its own.
+    else if (!calls.stat.isSame(file.expected)) {
+      file.error = changedError(shownOf(file));
+      file.isUnsized = false;
+    } else if (error) file.error = error;
     calls.libc.close(fd);
     this.#release(slot);
   }
@@ -212,6 +246,12 @@ class ReadBatch implements Pending, Completing {
     this.#underWay -= 1;
     this.#shared.giveSlot(slot);
   }
+}
+
+/** The error of a file that ends elsewhere than it says, if nothing else is wrong with it. */
+function unsized(file: FileRead): RcopyError {
+  file.isUnsized = true;
+  return changedError(shownOf(file));
 }
 
 function shownOf(file: FileRead): string {

@@ -119,6 +119,12 @@ export class StatView {
       mtimeNanos === found.mtime.nanos && (found.ctimeNs === 0n || ctimeNs === found.ctimeNs);
   }
 
+  /** Whether it is the very file that was listed, and has more bytes than then. */
+  isGrown(expected: FileIdentity): boolean {
+    return this.kind === EntryKind.file && this.bytes > expected.size && this.inode === expected.inode &&
+      this.device === expected.device;
+  }
+
   /** Whether it is a regular file, and the very one that was listed, in the state in which it was listed. */
   isSame(expected: FileIdentity): boolean {
     return this.kind === EntryKind.file && this.bytes === expected.size && this.inode === expected.inode &&

@@ -53,7 +53,7 @@ export class LocalSendIo extends LocalIo implements SendIo {
     let offset = this.#slices[turn].offset + headRoomBytes;
     for (const file of files) {
       file.offset = offset;
-      offset += file.expected.size;
+      offset += file.bytesMax ?? file.expected.size;
     }
     const { memory } = this.#codec;
     const cache = this.#cache;
@@ -139,7 +139,7 @@ export class LocalSendIo extends LocalIo implements SendIo {
     const hashes = hashFilesInPlace(
       this.#codec,
       kept.map((file) => file.offset),
-      kept.map((file) => file.expected.size),
+      kept.map((file) => file.bytesRead ?? file.expected.size),
     );
     this.account.book("hash", began);
     return hashes;
@@ -151,7 +151,7 @@ export class LocalSendIo extends LocalIo implements SendIo {
     const kept = files.filter((file) => file.error === undefined);
     let offset = this.#slices[turn].offset + headRoomBytes;
     for (const file of kept) {
-      const { size } = file.expected;
+      const size = file.bytesRead ?? file.expected.size;
       if (offset !== file.offset) memory.copyWithin(offset, file.offset, file.offset + size);
       file.offset = offset;
       offset += size;

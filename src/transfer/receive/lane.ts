@@ -127,6 +127,9 @@ export class ReceiveLane {
       // A file that failed, or that comes a second time over another connection, is passed over.
       if (batch.states[entry] !== EntryState.wanted) continue;
       batch.states[entry] = EntryState.placing;
+      if (message.unsized) batch.setSize(entry, unit.payloadBytes);
+      if (message.grown?.includes(entry)) batch.grown.add(entry);
+      else batch.grown.delete(entry);
       kept.push(i);
       const directory = batch.directoryOf(entry);
       this.#options.placement.willWrite(directory);
@@ -158,14 +161,15 @@ export class ReceiveLane {
     let offset = 0;
     for (const entry of message.entries) {
       if (entry >= batch.count) throw unexpected(batch.number, entry, "which it does not have");
-      const size = batch.size(entry);
+      const said = batch.size(entry);
       const state = batch.states[entry];
-      if (batch.kind(entry) !== EntryKind.file || size > extentBytes) {
+      if (batch.kind(entry) !== EntryKind.file || said > extentBytes) {
         throw unexpected(batch.number, entry, "which is no small file");
       }
       if (state === EntryState.announced || state === EntryState.skipped) {
         throw unexpected(batch.number, entry, "which is not wanted");
       }
+      const size = message.unsized ? payloadBytes : said;
       offsets.push(offset);
       sizes.push(size);
       offset += size;

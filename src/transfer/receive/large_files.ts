@@ -101,6 +101,7 @@ export class LargeFiles {
     try {
       const target = LargeTarget.create({ engine, codec, placement, held });
       target.verifiedHash = batch.verifiedEarly.get(entry);
+      held.hasGrown = batch.grown.has(entry);
       this.#targets.set(entryKey(batch.number, entry), target);
       return target;
     } catch (thrown) {
@@ -125,11 +126,12 @@ export class LargeFiles {
   }
 
   /** The sender vouches for a file. @throws {RcopyError} `protocol` for a file of which it cannot, or has already */
-  onVerified({ batch: number, entry, hash }: FileVerified): void {
+  onVerified({ batch: number, entry, hash, grown = false }: FileVerified): void {
     const target = this.ofContent(number, entry);
     if (target) {
       if (target.verifiedHash) throw saidTwice(number, entry);
       target.verifiedHash = hash;
+      target.held.hasGrown = grown;
       this.finishIfWhole(target);
       return;
     }
@@ -148,6 +150,7 @@ export class LargeFiles {
     if (state !== EntryState.announced && state !== EntryState.wanted) return;
     if (batch.verifiedEarly.has(entry)) throw saidTwice(number, entry);
     batch.verifiedEarly.set(entry, hash);
+    if (grown) batch.grown.add(entry);
   }
 
   /** A batch has been planned. @throws {RcopyError} `protocol` where the sender vouched for a file that is not wanted */

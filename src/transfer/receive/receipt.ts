@@ -50,7 +50,7 @@ export class ReceiptWriter {
     if (run.tasks.hasEnded) return;
     unsettled.flush();
     taken.end();
-    const { files, directories, links, bytes, skipped, failed, changed } = run.outcome;
+    const { files, directories, links, bytes, skipped, failed, changed, grown } = run.outcome;
     const { hash } = unsettled;
     run.state = "receipted";
     run.control.send({
@@ -62,6 +62,7 @@ export class ReceiptWriter {
       skipped,
       failed,
       changed,
+      grown,
       treeCount: hash.count,
       treeSum: hash.sum,
       durable,

@@ -48,7 +48,16 @@ Deno.test("ReceiptWriter sends what was counted, once, when everything is settle
     taken.tell(); // the sender takes no such message any more
     const messages = await heard();
     const { count, sum } = unsettled.hash;
-    const counts = { files: 1, directories: 0, links: 0, bytes: 3n, skipped: 0, failed: 0, changed: 0 };
+    const counts = {
+      files: 1,
+      directories: 0,
+      links: 0,
+      bytes: 3n,
+      skipped: 0,
+      failed: 0,
+      changed: 0,
+      grown: 0,
+    };
     const receiptSent = {
       kind: "receipt",
       ...counts,

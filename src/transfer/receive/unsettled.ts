@@ -65,6 +65,7 @@ export class ReceiveUnsettled implements Settlement {
   place(batch: ReceiveBatch, entry: number, content: Uint8Array, lacks: number): void {
     const directory = batch.directoryOf(entry);
     this.#options.outcome.countLacking(lacks);
+    if (batch.grown.has(entry)) this.#hasGrown(directory, batch.name(entry));
     this.#count({ ...batch.metadata(entry), directory, name: batch.name(entry) }, content);
     this.#settle(batch, entry, EntryState.placed);
   }
@@ -112,6 +113,7 @@ export class ReceiveUnsettled implements Settlement {
 
   placeHeld(held: HeldTarget, { content = noContent, lacks, keptBytes }: Placed): void {
     this.#options.outcome.countLacking(lacks);
+    if (held.hasGrown) this.#hasGrown(held.directory, held.name);
     this.#count(held, content, keptBytes);
     this.#settleHeld(held, EntryState.placed);
   }
@@ -218,6 +220,13 @@ export class ReceiveUnsettled implements Settlement {
     this.#options.hasher.hash({ ...entry, content, prefix }, this.#entryHash, 0);
     this.hash.add(this.#entryHash);
     this.#options.outcome.countPlaced(entry.kind, entry.size, keptBytes);
+  }
+
+  /** The sender counts by the receipt, since it may have read a file more than once. */
+  #hasGrown(directory: TargetDirectory, name: Uint8Array): void {
+    this.#options.outcome.grown++;
+    const message = "it is growing at the sender: what it had at the start is copied";
+    this.#options.outcome.report(this.#options.prefixes.show(directory, name), "grown", message);
   }
 
   #report(

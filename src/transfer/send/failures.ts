@@ -31,6 +31,17 @@ export class SendFailures {
     });
   }
 
+  /** A file that has more bytes now than at the scan. The receiver counts it, and learns of it with its content. */
+  grown(batch: SendBatch, entry: number, size: number): void {
+    const path = this.#prefixes.show(batch.directoryOf(entry), batch.columns.name(entry));
+    const before = batch.columns.sizes[entry]!;
+    this.#outcome.report(
+      path,
+      "grown",
+      `it is growing: the ${before} bytes that it had at the start are copied, it has ${size} now`,
+    );
+  }
+
   /** An entry of the manifest that cannot be read as it was listed. */
   entryFailed(batch: SendBatch, entry: number, error: RcopyError): void {
     // An entry that was sent before may have arrived: the receiver places it then, whatever a second reading says.

@@ -5,13 +5,14 @@
  *  3. note   by entry    states and entry hashes, before the unit can have arrived anywhere
  *  4. write  sequential  the frames of a unit leave the slice, in one write where they can (`SendIo`)
  */
-import type { RcopyError } from "../../base/errors.ts";
+import { RcopyError } from "../../base/errors.ts";
+import { showName } from "../../base/show.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import type { FileRead, Pending } from "../../io/contract/engine.ts";
 import type { EventLoopYield } from "../../base/event_loop_yield.ts";
-import { hashAt } from "../../codec/hash.ts";
+import { hashAt, sameHash } from "../../codec/hash.ts";
 import { extentBytes, hashBytes } from "../../wire/limits.ts";
-import type { Bundle, Extent } from "../../wire/data.ts";
+import type { Bundle, Extent, FileVerified } from "../../wire/data.ts";
 import type { EntryHasher } from "../../codec/entry_hash.ts";
 import type { SendIo, SentUnit, Turn } from "../lane/lane_io.ts";
 import { UnitsOnTheWay } from "./units_on_the_way.ts";
@@ -37,6 +38,8 @@ export interface SendLaneOptions {
   onFailed: (batch: SendBatch, entry: number, error: RcopyError) => void;
   /** Every extent of a large file is known, and the file was found unchanged then. */
   onVerified: (source: LargeSource) => void;
+  /** A file has more bytes now than it had at the scan, which are sent. */
+  onGrown: (batch: SendBatch, entry: number, size: number) => void;
   hasOtherLanes: () => boolean;
   /** Content bytes given to the connection. */
   onSent: (bytes: number) => void;
@@ -161,12 +164,13 @@ export class SendLane {
     }
   }
 
-  #readsOf({ batch, entries }: BundleJob): FileRead[] {
+  #readsOf({ batch, entries, isUnsized }: BundleJob): FileRead[] {
     const reads: FileRead[] = [];
     for (const entry of entries) {
       const expected = batch.columns.identity(entry);
       const directory = batch.directoryOf(entry).handle;
-      reads.push({ directory, name: batch.nameOnDisk(entry), expected, offset: 0 });
+      const bytesMax = isUnsized ? extentBytes : undefined;
+      reads.push({ directory, name: batch.nameOnDisk(entry), expected, offset: 0, bytesMax });
     }
     return reads;
   }
@@ -187,10 +191,11 @@ export class SendLane {
   #bundle(job: BundleJob, reads: FileRead[], hashes: Uint8Array): SentUnit | undefined {
     // A batch of which something is sent again may have been settled meanwhile, and its directories closed.
     if (job.batch.isSettled) return undefined;
-    this.#dropFailed(job, reads);
-    const { batch, entries } = job;
+    const kept = this.#keptOf(job, reads);
+    const { batch, entries, isUnsized } = job;
     if (entries.length === 0) return undefined;
-    const { hasher, prefixes } = this.#options;
+    if (isUnsized && !this.#measure(job, kept[0]!, hashes)) return undefined;
+    const { hasher, prefixes, onGrown } = this.#options;
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
       batch.states[entry] = SendState.sent;
@@ -198,7 +203,7 @@ export class SendLane {
         {
           kind: EntryKind.file,
           mode: batch.columns.modes[entry]!,
-          size: batch.columns.sizes[entry]!,
+          size: batch.sizeOf(entry),
           content: hashAt(hashes, i),
           mtime: batch.columns.mtime(entry),
           prefix: prefixes.of(batch.directoryOf(entry)),
@@ -208,24 +213,52 @@ export class SendLane {
         entry * hashBytes,
       );
     }
+    const grown = kept.flatMap(({ grownTo }, i) => grownTo === undefined ? [] : [i]);
+    for (const i of grown) onGrown(batch, entries[i]!, kept[i]!.grownTo!);
     const message: Bundle = { kind: "bundle", batch: batch.number, entries: Uint32Array.from(entries) };
+    if (isUnsized) message.unsized = true;
+    if (grown.length > 0) message.grown = Uint32Array.from(grown, (i) => entries[i]!);
     return { message, payloadBytes: job.bytes, hashes };
   }
 
-  /** Reports files that failed; their bytes are not in the slice any more. */
-  #dropFailed(job: BundleJob, reads: FileRead[]): void {
-    if (reads.every((read) => read.error === undefined)) return;
-    const kept: number[] = [];
-    for (const [i, { error, expected }] of reads.entries()) {
-      const entry = job.entries[i]!;
-      if (error) {
-        this.#options.onFailed(job.batch, entry, error);
-        job.bytes -= expected.size;
-      } else {
-        kept.push(entry);
-      }
+  /**
+   * Takes note of the size of a file that says another one. What is sent a second time must be what was sent first, since nobody
+   * knows which of the two has arrived.
+   * @returns false where it is not, which has been reported
+   */
+  #measure(job: BundleJob, { bytesRead, directory, name }: FileRead, hashes: Uint8Array): boolean {
+    const { batch } = job;
+    const entry = job.entries[0]!;
+    const before = batch.measuredHashes.get(entry);
+    if (before && !sameHash(before, hashes)) {
+      const where = `"${showName(name)}" in ${directory.shown}`;
+      const message = `${where} had other content when it was to be sent again`;
+      this.#options.onFailed(batch, entry, new RcopyError("changed", message));
+      return false;
     }
-    job.entries = kept;
+    batch.measured.set(entry, bytesRead!);
+    batch.measuredHashes.set(entry, hashes);
+    job.bytes = bytesRead!;
+    return true;
+  }
+
+  /** The reads that did not fail. A file that says another size than it has is read again, alone and to its end. */
+  #keptOf(job: BundleJob, reads: FileRead[]): FileRead[] {
+    if (reads.every((read) => read.error === undefined)) return reads;
+    const { plan, onFailed } = this.#options;
+    const entries: number[] = [];
+    for (const [i, { error, expected, isUnsized }] of reads.entries()) {
+      const entry = job.entries[i]!;
+      if (!error) {
+        entries.push(entry);
+        continue;
+      }
+      job.bytes -= expected.size;
+      if (isUnsized) plan.addAgain({ of: "bundle", batch: job.batch, entries: [entry], bytes: 0, isUnsized });
+      else onFailed(job.batch, entry, error);
+    }
+    job.entries = entries;
+    return reads.filter((read) => read.error === undefined);
   }
 
   /** @throws {RcopyError} `changed` when the file is found to be another at its end */

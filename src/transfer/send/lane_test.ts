@@ -73,6 +73,7 @@ async function withLane(
         told.push(`${textOf(batch.columns.name(source.entry))}: verified`);
         parts.largeFiles.vouch(source);
       },
+      onGrown: (of, entry, size) => void told.push(`${textOf(of.columns.name(entry))}: grown to ${size}`),
       onSent: (bytes) => void told.push(`sent ${bytes}`),
       onBusyChanged: () => void busy.push(lane.isBusy),
     });
@@ -150,16 +151,31 @@ Deno.test("SendLane sends a large file extent by extent, and vouches for it befo
 });
 
 Deno.test("SendLane leaves out small files that vanished or changed, and sends the others without a gap", async () => {
-  await withLane({ a: 10, gone: 20, grown: 30, z: 40 }, async (at) => {
+  await withLane({ a: 10, gone: 20, shrunk: 30, z: 40 }, async (at) => {
     Deno.removeSync(`${at.folder.path}/gone`);
-    Deno.writeFileSync(`${at.folder.path}/grown`, new Uint8Array(31));
+    Deno.writeFileSync(`${at.folder.path}/shrunk`, new Uint8Array(29));
     const running = at.lane.run();
     const unit = (await at.receiver.next())!;
     assertEquals(await place(at, unit), ["a copy", "z copy"]);
     at.plan.end();
     await running;
-    assertEquals(at.told.toSorted(), ["gone: vanished", "grown: changed", "sent 50"]);
+    assertEquals(at.told.toSorted(), ["gone: vanished", "sent 50", "shrunk: changed"]);
     assertEquals(at.batch.states[entryOf(at.batch, "gone")], SendState.failed);
+  });
+});
+
+Deno.test("SendLane sends what a file had that has grown, and says so with it", async () => {
+  await withLane({ a: 10, log: 20, z: 40 }, async (at) => {
+    Deno.writeFileSync(`${at.folder.path}/log`, new Uint8Array(5), { append: true });
+    const running = at.lane.run();
+    const unit = (await at.receiver.next())!;
+    const entry = entryOf(at.batch, "log");
+    assertEquals(unit.message.kind === "bundle" && unit.message.grown, Uint32Array.of(entry));
+    assertEquals(await place(at, unit), ["a copy", "log copy", "z copy"]);
+    at.plan.end();
+    await running;
+    assertEquals(at.told.toSorted(), ["log: grown to 25", "sent 70"]);
+    assertEquals(at.batch.states[entry], SendState.sent);
   });
 });
 

@@ -72,13 +72,15 @@ export class SendLargeFiles {
     this.#kept.add(source);
   }
 
-  /** Says that a file is as it was listed, with its hash, and takes note of the hash of its entry. */
+  /** Says that a file is as it was listed, or longer, with its hash, and takes note of the hash of its entry. */
   vouch(source: LargeSource): void {
-    const { control, hasher, prefixes } = this.#options;
-    const { batch, entry } = source;
+    const { control, hasher, prefixes, failures } = this.#options;
+    const { batch, entry, grownTo } = source;
     batch.states[entry] = SendState.sent;
     const content = source.digest();
-    control.send({ kind: "fileVerified", batch: batch.number, entry, hash: content });
+    const grown = grownTo !== undefined;
+    control.send({ kind: "fileVerified", batch: batch.number, entry, hash: content, grown });
+    if (grown) failures.grown(batch, entry, grownTo);
     hasher.hash(
       {
         kind: EntryKind.file,

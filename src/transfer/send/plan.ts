@@ -18,6 +18,8 @@ export interface BundleJob {
   entries: number[];
   /** Sum of the sizes. */
   bytes: number;
+  /** Its one file says another size than it has, and is read to its end. */
+  isUnsized?: boolean;
 }
 
 /** One extent of a large file. */

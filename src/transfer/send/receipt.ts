@@ -16,6 +16,8 @@ export interface SentCounts {
 
 /** The end of the session: without an error, or with `integrity`, which the receiver is told too. */
 export function endOfReceipt(receipt: Receipt, counted: SentCounts): SessionEnd {
+  // Of a file that was sent twice the receiver alone knows which reading it took.
+  counted.outcome.grown = receipt.grown;
   const why = whyDisagree(receipt, counted);
   if (why === undefined) return { close: { kind: "close", code: 0, text: "" } };
   const error = new RcopyError(

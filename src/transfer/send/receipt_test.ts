@@ -18,7 +18,7 @@ function agreeing(): Receipt {
   const { hash } = counted();
   const sums = { treeCount: hash.count, treeSum: hash.sum, durable: false };
   const counts = { files: 1, directories: 2, links: 3, bytes: 4n, skipped: 5, failed: 6, changed: 7 };
-  return { kind: "receipt", ...counts, ...sums };
+  return { kind: "receipt", ...counts, grown: 0, ...sums };
 }
 
 Deno.test("endOfReceipt() closes with 0 when both ends counted the same", () => {
@@ -44,6 +44,14 @@ for (const [difference, why] of differences) {
     assertEquals([close?.code, close?.text], [wireCodeOf.integrity, error?.message]);
   });
 }
+
+Deno.test("endOfReceipt() takes the number of growing files from the receiver, and the status with it", () => {
+  const sent = counted();
+  Object.assign(sent.outcome, { failed: 0, changed: 0 });
+  assertEquals(sent.outcome.exitStatus, 0);
+  assertEquals(endOfReceipt({ ...agreeing(), failed: 0, changed: 0, grown: 8 }, sent).error, undefined);
+  assertEquals([sent.outcome.grown, sent.outcome.exitStatus], [8, 24]);
+});
 
 Deno.test("endOfReceipt() does not agree while something is not settled", () => {
   for (const unsettled of [{ batches: 1, entries: 0 }, { batches: 0, entries: 1 }]) {

@@ -39,6 +39,7 @@ export class ResendRequests {
         `the peer asked again for entry ${entry} of batch ${number}, which was not sent`,
       );
     }
-    this.#plan.addAgain({ of: "bundle", batch, entries: [entry], bytes: batch.columns.sizes[entry]! });
+    const isUnsized = batch.measured.has(entry);
+    this.#plan.addAgain({ of: "bundle", batch, entries: [entry], bytes: batch.sizeOf(entry), isUnsized });
   }
 }

@@ -169,6 +169,7 @@ export class Sender implements LaneHost {
       eventLoopYield,
       onFailed: (batch, entry, error) => this.#failures.entryFailed(batch, entry, error),
       onVerified: (source) => this.#large.vouch(source),
+      onGrown: (batch, entry, size) => this.#failures.grown(batch, entry, size),
       hasOtherLanes: () => tasks.lanesAlive > 1,
       onSent: (bytes) => counts.bytesDone += bytes,
       onBusyChanged: () => this.#pace.onLaneChanged(),

@@ -119,7 +119,7 @@ export class SendUnsettled {
           : batch.states[i] === SendState.wanted;
         if (!isKnown) throw neverSent(number, i);
         if (told[i] === Told.skipped) this.#outcome.skipped++;
-        else this.#place(kind, batch.columns.sizes[i]!, batch.hashes, i * hashBytes);
+        else this.#place(kind, batch.sizeOf(i), batch.hashes, i * hashBytes);
         this.#drop(entryKey(number, i));
       }
     }
@@ -182,7 +182,7 @@ export class SendUnsettled {
     if (kind === EntryKind.file && !large?.hasBegun) throw neverSent(batch.number, entry);
     this.#held.set(entryKey(batch.number, entry), {
       kind,
-      size: columns.sizes[entry]!,
+      size: batch.sizeOf(entry),
       directory: batch.directoryOf(entry),
       name: columns.name(entry).slice(),
       hash: large ? undefined : hashAt(batch.hashes, entry).slice(),

@@ -68,6 +68,8 @@ export interface TransferSummary {
   failed: number;
   /** Of `failed`, those that vanished or changed while being read. */
   changed: number;
+  /** Files copied as they were at the start, that had grown by the time they were read. */
+  grown: number;
   /** Entries copied without their mode or their time, which the receiver's file system refused; the receiver alone knows. */
   lacking: number;
   /** Count and 128-bit sum of the entry hashes, in hexadecimal: `<count>-<32 digits>`. */

@@ -29,6 +29,8 @@ export class Outcome {
   skipped = 0;
   failed = 0;
   changed = 0;
+  /** Files that were copied as they were at the scan, and had grown since. */
+  grown = 0;
   /** Entries that were placed without their mode or time. */
   lacking = 0;
   readonly #role: Role;
@@ -61,15 +63,15 @@ export class Outcome {
     if (lacks !== 0) this.lacking++;
   }
 
-  /** Reports an entry that is not copied. The caller counts it, since only the caller knows whether the manifest has it. */
+  /** Reports an entry that is not copied, or (`grown`) not with all that it has by now. The caller counts it, since only the caller knows whether the manifest has it. */
   report(path: string, code: ErrorCode, message: string): void {
     if (code === "vanished" || code === "changed") this.changed++;
     this.#emit({ type: "failure", failure: { path, code, message } });
   }
 
-  /** 0, or 24 if all that failed vanished or changed, or 23. */
+  /** 0, or 24 if files have grown, and if all that failed vanished or changed, or 23. */
   get exitStatus(): number {
-    if (this.failed === 0) return 0;
+    if (this.failed === 0) return this.grown === 0 ? 0 : exitStatusOfCode.grown;
     return this.failed === this.changed ? exitStatusOfCode.changed : exitStatusOfCode.io;
   }
 
@@ -91,8 +93,7 @@ export class Outcome {
 
   /** The summary of a session that had these connections. */
   summary(connections: readonly Traffic[], treeHash: string): TransferSummary {
-    const { files, directories, links, bytes, keptBytes, skipped, failed, changed, lacking, exitStatus } =
-      this;
+    const { files, directories, links, bytes, keptBytes, skipped, failed, changed, grown, lacking } = this;
     const wireBytes = connections.reduce((sum, one) => sum + one.bytesRead + one.bytesWritten, 0);
     return {
       role: this.#role,
@@ -106,9 +107,10 @@ export class Outcome {
       skipped,
       failed,
       changed,
+      grown,
       lacking,
       treeHash,
-      exitStatus,
+      exitStatus: this.exitStatus,
     };
   }
 

@@ -45,6 +45,10 @@ export class SendBatch {
   readonly states: Uint8Array;
   /** Entry hashes, 16 bytes each, once known. */
   readonly hashes: Uint8Array;
+  /** Sizes of files that had another one than they said, by entry. */
+  readonly measured = new Map<number, number>();
+  /** Hashes of their content. */
+  readonly measuredHashes = new Map<number, Uint8Array>();
   /** Whether the receiver has said what it wants of it. */
   isPlanned = false;
   readonly #room: BatchRoom;
@@ -156,6 +160,11 @@ export class SendBatch {
     let bytes = 0;
     for (let i = 0; i < this.count; i++) if (kinds[i] === EntryKind.file) bytes += sizes[i]!;
     return bytes;
+  }
+
+  /** Bytes of content of an entry, as far as it is known; the manifest may have said something else. */
+  sizeOf(entry: number): number {
+    return this.measured.get(entry) ?? this.columns.sizes[entry]!;
   }
 
   directoryOf(entry: number): SourceDirectory {

@@ -25,6 +25,8 @@ export class LargeSource implements Disposable {
   /** Every extent before it has been taken by a lane, or is kept by the receiver. */
   next = 0;
   failure: RcopyError | undefined;
+  /** Its size when it was verified, where it had grown by then. */
+  grownTo: number | undefined;
   readonly #engine: Engine;
   readonly #codec: Codec;
   /** Made with the first extent: a batch may announce more large files than there can be hash streams. */
@@ -150,14 +152,14 @@ export class LargeSource implements Disposable {
   }
 
   /**
-   * Whether every extent has been read, or is kept, and the file did not change meanwhile.
+   * Whether every extent has been read, or is kept, and the file did not change meanwhile, but for what was added to its end.
    * @throws {RcopyError} `changed`
    */
   verified(): boolean {
     if (this.#digest) return true;
     const known = this.#hashSoFar();
     if (!known.complete) return false;
-    this.#engine.checkUnchanged(this.file());
+    this.grownTo = this.#engine.checkUnchanged(this.file());
     this.#digest = known.digest();
     this.#dropHash();
     // Whatever has to be sent again is read from a file that is opened again, and must be the same.

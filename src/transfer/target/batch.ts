@@ -53,6 +53,8 @@ export class ReceiveBatch {
   readonly verifiedEarly = new Map<number, Uint8Array>();
   /** Large files of which something may be there from an earlier run, ascending; filled by the plan. */
   readonly kept: HeldTarget[] = [];
+  /** Files that have grown at the sender, whose content is that of the scan. */
+  readonly grown = new Set<number>();
   readonly #nameStarts: Uint32Array;
   /** The stamps of large files, by entry; made when first needed. */
   #stamps: Map<number, Uint8Array> | undefined;
@@ -83,6 +85,11 @@ export class ReceiveBatch {
 
   mode(entry: number): number {
     return this.manifest.modes[entry]!;
+  }
+
+  /** A small file has another size than the manifest says. */
+  setSize(entry: number, bytes: number): void {
+    this.manifest.sizes[entry] = BigInt(bytes);
   }
 
   size(entry: number): number {

@@ -22,6 +22,8 @@ export interface HeldTarget {
   replaces?: Replaceable | undefined;
   /** The sender's stamp of a large file. */
   stamp?: Uint8Array | undefined;
+  /** It has grown at the sender; its content is that of the scan. */
+  hasGrown?: boolean | undefined;
 }
 
 /** A held link and its text. It is deferred until everything else in its directory is there. */

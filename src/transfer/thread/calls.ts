@@ -1,6 +1,6 @@
 /** Messages between the main thread and a lane Worker. Everything is plain data that can be cloned. */
 import { type ErrorCode, RcopyError } from "../../base/errors.ts";
-import type { Lent } from "../../io/contract/engine.ts";
+import type { FileRead, FileWrite, Lent } from "../../io/contract/engine.ts";
 import type { PeerAddress } from "../../net/address.ts";
 import type { ClientTransport, ServerTransport } from "../../net/transport.ts";
 import type { Bundle, Extent } from "../../wire/data.ts";
@@ -16,11 +16,13 @@ export interface PlainError {
   errno: string | undefined;
 }
 
-/** A small file that failed: its row in the job. */
-export interface FailedRow {
+/** What there is to say of a small file, which is not simply done: its row in the job, and what the engine filled in. */
+export interface RowOutcome extends Partial<Omit<ReadOutcome, "error">>, Partial<Pick<FileWrite, "lacks">> {
   row: number;
-  error: PlainError;
+  error?: PlainError | undefined;
 }
+
+type ReadOutcome = Pick<FileRead, "error" | "bytesRead" | "grownTo" | "isUnsized">;
 
 /** A unit in a slice of a Worker's: its number there stands for the slice. */
 export interface PlainUnit {
@@ -47,13 +49,13 @@ export interface LaneMethods {
   admit: [{ arrival: number; role: Role }, void];
   /** Closes a connection that has arrived at that port. */
   turnAway: [{ arrival: number }, void];
-  readFiles: [{ turn: Turn; job: ReadJob }, { hashes: Uint8Array; failed: FailedRow[] }];
+  readFiles: [{ turn: Turn; job: ReadJob }, { hashes: Uint8Array; outcomes: RowOutcome[] }];
   readExtent: [{ turn: Turn; file: Lent; offset: number; bytes: number }, Uint8Array];
   write: [{ turn: Turn; unit: SentUnit }, void];
   next: [undefined, PlainUnit | undefined];
   placeFiles: [
     { unit: number; job: WriteJob; hashes: Uint8Array },
-    { sound: Uint8Array; failed: FailedRow[]; lacks: Uint8Array },
+    { sound: Uint8Array; outcomes: RowOutcome[]; lacks: Uint8Array },
   ];
   writeExtent: [{ unit: number; file: Lent; offset: number }, void];
   /** Closes the connection of a lane; what is under way there fails. */

@@ -20,6 +20,8 @@ export interface ReadJob extends FileColumns {
   devices: Float64Array;
   inodes: BigUint64Array;
   ctimesNs: BigInt64Array;
+  /** `bytesMax` of each file, -1 where it has none. */
+  bytesMax: Float64Array;
 }
 
 /** Files to create; `offsets` count from the start of the payload. */
@@ -85,6 +87,7 @@ export function lendReads(engine: Engine, files: readonly FileRead[]): Lending<R
     devices: Float64Array.from(kept, (file) => file.expected.device),
     inodes: BigUint64Array.from({ length: kept.length }, (_, i) => kept[i]!.expected.inode),
     ctimesNs: BigInt64Array.from({ length: kept.length }, (_, i) => kept[i]!.expected.ctimeNs),
+    bytesMax: Float64Array.from(kept, (file) => file.bytesMax ?? -1),
   }));
 }
 
@@ -159,6 +162,7 @@ export function readsOf(engine: Engine, job: ReadJob): FileRead[] {
       mtime: { seconds: job.mtimeSeconds[i]!, nanos: job.mtimeNanos[i]! },
       ctimeNs: job.ctimesNs[i]!,
     },
+    bytesMax: job.bytesMax[i]! < 0 ? undefined : job.bytesMax[i]!,
     offset: 0,
   }));
 }

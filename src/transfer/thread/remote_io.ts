@@ -11,11 +11,11 @@ import type { LaneConnection } from "../../net/channel.ts";
 import type { Bundle, Extent } from "../../wire/data.ts";
 import {
   errorOf,
-  type FailedRow,
   type LaneCounts,
   type LaneMethod,
   type LaneMethods,
   type PlainUnit,
+  type RowOutcome,
 } from "./calls.ts";
 import { pickHashes } from "../../codec/hash.ts";
 import { hashBytes } from "../../wire/limits.ts";
@@ -83,8 +83,8 @@ export class RemoteSendIo extends RemoteIo implements SendIo {
     const lending = lendReads(this.engine, files);
     try {
       if (lending.rows.length === 0) return new Uint8Array(0);
-      const { hashes, failed } = await this.call("readFiles", { turn, job: lending.job });
-      setErrors(files, lending.rows, failed);
+      const { hashes, outcomes } = await this.call("readFiles", { turn, job: lending.job });
+      fillIn(files, lending.rows, outcomes);
       return hashes;
     } finally {
       lending.end();
@@ -150,7 +150,7 @@ class RemoteUnit implements ArrivedUnit {
         job,
         hashes: pickHashes(hashes, rows),
       });
-      setErrors(files, rows, part.failed);
+      fillIn(files, rows, part.outcomes);
       for (const [i, row] of rows.entries()) {
         sound[row] = part.sound[i]!;
         files[row]!.lacks = part.lacks[i]!;
@@ -173,13 +173,15 @@ function endOfRun(files: readonly FileWrite[], start: number, directoriesMax: nu
   return end;
 }
 
-/** `rows` are the files of the job, whose own rows the failures name. */
-function setErrors(
+/** Fills in what the Worker's engine did. `rows` are the files of the job, whose own rows the outcomes name. */
+function fillIn(
   files: readonly (FileRead | FileWrite)[],
   rows: readonly number[],
-  failed: readonly FailedRow[],
+  outcomes: readonly RowOutcome[],
 ): void {
-  for (const { row, error } of failed) files[rows[row]!]!.error = errorOf(error);
+  for (const { row, error, ...rest } of outcomes) {
+    Object.assign(files[rows[row]!]!, rest, { error: error && errorOf(error) });
+  }
 }
 
 /** A call under way, as something to be finished. */

@@ -5,20 +5,20 @@
 import { asRcopyError, assert, RcopyError } from "../../base/errors.ts";
 import { chooseEngine } from "../../io/choose_engine.ts";
 import type { SocketOptions } from "../../io/contract/sockets.ts";
-import type { Engine, SourceFile, TargetFile } from "../../io/contract/engine.ts";
+import type { Engine, FileRead, FileWrite, SourceFile, TargetFile } from "../../io/contract/engine.ts";
 import type { Channel } from "../../net/channel.ts";
 import { dialOne } from "../../net/dial.ts";
 import { listenForPeers, type ListenOptions, type PeerListener } from "../../net/listen.ts";
 import { Admission } from "../../meet/admission.ts";
 import { BorrowedFiles } from "./borrowed_files.ts";
 import {
-  type FailedRow,
   type LaneAnswer,
   type LaneArrival,
   type LaneMethod,
   type LaneMethods,
   type LaneRequest,
   plainOf,
+  type RowOutcome,
 } from "./calls.ts";
 import { readsOf, writesOf } from "./jobs.ts";
 import { ReceivingLane, SendingLane, type WorkerLane } from "./worker_lanes.ts";
@@ -143,7 +143,7 @@ class LaneWorker {
     readFiles: async (number, { turn, job }) => {
       const files = readsOf(this.#opened, job);
       const hashes = await this.#sendingLane(number).io.readFiles(turn, files).finish();
-      return { hashes, failed: failedRows(files) };
+      return { hashes, outcomes: outcomesOf(files) };
     },
     readExtent: (number, { turn, file: lent, offset, bytes }) =>
       this.#sources!.with(
@@ -160,7 +160,7 @@ class LaneWorker {
       const files = writesOf(this.#opened, job);
       const sound = await this.#receivingLane(number).unit(unit).placeFiles(files, hashes).finish();
       const lacks = Uint8Array.from(files, (file) => file.lacks ?? 0);
-      return { sound, failed: failedRows(files), lacks };
+      return { sound, outcomes: outcomesOf(files), lacks };
     },
     writeExtent: (number, { unit, file: lent, offset }) => {
       const arrived = this.#receivingLane(number).unit(unit);
@@ -209,10 +209,14 @@ class LaneWorker {
   }
 }
 
-function failedRows(files: readonly { error?: RcopyError | undefined }[]): FailedRow[] {
-  const failed: FailedRow[] = [];
-  for (const [row, { error }] of files.entries()) if (error) failed.push({ row, error: plainOf(error) });
-  return failed;
+/** The files of a job of which there is something to say. */
+function outcomesOf(files: readonly (Partial<FileRead> & Partial<FileWrite>)[]): RowOutcome[] {
+  const outcomes: RowOutcome[] = [];
+  for (const [row, { error, bytesRead, grownTo, isUnsized, lacks }] of files.entries()) {
+    if (!error && bytesRead === undefined && grownTo === undefined && !lacks) continue;
+    outcomes.push({ row, error: error && plainOf(error), bytesRead, grownTo, isUnsized, lacks });
+  }
+  return outcomes;
 }
 
 const worker = new LaneWorker();
