@@ -34,6 +34,7 @@ Deno.test("PROTOCOL.md gives every error code its number", () => {
     "name-unrepresentable": "name not representable",
     "not-sent": "not sent (listed, not a failure)",
     "io": "input/output",
+    "grown": "grown (in no message)",
     "read-only": "read-only",
   };
   for (const [code, number] of Object.entries(wireCodeOf)) {

@@ -137,10 +137,15 @@ Deno.test("a PATH that vanishes before a receiver comes ends both ends: 2 and 4"
 });
 
 for (
-  const [what, change] of [["shrinks", "truncate -s 4096"], ["grows", "sh -c 'echo more >> \"$0\"'"]] as const
+  const [what, change, isCopied] of [
+    ["shrinks", "truncate -s 4096", false],
+    ["grows", "sh -c 'echo more >> \"$0\"'", true],
+  ] as const
 ) {
   testEngines(
-    `a file that ${what} while it is read is reported, and never passed off as whole`,
+    `a file that ${what} while it is read is reported, ${
+      isCopied ? "and copied as it was" : "and not copied"
+    }`,
     async (io) => {
       await withFolder(async (folder) => {
         await shell(
@@ -166,9 +171,13 @@ for (
         await using receiver = startReceiver(options, proxy.address);
         const outcome = { sent: await sender.end(), received: await receiver.end() };
         assertStatuses(outcome, 24);
-        assertMatch(outcome.received.stderr, /not copied: large: /);
-        assertMatch(outcome.sent.stderr, /not copied: large: /);
-        assertEquals(await shell('cd "$1/b" && find . -mindepth 1', folder), "./small\n");
+        const said = isCopied ? /copied as it was: large: .*growing/ : /not copied: large: /;
+        assertMatch(outcome.received.stderr, said);
+        assertMatch(outcome.sent.stderr, said);
+        if (isCopied) {
+          assertMatch(outcome.sent.stderr, /the 60000000 bytes that it had .* 60000005 now/);
+          await shell('cd "$1" && head -c 60000000 a/large | cmp - b/large && cmp a/small b/small', folder);
+        } else assertEquals(await shell('cd "$1/b" && find . -mindepth 1', folder), "./small\n");
       });
     },
   );

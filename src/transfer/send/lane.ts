@@ -12,7 +12,7 @@ import type { FileRead, Pending } from "../../io/contract/engine.ts";
 import type { EventLoopYield } from "../../base/event_loop_yield.ts";
 import { hashAt, sameHash } from "../../codec/hash.ts";
 import { extentBytes, hashBytes } from "../../wire/limits.ts";
-import type { Bundle, Extent, FileVerified } from "../../wire/data.ts";
+import type { Bundle, Extent } from "../../wire/data.ts";
 import type { EntryHasher } from "../../codec/entry_hash.ts";
 import type { SendIo, SentUnit, Turn } from "../lane/lane_io.ts";
 import { UnitsOnTheWay } from "./units_on_the_way.ts";
