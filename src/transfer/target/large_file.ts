@@ -45,6 +45,8 @@ export class LargeTarget {
   /** Extents that were written since the disk was last waited for. */
   #unsynced: { index: number; hash: Uint8Array }[] = [];
   #isSyncing = false;
+  /** The disk was waited for, or an earlier run wrote something. */
+  #isPartlyOnDisk = false;
   #keptBytes = 0;
   #bytesWritten = 0;
   #ended = false;
@@ -84,6 +86,7 @@ export class LargeTarget {
   /** Takes extents that are there from an earlier run, before any other. */
   keep(kept: KeptHashes): void {
     this.#hash.keep(kept);
+    this.#isPartlyOnDisk = true;
     const isLastKept = kept.has(this.extents - 1);
     const short = isLastKept ? this.extents * extentBytes - this.held.size : 0;
     this.#keptBytes = kept.count * extentBytes - short;
@@ -158,7 +161,7 @@ export class LargeTarget {
   async syncWritten(): Promise<void> {
     const { journal, file } = this.#part;
     if (!journal || this.#isSyncing || this.#ended || this.#unsynced.length === 0) return;
-    this.#isSyncing = true;
+    this.#isSyncing = this.#isPartlyOnDisk = true;
     const extents = this.#unsynced;
     this.#unsynced = [];
     try {
@@ -185,9 +188,13 @@ export class LargeTarget {
     return this.#ended;
   }
 
-  /** Whether it replaces another file: then its content must reach the disk before, else a loss of power could take both. */
+  /**
+   * Whether its content must reach the disk before it gets its name. Where it replaces another file, a loss of power could take
+   * both. Where a part of it is on the disk already, that may be its end: after a loss of power it would have its size and
+   * its time, and zeros in between. Any other file ends there where its content does.
+   */
   get mustBeSynced(): boolean {
-    return this.held.replaces?.kind === EntryKind.file;
+    return this.#isPartlyOnDisk || this.held.replaces?.kind === EntryKind.file;
   }
 
   /** Waits until the content is on the disk. No write may be under way. @throws {RcopyError} and leaves the part for a later run */
