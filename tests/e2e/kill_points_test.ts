@@ -1,10 +1,12 @@
 /**
  * Either process killed or interrupted at seeded points of a run, with both engines. A point is a number of bytes that
- * went by, of bytes towards the sender (wants, settlements, receipt), or of entries at the destination.
+ * went by, of bytes towards the sender (wants, settlements, receipt), or of entries at the destination. Further points, of
+ * networks and disks too, are those of `tests/soak/kill_points.ts`.
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { inParallel } from "../helpers/in_parallel.ts";
 import { type Direction, Proxy } from "../helpers/proxy.ts";
+import { whyNoQuietNetwork } from "../helpers/quiet_network.ts";
 import { withSeed } from "../helpers/random.ts";
 import {
   assertStatuses,
@@ -22,7 +24,7 @@ type Io = "deno" | "uring";
 
 const comparison = { mtimeStepNs: 1_000_000, linkTimes: false };
 /** Points of each engine; `RCOPY_KILL_POINTS=100` tries as many. */
-const pointsPerEngine = Number(Deno.env.get("RCOPY_KILL_POINTS") ?? 10);
+const pointsPerEngine = Number(Deno.env.get("RCOPY_KILL_POINTS") ?? 6);
 /** Pairs of processes at a time. */
 const pairsMax = 4;
 /** After so much of it a peer counts as lost: soon, and yet later than a machine with a dozen processes pauses one of them. */
@@ -120,6 +122,24 @@ testEngines(
       });
     }),
 );
+
+const whyNone = whyNoQuietNetwork();
+Deno.test({
+  name:
+    "kills, stops, networks that fail and disks that fill up: all that was whole is kept and not sent again" +
+    (whyNone === undefined ? "" : ` (skipped: ${whyNone})`),
+  ignore: whyNone !== undefined,
+  async fn() {
+    const soak = new URL("../soak/kill_points.ts", import.meta.url).pathname;
+    const seed = Deno.env.get("RCOPY_TEST_SEED");
+    const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", soak, "--points", "20", ...(seed === undefined ? [] : ["--seed", seed])],
+    }).output();
+    const said = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("\n");
+    assert(success, said);
+    assertMatch(said, /20 points in .* 0 failed/);
+  },
+});
 
 /** The source, and the older state of the destination, as they are in their folder. */
 interface Trees {
