@@ -262,10 +262,16 @@ export class ReceivePlan {
         return;
       }
     }
-    if (batch.isLarge(entry) && !dryRun) {
-      this.#options.placement.removeLeft(this.#options.codec, directory, batch.name(entry));
-    }
+    if (batch.kind(entry) === EntryKind.file && !dryRun) this.#removeLeft({ batch, entry, directory }, found);
     unsettled.skip(batch, entry);
+  }
+
+  /** Removes what an earlier run left of a file that is there now. */
+  #removeLeft({ batch, entry, directory }: PlannedEntry, { links, size, mtime }: EntryLookup): void {
+    const { placement, codec } = this.#options;
+    const name = batch.name(entry);
+    if (links > 1) placement.removeSecondName(directory, { name, size, mtime });
+    if (batch.isLarge(entry)) placement.removeLeft(codec, directory, name);
   }
 }
 

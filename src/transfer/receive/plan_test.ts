@@ -1,6 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { RcopyError } from "../../base/errors.ts";
 import { EntryKind, type Metadata } from "../../entry/metadata.ts";
+import { parseEntryName } from "../../entry/name.ts";
+import { temporaryName } from "../../entry/temporary_name.ts";
 import type { Fault } from "../../../tests/helpers/fault_engine.ts";
 import {
   entryIn,
@@ -8,7 +10,13 @@ import {
   receiveParts,
   type ReceivePartsOptions,
 } from "../../../tests/helpers/receive_parts.ts";
-import { type EngineFolder, inFolder, type ListedEntry } from "../../../tests/helpers/transfer_parts.ts";
+import {
+  bytesOf,
+  type EngineFolder,
+  inFolder,
+  type ListedEntry,
+  textOf,
+} from "../../../tests/helpers/transfer_parts.ts";
 import { EntryState } from "../target/batch.ts";
 import { decide } from "./plan.ts";
 import type { ExistsPolicy } from "./policy.ts";
@@ -151,6 +159,22 @@ Deno.test("ReceivePlan skips what is as it should be, and sets no more than its 
     assertEquals(states, { same: "skipped", mode: "skipped", size: "wanted", ...links });
     assertEquals([folder.calls.setFileMode, Deno.statSync(`${folder.path}/mode`).mode! & 0o777], [1, 0o640]);
     assertEquals(run.outcome.skipped, 3);
+  });
+});
+
+Deno.test("ReceivePlan removes the temporary name of a file that a killed run had placed, and none of its other names", async () => {
+  await withPlan({}, ({ make, folder }) => {
+    old(folder, "same", "abc");
+    old(folder, "alone", "abc");
+    const temporary = (name: string) => textOf(temporaryName(parseEntryName(bytesOf(name))));
+    for (const name of [temporary("same"), "linked"]) {
+      Deno.linkSync(`${folder.path}/same`, `${folder.path}/${name}`);
+    }
+    // Somebody else's file, of a name that could be ours.
+    old(folder, temporary("alone"), "xyz");
+    const states = make([{ name: "same", size: 3 }, { name: "alone", size: 3 }]);
+    assertEquals(states, { same: "skipped", alone: "skipped" });
+    assertEquals(folder.names(), [temporary("alone"), "alone", "linked", "same"].sort());
   });
 });
 

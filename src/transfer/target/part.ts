@@ -147,6 +147,11 @@ function removeName(
   }
 }
 
+/** A file is there whole, with another name: the temporary one, where a run was killed while it placed the file. */
+export function removeSecondName(engine: Engine, directory: Directory, whole: WholeFile): void {
+  removeName({ engine, directory }, temporaryName(whole.name), whole);
+}
+
 /** Leaves a part that is closed for a later run, where its journal tells of anything. @returns whether it is left */
 export function leavePart(engine: Engine, part: Part): boolean {
   if (!part.journal || part.journal.isEmpty) {

@@ -11,13 +11,19 @@ import type { Codec } from "../../codec/codec.ts";
 import { EntryKind, type Timestamp } from "../../entry/metadata.ts";
 import type { EntryName } from "../../entry/name.ts";
 import { journalName, randomTemporaryName, temporaryName } from "../../entry/temporary_name.ts";
-import { type Directory, type Engine, type EntryLookup, Lacks } from "../../io/contract/engine.ts";
+import {
+  type Directory,
+  type Engine,
+  type EntryLookup,
+  Lacks,
+  type WholeFile,
+} from "../../io/contract/engine.ts";
 import { unfinishedMode } from "../../io/contract/unfinished.ts";
 import { Access, isOpenToOthers } from "./access.ts";
 import { asEntryError, destinationError } from "./errors.ts";
 import { distrust, type Distrusted } from "./distrust.ts";
 import { hasExactly } from "./folded_names.ts";
-import { lookUp, removeLeftPart } from "./part.ts";
+import { lookUp, removeLeftPart, removeSecondName } from "./part.ts";
 import { recoverDirectories } from "./recovery.ts";
 import { RunJournal } from "./run_journal.ts";
 import type { Settlement } from "./settlement.ts";
@@ -168,6 +174,11 @@ export class Placement {
     const part = temporaryName(name);
     if (!lookUp(this.#engine, directory.handle!, journalName(part))) return;
     removeLeftPart({ engine: this.#engine, codec, directory: directory.handle!, part }, name);
+  }
+
+  /** A file is there whole, and has other names: one may be the temporary one of a run that was killed. */
+  removeSecondName(directory: TargetDirectory, whole: WholeFile): void {
+    removeSecondName(this.#engine, directory.handle!, whole);
   }
 
   // ---- links
