@@ -8,6 +8,7 @@ import { type CommandLine, parseCommandLine } from "./line/parse.ts";
 import { remoteDestination, remoteSource } from "./line/remote_operands.ts";
 import { takeTicket } from "./line/ticket_argument.ts";
 import {
+  cleanPermissions,
   type LookedAt,
   type MeetingAdvice,
   type PermissionAdvice,
@@ -41,6 +42,7 @@ function adviceForSend({ flags, operands }: CommandLine): PermissionAdvice {
 }
 
 function adviceForReceive({ flags, operands }: CommandLine): PermissionAdvice {
+  if (flags.clean) return cleanPermissions(operands[0] ?? ".", flags, { look: lookAt });
   const { here, remote } = remoteSource(operands, flags);
   if (remote) {
     return receivePermissions(here[0] ?? ".", flags, { look: lookAt, meeting: meetingByRemote(flags) });

@@ -112,6 +112,20 @@ export function receivePermissions(
   };
 }
 
+/** Flags for `rcopy receive --clean`. */
+export function cleanPermissions(
+  dest: string,
+  flags: Flags,
+  { look }: Pick<AdviceOptions, "look">,
+): PermissionAdvice {
+  const ways = bothWays(dest, look(dest).real);
+  const writes = flags["dry-run"] ? [] : [flagOf("write", outermost(ways))];
+  return {
+    flags: [noConfig, flagOf("read", ways), ...writes, ...nativeFlags(flags)],
+    notes: [nativeNote(flags), ...commaNotes(ways)],
+  };
+}
+
 /** The part of the flags that follows from how the peer is met: the network, more paths to read and write, and others. */
 interface MeetingFlags {
   net: string;

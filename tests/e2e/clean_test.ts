@@ -6,7 +6,12 @@ import { startReceiver, startSender } from "../helpers/rcopy_process.ts";
 import { shell, testEngines, withFolder } from "../helpers/test_folder.ts";
 
 async function run(...args: string[]) {
-  await using process = new RcopyProcess(args);
+  return await runUnder(undefined, ...args);
+}
+
+/** Runs rcopy with these flags of Deno alone. */
+async function runUnder(permissions: string[] | undefined, ...args: string[]) {
+  await using process = new RcopyProcess(args, permissions ? { permissions } : {});
   return await process.end();
 }
 
@@ -72,6 +77,18 @@ testEngines(
     });
   },
 );
+
+Deno.test("receive --clean needs no network, and works under the flags that doctor prints", async () => {
+  await withInterrupted("deno", async (folder) => {
+    const command = ["receive", "--clean", "--yes", `${folder}/b`];
+    const said = await run("doctor", "--json", ...command);
+    const flags = JSON.stringify(JSON.parse(said.stdout)).match(/--allow-[a-z]+=[^"\\ ]*/g)!;
+    assertEquals(flags.map((flag) => flag.split("=")[0]).toSorted(), ["--allow-read", "--allow-write"]);
+    const { status, stderr } = await runUnder(flags, ...command);
+    assertEquals(status, 0, stderr);
+    assertEquals(await listed(folder), mine);
+  });
+});
 
 Deno.test("receive --clean takes no option of a copy, one DEST, and one that is there", async () => {
   for (const args of [["--listen"], ["-a", "localhost:1"], ["--exists", "skip"], ["x", "y"]]) {

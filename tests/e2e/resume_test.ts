@@ -1,5 +1,5 @@
 /** Large files of a run that was killed go on from their journals: what is there does not travel again. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, type Outcome } from "@std/assert";
 import { Proxy } from "../helpers/proxy.ts";
 import { assertStatuses, type CopyOptions, startReceiver, startSender } from "../helpers/rcopy_process.ts";
 import { shell, testEngines, withFolder } from "../helpers/test_folder.ts";
@@ -147,7 +147,7 @@ testEngines("a receiver with another engine goes on with what the first left", a
 testEngines("a second receiver into the same destination leaves the first one's part alone", async (io) => {
   await withLargeFile(io, async (place) => {
     // The first one stands still for as long as the second one takes.
-    const patient = (words: string[]) => words.map((word) => word === "3s" ? "60s" : word);
+    const patient = (words: readonly string[]) => words.map((word) => word === "3s" ? "60s" : word);
     place.options.send = patient(place.options.send!);
     place.options.receive = patient(place.options.receive!);
     const { sender, address } = await startSender(place.options);

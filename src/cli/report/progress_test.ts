@@ -26,6 +26,19 @@ Deno.test("renderProgress() shows bytes, percent, rate, time left, files and wha
   );
 });
 
+Deno.test("renderProgress() counts what was kept as there, says how much, and reaches 100 % with it", () => {
+  const kept = { keptBytes: 1_000_000_000 };
+  assertEquals(
+    renderProgress(snapshot(kept), 250_000_000, 120),
+    "1.50 GB of 2.00 GB  75 %  250 MB/s  2.0 s left  10 of 1,234 files  1.00 GB kept  limited by network",
+  );
+  const all = { ...kept, bytesDone: 1_000_000_000, entriesDone: 1234, limitedBy: undefined };
+  assertEquals(
+    renderProgress(snapshot(all), 0, 120),
+    "2.00 GB of 2.00 GB  100 %  0 B/s  1,234 of 1,234 files  1.00 GB kept",
+  );
+});
+
 Deno.test("renderProgress() marks totals that still grow and shows neither percent nor time left", () => {
   assertEquals(
     renderProgress(snapshot({ growing: true, limitedBy: undefined }), 1_000_000, 120),

@@ -30,6 +30,14 @@ Deno.test("renderSummary() says files, bytes, time, mean rate, bytes on the wire
   );
 });
 
+Deno.test("renderSummary() says what was kept, and takes the rate of what travelled", () => {
+  const text = renderSummary({ ...summary, keptBytes: 2_000_000_000 });
+  assertStringIncludes(
+    text,
+    "2.50 GB in 2.0 s (250 MB/s), 2.00 GB kept from an earlier run, 2.50 GB on the wire",
+  );
+});
+
 Deno.test("renderSummary() is silent about what there was none of", () => {
   const plain = renderSummary({
     ...summary,
