@@ -201,12 +201,14 @@ static void ring_constants(void)
 	number("nomem", ENOMEM);
 	number("busy", EBUSY);
 	number("exist", EEXIST);
+	number("xdev", EXDEV);
 	number("notdir", ENOTDIR);
 	number("isdir", EISDIR);
 	number("inval", EINVAL);
 	number("nfile", ENFILE);
 	number("mfile", EMFILE);
 	number("nospc", ENOSPC);
+	number("rofs", EROFS);
 	number("mlink", EMLINK);
 	number("nolck", ENOLCK);
 	number("nosys", ENOSYS);

@@ -82,7 +82,7 @@ testWhere(
         assertEquals(outcome!.code, "not-permitted", name);
         assertMatch(outcome!.message, /Deno was not given --allow-(read|write)/, name);
       }
-      assertEquals(Object.keys(outcomes).length, 11);
+      assertEquals(Object.keys(outcomes).length, 12);
       assertEquals(await shell('ls "$1"', folder), "made\nother\nown\nplaced\nsmall\n");
     }),
 );

@@ -10,8 +10,16 @@ import { lookUp, lookupOf } from "./lookup.ts";
 import { attempt, lacking } from "./metadata.ts";
 import { createExclusively, nodeFs } from "./node_fs.ts";
 
-/** What `link` says where there are no hard links, or not one more. */
-const withoutLinks: ReadonlySet<string | undefined> = new Set(["EPERM", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
+/** What `link` says where there are no hard links, or not one more: FUSE file systems say it in many ways. */
+const withoutLinks: ReadonlySet<string | undefined> = new Set([
+  "EPERM",
+  "EOPNOTSUPP",
+  "ENOSYS",
+  "EMLINK",
+  "EROFS",
+  "EINVAL",
+  "EXDEV",
+]);
 
 /** @throws {RcopyError} `exists` where something else has the name, or what may be replaced is another now */
 export function place(

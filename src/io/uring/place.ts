@@ -13,6 +13,16 @@ import { existsError, type Traits } from "./traits.ts";
 
 const lookFlags = openFlag.noFollow | openFlag.nonblock | openFlag.closeOnExec;
 const goOnFlags = openFlag.readWrite | openFlag.noFollow | openFlag.nonblock | openFlag.closeOnExec;
+/** What linkat says where there are no hard links, or not one more: FUSE file systems say it in many ways. */
+const withoutLinks: ReadonlySet<number> = new Set([
+  errno.perm,
+  errno.opnotsupp,
+  errno.nosys,
+  errno.mlink,
+  errno.rofs,
+  errno.inval,
+  errno.xdev,
+]);
 /** Mode of a stand-in, whose time is 1970. */
 const standInMode = 0o600;
 const noTime = { seconds: 0, nanos: 0 };
@@ -71,9 +81,7 @@ export class Placing {
       libc.unlinkat(fd, memory.putName(temporary), 0);
       return 0;
     }
-    const hasNoLinks = linked === -errno.perm || linked === -errno.opnotsupp || linked === -errno.nosys ||
-      linked === -errno.mlink;
-    return hasNoLinks ? this.#placeOverStandIn(directory, temporary, name) : linked;
+    return withoutLinks.has(-linked) ? this.#placeOverStandIn(directory, temporary, name) : linked;
   }
 
   #placeOverStandIn(directory: UringDirectory, temporary: EntryName, name: EntryName): number {

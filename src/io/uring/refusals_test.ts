@@ -196,6 +196,7 @@ const placeScript = [
 const withoutReplacing: [what: string, failing: string[]][] = [
   ["cannot refuse to replace", ["renameat2:error=EINVAL:when=1..2"]],
   ["has no links either", ["renameat2:error=EINVAL:when=1..2", "linkat:error=EPERM"]],
+  ["calls links impossible in its own way", ["renameat2:error=ENOSYS:when=1..2", "linkat:error=EROFS"]],
 ];
 for (const [what, failing] of withoutReplacing) {
   refusalTest(`nothing is replaced unasked on a file system that ${what}`, "strace", async (folder) => {

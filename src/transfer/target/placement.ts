@@ -346,10 +346,13 @@ function lacksUntouched(
   return (found.mode === mode ? 0 : Lacks.mode) | (hasTime ? 0 : Lacks.time);
 }
 
-/** What the process takes from every mode; 0 where it cannot be known. */
+/** What the process takes from every mode; 0 where it cannot be known without a question to a person. */
 function umask(): number {
+  if (Deno.build.os === "windows") return 0;
+  // The name of the permission is newer than the types of some versions.
+  const needed = { name: "sys", kind: "umask" } as unknown as Deno.SysPermissionDescriptor;
   try {
-    return Deno.umask();
+    return Deno.permissions.querySync(needed).state === "granted" ? Deno.umask() : 0;
   } catch {
     return 0;
   }
