@@ -67,11 +67,15 @@ export class SmallCreates {
       return false;
     }
     this.#fill(file, directory, { fd, name: file.name, content });
-    if (((file.lacks ?? 0) & Lacks.mode) === 0) return true;
+    if (!this.#lacksMode(file)) return true;
     // It looks unfinished for good: it is made again with its mode from the start.
     this.#traits.forgetMark(directory.device);
-    this.#calls.libc.unlinkat(directoryFd, this.#calls.memory.putName(file.name), 0);
+    this.#unlink(directory, file.name);
     return false;
+  }
+
+  #lacksMode({ lacks = Lacks.nothing }: FileWrite): boolean {
+    return (lacks & Lacks.mode) !== 0;
   }
 
   #learnMark(directory: UringDirectory, fd: number): boolean {
@@ -85,7 +89,14 @@ export class SmallCreates {
 
   #createByPart(file: FileWrite, directory: UringDirectory, content: Memory): void {
     const { name, fd } = this.#openPart(file, directory);
+    const isMarked = this.#traits.keepsMark(directory.device) !== false && !this.#traits.hasPolicy(directory);
     this.#fill(file, directory, { fd, name, content });
+    if (isMarked && this.#lacksMode(file)) {
+      // It would look unfinished for good: it is made again with its mode from the start.
+      this.#traits.forgetMark(directory.device);
+      this.#unlink(directory, name);
+      return this.#createByPart(file, directory, content);
+    }
     try {
       this.#placing.place(directory, name, file.name, file.replaces);
     } catch (thrown) {

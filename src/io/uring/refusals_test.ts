@@ -217,8 +217,11 @@ for (const [what, failing] of withoutReplacing) {
 refusalTest("times and modes that are refused are told, and the file stays", "strace", async (folder) => {
   const script = [
     "const file = (t, atOnce) => ({ directory: root, name: name(t), atOnce, mode: 0o640, mtime, offset: 0, size: 3 });",
-    "const files = [file('a', true), file('b', false)];",
+    "const files = [file('b', false), file('a', true), file('c', false)];",
     "await engine.createFiles(files, new Uint8Array(3)).finish();",
+    "const large = engine.createTarget(root, name('large'), { size: 3, mode: 0o640 });",
+    "await engine.writeRange(large, 0, new Uint8Array(3)).finish();",
+    "engine.finishTarget(large, { mode: 0o640, mtime });",
     "console.log(JSON.stringify(files.map(({ error, lacks }) => [error?.message ?? null, lacks])));",
   ].join("\n");
   for (const [call, lacks] of [["utimensat", 2], ["fchmod", 1]] as const) {
@@ -226,9 +229,9 @@ refusalTest("times and modes that are refused are told, and the file stays", "st
       string | null,
       number,
     ][];
-    assertEquals(told.map(([error]) => error), [null, null]);
-    if (call === "utimensat") assertEquals(told.map(([, lacking]) => lacking), [lacks, lacks]);
-    for (const name of ["a", "b"]) {
+    assertEquals(told.map(([error]) => error), [null, null, null]);
+    if (call === "utimensat") assertEquals(told.map(([, lacking]) => lacking), [lacks, lacks, lacks]);
+    for (const name of ["a", "b", "c", "large"]) {
       const { size, mode } = Deno.statSync(`${folder}/${name}`);
       assertEquals(
         [size, mode! & 0o7777],

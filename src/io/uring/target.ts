@@ -86,6 +86,7 @@ export class UringTarget implements TargetFile {
   ): UringTarget {
     const shown = directory.showEntry(name);
     const isUnderPolicy = traits.hasPolicy(directory);
+    traits.askForModes(directory);
     const fd = placing.createPart(directory, name, mode & 0o777);
     if (fd < 0) throw errnoError(-fd, `cannot create ${shown}`, "openat");
     const inMemory = isInMemory(calls, fd);
@@ -115,12 +116,11 @@ export class UringTarget implements TargetFile {
 
   /**
    * Reserves room for a range that is about to be written, and for some that may follow. The size stays as it is: after a loss
-   * of power a file has no length that its content has not.
-   * @returns 0, or a negated errno where there is no room
+   * of power a file has no length that its content has not. Where there is no room the write itself says so.
    */
-  reserve(offset: number, length: number): number {
+  reserve(offset: number, length: number): void {
     const end = offset + length;
-    if (offset >= this.#reservedFrom && end <= this.#reservedTo) return 0;
+    if (offset >= this.#reservedFrom && end <= this.#reservedTo) return;
     const from = offset > this.#reservedTo || offset < this.#reservedFrom ? offset : this.#reservedTo;
     const bytes = Math.min(Math.max(end - from, reserveBytes), this.size - from);
     const result = this.#calls.libc.reserve(this.fd, from, bytes);
@@ -131,8 +131,6 @@ export class UringTarget implements TargetFile {
       if (from !== this.#reservedTo) this.#reservedFrom = from;
       this.#reservedTo = from + bytes;
     }
-    // Interrupted, or no room for what may follow: the write itself tells.
-    return 0;
   }
 
   /** What was written is on the disk afterwards. */

@@ -47,6 +47,18 @@ export class Traits {
     this.#markOwners.set(device, -1);
   }
 
+  /**
+   * Learns before a large file is made whether its mode can be changed afterwards: else it must have it from the start. Where
+   * no file can be made, making it says so.
+   */
+  askForModes(directory: UringDirectory): void {
+    try {
+      if (!this.of(directory).keepsModes) this.forgetMark(directory.device);
+    } catch (error) {
+      if (!(error instanceof RcopyError)) throw error;
+    }
+  }
+
   /** The owner that files of this run have on a device, as far as it is known. */
   ownerOn(device: number): number {
     const marked = this.#markOwners.get(device) ?? -1;
