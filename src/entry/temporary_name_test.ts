@@ -1,6 +1,12 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { parseEntryName } from "./name.ts";
-import { randomTemporaryName, temporaryName } from "./temporary_name.ts";
+import {
+  baseName,
+  journalName,
+  partOfJournal,
+  randomTemporaryName,
+  temporaryName,
+} from "./temporary_name.ts";
 
 const name = (text: string) => parseEntryName(new TextEncoder().encode(text));
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -10,6 +16,13 @@ Deno.test("temporaryName() is the same for the same name, and a checked componen
   assertMatch(text(made), /^\.rcopy-[a-z2-7]{26}\.part$/);
   assertEquals(temporaryName(name("report.pdf")), made);
   assertEquals(parseEntryName(made), made);
+});
+
+Deno.test("names beside a part are its own with another ending, and lead back to it", () => {
+  const part = temporaryName(name("report.pdf"));
+  const stem = text(part).slice(0, -".part".length);
+  assertEquals([text(journalName(part)), text(baseName(part))], [`${stem}.journal`, `${stem}.base`]);
+  assertEquals(partOfJournal(journalName(part)), part);
 });
 
 Deno.test("temporaryName() differs for names that differ in one bit, in length, or in their order", () => {

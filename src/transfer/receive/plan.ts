@@ -268,10 +268,11 @@ export class ReceivePlan {
 
   /** Removes what an earlier run left of a file that is there now. */
   #removeLeft({ batch, entry, directory }: PlannedEntry, { links, size, mtime }: EntryLookup): void {
-    const { placement, codec } = this.#options;
+    const { placement, codec, exists } = this.#options;
     const name = batch.name(entry);
     if (links > 1) placement.removeSecondName(directory, { name, size, mtime });
-    if (batch.isLarge(entry)) placement.removeLeft(codec, directory, name);
+    // Under --exists skip another version may be there, and what is left is to become the wanted one yet.
+    if (batch.isLarge(entry) && exists !== "skip") placement.removeLeft(codec, directory, name);
   }
 }
 

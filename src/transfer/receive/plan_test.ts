@@ -18,8 +18,11 @@ import {
   textOf,
 } from "../../../tests/helpers/transfer_parts.ts";
 import { EntryState } from "../target/batch.ts";
+import { LargeTarget } from "../target/large_file.ts";
 import { decide } from "./plan.ts";
 import type { ExistsPolicy } from "./policy.ts";
+
+const largeBytes = 5 << 20;
 
 function file(changes: Partial<Metadata> = {}): Metadata {
   return {
@@ -246,6 +249,59 @@ Deno.test("ReceivePlan fails a file alone whose mode cannot be set", async () =>
     });
   });
 });
+
+/** A part with something in it, and its journal, as an earlier run left them of a file of 5 MiB. */
+function leave({ codec, placement, tree }: ReceiveParts, { engine, names }: EngineFolder): string[] {
+  const held = {
+    batch: 9,
+    entry: 0,
+    kind: EntryKind.file,
+    mode: 0o644,
+    size: largeBytes,
+    mtime: { seconds: 1_700_000_000, nanos: 0 },
+    directory: tree.root,
+    name: parseEntryName(bytesOf("large")),
+    stamp: new Uint8Array(16),
+  };
+  const target = LargeTarget.create({ engine, codec, placement, held });
+  target.write(1, () => ({ finish: () => undefined }));
+  target.written(1, new Uint8Array(16));
+  target.leave();
+  return names().filter((name) => name.startsWith(".rcopy-"));
+}
+
+Deno.test("ReceivePlan holds a large file beside which a journal stands, and names it in what is wanted", async () => {
+  await withPlan({}, (place) => {
+    const { arrive, plan, folder } = place;
+    assertEquals(leave(place, folder).length, 2);
+    const batch = arrive(0, [[0, [{ name: "other", size: largeBytes }, {
+      name: "large",
+      size: largeBytes,
+    }]]]);
+    plan.make(batch);
+    assertEquals(Array.from(batch.states), [EntryState.wanted, EntryState.held]);
+    assertEquals([batch.toWants().all, Array.from(batch.toWants().kept)], [true, [1]]);
+    assertEquals(batch.bytesWanted, 2 * largeBytes);
+  });
+});
+
+for (const exists of ["changed", "skip"] as const) {
+  Deno.test(`ReceivePlan ${exists === "skip" ? "keeps" : "removes"} what is left of a large file that is skipped (--exists ${exists})`, async () => {
+    await withPlan({ exists }, (place) => {
+      const { arrive, plan, folder } = place;
+      leave(place, folder);
+      const path = `${folder.path}/large`;
+      Deno.writeFileSync(path, new Uint8Array(0));
+      Deno.truncateSync(path, exists === "skip" ? 3 : largeBytes);
+      Deno.utimeSync(path, 1_700_000_000, 1_700_000_000);
+      const batch = arrive(0, [[0, [{ name: "large", size: largeBytes }]]]);
+      plan.make(batch);
+      assertEquals(batch.states[0], EntryState.skipped);
+      const left = folder.names().filter((name) => name.startsWith(".rcopy-"));
+      assertEquals(left.length, exists === "skip" ? 2 : 0);
+    });
+  });
+}
 
 Deno.test("ReceivePlan ends the run before anything is half done when the destination has no room", async () => {
   for (const free of [{ bytes: 9, inodes: undefined }, { bytes: undefined, inodes: 2 }]) {

@@ -119,7 +119,11 @@ export class SendUnsettled {
           : batch.states[i] === SendState.wanted;
         if (!isKnown) throw neverSent(number, i);
         if (told[i] === Told.skipped) this.#outcome.skipped++;
-        else this.#place(kind, batch.sizeOf(i), batch.hashes, i * hashBytes);
+        else {
+          this.hash.add(batch.hashes, i * hashBytes);
+          const keptBytes = this.#large.get(entryKey(number, i))?.keptBytes;
+          this.#outcome.countPlaced(kind, batch.sizeOf(i), keptBytes);
+        }
         this.#drop(entryKey(number, i));
       }
     }
@@ -145,7 +149,8 @@ export class SendUnsettled {
         this.#outcome.countPlaced(held.kind, held.size, large.keptBytes);
         this.#drop(key);
       } else {
-        this.#place(held.kind, held.size, held.hash!, 0);
+        this.hash.add(held.hash!);
+        this.#outcome.countPlaced(held.kind, held.size);
       }
     }
   }
@@ -154,11 +159,6 @@ export class SendUnsettled {
   release(): void {
     for (const large of this.#large.values()) large[Symbol.dispose]();
     for (const batch of this.#batches.values()) batch.release();
-  }
-
-  #place(kind: number, size: number, hashes: Uint8Array, at: number): void {
-    this.hash.add(hashes, at);
-    this.#outcome.countPlaced(kind, size);
   }
 
   #fail(key: number): void {

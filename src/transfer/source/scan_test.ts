@@ -124,6 +124,9 @@ Deno.test("Scan leaves out what is no file, directory or link, and rcopy's own j
     write("a/.rcopy-1234/file");
     write("a/.rcopy-run-0", "rcopy run journal 1\nmade 755 0 0 61\n");
     write("a/.rcopy-run-1", "rcopy run journal"); // a name is not enough
+    write("a/.rcopy-abc.journal", "rcopy part journal 1 and what follows");
+    write("a/.rcopy-abc.part", "a part is a file like any other");
+    write("a/.rcopy-mine.journal", "mine, and longer than the first bytes of a journal");
     write("a/.rcopy-run-notes", "mine, and longer than the first line of a journal");
     new Deno.Command("mkfifo", { args: [`${path}/a/fifo`] }).outputSync();
     for (const entries of [1, 2048]) {
@@ -132,12 +135,18 @@ Deno.test("Scan leaves out what is no file, directory or link, and rcopy's own j
         "a/",
         "a/.rcopy-1234/",
         "a/.rcopy-1234/file",
+        "a/.rcopy-abc.part",
+        "a/.rcopy-mine.journal",
         "a/.rcopy-run-1",
         "a/.rcopy-run-notes",
         "a/file",
       ];
       assertEquals(paths.toSorted(), kept);
-      assertEquals(skipped.toSorted(), ["1/.rcopy-run-0: not-sent", "1/fifo: unsupported-kind"]);
+      assertEquals(skipped.toSorted(), [
+        "1/.rcopy-abc.journal: not-sent",
+        "1/.rcopy-run-0: not-sent",
+        "1/fifo: unsupported-kind",
+      ]);
     }
   });
 });
