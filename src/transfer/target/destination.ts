@@ -1,5 +1,6 @@
 /** The destination directory: opening it, and whether anything is in it. */
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
+import { foreignLinkOn } from "../../base/foreign_link.ts";
 import { dirname } from "../../base/path.ts";
 import { showText } from "../../base/show.ts";
 import { EntryColumns } from "../../entry/columns.ts";
@@ -95,20 +96,15 @@ export function openDestination(
   }
 }
 
-/** A symbolic link as DEST is followed only if it is root's or ours: any other user could have put it there. */
+/** Symbolic links on the way to DEST are followed only if they are root's or ours: any other user could have put them there. */
 function refuseForeignLink(dest: string, what: string): void {
   if (Deno.build.os === "windows") return;
   if (Deno.permissions.querySync({ name: "sys", kind: "uid" }).state !== "granted") return;
-  let info: Deno.FileInfo;
-  try {
-    info = Deno.lstatSync(dest);
-  } catch {
-    return; // absent or unreadable: opening it says so
-  }
-  if (!info.isSymlink || info.uid === 0 || info.uid === Deno.uid()) return;
+  const link = foreignLinkOn(dest);
+  if (link === undefined) return;
   throw new RcopyError(
     "destination",
-    `${what}: it is a symbolic link that belongs to another user; name its target`,
+    `${what}: "${showText(link)}" is a symbolic link that belongs to another user; name its target`,
   );
 }
 

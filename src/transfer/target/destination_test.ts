@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { RcopyError } from "../../base/errors.ts";
+import { testWhere } from "../../../tests/helpers/test_folder.ts";
 import { inFolder } from "../../../tests/helpers/transfer_parts.ts";
 import { isEmptyDirectory, openDestination } from "./destination.ts";
 
@@ -46,6 +47,29 @@ Deno.test("openDestination() follows a link of our own", async () => {
     assertEquals(inode, BigInt(Deno.statSync(`${path}/real`).ino!));
   });
 });
+
+testWhere(
+  { root: true },
+  "openDestination() follows no link of another user, wherever it stands in DEST",
+  () =>
+    inFolder(({ engine, path, names }) => {
+      Deno.mkdirSync(`${path}/real/below`, { recursive: true });
+      Deno.symlinkSync("real", `${path}/theirs`);
+      new Deno.Command("chown", { args: ["-h", "65534", `${path}/theirs`] }).outputSync();
+      Deno.symlinkSync("theirs/below", `${path}/ours`);
+      for (
+        const dest of ["theirs", "theirs/", "theirs/.", "theirs/below", "theirs/new/er", "ours", "ours/new"]
+      ) {
+        const error = assertThrows(
+          () => openDestination(engine, `${path}/${dest}`, { create: true }),
+          RcopyError,
+        );
+        assertEquals((error as RcopyError).code, "destination");
+        assert((error as RcopyError).message.includes(`"${path}/theirs" is a symbolic link`), dest);
+      }
+      assertEquals(names("real"), ["below"]);
+    }),
+);
 
 Deno.test("openDestination() refuses what is in the way, and names it", async () => {
   await inFolder(({ engine, path, write }) => {
