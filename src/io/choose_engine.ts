@@ -20,7 +20,9 @@ export interface ChosenEngine {
  * @throws {RcopyError} `engine-unavailable` when `uring` cannot be had, with the reason
  */
 export async function chooseEngine(choice: EngineChoice): Promise<ChosenEngine> {
-  if (choice === "deno") return { engine: await openPortable(), reason: "the portable engine was asked for" };
+  if (choice === "deno") {
+    return { engine: await openPortable({ isAsked: true }), reason: "the portable engine was asked for" };
+  }
   const { openUringEngine } = await import("./uring/engine.ts");
   let why: string;
   try {
@@ -37,7 +39,7 @@ export async function chooseEngine(choice: EngineChoice): Promise<ChosenEngine> 
   return { engine: await openPortable(), reason: why.replace(/^cannot use io_uring/, "no io_uring") };
 }
 
-async function openPortable(): Promise<Engine> {
+async function openPortable(options: { isAsked?: boolean } = {}): Promise<Engine> {
   const { openDenoEngine } = await import("./deno/engine.ts");
-  return openDenoEngine();
+  return openDenoEngine(options);
 }

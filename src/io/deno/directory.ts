@@ -24,6 +24,8 @@ export interface DirectoryFacts {
   isRuled: boolean | undefined;
   /** This run has made it. */
   wasMade: boolean;
+  /** Where a root was, without links, when it was opened. */
+  realPath?: string | undefined;
 }
 
 /**
@@ -66,6 +68,12 @@ export class DenoDirectory implements Directory {
     this.device = place.device;
     this.inode = place.inode;
     this.facts = place.facts ?? { isRuled: undefined, wasMade: false };
+  }
+
+  /** Where it is, without links, unless somebody has moved it. */
+  get truePath(): string {
+    if (this.parent) return joinPath(this.parent.truePath, this.#name);
+    return this.facts.realPath ??= Deno.realPathSync(this.path);
   }
 
   get shown(): string {

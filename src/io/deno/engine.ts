@@ -34,7 +34,7 @@ import {
   whyNotWritable,
 } from "./directory_modes.ts";
 import { denoError } from "./errors.ts";
-import { canOpen, DenoSource, type LentFile, readFileWhole, readStart } from "./file.ts";
+import { canOpen, DenoSource, type LentSource, readFileWhole, readStart } from "./file.ts";
 import { DenoListing } from "./listing.ts";
 import { createOwn, openOwn, removeUnfinished } from "./locked_file.ts";
 import { lookUp, lookupOf } from "./lookup.ts";
@@ -42,22 +42,24 @@ import { attempt, hasModes, lacking, setFileMode, setFileTime, setLinkTime } fro
 import { place } from "./place.ts";
 import { freeSpaceAt, freeSpaceWants } from "./space.ts";
 import { syncTree } from "./sync.ts";
-import { DenoTarget } from "./target.ts";
+import { DenoTarget, type LentTarget } from "./target.ts";
+import { tellsTruePaths } from "./true_path.ts";
 import { Traits } from "./traits.ts";
 
 /** What the portable engine cannot promise, for `doctor`. */
 export const denoEngineLeavesOpen =
   "paths are checked before use and not bound to descriptors: another process that may write to the destination could " +
-  "swap a directory for a symbolic link in the moment between; names that are not UTF-8, and paths longer than the " +
+  "swap a directory for a symbolic link in the moment between, and show other names and link texts to a sender (files are " +
+  "checked again once they are open, where /proc may be read); names that are not UTF-8, and paths longer than the " +
   "system takes, cannot be copied; times are kept to the millisecond; an error that a file system reports only when a " +
   "file is closed, and not when it is synced, goes unnoticed";
 
 const done: Pending = { finish() {} };
 
-/** Opens the engine; needs nothing that Deno has not been given. */
-export function openDenoEngine(): Engine {
+/** Opens the engine; needs nothing that Deno has not been given. `isAsked`: a person wants this one, with what it leaves open. */
+export function openDenoEngine({ isAsked = false }: { isAsked?: boolean } = {}): Engine {
   outliveLimits();
-  return new DenoEngine();
+  return new DenoEngine(isAsked);
 }
 
 let outlives = false;
@@ -82,8 +84,13 @@ class DenoEngine implements Engine {
   readonly descriptorsMax = 256;
   readonly user = thisUser();
   readonly #traits = new Traits();
+  readonly #isAsked: boolean;
   /** Counts operations: within one, a directory is checked once. */
   #turn = 0;
+
+  constructor(isAsked: boolean) {
+    this.#isAsked = isAsked;
+  }
 
   // ---- directories
 
@@ -135,12 +142,27 @@ class DenoEngine implements Engine {
   // ---- source
 
   list(directory: Directory): Listing {
-    return new DenoListing(this.#checked(directory));
+    const checked = this.#checked(directory);
+    this.#mustBeSafe(checked);
+    return new DenoListing(checked, () => void this.#checked(directory));
+  }
+
+  /** What root may read is not to be had by whoever swaps directories. */
+  #mustBeSafe({ isExposed, shown }: DenoDirectory): void {
+    if (!isExposed || this.user !== 0 || this.#isAsked || tellsTruePaths()) return;
+    throw new RcopyError(
+      "not-permitted",
+      `cannot read ${shown} as root: other users may change what is on the way to it, and the portable engine cannot tell ` +
+        "without --allow-all on Linux; --io uring is safe, --io deno reads it all the same",
+    );
   }
 
   readLink(directory: Directory, name: EntryName): Uint8Array {
-    const path = this.#checked(directory).pathOf(name);
+    const checked = this.#checked(directory);
+    const path = checked.pathOf(name);
     const text = readLinkText(path);
+    // Of what was swapped in for a moment nothing is to be had either, unless for exactly that moment.
+    if (checked.isExposed) this.#checked(directory);
     if (text?.includes("\ufffd") !== false) {
       throw new RcopyError(
         "name-unrepresentable",
@@ -158,9 +180,8 @@ class DenoEngine implements Engine {
     this.#turn++;
     for (const file of files) {
       try {
-        const directory = file.directory as DenoDirectory;
-        directory.check(this.#turn);
-        readFileWhole(directory.pathOf(file.name), file, memory);
+        (file.directory as DenoDirectory).check(this.#turn);
+        readFileWhole(file, memory);
       } catch (error) {
         file.error = denoError(`cannot read "${showName(file.name)}"`, error);
       }
@@ -169,7 +190,7 @@ class DenoEngine implements Engine {
   }
 
   openSource(directory: Directory, name: EntryName, expected: FileIdentity): SourceFile {
-    return DenoSource.open(this.#checked(directory).pathOf(name), expected);
+    return DenoSource.open({ directory: this.#checked(directory), name }, expected);
   }
 
   readRange(file: SourceFile, offset: number, target: Uint8Array<ArrayBuffer>): Pending {
@@ -323,7 +344,7 @@ class DenoEngine implements Engine {
   }
 
   borrowSource(lent: Lent): SourceFile {
-    return DenoSource.borrow(lent as LentFile);
+    return DenoSource.borrow(lent as LentSource);
   }
 
   lendTarget(file: TargetFile): Lent {
@@ -331,7 +352,7 @@ class DenoEngine implements Engine {
   }
 
   borrowTarget(lent: Lent): TargetFile {
-    return DenoTarget.borrow(lent as LentFile);
+    return DenoTarget.borrow(lent as LentTarget);
   }
 
   hasDescriptors(directory: Directory, count: number): boolean {

@@ -2,11 +2,13 @@
 import { RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
 import type { FileIdentity } from "../../entry/metadata.ts";
+import { copyName, type EntryName } from "../../entry/name.ts";
 import type { FileRead, Lent, SourceFile } from "../contract/engine.ts";
 import { tooLongError, unsizedReadBytes } from "../contract/unsized.ts";
-import { timestampOf } from "./directory.ts";
+import { DenoDirectory, type LentDirectory, timestampOf } from "./directory.ts";
 import { denoError, errnoNameOf } from "./errors.ts";
 import { nodeFs, openToRead } from "./node_fs.ts";
+import { checkTruePath, checkTruePathOf } from "./true_path.ts";
 
 /** Where a byte goes that only shows whether there is one. */
 const oneByte = new Uint8Array(1);
@@ -42,13 +44,21 @@ function openError(path: string, thrown: unknown): RcopyError {
   return new RcopyError("vanished", `"${showText(path)}" vanished before it was read`, { cause: thrown });
 }
 
+/** An entry of a directory, to be opened. */
+export interface Place {
+  directory: DenoDirectory;
+  name: EntryName;
+}
+
 /** Opens a file that is what the listing said, or that with more behind it. A FIFO is never opened: `lstat` comes first. */
-function openExpected(path: string, expected: FileIdentity): Deno.FsFile {
+function openExpected({ directory, name }: Place, expected: FileIdentity): Deno.FsFile {
+  const path = directory.pathOf(name);
   let file: Deno.FsFile | undefined;
   try {
     grownTo(Deno.lstatSync(path), expected, path);
     file = Deno.openSync(path);
     grownTo(file.statSync(), expected, path);
+    checkTruePathOf(file, directory, name);
     return file;
   } catch (thrown) {
     file?.close();
@@ -72,13 +82,15 @@ function readFully(file: Deno.FsFile, target: Uint8Array, path: string): void {
 }
 
 /** Reads a small file whole, and fills in what became of it. @throws {RcopyError} `vanished`, `changed`, `not-permitted`, `io` */
-export function readFileWhole(path: string, read: FileRead, memory: Uint8Array<ArrayBuffer>): void {
-  const { expected, offset, bytesMax } = read;
+export function readFileWhole(read: FileRead, memory: Uint8Array<ArrayBuffer>): void {
+  const { expected, offset, bytesMax, name } = read;
+  const directory = read.directory as DenoDirectory;
+  const path = directory.pathOf(name);
   if (expected.size === 0 || bytesMax !== undefined) {
     readToEnd(path, read, memory);
     return;
   }
-  using file = openExpected(path, expected);
+  using file = openExpected({ directory, name }, expected);
   const isWhole = readAll(file, memory.subarray(offset, offset + expected.size)) === expected.size;
   read.grownTo = grownTo(file.statSync(), expected, path);
   if (isWhole) return;
@@ -96,6 +108,7 @@ function readToEnd(path: string, read: FileRead, memory: Uint8Array<ArrayBuffer>
     fd = openToRead(path);
     const { dev, ino } = fstatSync(fd);
     if (dev !== expected.device || BigInt(ino) !== expected.inode) throw changed(path);
+    checkTruePath(fd, read.directory as DenoDirectory, read.name);
     const target = memory.subarray(offset, offset + bytesMax);
     let at = 0;
     for (let count = 1; count > 0 && at < bytesMax; at += count) {
@@ -147,13 +160,11 @@ export function readStart(path: string, bytesMax: number): Uint8Array {
   }
 }
 
-/** A large file that another thread has open; its path, and what must be found there. */
-export interface LentFile extends Lent {
-  path: string;
-  size: number;
-  device: number;
-  inode: number;
-  expected: FileIdentity | undefined;
+/** A large file that another thread has open to read: where it is, and what must be found there. */
+export interface LentSource extends Lent {
+  directory: LentDirectory;
+  name: EntryName;
+  expected: FileIdentity;
 }
 
 let filesOpened = 0;
@@ -168,36 +179,32 @@ export class DenoSource implements SourceFile {
   readonly isReadAtOnce = true;
   readonly #id = nextFileId();
   readonly size: number;
+  readonly #place: Place;
   readonly #path: string;
   readonly #file: Deno.FsFile;
   readonly #expected: FileIdentity;
 
-  private constructor(path: string, file: Deno.FsFile, expected: FileIdentity) {
-    this.#path = path;
+  private constructor(place: Place, file: Deno.FsFile, expected: FileIdentity) {
+    this.#place = place;
+    this.#path = place.directory.pathOf(place.name);
     this.#file = file;
+    this.#place = place;
     this.#expected = expected;
     this.size = expected.size;
   }
 
-  static open(path: string, expected: FileIdentity): DenoSource {
-    return new DenoSource(path, openExpected(path, expected), expected);
+  static open(place: Place, expected: FileIdentity): DenoSource {
+    return new DenoSource({ ...place, name: copyName(place.name) }, openExpected(place, expected), expected);
   }
 
   /** As plain data; the other thread opens the path again and finds the same file there, or fails. */
-  lend(): LentFile {
-    const { device, inode } = this.#expected;
-    return {
-      id: this.#id,
-      path: this.#path,
-      size: this.size,
-      device,
-      inode: Number(inode),
-      expected: this.#expected,
-    };
+  lend(): LentSource {
+    const { directory, name } = this.#place;
+    return { id: this.#id, directory: directory.lend(), name, expected: this.#expected };
   }
 
-  static borrow({ path, expected }: LentFile): DenoSource {
-    return DenoSource.open(path, expected!);
+  static borrow({ directory, name, expected }: LentSource): DenoSource {
+    return DenoSource.open({ directory: DenoDirectory.borrow(directory), name }, expected);
   }
 
   read(offset: number, target: Uint8Array): void {

@@ -17,8 +17,12 @@ export class DenoListing implements Listing {
   /** Names with a replacement character that were seen: a second one of the same spelling is another file. */
   readonly #doubtful = new Set<string>();
 
-  constructor(directory: DenoDirectory) {
+  /** Makes sure that the directory is still the one that was opened. */
+  readonly #check: () => void;
+
+  constructor(directory: DenoDirectory, check: () => void) {
     this.#directory = directory;
+    this.#check = check;
     try {
       this.#entries = Deno.readDirSync(directory.path)[Symbol.iterator]();
     } catch (error) {
@@ -27,12 +31,15 @@ export class DenoListing implements Listing {
   }
 
   next(columns: EntryColumns, entriesMax: number): boolean {
-    for (let i = 0; i < entriesMax; i++) {
+    let isOver = false;
+    for (let i = 0; i < entriesMax && !isOver; i++) {
       const { value, done } = this.#step();
-      if (done) return false;
-      this.#add(columns, value.name);
+      if (done) isOver = true;
+      else this.#add(columns, value.name);
     }
-    return true;
+    // What was swapped in while it was listed is not of it.
+    if (this.#directory.isExposed) this.#check();
+    return !isOver;
   }
 
   #step(): IteratorResult<Deno.DirEntry> {

@@ -5,6 +5,7 @@ import type { EntryName } from "../../entry/name.ts";
 import {
   type FileMetadata,
   Lacks,
+  type Lent,
   type TargetFile,
   type TargetOptions,
   type WholeFile,
@@ -13,11 +14,19 @@ import { unfinishedMode } from "../contract/unfinished.ts";
 import { giveMode, removeCreated } from "./create.ts";
 import { type DenoDirectory, secondsOf } from "./directory.ts";
 import { denoError } from "./errors.ts";
-import { type LentFile, nextFileId } from "./file.ts";
+import { nextFileId } from "./file.ts";
 import { createLocked, openUnfinished, syncBeside } from "./locked_file.ts";
 import { attempt, hasModes, lacking, setMode } from "./metadata.ts";
 import { shutsOut } from "./sync.ts";
 import type { Traits } from "./traits.ts";
+
+/** A large file that another thread has open to write: its path, and what must be found there. */
+export interface LentTarget extends Lent {
+  path: string;
+  size: number;
+  device: number;
+  inode: number;
+}
 
 /** A large file being written. Deno cannot reserve room: a full disk shows itself while writing. */
 export class DenoTarget implements TargetFile {
@@ -86,7 +95,7 @@ export class DenoTarget implements TargetFile {
   }
 
   /** As plain data; the other thread opens the path again and finds the same file there, or fails. */
-  lend(): LentFile {
+  lend(): LentTarget {
     const { dev, ino } = this.#file.statSync();
     return {
       id: this.#id,
@@ -94,12 +103,11 @@ export class DenoTarget implements TargetFile {
       size: this.size,
       device: dev,
       inode: ino ?? 0,
-      expected: undefined,
     };
   }
 
   /** @throws {RcopyError} `changed` if another file is there now */
-  static borrow({ path, size, device, inode }: LentFile): DenoTarget {
+  static borrow({ path, size, device, inode }: LentTarget): DenoTarget {
     const changed = () => new RcopyError("changed", `"${showText(path)}" is another file now`);
     let file: Deno.FsFile | undefined;
     try {
