@@ -97,6 +97,8 @@ export interface CommonOptions extends ListenOptions {
   streams?: number | "auto";
   /** File engine; `auto` (the default) takes io_uring where it can be had. */
   io?: "auto" | "uring" | "deno";
+  /** Compare the content of files that are there already, whatever their time; either end may wish so. Off by default. */
+  check?: boolean;
   /** Milliseconds without a byte from the peer after which this end gives up; at least 1,000; 30,000 by default. */
   timeoutMs?: number;
   /** Opens another path to a listening peer; called once, if none of its addresses answers. */
@@ -202,6 +204,7 @@ async function withEngine(
   const emit = options.onEvent ?? (() => {});
   const timeoutMs = checkedTimeout(options.timeoutMs);
   const streams = checkedStreams(options.streams);
+  const { check = false } = options;
   const { engine, sockets, reason } = await chooseEngine(options.io ?? "auto");
   using _engine = engine;
   emit({ type: "engine", engine: engine.kind, reason });
@@ -212,7 +215,7 @@ async function withEngine(
   }
   const { signal, release } = interruptible(options.signal);
   try {
-    return await body({ engine, sockets, streams, timeoutMs, emit, signal });
+    return await body({ engine, sockets, streams, timeoutMs, check, emit, signal });
   } finally {
     release();
   }

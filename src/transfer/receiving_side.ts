@@ -98,7 +98,7 @@ export class ReceivingSide implements Side, Disposable {
     { peer, hello, run, control }: { peer: Hello; hello: Hello; run: RunOptions; control: Control },
   ): Receiver {
     const { policy } = this.#options;
-    const { engine, timeoutMs, emit, signal } = run;
+    const { engine, timeoutMs, emit, signal, check } = run;
     const isOneFile = peer.form === "file";
     if (isOneFile && peer.name.length === 0) {
       throw new RcopyError("protocol", "the peer sends a file without a name");
@@ -114,6 +114,7 @@ export class ReceivingSide implements Side, Disposable {
       engine,
       destination,
       policy,
+      check,
       timeoutMs,
       emit,
       signal,

@@ -47,7 +47,7 @@ export class SendingSide implements Side, Disposable {
   }
 
   propose(run: RunOptions): Proposal {
-    const { engine, timeoutMs, emit, signal } = run;
+    const { engine, timeoutMs, emit, signal, check } = run;
     const begin = (channel: Channel, peer: Hello): Session => {
       const bootIds = channel.sharesMachine ? [readBootId(), ""] : [readBootId()].filter((id) => id !== "");
       let identity: DestinationIdentity | undefined;
@@ -56,6 +56,7 @@ export class SendingSide implements Side, Disposable {
         peer,
         engine,
         roots: this.#sources.take(),
+        check,
         timeoutMs,
         emit,
         signal,

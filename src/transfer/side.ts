@@ -17,6 +17,8 @@ export interface RunOptions {
   engine: Engine;
   streams: Streams;
   timeoutMs: number;
+  /** This end wishes that the content of files is compared, not their size and time. */
+  check: boolean;
   emit: EventSink;
   signal: AbortSignal;
 }

@@ -1,12 +1,12 @@
 /**
  * The messages that bring content. Content travels in units, each an extent of a large file or a bundle of small ones. On a
  * data connection a unit is a frame `Extent` or `Bundle`, whose payload is the first piece, then a frame `Piece` for each
- * further piece, then a frame `Hashes`. `FileVerified` goes over control, and so does `Kept`: what need not be sent again.
+ * further piece, then a frame `Hashes`. `FileVerified` goes over control, and so does what need not be sent: `Kept`, `FileHashes`, `Compared`.
  */
 import { RcopyError } from "../base/errors.ts";
 import { readColumn, writeColumn } from "./column.ts";
 import { ascendingEntries, assign, entryNumber, exactly, type MessageCodec } from "./fields.ts";
-import { bundleFilesMax, hashBytes, keptExtentsMax } from "./limits.ts";
+import { bundleFilesMax, comparedEntriesMax, hashBytes, keptExtentsMax } from "./limits.ts";
 import * as schema from "./schema.ts";
 
 /** Begins a unit: part of a file above 4 MiB, on the grid of `extentBytes`; payload: its first piece. */
@@ -170,6 +170,69 @@ export const kept: MessageCodec<Kept> = {
       throw new RcopyError("protocol", "kept tells of nothing, and has more to tell");
     }
     return { kind: "kept", batch, entry: entryNumber(root.entry), first, bitmap, hashes, more };
+  },
+};
+
+/** Hashes of small files that the receiver has, to be compared with the sender's; receiver to sender. */
+export interface FileHashes {
+  kind: "fileHashes";
+  batch: number;
+  /** Ascending. */
+  entries: Uint32Array;
+  /** 16 bytes for each of `entries`. */
+  hashes: Uint8Array;
+  /** Those that could not be read: there is nothing to compare with, and they are wanted. Ascending. */
+  unread: Uint32Array;
+}
+
+export const fileHashes: MessageCodec<FileHashes> = {
+  encode(capnp, message) {
+    const root = capnp.initRoot(schema.FileHashes);
+    assign(root, { batch: message.batch });
+    writeColumn(root._initEntries(message.entries.length), message.entries);
+    writeColumn(root._initHashes(message.hashes.length), message.hashes);
+    writeColumn(root._initUnread(message.unread.length), message.unread);
+  },
+  decode(capnp) {
+    const root = capnp.getRoot(schema.FileHashes);
+    const entries = ascendingEntries(readColumn(root.entries, "u32", bundleFilesMax).slice());
+    const unread = ascendingEntries(readColumn(root.unread, "u32", bundleFilesMax).slice());
+    const hashes = readColumn(root.hashes, "u8", bundleFilesMax * hashBytes).slice();
+    if (hashes.length !== entries.length * hashBytes) {
+      throw new RcopyError("protocol", `${hashes.length} bytes of hashes came for ${entries.length} files`);
+    }
+    if (entries.length + unread.length === 0) {
+      throw new RcopyError("protocol", "a message with hashes of files tells of none");
+    }
+    return { kind: "fileHashes", batch: root.batch, entries, hashes, unread };
+  },
+};
+
+/** What came of comparing files; sender to receiver. */
+export interface Compared {
+  kind: "compared";
+  batch: number;
+  /** Their content is what the receiver has. Ascending. */
+  equal: Uint32Array;
+  /** In a dry run alone: their content is another. Without one it is sent instead. Ascending. */
+  different: Uint32Array;
+}
+
+export const compared: MessageCodec<Compared> = {
+  encode(capnp, message) {
+    const root = capnp.initRoot(schema.Compared);
+    assign(root, { batch: message.batch });
+    writeColumn(root._initEqual(message.equal.length), message.equal);
+    writeColumn(root._initDifferent(message.different.length), message.different);
+  },
+  decode(capnp) {
+    const root = capnp.getRoot(schema.Compared);
+    const equal = ascendingEntries(readColumn(root.equal, "u32", comparedEntriesMax).slice());
+    const different = ascendingEntries(readColumn(root.different, "u32", comparedEntriesMax).slice());
+    if (equal.length + different.length === 0) {
+      throw new RcopyError("protocol", "a comparison has no result");
+    }
+    return { kind: "compared", batch: root.batch, equal, different };
   },
 };
 

@@ -49,6 +49,8 @@ export interface Hello {
   batchEntries: number;
   /** Receiver: nothing is made and nothing wanted, no `wants` will come, and no content is due. */
   dryRun: boolean;
+  /** This end wishes that content is compared; it is if either end does. */
+  check: boolean;
   /** Offerer: 16 bytes that name the session. Requester: empty. */
   session: Uint8Array;
   /** Offerer: one token a data connection (`tokenBytes` each, concatenated). Requester: empty. */
@@ -71,10 +73,10 @@ const secondsMax = BigInt(Number.MAX_SAFE_INTEGER);
 export const hello: MessageCodec<Hello> = {
   encode(capnp, message) {
     const root = capnp.initRoot(schema.Hello);
-    const { features, streams, timeoutMs, mtimeResolutionNs, creditBytes, batchEntries, dryRun } = message;
-    assign(root, { features, streams, timeoutMs, mtimeResolutionNs, creditBytes, batchEntries, dryRun });
-    const { mode, mtimeSeconds, mtimeNanos } = message;
-    assign(root, { mode, mtimeSeconds, mtimeNanos });
+    const { features, streams, timeoutMs, mtimeResolutionNs, creditBytes, batchEntries } = message;
+    assign(root, { features, streams, timeoutMs, mtimeResolutionNs, creditBytes, batchEntries });
+    const { dryRun, check, mode, mtimeSeconds, mtimeNanos } = message;
+    assign(root, { dryRun, check, mode, mtimeSeconds, mtimeNanos });
     root.role = message.role === "sender" ? schema.Role.SENDER : schema.Role.RECEIVER;
     root.software = clipped(message.software);
     root.form = forms.indexOf(message.form) as schema.Form;
@@ -88,7 +90,8 @@ export const hello: MessageCodec<Hello> = {
     checkNumbers(root, role);
     const laneTokens = readColumn(root.laneTokens, "u8", tokenBytes * streamsMax).slice();
     if (laneTokens.length % tokenBytes !== 0) throw outOfRange("laneTokens", laneTokens.length);
-    const { features, streams, timeoutMs, mtimeResolutionNs, creditBytes, batchEntries, dryRun } = root;
+    const { features, streams, timeoutMs, mtimeResolutionNs, creditBytes, batchEntries } = root;
+    const { dryRun, check } = root;
     return {
       kind: "hello",
       role,
@@ -100,6 +103,7 @@ export const hello: MessageCodec<Hello> = {
       creditBytes,
       batchEntries,
       dryRun,
+      check,
       session: emptyOr(root.session, tokenBytes),
       laneTokens,
       ...offerOf(root),

@@ -56,6 +56,8 @@ export const stampBytes = 16;
 export const keptExtentsMax = 8192;
 /** Hashes of kept extents that the receiver may have told of files that are not settled: what the sender holds of them. */
 export const keptHashesMax = 1024 * 1024;
+/** Files of which one `Compared` says what came of them, of either kind. */
+export const comparedEntriesMax = bundleFilesMax;
 /** Largest size of a file, and end of a range: a safe integer. */
 export const fileBytesMax = Number.MAX_SAFE_INTEGER;
 /** How often a corrupt extent is asked for again. */

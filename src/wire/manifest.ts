@@ -209,6 +209,8 @@ export interface Wants {
   all: boolean;
   /** Large files that are wanted and of which something is there already: a `Kept` of each follows. Ascending. */
   kept: Uint32Array;
+  /** Files that are wanted unless their content is what is there: their hashes follow. Ascending. */
+  compared: Uint32Array;
 }
 
 export const wants: MessageCodec<Wants> = {
@@ -217,6 +219,7 @@ export const wants: MessageCodec<Wants> = {
     assign(root, { batch: message.batch, all: message.all });
     writeColumn(root._initBitmap(message.bitmap.length), message.bitmap);
     writeColumn(root._initKept(message.kept.length), message.kept);
+    writeColumn(root._initCompared(message.compared.length), message.compared);
   },
   decode(capnp) {
     const root = capnp.getRoot(schema.Wants);
@@ -225,6 +228,7 @@ export const wants: MessageCodec<Wants> = {
       throw new RcopyError("protocol", "wants has a bitmap though it wants all");
     }
     const kept = ascendingEntries(readColumn(root.kept, "u32", batchEntriesMax).slice());
-    return { kind: "wants", batch: root.batch, all: root.all, bitmap, kept };
+    const compared = ascendingEntries(readColumn(root.compared, "u32", batchEntriesMax).slice());
+    return { kind: "wants", batch: root.batch, all: root.all, bitmap, kept, compared };
   },
 };

@@ -9,8 +9,12 @@ import { boundSegment } from "./column.ts";
 import {
   type Bundle,
   bundle,
+  type Compared,
+  compared,
   type Extent,
   extent,
+  type FileHashes,
+  fileHashes,
   type FileVerified,
   fileVerified,
   type Hashes,
@@ -99,6 +103,8 @@ export const FrameKind = {
   kept: 28,
   destination: 29,
   waiting: 30,
+  fileHashes: 31,
+  compared: 32,
 } as const;
 export type FrameKind = typeof FrameKind[keyof typeof FrameKind];
 
@@ -131,7 +137,9 @@ export type Message =
   | FileVerified
   | Kept
   | Destination
-  | Waiting;
+  | Waiting
+  | FileHashes
+  | Compared;
 
 /** The message of each kind. */
 type MessageOf = { [M in Message as M["kind"]]: M };
@@ -167,6 +175,8 @@ const codecs: { readonly [K in keyof MessageOf]: MessageCodec<MessageOf[K]> } = 
   kept,
   destination,
   waiting,
+  fileHashes,
+  compared,
 };
 
 const kindNames = new Map<number, Message["kind"]>(

@@ -65,6 +65,8 @@ Deno.test("PROTOCOL.md repeats the limits of limits.ts", () => {
     "credit": `${kib(limits.creditBytesMin)} to ${kib(limits.creditBytesMax)}`,
     "data connections": `${limits.streamsMax} at a time, ${limits.lanesMax} in all`,
     "extents of a `Kept`": `${limits.keptExtentsMax}`,
+    "files of a `FileHashes`, of a `Compared`": `${limits.bundleFilesMax} in each list`,
+    "hashes of compared extents at a time": limits.keptHashesMax.toLocaleString("en"),
     "kept extents of files not settled": limits.keptHashesMax.toLocaleString("en"),
     "`Resend` of one extent": `${limits.resendsMax}`,
     "addresses of a list": `${listedAddressesMax}`,
@@ -79,7 +81,7 @@ Deno.test("PROTOCOL.md names the role that each rule is about, and neither diale
 });
 
 Deno.test("PROTOCOL.md has every field of the structs whose fields have a meaning of their own", () => {
-  for (const struct of ["Hello", "Receipt", "Manifest", "Wants", "Kept"]) {
+  for (const struct of ["Hello", "Receipt", "Manifest", "Wants", "Kept", "FileHashes", "Compared"]) {
     const body = schema.split(`struct ${struct} {`)[1]!.split("}")[0]!;
     const fields = [...body.matchAll(/^\s*(\w+) @\d+/gm)].map(([, field]) => field!);
     const missing = fields.filter((field) => field !== "batch" && !page.includes(`\`${field}`));

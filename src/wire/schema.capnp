@@ -30,6 +30,7 @@ struct Hello {
   mode @13 :UInt16;
   mtimeNanos @14 :UInt32;
   mtimeSeconds @15 :Int64;
+  check @16 :Bool;
 }
 
 struct Destination {
@@ -81,6 +82,7 @@ struct Wants {
   all @1 :Bool;
   bitmap @2 :Data;
   kept @3 :List(UInt32);
+  compared @4 :List(UInt32);
 }
 
 struct Kept {
@@ -90,6 +92,19 @@ struct Kept {
   bitmap @3 :Data;
   hashes @4 :Data;
   more @5 :Bool;
+}
+
+struct FileHashes {
+  batch @0 :UInt32;
+  entries @1 :List(UInt32);
+  hashes @2 :Data;
+  unread @3 :List(UInt32);
+}
+
+struct Compared {
+  batch @0 :UInt32;
+  equal @1 :List(UInt32);
+  different @2 :List(UInt32);
 }
 
 struct Extent {

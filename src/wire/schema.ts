@@ -150,6 +150,12 @@ export class Hello extends $.Struct {
     set mtimeSeconds(value: bigint) {
         $.utils.setInt64(40, value, this);
     }
+    get check(): boolean {
+        return $.utils.getBit(17, this);
+    }
+    set check(value: boolean) {
+        $.utils.setBit(17, value, this);
+    }
     override toString(): string { return "Hello_" + super.toString(); }
 }
 export class Destination extends $.Struct {
@@ -542,7 +548,7 @@ export class Wants extends $.Struct {
     static override readonly _capnp = {
         displayName: "Wants",
         id: "acd1dd3ccefc522c",
-        size: new $.ObjectSize(8, 2),
+        size: new $.ObjectSize(8, 3),
     };
     get batch(): number {
         return $.utils.getUint32(0, this);
@@ -591,6 +597,24 @@ export class Wants extends $.Struct {
     }
     set kept(value: $.List<number>) {
         $.utils.copyFrom(value, $.utils.getPointer(1, this));
+    }
+    _adoptCompared(value: $.Orphan<$.List<number>>): void {
+        $.utils.adopt(value, $.utils.getPointer(2, this));
+    }
+    _disownCompared(): $.Orphan<$.List<number>> {
+        return $.utils.disown(this.compared);
+    }
+    get compared(): $.List<number> {
+        return $.utils.getList(2, $.Uint32List, this);
+    }
+    _hasCompared(): boolean {
+        return !$.utils.isNull($.utils.getPointer(2, this));
+    }
+    _initCompared(length: number): $.List<number> {
+        return $.utils.initList(2, $.Uint32List, length, this);
+    }
+    set compared(value: $.List<number>) {
+        $.utils.copyFrom(value, $.utils.getPointer(2, this));
     }
     override toString(): string { return "Wants_" + super.toString(); }
 }
@@ -661,6 +685,124 @@ export class Kept extends $.Struct {
         $.utils.setBit(96, value, this);
     }
     override toString(): string { return "Kept_" + super.toString(); }
+}
+export class FileHashes extends $.Struct {
+    static override readonly _capnp = {
+        displayName: "FileHashes",
+        id: "f8c3cea8a4ec3e14",
+        size: new $.ObjectSize(8, 3),
+    };
+    get batch(): number {
+        return $.utils.getUint32(0, this);
+    }
+    set batch(value: number) {
+        $.utils.setUint32(0, value, this);
+    }
+    _adoptEntries(value: $.Orphan<$.List<number>>): void {
+        $.utils.adopt(value, $.utils.getPointer(0, this));
+    }
+    _disownEntries(): $.Orphan<$.List<number>> {
+        return $.utils.disown(this.entries);
+    }
+    get entries(): $.List<number> {
+        return $.utils.getList(0, $.Uint32List, this);
+    }
+    _hasEntries(): boolean {
+        return !$.utils.isNull($.utils.getPointer(0, this));
+    }
+    _initEntries(length: number): $.List<number> {
+        return $.utils.initList(0, $.Uint32List, length, this);
+    }
+    set entries(value: $.List<number>) {
+        $.utils.copyFrom(value, $.utils.getPointer(0, this));
+    }
+    _adoptHashes(value: $.Orphan<$.Data>): void {
+        $.utils.adopt(value, $.utils.getPointer(1, this));
+    }
+    _disownHashes(): $.Orphan<$.Data> {
+        return $.utils.disown(this.hashes);
+    }
+    get hashes(): $.Data {
+        return $.utils.getData(1, this);
+    }
+    _hasHashes(): boolean {
+        return !$.utils.isNull($.utils.getPointer(1, this));
+    }
+    _initHashes(length: number): $.Data {
+        return $.utils.initData(1, length, this);
+    }
+    set hashes(value: $.Data) {
+        $.utils.copyFrom(value, $.utils.getPointer(1, this));
+    }
+    _adoptUnread(value: $.Orphan<$.List<number>>): void {
+        $.utils.adopt(value, $.utils.getPointer(2, this));
+    }
+    _disownUnread(): $.Orphan<$.List<number>> {
+        return $.utils.disown(this.unread);
+    }
+    get unread(): $.List<number> {
+        return $.utils.getList(2, $.Uint32List, this);
+    }
+    _hasUnread(): boolean {
+        return !$.utils.isNull($.utils.getPointer(2, this));
+    }
+    _initUnread(length: number): $.List<number> {
+        return $.utils.initList(2, $.Uint32List, length, this);
+    }
+    set unread(value: $.List<number>) {
+        $.utils.copyFrom(value, $.utils.getPointer(2, this));
+    }
+    override toString(): string { return "FileHashes_" + super.toString(); }
+}
+export class Compared extends $.Struct {
+    static override readonly _capnp = {
+        displayName: "Compared",
+        id: "d0a7f2f9b759f34a",
+        size: new $.ObjectSize(8, 2),
+    };
+    get batch(): number {
+        return $.utils.getUint32(0, this);
+    }
+    set batch(value: number) {
+        $.utils.setUint32(0, value, this);
+    }
+    _adoptEqual(value: $.Orphan<$.List<number>>): void {
+        $.utils.adopt(value, $.utils.getPointer(0, this));
+    }
+    _disownEqual(): $.Orphan<$.List<number>> {
+        return $.utils.disown(this.equal);
+    }
+    get equal(): $.List<number> {
+        return $.utils.getList(0, $.Uint32List, this);
+    }
+    _hasEqual(): boolean {
+        return !$.utils.isNull($.utils.getPointer(0, this));
+    }
+    _initEqual(length: number): $.List<number> {
+        return $.utils.initList(0, $.Uint32List, length, this);
+    }
+    set equal(value: $.List<number>) {
+        $.utils.copyFrom(value, $.utils.getPointer(0, this));
+    }
+    _adoptDifferent(value: $.Orphan<$.List<number>>): void {
+        $.utils.adopt(value, $.utils.getPointer(1, this));
+    }
+    _disownDifferent(): $.Orphan<$.List<number>> {
+        return $.utils.disown(this.different);
+    }
+    get different(): $.List<number> {
+        return $.utils.getList(1, $.Uint32List, this);
+    }
+    _hasDifferent(): boolean {
+        return !$.utils.isNull($.utils.getPointer(1, this));
+    }
+    _initDifferent(length: number): $.List<number> {
+        return $.utils.initList(1, $.Uint32List, length, this);
+    }
+    set different(value: $.List<number>) {
+        $.utils.copyFrom(value, $.utils.getPointer(1, this));
+    }
+    override toString(): string { return "Compared_" + super.toString(); }
 }
 export class Extent extends $.Struct {
     static override readonly _capnp = {

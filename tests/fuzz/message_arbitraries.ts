@@ -81,6 +81,7 @@ const hello = fc.record({
   creditBytes: fc.integer({ min: limits.creditBytesMin, max: limits.creditBytesMax }),
   batchEntries: fc.integer({ min: 1, max: limits.batchEntriesMax }),
   dryRun: fc.boolean(),
+  check: fc.boolean(),
   session: emptyOrHash,
   form: fc.constantFrom("contents" as const, "file" as const, "several" as const),
   name: fc.oneof(fc.constant(new Uint8Array(0)), name),
@@ -136,6 +137,22 @@ const kept = fc.record({
     .map((hashes) => ({ kind: "kept" as const, ...rest, hashes, more: more && extents > 0 }));
 });
 
+const someEntries = ascending(limits.batchEntriesMax - 1, 50);
+const comparison: fc.Arbitrary<Message> = fc.oneof(
+  fc.record({ batch: u32, entries: someEntries, unread: someEntries })
+    .filter(({ entries, unread }) => entries.length + unread.length > 0)
+    .chain(({ entries, ...rest }) =>
+      fc.uint8Array({ minLength: 16 * entries.length, maxLength: 16 * entries.length })
+        .map((hashes) => ({ kind: "fileHashes" as const, entries, ...rest, hashes }))
+    ),
+  fc.record({
+    kind: fc.constant("compared" as const),
+    batch: u32,
+    equal: someEntries,
+    different: someEntries,
+  }).filter(({ equal, different }) => equal.length + different.length > 0),
+);
+
 /** Every kind of message, on control or in the handshake. */
 export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
   hello,
@@ -170,6 +187,7 @@ export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
     hash,
     grown: fc.constant(true),
   }),
+  comparison,
   manifest,
   fc.record({
     kind: fc.constant("manifestEnd" as const),
@@ -187,6 +205,7 @@ export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
     all: fc.constant(false),
     bitmap: fc.uint8Array({ maxLength: limits.batchEntriesMax / 8 }),
     kept: ascending(limits.batchEntriesMax - 1, 50),
+    compared: ascending(limits.batchEntriesMax - 1, 50),
   }),
   fc.record({
     kind: fc.constant("wants" as const),
@@ -194,6 +213,7 @@ export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
     all: fc.constant(true),
     bitmap: fc.constant(new Uint8Array(0)),
     kept: ascending(limits.batchEntriesMax - 1, 50),
+    compared: ascending(limits.batchEntriesMax - 1, 50),
   }),
   fc.record({
     kind: fc.constant("failure" as const),

@@ -122,6 +122,7 @@ export class FakeRun implements Disposable {
       engine: openDenoEngine(),
       streams: { limit: 1, isFixed: false },
       timeoutMs: options.timeoutMs ?? 30_000,
+      check: false,
       emit: (event) => void this.events.push(event),
       signal: this.#stop.signal,
     };
@@ -155,6 +156,7 @@ function summaryOf(role: Role): TransferSummary {
     wireBytes: 0,
     elapsedMs: 0,
     skipped: 0,
+    compared: 0,
     failed: 0,
     changed: 0,
     grown: 0,

@@ -22,6 +22,7 @@ export const hello: Hello = {
   software: "test",
   streams: 1,
   timeoutMs: 1000,
+  check: false,
   mtimeResolutionNs: 1,
   creditBytes: 65536,
   batchEntries: 10,

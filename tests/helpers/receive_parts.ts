@@ -4,6 +4,7 @@ import { EntryHasher } from "../../src/codec/entry_hash.ts";
 import { PathPrefixes } from "../../src/entry/path_prefixes.ts";
 import type { Engine, FreeSpace } from "../../src/io/contract/engine.ts";
 import { AwaitedBatches } from "../../src/transfer/receive/awaited_batches.ts";
+import { ReceiveComparison } from "../../src/transfer/receive/comparison.ts";
 import { ReceiveFailures } from "../../src/transfer/receive/failures.ts";
 import { ReceivePlan, type ReceivePlanOptions } from "../../src/transfer/receive/plan.ts";
 import { ReceiveUnsettled } from "../../src/transfer/receive/unsettled.ts";
@@ -12,7 +13,7 @@ import { LargeFiles } from "../../src/transfer/receive/large_files.ts";
 import { Placement } from "../../src/transfer/target/placement.ts";
 import { FileSystems } from "../../src/transfer/target/file_systems.ts";
 import { StandingEntries } from "../../src/transfer/target/standing.ts";
-import { TargetTree } from "../../src/transfer/target/tree.ts";
+import { type TargetDirectory, TargetTree } from "../../src/transfer/target/tree.ts";
 import { arrivedBatch, type EngineFolder, type HeardRun, heardRun, textOf } from "./transfer_parts.ts";
 
 export interface ReceiveParts extends HeardRun<"receiver">, Disposable {
@@ -25,6 +26,7 @@ export interface ReceiveParts extends HeardRun<"receiver">, Disposable {
   awaited: AwaitedBatches;
   failures: ReceiveFailures;
   large: LargeFiles;
+  comparison: ReceiveComparison;
   /** Questions about large files that the sender has not answered; a call answers one. */
   asked: (() => void)[];
   /** What a dry run would copy, as paths. */
@@ -38,7 +40,7 @@ export interface ReceiveParts extends HeardRun<"receiver">, Disposable {
 }
 
 export interface ReceivePartsOptions
-  extends Partial<Pick<ReceivePlanOptions, "exists" | "dryRun" | "mustCopy">> {
+  extends Partial<Pick<ReceivePlanOptions, "exists" | "dryRun" | "mustCopy" | "check">> {
   durable?: boolean;
   free?: FreeSpace;
 }
@@ -82,6 +84,21 @@ export function receiveParts(folder: EngineFolder, options: ReceivePartsOptions 
     onKept: (bytes) => run.counts.bytesKept += bytes,
   });
   const fileSystems = new FileSystems(engine);
+  const onImagined = (directory: TargetDirectory, name: Uint8Array) =>
+    void imagined.push(prefixes.show(directory, name));
+  const { mtimeResolutionNs } = engine;
+  const comparison = new ReceiveComparison({
+    run,
+    engine,
+    codec,
+    placement,
+    fileSystems,
+    unsettled,
+    large,
+    dryRun,
+    onImagined,
+    mtimeResolutionNs,
+  });
   const plan = new ReceivePlan({
     engine,
     codec,
@@ -92,8 +109,9 @@ export function receiveParts(folder: EngineFolder, options: ReceivePartsOptions 
     standing: new StandingEntries(engine, fileSystems),
     dryRun,
     exists,
+    check: options.check ?? false,
     mustCopy: options.mustCopy ?? false,
-    onImagined: (directory, name) => imagined.push(prefixes.show(directory, name)),
+    onImagined,
     mtimeResolutionNs: engine.mtimeResolutionNs,
     onPlanned: () => {},
   });
@@ -110,8 +128,9 @@ export function receiveParts(folder: EngineFolder, options: ReceivePartsOptions 
       ask: (onAnswer) => run.pings.ask(onAnswer),
       timeoutMs: 60_000,
     }),
-    failures: new ReceiveFailures({ outcome: run.outcome, tree, unsettled, prefixes, large }),
+    failures: new ReceiveFailures({ outcome: run.outcome, tree, unsettled, prefixes, large, comparison }),
     large,
+    comparison,
     asked,
     imagined,
     allSettled: () => allSettled,

@@ -22,6 +22,7 @@ export interface SessionPairOptions {
   lanes?: (MemoryChannelOptions & LaneOptions)[];
   creditBytes?: number;
   batchEntries?: number;
+  check?: boolean;
   wantsAll?: boolean;
   exists?: ExistsPolicy;
   durable?: boolean;
@@ -49,7 +50,12 @@ export async function runSessionPair(options: SessionPairOptions): Promise<Sessi
   const receiverEngine = options.receiverEngine ?? openDenoEngine();
   const destination = receiverEngine.openRoot(options.target);
   const lanes = options.lanes ?? [{}];
-  const granted = localHello("receiver", receiverEngine, { streams: { limit: lanes.length }, timeoutMs });
+  const { check = false } = options;
+  const granted = localHello("receiver", receiverEngine, {
+    streams: { limit: lanes.length },
+    timeoutMs,
+    check,
+  });
   const wantsAll = options.wantsAll ?? isEmptyDirectory(receiverEngine, destination);
   const none = new Uint8Array(0);
   if (options.creditBytes !== undefined) granted.creditBytes = options.creditBytes;
@@ -60,6 +66,7 @@ export async function runSessionPair(options: SessionPairOptions): Promise<Sessi
     peer: granted,
     engine: senderEngine,
     roots: openSources(senderEngine, [options.source]),
+    check,
     timeoutMs,
     emit: options.onSenderEvent ?? (() => {}),
     signal: options.senderSignal ?? new AbortController().signal,
@@ -67,12 +74,13 @@ export async function runSessionPair(options: SessionPairOptions): Promise<Sessi
   });
   const receiver = new Receiver({
     control: new Control(receiverControl, new FrameSplitter()),
-    peer: localHello("sender", senderEngine, { streams: { limit: lanes.length }, timeoutMs }),
+    peer: localHello("sender", senderEngine, { streams: { limit: lanes.length }, timeoutMs, check }),
     granted,
     told: { kind: "destination", wantsAll, nonce: none, hash: none, name: none },
     engine: receiverEngine,
     destination,
     policy: { exists: options.exists ?? "changed", durable: options.durable ?? false, dryRun: false },
+    check,
     timeoutMs,
     emit: options.onReceiverEvent ?? (() => {}),
     signal: options.receiverSignal ?? new AbortController().signal,

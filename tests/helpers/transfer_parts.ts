@@ -2,6 +2,7 @@
 import { Codec } from "../../src/codec/codec.ts";
 import { EntryHasher } from "../../src/codec/entry_hash.ts";
 import { PathPrefixes } from "../../src/entry/path_prefixes.ts";
+import { SendComparison } from "../../src/transfer/send/comparison.ts";
 import { SendFailures } from "../../src/transfer/send/failures.ts";
 import { SendLargeFiles } from "../../src/transfer/send/large_files.ts";
 import { SendPlan } from "../../src/transfer/send/plan.ts";
@@ -132,7 +133,7 @@ export function heardRun<R extends Role>(role: R, engine: Engine): HeardRun<R> {
 }
 
 export function helloOf(role: Role, engine: Engine): Hello {
-  return localHello(role, engine, { streams: { limit: 1 }, timeoutMs: 60_000 });
+  return localHello(role, engine, { streams: { limit: 1 }, timeoutMs: 60_000, check: false });
 }
 
 /** The whole of a folder as one batch of a sender, number 0, everything wanted. */
@@ -211,11 +212,12 @@ export interface SendParts extends HeardRun<"sender">, Disposable {
   plan: SendPlan;
   failures: SendFailures;
   largeFiles: SendLargeFiles;
+  comparison: SendComparison;
   /** Bytes that the receiver was found to have. */
   kept: { bytes: number };
 }
 
-export function sendParts(engine: Engine): SendParts {
+export function sendParts(engine: Engine, { isDryRun = false } = {}): SendParts {
   const heard = heardRun("sender", engine);
   const { outcome, control } = heard.run;
   const codec = Codec.open({ arenaBytes: 0 });
@@ -243,6 +245,14 @@ export function sendParts(engine: Engine): SendParts {
       hasher,
       prefixes,
       onKept: (bytes) => kept.bytes += bytes,
+    }),
+    comparison: new SendComparison({
+      control,
+      plan,
+      unsettled,
+      failures,
+      isDryRun,
+      onEqual: (bytes) => kept.bytes += bytes,
     }),
     kept,
     [Symbol.dispose]() {

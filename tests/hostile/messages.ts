@@ -24,6 +24,7 @@ export const messages = {
       mode: ["u16", 34],
       mtimeNanos: ["u32", 36],
       mtimeSeconds: ["u64", 40],
+      check: ["bool", 17],
     },
   }],
   destination: [29, {
@@ -64,8 +65,14 @@ export const messages = {
   credit: [5, { words: 1, pointers: 0, fields: { bytes: ["u32", 0] } }],
   wants: [6, {
     words: 1,
-    pointers: 2,
-    fields: { batch: ["u32", 0], all: ["bool", 32], bitmap: ["data", 0], kept: ["u32s", 1] },
+    pointers: 3,
+    fields: {
+      batch: ["u32", 0],
+      all: ["bool", 32],
+      bitmap: ["data", 0],
+      kept: ["u32s", 1],
+      compared: ["u32s", 2],
+    },
   }],
   extent: [7, {
     words: 2,
@@ -159,6 +166,16 @@ export const messages = {
       hashes: ["data", 1],
       more: ["bool", 96],
     },
+  }],
+  fileHashes: [31, {
+    words: 1,
+    pointers: 3,
+    fields: { batch: ["u32", 0], entries: ["u32s", 0], hashes: ["data", 1], unread: ["u32s", 2] },
+  }],
+  compared: [32, {
+    words: 1,
+    pointers: 2,
+    fields: { batch: ["u32", 0], equal: ["u32s", 0], different: ["u32s", 1] },
   }],
 } as const satisfies Record<string, readonly [number, Layout]>;
 

@@ -168,6 +168,12 @@ const common = {
     byDefault: "auto",
     field: "io",
   }),
+  check: option({
+    kind: aSwitch,
+    brief: "Compare the content of files that are there, not size and time; holds if either end says so",
+    field: "check",
+    passedTo: "any",
+  }),
   timeout: option({
     kind: value("DURATION", parseTimeout),
     brief: "Give up after this long without a byte from the peer, 1s to 24h",

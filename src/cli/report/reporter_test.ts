@@ -26,6 +26,7 @@ const summary: TransferSummary = {
   wireBytes: 500,
   elapsedMs: 10,
   skipped: 0,
+  compared: 0,
   failed: 0,
   changed: 0,
   grown: 0,

@@ -16,6 +16,7 @@ export function renderSummary(summary: TransferSummary): string {
     elapsedMs,
     wireBytes,
     skipped,
+    compared,
     failed,
     grown,
     lacking,
@@ -34,6 +35,7 @@ export function renderSummary(summary: TransferSummary): string {
       summary.forwarded ? " through ssh, as no direct connection could be made" : ""
     }`,
     skipped > 0 ? `${formatCount(skipped)} skipped` : "",
+    compared > 0 ? `${counted(compared, "file")} compared` : "",
     failed > 0 ? `${formatCount(failed)} failed` : "",
     grown > 0 ? `${formatCount(grown)} growing` : "",
     lacking > 0 ? `${formatCount(lacking)} without mode or time, which the file system refused` : "",

@@ -6,6 +6,7 @@ import type { Failure } from "../../wire/settlement.ts";
 import type { Outcome } from "../session/outcome.ts";
 import type { PathPrefixes } from "../../entry/path_prefixes.ts";
 import { EntryState, type ReceiveBatch } from "../target/batch.ts";
+import type { ReceiveComparison } from "./comparison.ts";
 import type { LargeFiles } from "./large_files.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
 import type { TargetTree } from "../target/tree.ts";
@@ -24,6 +25,7 @@ export interface ReceiveFailuresOptions {
   unsettled: ReceiveUnsettled;
   prefixes: PathPrefixes;
   large: LargeFiles;
+  comparison: ReceiveComparison;
 }
 
 export class ReceiveFailures {
@@ -35,7 +37,7 @@ export class ReceiveFailures {
 
   /** The sender cannot send something. */
   onFailure({ place, code: number, text }: Failure, batches: number): void {
-    const { outcome, tree, unsettled, prefixes, large } = this.#options;
+    const { outcome, tree, unsettled, prefixes, large, comparison } = this.#options;
     const error = new RcopyError(errorCodeOf(number), showPeerText(text));
     if (place.of === "name") {
       const directory = tree.open(place.directory);
@@ -47,12 +49,12 @@ export class ReceiveFailures {
     const target = large.get(batchNumber, entry);
     if (target) {
       large.failAtSource(target, error);
-    } else {
+    } else if (!comparison.failAtSource(batchNumber, entry, error)) {
       const batch = unsettled.find(batchNumber);
       const state = batch?.states[entry];
       if (batch && entry < batch.count && !batch.isPlanned) {
         batch.failedEarly.set(entry, error);
-      } else if (batch && state === EntryState.wanted) {
+      } else if (batch && (state === EntryState.wanted || state === EntryState.told)) {
         unsettled.failAtSource(batch, entry, error);
       } else if (batch ? state === undefined || !mayFailTwice.has(state) : batchNumber >= batches) {
         throw new RcopyError(

@@ -14,6 +14,7 @@ import { extentBytes, resendsMax } from "../../wire/limits.ts";
 import type { Bundle, Extent } from "../../wire/data.ts";
 import type { ArrivedUnit, ReceiveIo } from "../lane/lane_io.ts";
 import type { LargeTarget } from "../target/large_file.ts";
+import type { ReceiveComparison } from "./comparison.ts";
 import { type LargeFiles, unexpected } from "./large_files.ts";
 import { hashAt, pickHashes, sameHash } from "../../codec/hash.ts";
 import { asEntryError } from "../target/errors.ts";
@@ -32,6 +33,7 @@ export interface ReceiveLaneOptions {
   /** Shared by all loops of this thread. */
   eventLoopYield: EventLoopYield;
   large: LargeFiles;
+  comparison: ReceiveComparison;
   /** Small files that were asked for again, and how often, by {@linkcode entryKey}. */
   resends: Map<number, number>;
   /** A batch once it is planned; `undefined` if it is settled already. Throws `protocol` for one that cannot exist. */
@@ -111,7 +113,9 @@ export class ReceiveLane {
 
   #largeOf(message: Extent | Bundle): LargeTarget | undefined {
     if (message.kind === "bundle") return undefined;
-    return this.#options.large.ofContent(message.batch, message.entry);
+    const { large, comparison } = this.#options;
+    return large.ofContent(message.batch, message.entry) ??
+      comparison.beginLarge(message.batch, message.entry);
   }
 
   // ---- bundles
@@ -124,6 +128,9 @@ export class ReceiveLane {
     const kept: number[] = [];
     for (let i = 0; i < offsets.length; i++) {
       const entry = message.entries[i]!;
+      if (batch.states[entry] === EntryState.told && !this.#options.comparison.beginSmall(batch, entry)) {
+        continue;
+      }
       // A file that failed, or that comes a second time over another connection, is passed over.
       if (batch.states[entry] !== EntryState.wanted) continue;
       batch.states[entry] = EntryState.placing;
@@ -168,6 +175,9 @@ export class ReceiveLane {
       }
       if (state === EntryState.announced || state === EntryState.skipped) {
         throw unexpected(batch.number, entry, "which is not wanted");
+      }
+      if (state === EntryState.compared) {
+        throw unexpected(batch.number, entry, "of which it has not been told what is there");
       }
       const size = message.unsized ? payloadBytes : said;
       offsets.push(offset);

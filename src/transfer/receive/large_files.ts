@@ -90,6 +90,18 @@ export class LargeFiles {
     const state = batch.states[entry];
     if (state === EntryState.skipped || state === EntryState.announced) throw unwanted(batch.number, entry);
     if (state !== EntryState.wanted) return undefined;
+    const { unsettled } = this.#options;
+    const target = this.beginHeld(unsettled.hold(batch, entry));
+    if (target) {
+      target.verifiedHash = batch.verifiedEarly.get(entry);
+      target.held.hasGrown = batch.grown.has(entry);
+    }
+    unsettled.settleIfDone(batch);
+    return target;
+  }
+
+  /** Creates a file that is held already. `undefined` if that failed. @throws {RcopyError} `protocol` for too many at a time */
+  beginHeld(held: HeldTarget): LargeTarget | undefined {
     if (this.#targets.size >= largeFilesMax) {
       throw new RcopyError(
         "protocol",
@@ -97,18 +109,13 @@ export class LargeFiles {
       );
     }
     const { engine, codec, placement, unsettled } = this.#options;
-    const held = unsettled.hold(batch, entry);
     try {
       const target = LargeTarget.create({ engine, codec, placement, held });
-      target.verifiedHash = batch.verifiedEarly.get(entry);
-      held.hasGrown = batch.grown.has(entry);
-      this.#targets.set(entryKey(batch.number, entry), target);
+      this.#targets.set(entryKey(held.batch, held.entry), target);
       return target;
     } catch (thrown) {
       unsettled.failHeld(held, asEntryError(thrown, held.directory));
       return undefined;
-    } finally {
-      unsettled.settleIfDone(batch);
     }
   }
 

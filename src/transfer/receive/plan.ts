@@ -32,6 +32,8 @@ export interface ReceivePlanOptions {
   standing: StandingEntries;
   fileSystems: FileSystems;
   exists: ExistsPolicy;
+  /** Content is compared, not size and time. */
+  check: boolean;
   /** Everything was announced as wanted before the plan: nothing can be skipped. */
   mustCopy: boolean;
   /** Nothing is made; what would be copied is reported instead. */
@@ -138,6 +140,7 @@ export class ReceivePlan {
     const decision = standing && !standing.isUnfinished ? this.#decide(at, wanted, standing.found) : "copy";
     if (decision instanceof RcopyError) return this.#fail(at, decision);
     if (wanted.kind === EntryKind.directory) return this.#planDirectory(at, found);
+    if (decision === "compare") return this.#compare(at, found!);
     const isThere = decision === "skip" || (decision === "copy" && found && this.#isSameLink(at, found));
     if (isThere) return this.#skip(at, found!);
     if (this.#options.dryRun) return this.#imagine(at);
@@ -156,8 +159,9 @@ export class ReceivePlan {
   }
 
   #decide({ directory }: PlannedEntry, wanted: Metadata, found: EntryLookup): Decision {
-    const { exists, mtimeResolutionNs, mustCopy } = this.#options;
-    const decision = decide(wanted, found, { exists, mtimeResolutionNs });
+    const { exists, check, mtimeResolutionNs, mustCopy } = this.#options;
+    const decision = decide(wanted, found, { exists, check, mtimeResolutionNs });
+    if (decision === "compare") return mustCopy ? "copy" : "compare";
     if (
       decision === "copy" && exists === "changed" &&
       this.#options.fileSystems.hasTime(directory, wanted, found)
@@ -167,6 +171,14 @@ export class ReceivePlan {
     // Everything was announced as wanted: nothing can be left any more that appeared since.
     if (decision !== "skip" || !mustCopy) return decision;
     return exists === "skip" ? appearedError() : "copy";
+  }
+
+  /** Both ends read what it is before anything comes of it; what that needs is claimed when it turns out to be another. */
+  #compare({ batch, entry }: PlannedEntry, found: EntryLookup): void {
+    batch.compared.set(entry, found);
+    batch.replaces.set(entry, replaceable(found));
+    if (batch.isLarge(entry)) batch.comparedLarge.push(this.#options.unsettled.hold(batch, entry));
+    else batch.states[entry] = EntryState.compared;
   }
 
   /** Why an entry cannot be made in its directory. @throws {RcopyError} `no-space` where the destination itself is full */
@@ -277,7 +289,7 @@ export class ReceivePlan {
 }
 
 /** What is to happen to an entry under whose name something is there. */
-export type Decision = "copy" | "replace" | "skip" | RcopyError;
+export type Decision = "copy" | "replace" | "skip" | "compare" | RcopyError;
 
 function replaceable({ kind, size, mtime, ctimeNs, links }: EntryLookup): Replaceable {
   return { kind, size, mtime, ctimeNs: links > 1 ? 0n : ctimeNs };
@@ -294,7 +306,7 @@ function appearedError(): RcopyError {
 export function decide(
   wanted: Metadata,
   found: Metadata,
-  policy: { exists: ExistsPolicy; mtimeResolutionNs: number },
+  policy: { exists: ExistsPolicy; check?: boolean; mtimeResolutionNs: number },
 ): Decision {
   const wantsDirectory = wanted.kind === EntryKind.directory;
   const isDirectory = found.kind === EntryKind.directory;
@@ -313,8 +325,9 @@ export function decide(
   }
   if (policy.exists === "skip") return "skip";
   if (policy.exists === "replace") return "replace";
-  const isSame = wanted.kind === EntryKind.file && found.kind === EntryKind.file &&
-    wanted.size === found.size &&
-    sameTime(wanted.mtime, found.mtime, policy.mtimeResolutionNs);
+  const isOfSize = wanted.kind === EntryKind.file && found.kind === EntryKind.file &&
+    wanted.size === found.size;
+  if (policy.check) return isOfSize ? "compare" : "copy";
+  const isSame = isOfSize && sameTime(wanted.mtime, found.mtime, policy.mtimeResolutionNs);
   return isSame ? "skip" : "copy";
 }

@@ -68,6 +68,18 @@ Deno.test("decide() compares times at the coarser precision of the two ends", ()
   assertEquals(outcome(file(), file({ mtime: { seconds: 101, nanos: 0 } }), "changed", 2e9), "skip");
 });
 
+Deno.test("decide() compares the content of files of one size under --check, whatever their time, where it decides nothing else", () => {
+  const checked = (wanted: Metadata, found: Metadata, exists: ExistsPolicy = "changed") => {
+    const decision = decide(wanted, found, { exists, check: true, mtimeResolutionNs: 1 });
+    return decision instanceof RcopyError ? decision.code : decision;
+  };
+  const other = { mtime: { seconds: 5, nanos: 0 } };
+  assertEquals([checked(file(), file()), checked(file(), file(other))], ["compare", "compare"]);
+  assertEquals(checked(file(), file({ size: 11 })), "copy");
+  const policies = ["skip", "replace", "fail"] as const;
+  assertEquals(policies.map((exists) => checked(file(), file(), exists)), ["skip", "replace", "exists"]);
+});
+
 Deno.test("decide() obeys --exists", () => {
   assertEquals(outcome(file(), file({ size: 11 }), "skip"), "skip");
   assertEquals(outcome(file(), file(), "replace"), "replace");

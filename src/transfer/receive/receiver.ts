@@ -10,7 +10,7 @@ import { RcopyError } from "../../base/errors.ts";
 import { Codec } from "../../codec/codec.ts";
 import { EntryHasher } from "../../codec/entry_hash.ts";
 import { formatBytes } from "../../base/units.ts";
-import { kindNames } from "../../entry/metadata.ts";
+import { type EntryKind, kindNames } from "../../entry/metadata.ts";
 import { PathPrefixes } from "../../entry/path_prefixes.ts";
 import type { Directory, Engine } from "../../io/contract/engine.ts";
 import type { Close } from "../../wire/closing.ts";
@@ -31,8 +31,9 @@ import type { ReceiveBatch } from "../target/batch.ts";
 import { FileSystems } from "../target/file_systems.ts";
 import { Placement } from "../target/placement.ts";
 import { StandingEntries } from "../target/standing.ts";
-import { TargetTree } from "../target/tree.ts";
+import { type TargetDirectory, TargetTree } from "../target/tree.ts";
 import { AwaitedBatches } from "./awaited_batches.ts";
+import { ReceiveComparison } from "./comparison.ts";
 import { ReceiveFailures } from "./failures.ts";
 import { UnitsTaken } from "./units_taken.ts";
 import { Intake, type OneFile } from "./intake.ts";
@@ -54,6 +55,8 @@ export interface ReceiverOptions extends SessionRunOptions {
   /** The destination; it belongs to the caller. Absent only in a dry run. */
   destination: Directory | undefined;
   policy: ReceivePolicy;
+  /** This end wishes that content is compared. */
+  check: boolean;
 }
 
 export class Receiver implements LaneHost {
@@ -73,12 +76,15 @@ export class Receiver implements LaneHost {
   readonly #receipt: ReceiptWriter;
   readonly #failures: ReceiveFailures;
   readonly #large: LargeFiles;
+  readonly #comparison: ReceiveComparison;
+  readonly #fileSystems: FileSystems;
   /** Number of requests to send a small file again, by `entryKey`. */
   readonly #resends = new Map<number, number>();
 
   constructor(options: ReceiverOptions) {
     const { engine, destination, policy, granted, only } = options;
     this.#options = options;
+    this.#fileSystems = new FileSystems(engine);
     const run = this.#run = new SessionRun("receiver", options);
     const tree = this.#tree = new TargetTree(
       destination,
@@ -95,13 +101,16 @@ export class Receiver implements LaneHost {
       onCredit: (bytes) => this.#intake.grant(bytes),
       onAllSettled: () => this.#receipt.sendIfDone(),
     });
+    const questions = {
+      announced: () => run.counts.batches,
+      ask: (onAnswer: () => void) => run.pings.ask(onAnswer),
+    };
     const large = this.#large = new LargeFiles({
       engine,
       codec: this.#codec,
       placement,
       unsettled,
-      announced: () => run.counts.batches,
-      ask: (onAnswer) => run.pings.ask(onAnswer),
+      ...questions,
       timeoutMs: run.silenceMs,
       onSilence: (error) => run.tasks.fail(error),
       start: (work) => run.tasks.start(work),
@@ -109,12 +118,9 @@ export class Receiver implements LaneHost {
       eventLoopYield: run.eventLoopYield,
       onKept: (bytes) => run.counts.bytesKept += bytes,
     });
-    const awaited = this.#awaited = new AwaitedBatches({
-      announced: () => run.counts.batches,
-      ask: (onAnswer) => run.pings.ask(onAnswer),
-      timeoutMs: run.silenceMs,
-    });
+    const awaited = this.#awaited = new AwaitedBatches({ ...questions, timeoutMs: run.silenceMs });
     const taken = this.#taken = new UnitsTaken(run.control);
+    this.#comparison = this.#makeComparison();
     const plan = this.#plan = this.#makePlan();
     this.#intake = new Intake({ run, granted, only, tree, plan, unsettled, awaited });
     this.#receipt = new ReceiptWriter({
@@ -132,13 +138,30 @@ export class Receiver implements LaneHost {
       unsettled,
       prefixes: this.#prefixes,
       large,
+      comparison: this.#comparison,
+    });
+  }
+
+  #makeComparison(): ReceiveComparison {
+    const { engine, policy } = this.#options;
+    return new ReceiveComparison({
+      run: this.#run,
+      engine,
+      codec: this.#codec,
+      placement: this.#placement,
+      fileSystems: this.#fileSystems,
+      unsettled: this.#unsettled,
+      large: this.#large,
+      dryRun: policy.dryRun,
+      onImagined: (...planned) => this.#onImagined(...planned),
+      mtimeResolutionNs: this.#mtimeResolutionNs,
     });
   }
 
   #makePlan(): ReceivePlan {
-    const { engine, policy, told, peer, emit } = this.#options;
+    const { engine, policy, told, peer, check } = this.#options;
     const { exists, dryRun } = policy;
-    const fileSystems = new FileSystems(engine);
+    const fileSystems = this.#fileSystems;
     return new ReceivePlan({
       engine,
       codec: this.#codec,
@@ -148,17 +171,27 @@ export class Receiver implements LaneHost {
       fileSystems,
       standing: new StandingEntries(engine, fileSystems),
       dryRun,
-      onImagined: (directory, name, kind, size) =>
-        emit({
-          type: "planned",
-          path: this.#prefixes.show(directory, name),
-          kind: kindNames[kind] as "file" | "directory" | "symbolic link",
-          size,
-        }),
+      onImagined: (...planned) => this.#onImagined(...planned),
       exists,
+      check: check || peer.check,
       mustCopy: told.wantsAll,
-      mtimeResolutionNs: Math.max(engine.mtimeResolutionNs, peer.mtimeResolutionNs),
+      mtimeResolutionNs: this.#mtimeResolutionNs,
       onPlanned: (batch) => this.#onPlanned(batch),
+    });
+  }
+
+  get #mtimeResolutionNs(): number {
+    const { engine, peer } = this.#options;
+    return Math.max(engine.mtimeResolutionNs, peer.mtimeResolutionNs);
+  }
+
+  /** A dry run has found what would be copied. */
+  #onImagined(directory: TargetDirectory, name: Uint8Array, kind: EntryKind, size: number): void {
+    this.#options.emit({
+      type: "planned",
+      path: this.#prefixes.show(directory, name),
+      kind: kindNames[kind] as "file" | "directory" | "symbolic link",
+      size,
     });
   }
 
@@ -176,11 +209,13 @@ export class Receiver implements LaneHost {
       onTick: () => {
         this.#taken.tell();
         this.#large.onTick();
+        this.#comparison.onTick();
       },
       stopWaiting: () => {
         this.#intake.end();
         this.#awaited.end();
         this.#large.end();
+        this.#comparison.end();
       },
       release: (error) => {
         this.#unsettled.stop();
@@ -233,6 +268,7 @@ export class Receiver implements LaneHost {
       account,
       eventLoopYield,
       large: this.#large,
+      comparison: this.#comparison,
       resends: this.#resends,
       plannedBatch: (number) => this.#plannedBatch(number),
       askAgain: (batch, entry, extent) => control.send({ kind: "resend", batch, entry, extent }),
@@ -285,7 +321,10 @@ export class Receiver implements LaneHost {
       case "failure":
         return this.#failures.onFailure(message, this.#run.counts.batches);
       case "fileVerified":
+        this.#comparison.beginLarge(message.batch, message.entry);
         return this.#large.onVerified(message);
+      case "compared":
+        return this.#comparison.onCompared(message);
       case "laneRequest":
       case "laneOffer":
         return this.#run.onLaneMessage(message);
@@ -322,9 +361,10 @@ export class Receiver implements LaneHost {
   #onPlanned(batch: ReceiveBatch): void {
     this.#large.onPlanned(batch);
     this.#run.counts.bytesWanted += batch.bytesWanted;
-    const { told, policy } = this.#options;
-    if (told.wantsAll || policy.dryRun) return;
+    const { told, policy, check, peer } = this.#options;
+    if (told.wantsAll || (policy.dryRun && !check && !peer.check)) return;
     this.#run.control.send(batch.toWants());
+    this.#comparison.add(batch);
     this.#large.onToldWants(batch);
   }
 }

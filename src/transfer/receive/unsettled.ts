@@ -108,6 +108,7 @@ export class ReceiveUnsettled implements Settlement {
       name: copyName(batch.name(entry)),
       replaces: batch.replaces.get(entry),
       stamp: batch.isLarge(entry) ? batch.stamp(entry).slice() : undefined,
+      isCompared: batch.compared.has(entry),
     };
   }
 
@@ -191,6 +192,7 @@ export class ReceiveUnsettled implements Settlement {
 
   #settle(batch: ReceiveBatch, entry: number, state: number): void {
     const directory = batch.directoryOf(entry);
+    if (state !== EntryState.failed && batch.compared.has(entry)) this.#options.outcome.compared++;
     batch.states[entry] = state;
     batch.unsettled--;
     directory.pending--;
@@ -200,6 +202,7 @@ export class ReceiveUnsettled implements Settlement {
 
   #settleHeld(held: HeldTarget, state: number): void {
     this.#held--;
+    if (held.isCompared && state !== EntryState.failed) this.#options.outcome.compared++;
     const batch = this.#batches.get(held.batch);
     if (batch) {
       batch.states[held.entry] = state;

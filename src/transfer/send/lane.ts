@@ -19,6 +19,8 @@ import { UnitsOnTheWay } from "./units_on_the_way.ts";
 import { type SendBatch, SendState } from "../source/batch.ts";
 import type { LargeSource } from "../source/large_file.ts";
 import type { PathPrefixes } from "../../entry/path_prefixes.ts";
+import type { SendComparison } from "./comparison.ts";
+import type { CompareJob } from "./comparison_queue.ts";
 import type { BundleJob, ExtentJob, SendJob, SendPlan } from "./plan.ts";
 import type { StageAccount } from "../session/stage_account.ts";
 
@@ -29,6 +31,8 @@ export const stallMs = 1_000;
 export interface SendLaneOptions {
   io: SendIo;
   plan: SendPlan;
+  /** What lanes read for it is not sent. */
+  comparison: Pick<SendComparison, "filesRead" | "extentRead">;
   hasher: EntryHasher;
   prefixes: PathPrefixes;
   account: StageAccount;
@@ -49,7 +53,7 @@ export interface SendLaneOptions {
 
 /** A job whose read has been started into a slice. */
 interface Reading {
-  job: SendJob;
+  job: SendJob | CompareJob;
   pending: Pending<Uint8Array>;
   reads: FileRead[];
 }
@@ -97,7 +101,7 @@ export class SendLane {
       // A job is taken only when there is room for it: a stalled lane keeps no job that another could send.
       await this.#sliceFree(turn);
       await this.onTheWay.room();
-      const job = plan.next(io.directoriesMax);
+      const job = plan.take(io.directoriesMax);
       if (!job) {
         await this.#sliceFree(turn === 0 ? 1 : 0);
         this.#idle();
@@ -111,7 +115,11 @@ export class SendLane {
       this.#options.onBusyChanged();
       const reading = this.#start(job, turn);
       const unit = reading && await this.#complete(reading);
-      if (!unit) continue;
+      if (!unit || isComparison(job)) {
+        // Where a read ends within its call, nothing else has had its turn.
+        await eventLoopYield.ifDue();
+        continue;
+      }
       this.onTheWay.push(job, unit.payloadBytes);
       this.#write(turn, unit);
       await eventLoopYield.ifDue();
@@ -145,9 +153,9 @@ export class SendLane {
   }
 
   /** Starts to read a job into a slice; `undefined` when the file cannot be opened, which has been reported. */
-  #start(job: SendJob, turn: Turn): Reading | undefined {
+  #start(job: SendJob | CompareJob, turn: Turn): Reading | undefined {
     const { io, onFailed } = this.#options;
-    if (job.of === "bundle") {
+    if (job.of === "bundle" || job.of === "compareFiles") {
       if (job.batch.isSettled) return undefined;
       const reads = this.#readsOf(job);
       return { job, pending: io.readFiles(turn, reads), reads };
@@ -164,7 +172,7 @@ export class SendLane {
     }
   }
 
-  #readsOf({ batch, entries, isUnsized }: BundleJob): FileRead[] {
+  #readsOf({ batch, entries, isUnsized }: Pick<BundleJob, "batch" | "entries" | "isUnsized">): FileRead[] {
     const reads: FileRead[] = [];
     for (const entry of entries) {
       const expected = batch.columns.identity(entry);
@@ -177,9 +185,16 @@ export class SendLane {
 
   /** Waits for the read and takes note of it; `undefined` when nothing is left to send. */
   async #complete({ job, pending, reads }: Reading): Promise<SentUnit | undefined> {
+    const { comparison } = this.#options;
     if (job.of === "bundle") return this.#bundle(job, reads, await pending.finish());
+    if (job.of === "compareFiles") {
+      comparison.filesRead(job, reads, await pending.finish());
+      return undefined;
+    }
     try {
-      return this.#extent(job, await pending.finish());
+      if (job.of === "extent") return this.#extent(job, await pending.finish());
+      comparison.extentRead(job.source, job.index, await pending.finish());
+      return undefined;
     } catch (error) {
       if (!job.source.failure) {
         this.#options.onFailed(job.source.batch, job.source.entry, job.source.fail(error));
@@ -272,4 +287,8 @@ export class SendLane {
     const message: Extent = { kind: "extent", batch: batch.number, entry, index };
     return { message, payloadBytes: source.bytesOf(index), hashes: hash };
   }
+}
+
+function isComparison(job: SendJob | CompareJob): job is CompareJob {
+  return job.of === "compareFiles" || job.of === "compareExtent";
 }

@@ -60,6 +60,7 @@ async function withLane(
     const lane: SendLane = new SendLane({
       io: new LocalConnection(near).toSendIo({ engine, account }),
       plan: parts.plan,
+      comparison: parts.comparison,
       hasher: parts.hasher,
       prefixes: parts.prefixes,
       account,

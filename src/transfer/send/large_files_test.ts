@@ -36,6 +36,7 @@ async function withKept(sizes: Record<string, number>, body: (place: Place) => u
       all: true,
       bitmap: new Uint8Array(0),
       kept: Uint32Array.from(entries),
+      compared: new Uint32Array(0),
     });
     parts.plan.add(batch, Uint32Array.from(entries));
     const keep = (name: string, values: Partial<Kept>) =>

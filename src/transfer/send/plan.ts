@@ -4,6 +4,7 @@ import { EntryKind } from "../../entry/metadata.ts";
 import type { Engine } from "../../io/contract/engine.ts";
 import { bundleFilesMax, extentBytes } from "../../wire/limits.ts";
 import { entryKey } from "../session/entry_key.ts";
+import { type CompareJob, ComparisonQueue } from "./comparison_queue.ts";
 import { LargeQueue } from "./large_queue.ts";
 import { LargeSource } from "../source/large_file.ts";
 import { type SendBatch, SendState } from "../source/batch.ts";
@@ -29,6 +30,7 @@ export interface ExtentJob {
   index: number;
 }
 
+/** What brings content. */
 export type SendJob = BundleJob | ExtentJob;
 
 const noEntries = new Uint32Array(0);
@@ -43,6 +45,8 @@ export class SendPlan {
   readonly #large = new LargeQueue();
   /** The large file whose extents are being given out. */
   #begun: LargeSource | undefined;
+  readonly #comparisons = new ComparisonQueue();
+  #isTurnOfContent = false;
   #isTurnOfLarge = false;
   readonly #again: SendJob[] = [];
   readonly #waiting: (() => void)[] = [];
@@ -59,13 +63,15 @@ export class SendPlan {
   add(batch: SendBatch, kept: Uint32Array = noEntries): void {
     this.#batches.push(batch);
     for (let entry = 0, next = 0; entry < batch.count; entry++) {
-      if (!batch.isLarge(entry) || batch.states[entry] !== SendState.wanted) continue;
+      const isCompared = batch.states[entry] === SendState.compared;
+      if (!batch.isLarge(entry) || (batch.states[entry] !== SendState.wanted && !isCompared)) continue;
       const source = new LargeSource({ engine: this.#engine, codec: this.#codec, batch, entry });
       this.#sources.set(entryKey(batch.number, entry), source);
       if (kept[next] === entry) {
         source.awaitKept();
         next++;
-      } else this.#large.add(source);
+      } else if (isCompared) source.awaitComparison();
+      else this.#large.add(source);
     }
     this.#wake();
   }
@@ -73,6 +79,18 @@ export class SendPlan {
   /** Adds a file that has waited for what the receiver has of it. */
   addLarge(source: LargeSource): void {
     this.#large.add(source);
+    this.#wake();
+  }
+
+  /** Adds small files to be compared with what they hash to at the receiver. */
+  addComparison(files: Parameters<ComparisonQueue["addFiles"]>[0]): void {
+    this.#comparisons.addFiles(files);
+    this.#wake();
+  }
+
+  /** More of a large file can be compared. */
+  addComparedLarge(source: LargeSource): void {
+    this.#comparisons.addLarge(source);
     this.#wake();
   }
 
@@ -91,7 +109,7 @@ export class SendPlan {
   /** Whether there is nothing to take at the moment. */
   get isIdle(): boolean {
     const hasLarge = this.#begun !== undefined || this.#large.length > 0;
-    return !hasLarge && this.#again.length === 0 && this.#batches.length === 0;
+    return !hasLarge && this.#again.length === 0 && this.#batches.length === 0 && this.#comparisons.isEmpty;
   }
 
   /** Number of batches with small files that no lane may have taken. */
@@ -112,7 +130,18 @@ export class SendPlan {
     this.#wake();
   }
 
-  /** The next job; `undefined` when there is none at the moment. A bundle has files of at most so many directories. */
+  /**
+   * The next job, of content and of comparisons in turn: they keep different things busy. `undefined` when there is none at the
+   * moment. It has files of at most so many directories.
+   */
+  take(directoriesMax: number): SendJob | CompareJob | undefined {
+    this.#isTurnOfContent = !this.#isTurnOfContent;
+    return this.#isTurnOfContent
+      ? this.next(directoriesMax) ?? this.#comparisons.next(directoriesMax)
+      : this.#comparisons.next(directoriesMax) ?? this.next(directoriesMax);
+  }
+
+  /** The next job that brings content. */
   next(directoriesMax: number): SendJob | undefined {
     const again = this.#again.shift();
     if (again) return again;

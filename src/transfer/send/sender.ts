@@ -16,6 +16,7 @@ import { errorCodeOf } from "../../wire/codes.ts";
 import type { Destination } from "../../wire/hello.ts";
 import type { LaneOffer, LaneRequest } from "../../wire/lanes.ts";
 import type { Wants } from "../../wire/manifest.ts";
+import type { Kept } from "../../wire/data.ts";
 import type { Failure, Receipt } from "../../wire/settlement.ts";
 import type { ContentCache, DataConnection } from "../lane/lane_io.ts";
 import type { TransferSummary } from "../session/events.ts";
@@ -34,6 +35,7 @@ import { closeSources, renameSource, sourceAt, type SourceRoots } from "../sourc
 import { ScanPace } from "../source/scan_pace.ts";
 import type { LaneHost } from "../supply/host.ts";
 import { Announcer } from "./announcer.ts";
+import { SendComparison } from "./comparison.ts";
 import { SendFailures } from "./failures.ts";
 import { takenOf, type UnitsOnTheWay } from "./units_on_the_way.ts";
 import { SendLane, stallMs } from "./lane.ts";
@@ -46,6 +48,8 @@ import { SendUnsettled } from "./unsettled.ts";
 export interface SenderOptions extends SessionRunOptions {
   engine: Engine;
   roots: SourceRoots;
+  /** This end wishes that content is compared. */
+  check: boolean;
   /** Whether a directory is the destination that the receiver tells of. */
   isDestination: (told: Destination, device: number, inode: bigint) => boolean;
   /** Content that was read before the receiver came. */
@@ -71,6 +75,7 @@ export class Sender implements LaneHost {
   readonly #failures: SendFailures;
   readonly #resends: ResendRequests;
   readonly #large: SendLargeFiles;
+  readonly #comparison: SendComparison;
   readonly #announcer: Announcer;
   /** What the receiver has said of its destination; nothing is announced before. */
   #destination: Destination | undefined;
@@ -103,6 +108,14 @@ export class Sender implements LaneHost {
       hasher: this.#hasher,
       prefixes: this.#prefixes,
       onKept: (bytes) => run.counts.bytesKept += bytes,
+    });
+    this.#comparison = new SendComparison({
+      control: run.control,
+      plan: this.#plan,
+      unsettled: this.#unsettled,
+      failures: this.#failures,
+      isDryRun: peer.dryRun,
+      onEqual: (bytes) => run.counts.bytesKept += bytes,
     });
     this.#announcer = new Announcer({
       run,
@@ -163,6 +176,7 @@ export class Sender implements LaneHost {
     const lane = new SendLane({
       io,
       plan: this.#plan,
+      comparison: this.#comparison,
       hasher: this.#hasher,
       prefixes: this.#prefixes,
       account,
@@ -227,7 +241,9 @@ export class Sender implements LaneHost {
       case "wants":
         return this.#onWants(message);
       case "kept":
-        return this.#large.onKept(message);
+        return this.#onKept(message);
+      case "fileHashes":
+        return this.#comparison.onFileHashes(message);
       case "failure":
         return this.#onFailure(message);
       case "resend":
@@ -273,7 +289,7 @@ export class Sender implements LaneHost {
 
   #onAnnounced(batch: SendBatch): void {
     const { wantsAll } = this.#destination!;
-    if (!wantsAll && !this.#options.peer.dryRun) return;
+    if (!wantsAll && (!this.#options.peer.dryRun || this.#mayCompare)) return;
     batch.markAll(wantsAll);
     this.#run.counts.bytesWanted += batch.bytesWanted;
     this.#plan.add(batch);
@@ -281,9 +297,21 @@ export class Sender implements LaneHost {
 
   #onWants(message: Wants): void {
     const batch = this.#unsettled.batch(message.batch);
-    batch.markWanted(message);
+    batch.markWanted(message, { isDryRun: this.#options.peer.dryRun, mayCompare: this.#mayCompare });
     this.#run.counts.bytesWanted += batch.bytesWanted;
     this.#plan.add(batch, message.kept);
+  }
+
+  get #mayCompare(): boolean {
+    const { check, peer } = this.#options;
+    return check || peer.check;
+  }
+
+  /** What the receiver has of a large file: from an interrupted run, or under its name, to be compared. */
+  #onKept(message: Kept): void {
+    const source = this.#unsettled.large(message.batch, message.entry);
+    if (source?.comparison) this.#comparison.onLargeHashes(source, message);
+    else this.#large.onKept(message);
   }
 
   #onFailure(message: Failure): void {

@@ -111,18 +111,21 @@ export class SendUnsettled {
         batch.states[i] = SendState.failed; // the plan, which may not have come to it yet, leaves it out
         this.#fail(entryKey(number, i));
       } else if (told[i] === Told.held) this.#hold(batch, i);
-      else if (batch.states[i] === SendState.unwanted) this.#outcome.skipped++;
-      else {
+      else if (batch.states[i] === SendState.unwanted) {
+        this.#outcome.countSkipped(batch.isCompared(i));
+        this.#drop(entryKey(number, i));
+      } else {
         // A directory or link that is not held has been placed already.
         const isKnown = kind === EntryKind.file
           ? batch.states[i] === SendState.sent
           : batch.states[i] === SendState.wanted;
         if (!isKnown) throw neverSent(number, i);
-        if (told[i] === Told.skipped) this.#outcome.skipped++;
+        if (told[i] === Told.skipped) this.#outcome.countSkipped(batch.isCompared(i));
         else {
           this.hash.add(batch.hashes, i * hashBytes);
           const keptBytes = this.#large.get(entryKey(number, i))?.keptBytes;
           this.#outcome.countPlaced(kind, batch.sizeOf(i), keptBytes);
+          if (batch.isCompared(i)) this.#outcome.compared++;
         }
         this.#drop(entryKey(number, i));
       }
@@ -141,12 +144,13 @@ export class SendUnsettled {
       if (outcomes[i] === HeldOutcome.failed) {
         this.#fail(key);
       } else if (outcomes[i] === HeldOutcome.skipped) {
-        this.#outcome.skipped++;
+        this.#outcome.countSkipped(large?.batch.isCompared(large.entry) ?? false);
         this.#drop(key);
       } else if (large) {
         if (!large.isVerified) throw neverSent(batches[i]!, entries[i]!);
         this.hash.add(large.batch.hashes, large.entry * hashBytes);
         this.#outcome.countPlaced(held.kind, held.size, large.keptBytes);
+        if (large.batch.isCompared(large.entry)) this.#outcome.compared++;
         this.#drop(key);
       } else {
         this.hash.add(held.hash!);

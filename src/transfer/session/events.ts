@@ -65,6 +65,8 @@ export interface TransferSummary {
   elapsedMs: number;
   /** Entries that were already there, with the same size and time. */
   skipped: number;
+  /** Files whose content was compared (`check`), those that were skipped or replaced after that. */
+  compared: number;
   failed: number;
   /** Of `failed`, those that vanished or changed while being read. */
   changed: number;

@@ -13,7 +13,7 @@ const none = new Uint8Array(0);
 export function localHello(
   role: Role,
   engine: Engine,
-  options: { streams: { limit: number }; timeoutMs: number },
+  options: { streams: { limit: number }; timeoutMs: number; check: boolean },
 ): Hello {
   const isReceiver = role === "receiver";
   return {
@@ -27,6 +27,7 @@ export function localHello(
     creditBytes: isReceiver ? creditBytes : 0,
     batchEntries: isReceiver ? batchEntriesMax : 0,
     dryRun: false,
+    check: options.check,
     session: none,
     laneTokens: none,
     form: "contents",

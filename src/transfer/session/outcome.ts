@@ -27,6 +27,8 @@ export class Outcome {
   bytes = 0;
   keptBytes = 0;
   skipped = 0;
+  /** Files whose content both ends have read and compared, equal or not; without those that failed then. */
+  compared = 0;
   failed = 0;
   changed = 0;
   /** Files that were copied as they were at the scan, and had grown since. */
@@ -56,6 +58,11 @@ export class Outcome {
       this.bytes += size;
       this.keptBytes += keptBytes;
     }
+  }
+
+  countSkipped(wasCompared: boolean): void {
+    this.skipped++;
+    if (wasCompared) this.compared++;
   }
 
   /** An entry has been placed; `lacks` is what its file system refused of mode and time, as a sum of `Lacks`. */
@@ -93,7 +100,8 @@ export class Outcome {
 
   /** The summary of a session that had these connections. */
   summary(connections: readonly Traffic[], treeHash: string): TransferSummary {
-    const { files, directories, links, bytes, keptBytes, skipped, failed, changed, grown, lacking } = this;
+    const { files, directories, links, bytes, keptBytes, skipped, compared } = this;
+    const { failed, changed, grown, lacking } = this;
     const wireBytes = connections.reduce((sum, one) => sum + one.bytesRead + one.bytesWritten, 0);
     return {
       role: this.#role,
@@ -105,6 +113,7 @@ export class Outcome {
       wireBytes,
       elapsedMs: this.#elapsedMs,
       skipped,
+      compared,
       failed,
       changed,
       grown,

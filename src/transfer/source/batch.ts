@@ -18,7 +18,17 @@ export const oneEntryBytesMax = baseBytes + entryBytes + groupBytes + 255 + 4096
   stampBytes;
 
 /** The state of an entry, as far as the sender knows. */
-export const SendState = { announced: 0, wanted: 1, sent: 2, unwanted: 3, failed: 4 } as const;
+export const SendState = {
+  announced: 0,
+  wanted: 1,
+  sent: 2,
+  unwanted: 3,
+  failed: 4,
+  /** Wanted unless its content is what the receiver has, whose hash is to come. */
+  compared: 5,
+  /** A small file whose hash at the receiver has come. */
+  comparing: 6,
+} as const;
 
 /** Bounds of one batch. */
 export interface BatchRoom {
@@ -57,6 +67,7 @@ export class SendBatch {
   /** Files above the extent grid. */
   #large = 0;
   #released = false;
+  readonly #compared = new Set<number>();
 
   constructor(number: number, room: BatchRoom) {
     this.number = number;
@@ -122,26 +133,57 @@ export class SendBatch {
 
   /**
    * Marks what the receiver wants.
-   * @throws {RcopyError} `protocol` where it has said so already, or has something of what it does not want or is not large
+   * @throws {RcopyError} `protocol` where it has said so already, or has something of what it does not want or is not large,
+   *   or compares what it must not
    */
-  markWanted({ all, bitmap, kept }: Wants): void {
+  markWanted(message: Wants, { isDryRun = false, mayCompare = false } = {}): void {
+    const { all, bitmap } = message;
     if (this.isPlanned) {
       throw new RcopyError("protocol", `the peer said twice what it wants of batch ${this.number}`);
     }
     this.isPlanned = true;
     for (let i = 0; i < this.count; i++) {
-      const isAsked = all || ((bitmap[i >> 3] ?? 0) >> (i & 7) & 1) === 1;
-      // Directories are always wanted, whatever their bits are.
-      const isWanted = isAsked || this.columns.kinds[i] === EntryKind.directory;
+      const isAsked = !isDryRun && (all || ((bitmap[i >> 3] ?? 0) >> (i & 7) & 1) === 1);
+      // Directories are always wanted, whatever their bits are, but in a dry run nothing is.
+      const isWanted = isAsked || (!isDryRun && this.columns.kinds[i] === EntryKind.directory);
       this.states[i] = isWanted ? SendState.wanted : SendState.unwanted;
     }
-    for (const entry of kept) {
+    for (const entry of message.kept) {
       if (entry < this.count && this.isLarge(entry) && this.states[entry] === SendState.wanted) continue;
       throw new RcopyError(
         "protocol",
         `the peer keeps something of entry ${entry} of batch ${this.number}, which is no large file that it wants`,
       );
     }
+    if (message.compared.length > 0 && !mayCompare) {
+      throw new RcopyError("protocol", "the peer compares content, which nobody asked for");
+    }
+    this.#markCompared(message);
+  }
+
+  #markCompared({ all, bitmap, kept, compared }: Wants): void {
+    for (const entry of compared) {
+      const isWanted = all || ((bitmap[entry >> 3] ?? 0) >> (entry & 7) & 1) === 1;
+      const isFile = entry < this.count && this.columns.kinds[entry] === EntryKind.file;
+      if (!isFile || !isWanted || kept.includes(entry)) {
+        throw new RcopyError(
+          "protocol",
+          `the peer compares entry ${entry} of batch ${this.number}, which is no file that it wants`,
+        );
+      }
+      this.states[entry] = SendState.compared;
+      this.#compared.add(entry);
+    }
+  }
+
+  /** Whether both ends have read the content of an entry. */
+  isCompared(entry: number): boolean {
+    return this.#compared.has(entry);
+  }
+
+  /** The receiver could not read an entry: there is nothing to compare with. */
+  forgetCompared(entry: number): void {
+    this.#compared.delete(entry);
   }
 
   /** Sum of the sizes of the files that are wanted. */
@@ -149,7 +191,8 @@ export class SendBatch {
     const { kinds, sizes } = this.columns;
     let bytes = 0;
     for (let i = 0; i < this.count; i++) {
-      if (kinds[i] === EntryKind.file && this.states[i] === SendState.wanted) bytes += sizes[i]!;
+      const isWanted = this.states[i] === SendState.wanted || this.states[i] === SendState.compared;
+      if (kinds[i] === EntryKind.file && isWanted) bytes += sizes[i]!;
     }
     return bytes;
   }

@@ -104,7 +104,14 @@ Deno.test("SendBatch marks what the receiver wants by a bit an entry, directorie
     const wanted = ["2", "9"].map((name) => entryOf(batch, name));
     const bitmap = new Uint8Array(2);
     for (const entry of wanted) bitmap[entry >> 3]! |= 1 << (entry & 7);
-    batch.markWanted({ kind: "wants", batch: 0, all: false, bitmap, kept: new Uint32Array() });
+    batch.markWanted({
+      kind: "wants",
+      batch: 0,
+      all: false,
+      bitmap,
+      kept: new Uint32Array(),
+      compared: new Uint32Array(),
+    });
     const marked = Array.from(
       batch.states.subarray(0, batch.count),
       (state, i) => state === SendState.wanted ? [i] : [],
@@ -118,6 +125,7 @@ Deno.test("SendBatch marks what the receiver wants by a bit an entry, directorie
         all: true,
         bitmap: new Uint8Array(),
         kept: new Uint32Array(),
+        compared: new Uint32Array(),
       });
     assertEquals((assertThrows(again, RcopyError) as RcopyError).code, "protocol");
     batch.release();
@@ -134,6 +142,7 @@ Deno.test("SendBatch marks everything, or nothing, of what a receiver wants all 
       all: true,
       bitmap: new Uint8Array(),
       kept: new Uint32Array(),
+      compared: new Uint32Array(),
     } as const;
     batch.markWanted(all);
     assertEquals(batch.bytesWanted, 3);

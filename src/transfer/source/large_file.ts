@@ -7,6 +7,7 @@ import { FileHash } from "../../codec/file_hash.ts";
 import { KeptHashes, type KeptPiece } from "../../codec/kept_hashes.ts";
 import type { SendBatch } from "./batch.ts";
 import type { SourceDirectory } from "./directory.ts";
+import { LargeComparison } from "./large_comparison.ts";
 
 export interface LargeSourceOptions {
   engine: Engine;
@@ -36,6 +37,8 @@ export class LargeSource implements Disposable {
   /** What the receiver has of it from an earlier run, as far as it has told. */
   #kept: KeptHashes | undefined;
   #isAwaitingKept = false;
+  /** What the receiver has under its name, where that is compared; it stays when that is over. */
+  #comparison: LargeComparison | undefined;
   readonly #directory: SourceDirectory;
   #file: SourceFile | undefined;
   /** Reads under way, which may be another thread's: the file stays open for them. */
@@ -83,6 +86,20 @@ export class LargeSource implements Disposable {
     };
   }
 
+  /** The receiver has a file of this size under its name: its content is compared before anything is sent. */
+  awaitComparison(): void {
+    this.#comparison = new LargeComparison(this.extents);
+  }
+
+  get comparison(): LargeComparison | undefined {
+    return this.#comparison;
+  }
+
+  /** It is another one than the receiver has: all of it is read again, and sent. */
+  beginAnew(): void {
+    this.#dropHash();
+  }
+
   /** The receiver has something of it, and tells what: until then nothing of it is sent. */
   awaitKept(): void {
     this.#kept = new KeptHashes(this.extents);
@@ -124,7 +141,7 @@ export class LargeSource implements Disposable {
   /** Whether anything of it has been read, or is kept; also once it is over. */
   get hasBegun(): boolean {
     return this.#hash !== undefined || this.#digest !== undefined || this.#kept !== undefined ||
-      this.#isDisposed;
+      this.#comparison !== undefined || this.#isDisposed;
   }
 
   /** Whether nothing of it needs to be sent any more. */
@@ -190,6 +207,7 @@ export class LargeSource implements Disposable {
     if (this.#readers === 0) this.#directory.release();
     this.#dropHash();
     this.#kept = undefined;
+    this.#comparison?.drop();
   }
 
   #dropHash(): void {

@@ -2,7 +2,7 @@
 import { assert, type RcopyError } from "../../base/errors.ts";
 import { type EntryName, nameIn } from "../../entry/name.ts";
 import { EntryKind, type Metadata, type Timestamp } from "../../entry/metadata.ts";
-import type { Replaceable } from "../../io/contract/engine.ts";
+import type { EntryLookup, Replaceable } from "../../io/contract/engine.ts";
 import type { Manifest, Wants } from "../../wire/manifest.ts";
 import { extentBytes, stampBytes } from "../../wire/limits.ts";
 import type { HeldTarget, TargetDirectory } from "./tree.ts";
@@ -21,6 +21,10 @@ export const EntryState = {
   placing: 6,
   /** Was wanted, and was there, of the same size and time, when it was about to be placed. */
   kept: 7,
+  /** A small file that is there, and wanted unless its content is the same; the sender does not know yet what it hashes to. */
+  compared: 8,
+  /** As before, and the sender knows. */
+  told: 9,
 } as const;
 
 /** A run of entries of one directory: those from `start` on, without `end`. */
@@ -46,6 +50,10 @@ export class ReceiveBatch {
   readonly announced = new Map<number, TargetDirectory>();
   /** What the plan found under the names of wanted entries, and what they may replace. */
   readonly replaces = new Map<number, Replaceable>();
+  /** Files whose content is to be compared, and what the plan found, in the order of the entries; filled by the plan. */
+  readonly compared = new Map<number, EntryLookup>();
+  /** The large ones of them. */
+  readonly comparedLarge: HeldTarget[] = [];
   isPlanned = false;
   /** Files that the sender gave up before the plan was made. */
   readonly failedEarly = new Map<number, RcopyError>();
@@ -150,6 +158,7 @@ export class ReceiveBatch {
     let bytes = 0;
     for (let i = 0; i < this.count; i++) if (this.states[i] === EntryState.wanted) bytes += this.size(i);
     for (const { size } of this.kept) bytes += size;
+    for (const entry of this.compared.keys()) bytes += this.size(entry);
     return bytes;
   }
 
@@ -159,7 +168,8 @@ export class ReceiveBatch {
     let wanted = 0;
     for (let i = 0; i < this.count; i++) {
       const state = this.states[i];
-      if (state !== EntryState.wanted && state !== EntryState.held && state !== EntryState.placed) continue;
+      const isWanted = state === EntryState.wanted || state === EntryState.compared;
+      if (!isWanted && state !== EntryState.held && state !== EntryState.placed) continue;
       bitmap[i >> 3]! |= 1 << (i & 7);
       wanted++;
     }
@@ -171,7 +181,13 @@ export class ReceiveBatch {
       all,
       bitmap: all || wanted === 0 ? none : bitmap,
       kept: Uint32Array.from(this.kept, ({ entry }) => entry),
+      compared: Uint32Array.from(this.compared.keys()),
     };
+  }
+
+  /** An entry could not be read: there is nothing to compare with. */
+  forgetCompared(entry: number): void {
+    this.compared.delete(entry);
   }
 
   directoryOf(entry: number): TargetDirectory {

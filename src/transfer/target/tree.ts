@@ -24,6 +24,8 @@ export interface HeldTarget {
   stamp?: Uint8Array | undefined;
   /** It has grown at the sender; its content is that of the scan. */
   hasGrown?: boolean | undefined;
+  /** Its content is compared with what is there. */
+  isCompared?: boolean;
 }
 
 /** A held link and its text. It is deferred until everything else in its directory is there. */
