@@ -3,7 +3,7 @@
  * is not UTF-8 would be another one: nothing, or a new directory of a wrong name.
  */
 import { RcopyError } from "../../base/errors.ts";
-import { showName } from "../../base/show.ts";
+import { showName, showText } from "../../base/show.ts";
 
 const replacement = "\ufffd";
 
@@ -13,9 +13,11 @@ export function checkArguments(
   readLine: () => Uint8Array | undefined = commandLineOfSystem,
 ): void {
   if (!argv.some((argument) => argument.includes(replacement))) return;
-  const raw = splitAtZeros(readLine() ?? new Uint8Array(0)).slice(-argv.length);
+  const line = readLine();
+  if (!line && Deno.build.os === "linux") throw cannotTell(argv);
+  const raw = splitAtZeros(line ?? new Uint8Array(0)).slice(-argv.length);
   for (const [i, argument] of argv.entries()) {
-    // Where the system does not tell, or the argument really has that character, it is taken as it is.
+    // Where the argument really has that character, or names are Unicode anyway (macOS, Windows), it is taken as it is.
     if (!argument.includes(replacement) || !raw[i] || isUtf8(raw[i])) continue;
     throw new RcopyError(
       "usage",
@@ -25,6 +27,18 @@ export function checkArguments(
         "make a symbolic link to it that has a plain name, and give that, or give the directory that it is in",
     );
   }
+}
+
+/** The error where an argument may be another one than was typed: it must not be made, or taken, under another name. */
+function cannotTell(argv: readonly string[]): RcopyError {
+  const doubtful = argv.find((argument) => argument.includes(replacement))!;
+  return new RcopyError(
+    "usage",
+    `cannot take the argument "${
+      showText(doubtful)
+    }": Deno puts the character U+FFFD where bytes are not UTF-8, and without ` +
+      "--allow-all lets nobody see in /proc/self/cmdline what was typed; give another name, or --allow-all",
+  );
 }
 
 function commandLineOfSystem(): Uint8Array | undefined {

@@ -18,7 +18,13 @@ Deno.test("an argument that Deno has changed is refused, and named by its bytes"
 Deno.test("arguments that have the replacement character themselves, and empty ones, are taken", () => {
   const raw = Uint8Array.from([...line("deno", "send", ""), ...encoder.encode("caf\ufffd"), 0]);
   checkArguments(["send", "", "caf\ufffd"], () => raw);
-  checkArguments(["send", "caf\ufffd"], () => undefined);
+});
+
+Deno.test("where the system does not tell, an argument that may have been changed is refused on Linux", () => {
+  const check = () => checkArguments(["receive", "caf\ufffd"], () => undefined);
+  if (Deno.build.os !== "linux") return check();
+  const error = assertThrows(check, RcopyError);
+  assertEquals([error.code, /without --allow-all/.test(error.message)], ["usage", true]);
 });
 
 Deno.test("the command line of the system is not read without a reason", () => {
