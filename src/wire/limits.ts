@@ -20,7 +20,7 @@ export const segmentsMax = 1;
 /** Most entries of one manifest batch. */
 export const batchEntriesMax = 4096;
 /** Most directories that are announced and not complete: not closed, or with entries in them that are not settled. */
-export const openDirectoriesMax = 131_072;
+export const openDirectoriesMax = 65_536;
 /** Most large files of which something has come and which are not settled. */
 export const largeFilesMax = 256;
 /** Most files of one bundle. */

@@ -228,7 +228,7 @@ export class ReceivePlan {
       return this.#fail(at, asEntryError(thrown, at.directory));
     }
     if (dryRun) unsettled.skip(batch, entry);
-    else announced.held = unsettled.hold(batch, entry);
+    else announced.held = { ...unsettled.hold(batch, entry), name: announced.name, mtime: announced.mtime };
   }
 
   #imagine({ batch, entry, directory }: PlannedEntry): void {

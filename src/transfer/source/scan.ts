@@ -22,7 +22,7 @@ import { SourceDirectory } from "./directory.ts";
 const chunkEntries = 256;
 const waitingDirectoriesMax = 4096;
 /** Once so many wait in all, a directory is listed further only when none of its own waits: a receiver takes a bounded number. */
-const waitingInAllMax = 16_384;
+const waitingInAllMax = 8_192;
 /** A scan gives way to the lanes after this long, even when its batch is not full. */
 const turnMs = 20;
 

@@ -14,6 +14,8 @@ interface Scanned {
   batches: number;
   /** Directory numbers in the order in which they were closed. */
   closed: number[];
+  /** Most directories that were announced and not closed, after any batch. */
+  openMax: number;
   /** `<directory number>/<name>: <code>`. */
   skipped: string[];
 }
@@ -25,7 +27,7 @@ function scanned(
   room: BatchRoom = { bytes: 60_000, entries: 2048 },
   isDestination: (inode: bigint) => boolean = () => false,
 ): Scanned {
-  const result: Scanned = { paths: [], batches: 0, closed: [], skipped: [] };
+  const result: Scanned = { paths: [], batches: 0, closed: [], openMax: 0, skipped: [] };
   const prefixes = [""];
   using scan = new Scan(engine, openSources(engine, sources), {
     onSkipped: ({ number }, name, error) => {
@@ -52,6 +54,7 @@ function scanned(
       }
     }
     result.closed.push(...batch.closed);
+    result.openMax = Math.max(result.openMax, prefixes.length - result.closed.length);
     batch.release();
   }
   assertEquals(
@@ -220,5 +223,20 @@ Deno.test("Scan copies names out of what it lists, so that a later chunk does no
     const { paths } = scanned(engine, [path], { bytes: 60_000, entries: 7 });
     assertEquals(new Set(paths).size, 600);
     assert(paths.every((name) => /^\d{3}\/(file)?$/.test(name)), bytesOf(paths.join()).length.toString());
+  });
+});
+
+Deno.test("Scan announces a bounded number of directories before it enters them, however wide its levels are", async () => {
+  await inFolder(({ engine, path }) => {
+    const wide = 4200;
+    // The directory that is entered first of each level is as wide as the level.
+    let within = path;
+    for (let level = 0; level < 3; level++) {
+      for (let i = 0; i < wide; i++) Deno.mkdirSync(`${within}/d${i}`);
+      within = `${within}/${[...Deno.readDirSync(within)][0]!.name}`;
+    }
+    const { paths, openMax } = scanned(engine, [path]);
+    assertEquals(paths.length, 3 * wide);
+    assert(openMax < 2 * 4096 + 2048, `${openMax} at a time`);
   });
 });

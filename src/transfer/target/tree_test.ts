@@ -2,6 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { RcopyError } from "../../base/errors.ts";
 import { parseEntryName } from "../../entry/name.ts";
 import { bytesOf, textOf } from "../../../tests/helpers/transfer_parts.ts";
+import { openDirectoriesMax } from "../../wire/limits.ts";
 import { type TargetDirectory, TargetTree } from "./tree.ts";
 
 const mtime = { seconds: 0, nanos: 0 };
@@ -64,4 +65,14 @@ Deno.test("TargetTree lists what is not complete with children before parents", 
 
 Deno.test("TargetTree without a destination would be made, were this no dry run", () => {
   assertEquals(new TargetTree(undefined, 0).root.origin, "imagined");
+});
+
+Deno.test("TargetTree takes a bounded number of directories that are not complete, and more when some are", () => {
+  const tree = new TargetTree(undefined, 0);
+  const first = announced(tree, tree.root, "first");
+  for (let i = 1; i < openDirectoriesMax; i++) announced(tree, tree.root, `d${i}`);
+  const error = assertThrows(() => announced(tree, tree.root, "one more"), RcopyError) as RcopyError;
+  assertEquals(error.code, "protocol");
+  tree.remove(first);
+  announced(tree, tree.root, "in its place");
 });
