@@ -28,8 +28,8 @@ const { values } = parseArgs({
 });
 const points = Number(values.points);
 const seed = values.seed === undefined ? testSeed() : Number(values.seed);
-/** Copies side by side. */
-const atATime = Math.max(2, navigator.hardwareConcurrency);
+/** Copies side by side: they wait much of their time. */
+const atATime = 2 + navigator.hardwareConcurrency;
 
 const why = whyNoQuietNetwork();
 if (why !== undefined) throw new Error(`soak:kill: ${why}`);
