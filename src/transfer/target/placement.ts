@@ -6,6 +6,7 @@
  * - Any other file is built under a temporary name beside its final one, and replaces only what the plan has seen.
  * - Links come last in their directory.
  */
+import { sameBytes } from "../../base/bytes.ts";
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import type { Codec } from "../../codec/codec.ts";
 import { EntryKind, type Timestamp } from "../../entry/metadata.ts";
@@ -210,13 +211,25 @@ export class Placement {
 
   #makeTemporaryLink(handle: Directory, { held, text }: HeldLink): { temporary: EntryName; lacks: number } {
     const temporary = temporaryName(held.name);
+    const create = (name: EntryName) => ({
+      temporary: name,
+      lacks: this.#engine.createLink(handle, name, text, held.mtime),
+    });
     try {
-      return { temporary, lacks: this.#engine.createLink(handle, temporary, text, held.mtime) };
+      return create(temporary);
     } catch (thrown) {
       if (asRcopyError(thrown).code !== "exists") throw thrown;
     }
-    const random = randomTemporaryName();
-    return { temporary: random, lacks: this.#engine.createLink(handle, random, text, held.mtime) };
+    if (!this.#isOwnLink(handle, temporary, text)) return create(randomTemporaryName());
+    this.#engine.unlink(handle, temporary);
+    return create(temporary);
+  }
+
+  /** Whether a run that was killed left this very link. */
+  #isOwnLink(handle: Directory, temporary: EntryName, text: Uint8Array): boolean {
+    const found = lookUp(this.#engine, handle, temporary);
+    return found?.kind === EntryKind.link && found.owner === this.#engine.user &&
+      sameBytes(this.#engine.readLink(handle, temporary), text);
   }
 
   // ---- completion

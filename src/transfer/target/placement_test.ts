@@ -228,6 +228,17 @@ Deno.test("Placement replaces by a link only what was seen there, and leaves no 
   }
 });
 
+Deno.test("Placement makes a link again that a killed run left under its temporary name", async () => {
+  await withPlace((place, folder) => {
+    folder.write("link", "old");
+    Deno.symlinkSync("to", `${folder.path}/${textOf(temporaryName(name("link")))}`);
+    const held = place.held({ name: name("link") }, place.tree.root, EntryKind.link);
+    held.replaces = place.found("link");
+    place.placement.makeLink({ held, text: bytesOf("to") });
+    assertEquals([folder.names(), Deno.readLinkSync(`${folder.path}/link`)], [["link"], "to"]);
+  });
+});
+
 Deno.test("Placement defers links of eight megabytes at most, and more when some have been made", async () => {
   await withPlace((place) => {
     const [few, many] = ["few", "many"].map((text) => place.directory(place.tree.root, text, 1)) as [
