@@ -1,0 +1,31 @@
+/** A DEST that is not there: how it may be named, and the mode that it gets. */
+import { assertEquals } from "@std/assert";
+import { assertStatuses, type CopyOptions, copyTree } from "../helpers/rcopy_process.ts";
+import { shell, testEngines, withFolder } from "../helpers/test_folder.ts";
+
+for (const mode of ["700", "750", "755", "555"]) {
+  testEngines(`a DEST that is not there gets the source's mode ${mode}`, async (io) => {
+    await withFolder(async (folder) => {
+      await shell('mkdir "$1/source" && echo k >"$1/source/key" && chmod "$2" "$1/source"', folder, mode);
+      assertStatuses(await copyTree(bothWays(io, folder)), 0);
+      assertEquals(await shell('stat -c %a "$1/target"', folder), `${mode}\n`);
+    });
+  });
+}
+
+testEngines("DEST may end with a slash and a dot, also where it is not there", async (io) => {
+  await withFolder(async (folder) => {
+    await shell('mkdir -p "$1/source/sub" && echo 1 >"$1/source/sub/f"', folder);
+    for (const end of ["/.", "/", "/./", "//new//deep/"]) {
+      const target = `${folder}/target${end.length}${end}`;
+      const outcome = await copyTree({ ...bothWays(io, folder), target });
+      assertStatuses(outcome, 0);
+      await shell('diff -r "$1/source" "$2"', folder, target);
+    }
+  });
+});
+
+function bothWays(io: "deno" | "uring", folder: string): CopyOptions {
+  const engine = ["--io", io];
+  return { source: `${folder}/source`, target: `${folder}/target`, send: engine, receive: engine };
+}
