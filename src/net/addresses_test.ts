@@ -34,3 +34,16 @@ Deno.test({
   permissions: { sys: ["hostname"] },
   fn: () => assertEquals(reachableAddresses({ dualStack: true, list }), []),
 });
+
+Deno.test("reachableAddresses() puts the interface of the network before ten bridges, whatever the order", () => {
+  const bridges = Array.from({ length: 10 }, (_, i) => ({
+    name: ["docker0", "br-1f2e", "virbr0", "veth12ab", "cni0"][i % 5]!,
+    family: "IPv4" as const,
+    address: `172.${17 + i}.0.1`,
+  }));
+  const tunnel = { name: "wg0", family: "IPv4" as const, address: "10.8.0.2" };
+  const lan = { name: "enp3s0", family: "IPv4" as const, address: "192.168.1.20" };
+  const addresses = reachableAddresses({ dualStack: true, list: () => [...bridges, tunnel, lan] });
+  assertEquals(addresses.slice(0, 2), ["192.168.1.20", "10.8.0.2"]);
+  assertEquals(addresses.length, 12);
+});

@@ -78,7 +78,7 @@ export async function dialOne(
     port: address.port,
     signal: limit,
   });
-  if (transport.kind === "plain") return new TcpChannel(connection);
+  if (transport.kind === "plain") return new TcpChannel(connection, address.host);
   const peer = showAddress(address);
   try {
     connection.setNoDelay(true);
@@ -86,7 +86,7 @@ export async function dialOne(
     connection.close();
     throw error;
   }
-  return new TcpChannel(await startTls(connection, transport, { peer, signal: limit }));
+  return new TcpChannel(await startTls(connection, transport, { peer, signal: limit }), address.host);
 }
 
 interface Failure {

@@ -15,11 +15,13 @@ export class TcpChannel implements Channel {
   readonly #connection: Deno.TcpConn | Deno.TlsConn;
   #closed = false;
 
-  constructor(connection: Deno.TcpConn | Deno.TlsConn) {
+  /** `dialed`: the host that was connected to. The system forgets the zone of a link-local address, without which nothing leads there. */
+  constructor(connection: Deno.TcpConn | Deno.TlsConn, dialed?: string) {
     this.#connection = connection;
     const { localAddr, remoteAddr } = connection;
     this.source = plainHost(remoteAddr.hostname);
-    this.remote = { host: this.source, port: remoteAddr.port };
+    const zone = dialed === undefined ? "" : /%[\w.-]+$/.exec(dialed)?.[0] ?? "";
+    this.remote = { host: `${this.source}${zone}`, port: remoteAddr.port };
     this.peer = showAddress(this.remote);
     this.sharesMachine = plainHost(localAddr.hostname) === this.source;
     // Control frames are small and must not wait for each other; data is written in large pieces anyway. Of a TLS

@@ -1,5 +1,6 @@
 /** The side of a transfer that has the destination. The mirror image is `sending_side.ts`. */
 import { RcopyError } from "../base/errors.ts";
+import { realPathOf } from "../base/real_path.ts";
 import { showText } from "../base/show.ts";
 import type { Directory, Engine } from "../io/contract/engine.ts";
 import type { Channel } from "../net/channel.ts";
@@ -8,6 +9,7 @@ import type { Destination, Hello } from "../wire/hello.ts";
 import { AskedSession } from "./asked_session.ts";
 import type { ReceivePolicy } from "./receive/policy.ts";
 import { Receiver } from "./receive/receiver.ts";
+import { findSettingsPlaces, SettingsGuard } from "./receive/settings.ts";
 import { Control } from "./session/control.ts";
 import { localHello } from "./session/hello.ts";
 import type { Proposal, RunOptions, Session, Side } from "./side.ts";
@@ -115,6 +117,7 @@ export class ReceivingSide implements Side, Disposable {
       destination,
       policy,
       check,
+      settings: this.#settings(landing.directory),
       timeoutMs,
       emit,
       signal,
@@ -132,6 +135,13 @@ export class ReceivingSide implements Side, Disposable {
     if (this.#opened) this.#engine.closeDirectory(this.#opened.directory);
     this.#opened = { path, ...opened };
     return opened.directory;
+  }
+
+  /** What guards the settings of homes, where any can be touched. */
+  #settings(directory: string): SettingsGuard | undefined {
+    const real = this.#options.policy.dotfiles ? undefined : realPathOf(directory);
+    const guard = real === undefined ? undefined : new SettingsGuard(findSettingsPlaces(), real);
+    return guard?.isIdle ? undefined : guard;
   }
 
   #told(destination: Directory | undefined, { rename }: Landing): Destination {

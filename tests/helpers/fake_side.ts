@@ -161,6 +161,7 @@ function summaryOf(role: Role): TransferSummary {
     changed: 0,
     grown: 0,
     lacking: 0,
+    replaced: 0,
     treeHash: "0-00000000000000000000000000000000",
     exitStatus: 0,
   };

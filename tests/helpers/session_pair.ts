@@ -79,7 +79,12 @@ export async function runSessionPair(options: SessionPairOptions): Promise<Sessi
     told: { kind: "destination", wantsAll, nonce: none, hash: none, name: none },
     engine: receiverEngine,
     destination,
-    policy: { exists: options.exists ?? "changed", durable: options.durable ?? false, dryRun: false },
+    policy: {
+      exists: options.exists ?? "changed",
+      dotfiles: false,
+      durable: options.durable ?? false,
+      dryRun: false,
+    },
     check,
     timeoutMs,
     emit: options.onReceiverEvent ?? (() => {}),

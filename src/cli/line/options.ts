@@ -84,10 +84,16 @@ const offering = {
 /** Options of the end that writes. */
 const placing = {
   exists: option({
-    kind: oneOf("changed", "skip", "replace", "fail"),
+    kind: oneOf("changed", "skip", "newer", "replace", "fail"),
     brief: "What happens to files that exist already",
     byDefault: "changed",
     field: "exists",
+    passedTo: "receiver",
+  }),
+  dotfiles: option({
+    kind: aSwitch,
+    brief: "Also take what changes settings of a home (.bashrc, .ssh) or, as root, of this machine",
+    field: "dotfiles",
     passedTo: "receiver",
   }),
   durable: option({

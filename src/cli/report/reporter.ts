@@ -3,7 +3,13 @@ import { formatBytes } from "../../base/units.ts";
 import type { EntryFailure, ProgressSnapshot, TransferEvent } from "../../transfer/session/events.ts";
 import type { Console } from "./console.ts";
 import { ProgressHistory, renderProgress } from "./progress.ts";
-import { describeStages, failuresShownMax, renderFailures, renderSummary } from "./summary.ts";
+import {
+  describeStages,
+  failuresShownMax,
+  renderFailures,
+  renderReplaced,
+  renderSummary,
+} from "./summary.ts";
 
 const levels = ["error", "warn", "info", "debug"] as const;
 export type LogLevel = typeof levels[number];
@@ -30,6 +36,7 @@ export class Reporter {
   readonly #now: () => number;
   readonly #failures: EntryFailure[] = [];
   #failureCount = 0;
+  readonly #replaced: string[] = [];
   #history = new ProgressHistory();
   #drawnAt = -Infinity;
   #plainAt: number;
@@ -97,6 +104,7 @@ export class Reporter {
       case "connected":
         this.#history = new ProgressHistory();
         this.#failures.length = 0;
+        this.#replaced.length = 0;
         this.#failureCount = 0;
         this.log("debug", `connected to ${event.peer}`);
         return;
@@ -106,6 +114,9 @@ export class Reporter {
       case "failure":
         this.#failureCount++;
         if (this.#failures.length < failuresShownMax) this.#failures.push(event.failure);
+        return;
+      case "replaced":
+        this.#replaced.push(event.path);
         return;
       case "planned":
         this.#eraseLine();
@@ -126,6 +137,9 @@ export class Reporter {
         // The last snapshot may have come too soon after the one before it to be drawn.
         if (this.#isLineOpen) this.#drawLine();
         this.#closeLine();
+        for (const line of renderReplaced(this.#replaced, event.summary.replaced)) {
+          if (!quiet) this.log("info", line);
+        }
         for (const line of renderFailures(this.#failures, this.#failureCount)) this.log("error", line);
         if (!quiet) this.log("info", renderSummary(event.summary));
         return;

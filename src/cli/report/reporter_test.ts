@@ -31,6 +31,7 @@ const summary: TransferSummary = {
   changed: 0,
   grown: 0,
   lacking: 0,
+  replaced: 0,
   treeHash: "1-00000000000000000000000000000000",
   exitStatus: 0,
 };

@@ -20,6 +20,7 @@ export function renderSummary(summary: TransferSummary): string {
     failed,
     grown,
     lacking,
+    replaced,
     treeHash,
   } = summary;
   const verb = summary.role === "sender" ? "sent" : "received";
@@ -34,6 +35,7 @@ export function renderSummary(summary: TransferSummary): string {
     `${formatBytes(wireBytes)} on the wire${
       summary.forwarded ? " through ssh, as no direct connection could be made" : ""
     }`,
+    replaced > 0 ? `${formatCount(replaced)} replaced` : "",
     skipped > 0 ? `${formatCount(skipped)} skipped` : "",
     compared > 0 ? `${counted(compared, "file")} compared` : "",
     failed > 0 ? `${formatCount(failed)} failed` : "",
@@ -51,6 +53,14 @@ export function renderFailures(listed: readonly EntryFailure[], count: number): 
   );
   const more = count - lines.length;
   if (more > 0) lines.push(`not copied: ${formatCount(more)} more`);
+  return lines;
+}
+
+/** The names of what was replaced, and how many more there are. `listed` are the first of them. */
+export function renderReplaced(listed: readonly string[], count: number): string[] {
+  const lines = listed.map((path) => `replaced: ${path}`);
+  const more = count - lines.length;
+  if (more > 0 && lines.length > 0) lines.push(`replaced: ${formatCount(more)} more`);
   return lines;
 }
 

@@ -19,6 +19,7 @@ const summary: TransferSummary = {
   changed: 1,
   grown: 0,
   lacking: 0,
+  replaced: 0,
   treeHash: "1237-00112233445566778899aabbccddeeff",
   exitStatus: 23,
 };

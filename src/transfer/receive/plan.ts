@@ -9,13 +9,14 @@ import { sameBytes } from "../../base/bytes.ts";
 import { RcopyError } from "../../base/errors.ts";
 import type { EntryName } from "../../entry/name.ts";
 import type { Codec } from "../../codec/codec.ts";
-import { EntryKind, kindNames, type Metadata } from "../../entry/metadata.ts";
+import { EntryKind, kindNames, type Metadata, type Timestamp } from "../../entry/metadata.ts";
 import type { Engine, EntryLookup, Replaceable } from "../../io/contract/engine.ts";
 import { extentBytes } from "../../wire/limits.ts";
 import { asEntryError } from "../target/errors.ts";
 import type { LeftOfFile, Placement } from "../target/placement.ts";
 import { type EntryGroup, EntryState, type ReceiveBatch } from "../target/batch.ts";
 import type { ExistsPolicy } from "./policy.ts";
+import type { SettingsGuard } from "./settings.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
 import type { TargetDirectory, TargetTree } from "../target/tree.ts";
 import { NameSet } from "../target/name_set.ts";
@@ -34,6 +35,8 @@ export interface ReceivePlanOptions {
   exists: ExistsPolicy;
   /** Content is compared, not size and time. */
   check: boolean;
+  /** Absent where nothing that lands is settings, or all of it may be. */
+  settings?: SettingsGuard | undefined;
   /** Everything was announced as wanted before the plan: nothing can be skipped. */
   mustCopy: boolean;
   /** Nothing is made; what would be copied is reported instead. */
@@ -139,10 +142,15 @@ export class ReceivePlan {
     const found = standing?.found;
     const decision = standing && !standing.isUnfinished ? this.#decide(at, wanted, standing.found) : "copy";
     if (decision instanceof RcopyError) return this.#fail(at, decision);
-    if (wanted.kind === EntryKind.directory) return this.#planDirectory(at, found);
-    if (decision === "compare") return this.#compare(at, found!);
+    const whyLeft = this.#options.settings?.whyNot(directory, batch.name(entry));
+    if (wanted.kind === EntryKind.directory) {
+      return whyLeft ? this.#fail(at, whyLeft) : this.#planDirectory(at, found);
+    }
+    if (decision === "compare") return whyLeft ? this.#fail(at, whyLeft) : this.#compare(at, found!);
     const isThere = decision === "skip" || (decision === "copy" && found && this.#isSameLink(at, found));
-    if (isThere) return this.#skip(at, found!);
+    // What is there of settings stays as it is, its mode too.
+    if (isThere) return whyLeft ? this.#options.unsettled.skip(batch, entry) : this.#skip(at, found!);
+    if (whyLeft) return this.#fail(at, whyLeft);
     if (this.#options.dryRun) return this.#imagine(at);
     const isLarge = wanted.kind === EntryKind.file && wanted.size > extentBytes;
     const left = isLarge && directory.origin === "existing"
@@ -151,6 +159,8 @@ export class ReceivePlan {
     const refusal = this.#whyNot(at, wanted, { found, left });
     if (refusal) return this.#fail(at, refusal);
     if (found) batch.replaces.set(entry, replaceable(found));
+    // What an interrupted run left unfinished is nobody's loss.
+    if (found && !standing!.isUnfinished) batch.replaced.add(entry);
     if (wanted.kind === EntryKind.link) return this.#planLink(at);
     this.#options.placement.willWrite(directory);
     if (left.hasJournal && !this.#options.mustCopy) {
@@ -170,13 +180,14 @@ export class ReceivePlan {
     }
     // Everything was announced as wanted: nothing can be left any more that appeared since.
     if (decision !== "skip" || !mustCopy) return decision;
-    return exists === "skip" ? appearedError() : "copy";
+    return exists === "skip" || exists === "newer" ? appearedError(exists) : "copy";
   }
 
   /** Both ends read what it is before anything comes of it; what that needs is claimed when it turns out to be another. */
   #compare({ batch, entry }: PlannedEntry, found: EntryLookup): void {
     batch.compared.set(entry, found);
     batch.replaces.set(entry, replaceable(found));
+    batch.replaced.add(entry);
     if (batch.isLarge(entry)) batch.comparedLarge.push(this.#options.unsettled.hold(batch, entry));
     else batch.states[entry] = EntryState.compared;
   }
@@ -261,12 +272,12 @@ export class ReceivePlan {
     }
   }
 
-  /** Leaves what is there, but for the mode of a file, which follows the source unless `--exists skip` says otherwise. */
+  /** Leaves what is there, but for the mode of a file, which follows the source unless `--exists skip` or `newer` says otherwise. */
   #skip({ batch, entry, directory }: PlannedEntry, found: EntryLookup): void {
     const { unsettled, engine, exists, dryRun } = this.#options;
     const mode = batch.mode(entry);
     const isOtherMode = batch.kind(entry) === EntryKind.file && found.mode !== mode;
-    if (isOtherMode && exists !== "skip" && !dryRun) {
+    if (isOtherMode && exists !== "skip" && exists !== "newer" && !dryRun) {
       try {
         engine.setFileMode(directory.handle!, batch.name(entry), mode);
       } catch (thrown) {
@@ -295,10 +306,10 @@ function replaceable({ kind, size, mtime, ctimeNs, links }: EntryLookup): Replac
   return { kind, size, mtime, ctimeNs: links > 1 ? 0n : ctimeNs };
 }
 
-function appearedError(): RcopyError {
+function appearedError(exists: ExistsPolicy): RcopyError {
   return new RcopyError(
     "exists",
-    "it appeared during the copy, and is kept as --exists skip says; run the copy again",
+    `it appeared during the copy, and is kept as --exists ${exists} says; run the copy again`,
   );
 }
 
@@ -320,14 +331,23 @@ export function decide(
   if (policy.exists === "fail") {
     return new RcopyError(
       "exists",
-      "it exists already; --exists changed, skip or replace would deal with it",
+      "it exists already; --exists changed, skip, newer or replace would deal with it",
     );
   }
   if (policy.exists === "skip") return "skip";
   if (policy.exists === "replace") return "replace";
+  if (policy.exists === "newer") {
+    return isLater(wanted.mtime, found.mtime, policy.mtimeResolutionNs) ? "copy" : "skip";
+  }
   const isOfSize = wanted.kind === EntryKind.file && found.kind === EntryKind.file &&
     wanted.size === found.size;
   if (policy.check) return isOfSize ? "compare" : "copy";
   const isSame = isOfSize && sameTime(wanted.mtime, found.mtime, policy.mtimeResolutionNs);
   return isSame ? "skip" : "copy";
+}
+
+/** Whether a time is later than another by a step of `resolutionNs` at least. */
+function isLater(a: Timestamp, b: Timestamp, resolutionNs: number): boolean {
+  if (sameTime(a, b, resolutionNs)) return false;
+  return a.seconds > b.seconds || a.seconds === b.seconds && a.nanos > b.nanos;
 }

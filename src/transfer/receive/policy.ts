@@ -1,12 +1,14 @@
 /** The choices of a user about the destination. */
 
 /** Treatment of files and links that exist already. */
-export type ExistsPolicy = "changed" | "skip" | "replace" | "fail";
+export type ExistsPolicy = "changed" | "skip" | "newer" | "replace" | "fail";
 
 /** The choices of one run of a receiver. */
 export interface ReceivePolicy {
   /** What happens to files and links that exist already; `changed` by default. */
   exists: ExistsPolicy;
+  /** Entries that change settings of a home, which are left out otherwise, are taken too. */
+  dotfiles: boolean;
   /** Everything on stable storage before the sender gets its receipt. */
   durable: boolean;
   /** Write nothing; report what would be copied by `planned` events. */
@@ -15,6 +17,6 @@ export interface ReceivePolicy {
 
 /** A policy with the defaults for what was not given. */
 export function receivePolicy(given: Partial<ReceivePolicy>): ReceivePolicy {
-  const { exists = "changed", durable = false, dryRun = false } = given;
-  return { exists, durable, dryRun };
+  const { exists = "changed", dotfiles = false, durable = false, dryRun = false } = given;
+  return { exists, dotfiles, durable, dryRun };
 }

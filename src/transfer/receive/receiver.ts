@@ -42,6 +42,7 @@ import { LargeFiles } from "./large_files.ts";
 import { ReceivePlan } from "./plan.ts";
 import type { ReceivePolicy } from "./policy.ts";
 import { ReceiptWriter } from "./receipt.ts";
+import type { SettingsGuard } from "./settings.ts";
 import { ReceiveUnsettled } from "./unsettled.ts";
 
 export interface ReceiverOptions extends SessionRunOptions {
@@ -57,6 +58,8 @@ export interface ReceiverOptions extends SessionRunOptions {
   policy: ReceivePolicy;
   /** This end wishes that content is compared. */
   check: boolean;
+  /** Absent where nothing that lands is settings, or all of it may be. */
+  settings?: SettingsGuard | undefined;
 }
 
 export class Receiver implements LaneHost {
@@ -159,7 +162,7 @@ export class Receiver implements LaneHost {
   }
 
   #makePlan(): ReceivePlan {
-    const { engine, policy, told, peer, check } = this.#options;
+    const { engine, policy, told, peer, check, settings } = this.#options;
     const { exists, dryRun } = policy;
     const fileSystems = this.#fileSystems;
     return new ReceivePlan({
@@ -174,6 +177,7 @@ export class Receiver implements LaneHost {
       onImagined: (...planned) => this.#onImagined(...planned),
       exists,
       check: check || peer.check,
+      settings,
       mustCopy: told.wantsAll,
       mtimeResolutionNs: this.#mtimeResolutionNs,
       onPlanned: (batch) => this.#onPlanned(batch),

@@ -67,6 +67,7 @@ export class ReceiveUnsettled implements Settlement {
     this.#options.outcome.countLacking(lacks);
     if (batch.grown.has(entry)) this.#hasGrown(directory, batch.name(entry));
     this.#count({ ...batch.metadata(entry), directory, name: batch.name(entry) }, content);
+    if (batch.replaced.has(entry)) this.#countReplaced({ directory, name: batch.name(entry) });
     this.#settle(batch, entry, EntryState.placed);
   }
 
@@ -107,6 +108,7 @@ export class ReceiveUnsettled implements Settlement {
       directory: batch.directoryOf(entry),
       name: copyName(batch.name(entry)),
       replaces: batch.replaces.get(entry),
+      isReplacing: batch.replaced.has(entry),
       stamp: batch.isLarge(entry) ? batch.stamp(entry).slice() : undefined,
       isCompared: batch.compared.has(entry),
     };
@@ -116,6 +118,7 @@ export class ReceiveUnsettled implements Settlement {
     this.#options.outcome.countLacking(lacks);
     if (held.hasGrown) this.#hasGrown(held.directory, held.name);
     this.#count(held, content, keptBytes);
+    if (held.isReplacing) this.#countReplaced(held);
     this.#settleHeld(held, EntryState.placed);
   }
 
@@ -230,6 +233,10 @@ export class ReceiveUnsettled implements Settlement {
     this.#options.outcome.grown++;
     const message = "it is growing at the sender: what it had at the start is copied";
     this.#options.outcome.report(this.#options.prefixes.show(directory, name), "grown", message);
+  }
+
+  #countReplaced({ directory, name }: Pick<HeldTarget, "directory" | "name">): void {
+    this.#options.outcome.countReplaced(() => this.#options.prefixes.show(directory, name));
   }
 
   #report(

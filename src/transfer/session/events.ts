@@ -74,6 +74,8 @@ export interface TransferSummary {
   grown: number;
   /** Entries copied without their mode or their time, which the receiver's file system refused; the receiver alone knows. */
   lacking: number;
+  /** Files and links that took the place of another one; the receiver alone knows, a sender has 0. */
+  replaced: number;
   /** Count and 128-bit sum of the entry hashes, in hexadecimal: `<count>-<32 digits>`. */
   treeHash: string;
   /** 0, 23 or 24. */
@@ -90,6 +92,8 @@ export type TransferEvent =
   | { type: "connected"; peer: string }
   | { type: "progress"; progress: ProgressSnapshot }
   | { type: "failure"; failure: EntryFailure }
+  /** An entry that was there has been replaced; said of the first 20, the summary has the count. */
+  | { type: "replaced"; path: string }
   /** Under `dryRun`: what would be copied. */
   | { type: "planned"; path: string; kind: "file" | "directory" | "symbolic link"; size: number }
   | { type: "note"; level: "debug" | "info" | "warn"; message: string }

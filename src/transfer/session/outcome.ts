@@ -4,6 +4,9 @@ import { EntryKind } from "../../entry/metadata.ts";
 import type { EventSink, ProgressSnapshot, TransferSummary } from "./events.ts";
 import type { Role } from "../../wire/hello.ts";
 
+/** Replaced entries that are named; of others there is the count. */
+const replacedNamedMax = 20;
+
 /** Figures of a progress snapshot that only the sender or the receiver knows. */
 export interface ProgressFigures extends Pick<ProgressSnapshot, "entriesTotal" | "growing" | "limitedBy"> {
   bytesDone: number;
@@ -35,6 +38,8 @@ export class Outcome {
   grown = 0;
   /** Entries that were placed without their mode or time. */
   lacking = 0;
+  /** Entries that took the place of a file or link that was there. */
+  replaced = 0;
   readonly #role: Role;
   readonly #emit: EventSink;
   readonly #began = performance.now();
@@ -70,6 +75,11 @@ export class Outcome {
     if (lacks !== 0) this.lacking++;
   }
 
+  /** An entry has been placed where another was; the first of them are named. */
+  countReplaced(path: () => string): void {
+    if (this.replaced++ < replacedNamedMax) this.#emit({ type: "replaced", path: path() });
+  }
+
   /** Reports an entry that is not copied, or (`grown`) not with all that it has by now. The caller counts it, since only the caller knows whether the manifest has it. */
   report(path: string, code: ErrorCode, message: string): void {
     if (code === "vanished" || code === "changed") this.changed++;
@@ -101,7 +111,7 @@ export class Outcome {
   /** The summary of a session that had these connections. */
   summary(connections: readonly Traffic[], treeHash: string): TransferSummary {
     const { files, directories, links, bytes, keptBytes, skipped, compared } = this;
-    const { failed, changed, grown, lacking } = this;
+    const { failed, changed, grown, lacking, replaced } = this;
     const wireBytes = connections.reduce((sum, one) => sum + one.bytesRead + one.bytesWritten, 0);
     return {
       role: this.#role,
@@ -118,6 +128,7 @@ export class Outcome {
       changed,
       grown,
       lacking,
+      replaced,
       treeHash,
       exitStatus: this.exitStatus,
     };

@@ -50,6 +50,8 @@ export class ReceiveBatch {
   readonly announced = new Map<number, TargetDirectory>();
   /** What the plan found under the names of wanted entries, and what they may replace. */
   readonly replaces = new Map<number, Replaceable>();
+  /** Of those, the ones that a person may miss: whole files and links. */
+  readonly replaced = new Set<number>();
   /** Files whose content is to be compared, and what the plan found, in the order of the entries; filled by the plan. */
   readonly compared = new Map<number, EntryLookup>();
   /** The large ones of them. */

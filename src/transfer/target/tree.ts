@@ -20,6 +20,8 @@ export interface HeldTarget {
   name: EntryName;
   /** What the plan found under its name, and what it may replace. */
   replaces?: Replaceable | undefined;
+  /** What it replaces is a whole file or link. */
+  isReplacing?: boolean;
   /** The sender's stamp of a large file. */
   stamp?: Uint8Array | undefined;
   /** It has grown at the sender; its content is that of the scan. */
