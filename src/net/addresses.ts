@@ -6,7 +6,8 @@ type InterfaceAddress =
   & Partial<Pick<Deno.NetworkInterfaceInfo, "name">>;
 
 /** Interfaces that lead to no other machine, as far as their names tell: bridges of containers and virtual machines, their ends, tunnels of their own. */
-const virtualNames = /^(docker|br-|bridge|virbr|veth|vnet|cni|flannel|cali|lxc|lxd|podman|vmnet|vboxnet|vEthernet|kube|nerdctl|ifb|dummy|tap)/i;
+const virtualNames =
+  /^(docker|br-|bridge|virbr|veth|vnet|cni|flannel|cali|lxc|lxd|podman|vmnet|vboxnet|vEthernet|kube|nerdctl|ifb|dummy|tap)/i;
 /** Tunnels, to which few peers belong. */
 const tunnelNames = /^(tun|wg|utun|ppp|tailscale|zt|nebula)/i;
 
