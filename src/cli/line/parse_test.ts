@@ -101,14 +101,14 @@ const wrong: [string[], RegExp][] = [
   [["doctor", "-p", "1"], /no option -p/],
   [["help", "recieve"], /no command "recieve"/],
   [["xyzzy"], /no command "xyzzy"; see rcopy --help/],
-  [["receive", "--exists", "maybe"], /--exists: "maybe" is not one of changed, skip, replace, fail/],
+  [["receive", "--exists", "maybe"], /--exists: "maybe" is not one of changed, skip, newer, replace, fail/],
   [["receive", "-a", "host"], /--address: "host" is not an address; write HOST:PORT/],
   [["receive", "-a", "::1:3120"], /an IPv6 address stands in brackets/],
   [["receive", "-a", "host:0"], /port 0/],
   [["send", "--timeout", "5"], /--timeout: "5" is not a duration; write 500ms, 30s, 5m or 1h/],
   [["send", "--timeout", "10ms"], /--timeout: 10ms is out of range/],
   [["send", "-z"], /no option -z/],
-  [["send", "--exists", "maybe", "x", "h:y"], /--exists: "maybe" is not one of changed, skip, replace, fail/],
+  [["send", "--exists", "maybe", "x", "h:y"], /--exists: "maybe" is not one of changed, skip, newer, replace, fail/],
 ];
 
 for (const [argv, message] of wrong) {
