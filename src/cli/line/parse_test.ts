@@ -108,7 +108,10 @@ const wrong: [string[], RegExp][] = [
   [["send", "--timeout", "5"], /--timeout: "5" is not a duration; write 500ms, 30s, 5m or 1h/],
   [["send", "--timeout", "10ms"], /--timeout: 10ms is out of range/],
   [["send", "-z"], /no option -z/],
-  [["send", "--exists", "maybe", "x", "h:y"], /--exists: "maybe" is not one of changed, skip, newer, replace, fail/],
+  [
+    ["send", "--exists", "maybe", "x", "h:y"],
+    /--exists: "maybe" is not one of changed, skip, newer, replace, fail/,
+  ],
 ];
 
 for (const [argv, message] of wrong) {
