@@ -56,9 +56,9 @@ function ofProcesses(test: ContractTest): void {
        chown -R 65534:65534 file closed read-only; chmod 0755 read-only`,
       folder,
     );
-    const before = await shell('find "$1" -printf "%p %m %T@\\n" | sort', folder);
+    const before = await shell('find "$1" -mindepth 1 -printf "%p %m %T@\\n" | sort', folder);
     await runChild({ engine, scenario: "another user's", folder, under: ordinary });
-    assertEquals(await shell('find "$1" -printf "%p %m %T@\\n" | sort', folder), before);
+    assertEquals(await shell('find "$1" -mindepth 1 -printf "%p %m %T@\\n" | sort', folder), before);
   }, { root: true, programs: ["setpriv"] });
 
   test(

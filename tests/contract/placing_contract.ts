@@ -262,6 +262,29 @@ function policies(test: ContractTest): void {
     for (const directory of [plain, ruled]) engine.closeDirectory(directory);
   }, { programs: ["python3"] });
 
+  test("what is there below a default ACL gets nothing that it does not have", async (context) => {
+    const { engine, root, folder } = context;
+    await shell('cd "$1"; mkdir ruled plain; python3 -c "$2" "$1/ruled"', folder, setDefaultAcl);
+    for (const [name, file, below] of [["ruled", "640", "750"], ["plain", "664", "775"]] as const) {
+      await shell('cd "$1/$2"; mkdir below; chmod 750 below; echo x > file; chmod 640 file', folder, name);
+      const directory = engine.openDirectory(root, named(name));
+      assertEquals(engine.setFileMode(directory, named("file"), 0o664), 0);
+      const inner = engine.openDirectory(directory, named("below"));
+      settle(engine, inner, 0o775);
+      assertEquals(
+        await shell('cd "$1/$2"; stat --format=%a file below', folder, name),
+        `${file}\n${below}\n`,
+      );
+      assertEquals(engine.setFileMode(directory, named("file"), 0o600), 0);
+      settle(engine, inner, 0o700);
+      assertEquals(
+        await shell('cd "$1/$2"; stat --format=%a file below; ls -A', folder, name),
+        "600\n700\nbelow\nfile\n",
+      );
+      for (const handle of [inner, directory]) engine.closeDirectory(handle);
+    }
+  }, { programs: ["python3"] });
+
   test("a mode and a time that a file system does not keep do not fail a file", async (context) => {
     const { engine, root, folder } = context;
     await withTmpfs(`${folder}/other`, "size=1m", async () => {

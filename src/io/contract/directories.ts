@@ -114,7 +114,7 @@ export interface Directories {
   lookAt(directory: Directory): EntryLookup;
   /**
    * Sets mtime and mode of the directory itself, mode last. Set-id and sticky bits stay. The mode is set only
-   * where it is not right already. Where `makeDirectory` made it below a default ACL, it keeps what that gave, and no more than
+   * where it is not right already. Below a default ACL it gets nothing that it does not have, since that ACL gave it, and no more than
    * `mode`.
    * @returns what was refused, as a sum of {@linkcode Lacks}
    */

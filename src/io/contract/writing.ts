@@ -93,7 +93,8 @@ export interface Writing {
     mtime: Timestamp,
   ): number;
   /**
-   * Sets the mode of a regular file that is already there, through an open descriptor where it can.
+   * Sets the mode of a regular file that is already there, through an open descriptor where it can. Below a default ACL the
+   * file gets nothing that it does not have.
    * @returns what was refused, as a sum of {@linkcode Lacks}
    */
   setFileMode(directory: Directory, name: EntryName, mode: number): number;

@@ -54,19 +54,16 @@ export function setDirectoryMetadata(
   );
   if (!hasModes) return lacks;
   const have = (stat(path).mode ?? 0) & 0o7777;
-  const isKept = !mayLoosen || isGivenByPolicy(directory, traits);
+  const isLoosened = (mode & ~have & 0o777) !== 0;
+  const isKept = !mayLoosen ||
+    (isLoosened && directory.parent !== undefined && traits.decides(directory.parent));
   const wanted = have & 0o7000 | (isKept ? have & mode : mode) & 0o777;
-  if (!mayLoosen && (mode & ~have) !== 0) lacks |= Lacks.mode;
+  if (!mayLoosen && isLoosened) lacks |= Lacks.mode;
   if (wanted === have) return lacks;
   return lacks | attempt(
     `cannot set the mode of ${shown}`,
     () => lacking(Lacks.mode, () => setMode(path, wanted, directory)),
   );
-}
-
-/** Whether a default ACL decided about the mode of a directory that this run made. */
-function isGivenByPolicy({ facts, parent }: DenoDirectory, traits: Traits): boolean {
-  return facts.wasMade && parent !== undefined && traits.isRuled(parent);
 }
 
 export function setDirectoryMode(directory: DenoDirectory, mode: number): void {

@@ -268,11 +268,13 @@ class DenoEngine implements Engine {
   }
 
   setFileMode(directory: Directory, name: EntryName, mode: number): number {
-    const path = this.#checked(directory).pathOf(name);
+    const checked = this.#checked(directory);
+    const path = checked.pathOf(name);
     if (!hasModes) return Lacks.nothing;
+    const isBound = () => this.#traits.decides(checked);
     return attempt(
       `cannot set the mode of "${showText(path)}"`,
-      () => lacking(Lacks.mode, () => setFileMode(path, mode & 0o777)),
+      () => lacking(Lacks.mode, () => setFileMode(path, mode & 0o777, isBound)),
     );
   }
 

@@ -48,11 +48,16 @@ export function setMode(path: string, mode: number, { device, inode }: Identity)
   }
 }
 
-/** Sets the mode of a regular file that is there; of a link or anything else nothing is changed. */
-export function setFileMode(path: string, mode: number): void {
+/**
+ * Sets the mode of a regular file that is there; of a link or anything else nothing is changed. Where `isBound` says so, the
+ * file gets nothing that it does not have.
+ */
+export function setFileMode(path: string, mode: number, isBound: () => boolean): void {
   const info = Deno.lstatSync(path);
   if (!info.isFile) throw isNoFile(path);
-  setMode(path, mode, { device: info.dev, inode: info.ino ?? 0 });
+  const has = (info.mode ?? 0) & 0o777;
+  const wanted = (mode & ~has) !== 0 && isBound() ? has & mode : mode;
+  setMode(path, wanted, { device: info.dev, inode: info.ino ?? 0 });
 }
 
 /** Sets the mtime of a regular file that is there; of a link or anything else nothing is changed. */

@@ -59,6 +59,15 @@ export class Traits {
     return isRuled;
   }
 
+  /** As {@linkcode isRuled}, of a directory in which nothing is to be made: where no file can be made, nothing shows. */
+  decides(directory: DenoDirectory): boolean {
+    try {
+      return this.isRuled(directory);
+    } catch {
+      return false;
+    }
+  }
+
   #looksRuled(directory: DenoDirectory): boolean {
     const umask = this.#knownUmask();
     if (umask === undefined || !this.of(directory).keepsModes) return false;

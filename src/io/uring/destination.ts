@@ -65,14 +65,20 @@ export class Destination {
     if (isRefused(timed)) lacks |= Lacks.time;
     else if (timed < 0) throw errnoError(-timed, `cannot set the time of ${directory.shown}`, "utimensat");
     const found = this.lookAt(directory);
-    const isBound = directory.isUnderPolicy || !mayLoosen;
+    const isLoosened = (mode & ~found.mode) !== 0;
+    const isBound = !mayLoosen || (isLoosened && this.#isUnderPolicy(directory));
     const wanted = isBound ? found.mode & mode : mode & 0o777;
-    if (!mayLoosen && (mode & ~found.mode) !== 0) lacks |= Lacks.mode;
+    if (!mayLoosen && isLoosened) lacks |= Lacks.mode;
     if (wanted === found.mode) return lacks;
     const moded = this.#calls.chmodPlace(this.#directories.fd(directory), found.special | wanted);
     if (isRefused(moded)) lacks |= Lacks.mode;
     else if (moded < 0) throw errnoError(-moded, `cannot set the mode of ${directory.shown}`, "fchmodat2");
     return lacks;
+  }
+
+  /** Whether a default ACL has decided about the mode of a directory, in this run or in an earlier one. */
+  #isUnderPolicy({ isUnderPolicy, parent }: UringDirectory): boolean {
+    return isUnderPolicy || (parent !== undefined && this.#traits.hasPolicy(parent));
   }
 
   #setDirectoryTime(directory: UringDirectory, mtime: Timestamp): number {
@@ -168,7 +174,9 @@ export class Destination {
       const found = this.#calls.statFd(fd);
       if (found < 0) throw errnoError(-found, `cannot look at ${shown}`, "statx");
       if (stat.kind !== EntryKind.file) throw new RcopyError("type-conflict", `${shown} is not a file`);
-      const moded = this.#calls.chmodPlace(fd, mode & 0o777);
+      const { mode: has } = stat;
+      const isBound = (mode & ~has) !== 0 && this.#traits.hasPolicy(directory);
+      const moded = this.#calls.chmodPlace(fd, isBound ? has & mode : mode & 0o777);
       if (isRefused(moded)) return Lacks.mode;
       if (moded < 0) throw errnoError(-moded, `cannot set the mode of ${shown}`, "fchmodat2");
       return Lacks.nothing;
