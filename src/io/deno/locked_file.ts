@@ -80,7 +80,8 @@ export function createOwn(directory: DenoDirectory, name: EntryName): OwnFile {
     const file = Deno.openSync(path, { read: true, write: true, createNew: true, mode: 0o600 });
     try {
       const locked = lock(file);
-      if (locked !== "held" && leadsTo(path, file)) {
+      // Whether another run took it away is told by its count of names: some file systems number a file anew at each look.
+      if (locked !== "held" && file.statSync().nlink !== 0) {
         return new DenoOwnFile(path, file, locked === "taken");
       }
       throw new RcopyError("exists", `${what}: another process took it at once`);

@@ -38,8 +38,12 @@ export class UringOwnFile implements OwnFile {
     const what = `cannot create ${directory.showEntry(name)}`;
     const fd = calls.openat(directories.fd(directory), calls.memory.putName(name), createFlags, ownMode);
     if (fd < 0) throw errnoError(-fd, what, "openat");
-    const opened = UringOwnFile.#lockAndLook(calls, directories, { directory, name }, fd);
-    if (opened) return opened;
+    // Whether another run took it away is told by its count of names: some file systems number a file anew at each look.
+    const lock = calls.lock(fd);
+    if (lock !== "busy" && calls.statFd(fd) >= 0 && calls.stat.links > 0) {
+      return new UringOwnFile(calls, fd, directory.showEntry(name), lock === "taken");
+    }
+    calls.libc.close(fd);
     throw new RcopyError("exists", `${what}: another run took it away`, { errno: "EEXIST" });
   }
 

@@ -205,7 +205,7 @@ export class LargeTarget {
       await engine.syncTarget(this.#part.file);
     } catch (error) {
       engine.abandonTarget(this.#part.file);
-      leavePart(engine, this.#part);
+      this.#endPart(error);
       this.#hash[Symbol.dispose]();
       throw error;
     }
@@ -223,11 +223,18 @@ export class LargeTarget {
       placement.hasPlaced(held.directory, held.name);
       return { content, lacks, keptBytes: this.#keptBytes };
     } catch (error) {
-      // Where something else has the name now, the same would come of every later run.
-      if (asRcopyError(error).code === "exists") removePart(engine, this.#part);
-      else leavePart(engine, this.#part);
+      this.#endPart(error);
       throw error;
     }
+  }
+
+  /** What becomes of a part that was closed, and cannot be placed. */
+  #endPart(error: unknown): void {
+    const { engine } = this.#options;
+    const { code } = asRcopyError(error);
+    // Something else has the name now, which every later run would find; or the disk says that it lost what was written.
+    if (code === "exists" || code === "io") removePart(engine, this.#part);
+    else leavePart(engine, this.#part);
   }
 
   /**
