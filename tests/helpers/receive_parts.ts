@@ -83,7 +83,7 @@ export function receiveParts(folder: EngineFolder, options: ReceivePartsOptions 
     eventLoopYield: run.eventLoopYield,
     onKept: (bytes) => run.counts.bytesKept += bytes,
   });
-  const fileSystems = new FileSystems(engine);
+  const fileSystems = new FileSystems(engine, { dryRun });
   const onImagined = (directory: TargetDirectory, name: Uint8Array) =>
     void imagined.push(prefixes.show(directory, name));
   const { mtimeResolutionNs } = engine;

@@ -87,7 +87,7 @@ export class Receiver implements LaneHost {
   constructor(options: ReceiverOptions) {
     const { engine, destination, policy, granted, only } = options;
     this.#options = options;
-    this.#fileSystems = new FileSystems(engine);
+    this.#fileSystems = new FileSystems(engine, policy);
     const run = this.#run = new SessionRun("receiver", options);
     const tree = this.#tree = new TargetTree(
       destination,

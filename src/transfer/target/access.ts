@@ -16,10 +16,13 @@ const superUser = 0;
 export class Access {
   readonly #engine: Engine;
   readonly #journal: RunJournal;
+  readonly #changesNothing: boolean;
 
-  constructor(engine: Engine, journal: RunJournal) {
+  /** With `dryRun` nothing is lent. */
+  constructor(engine: Engine, journal: RunJournal, { dryRun }: { dryRun: boolean }) {
     this.#engine = engine;
     this.#journal = journal;
+    this.#changesNothing = dryRun;
   }
 
   /** Why nothing can be made in a directory that was there before; it is lent what it lacks, if it is ours. */
@@ -43,6 +46,7 @@ export class Access {
 
   #mayLend({ found, lentFrom }: TargetDirectory): boolean {
     const { user } = this.#engine;
+    if (this.#changesNothing) return false;
     return found !== undefined && lentFrom === undefined && user >= 0 && found.owner === user &&
       (found.mode & everythingForOwner) !== everythingForOwner;
   }

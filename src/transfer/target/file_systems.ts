@@ -11,12 +11,15 @@ const stepsNs = [100, 1_000, 1_000_000, 10_000_000, 1_000_000_000, 2_000_000_000
 
 export class FileSystems {
   readonly #engine: Engine;
+  readonly #changesNothing: boolean;
   readonly #budgets = new Map<number, SpaceBudget>();
   /** By device; `undefined` where no file could be made to learn it. */
   readonly #traits = new Map<number, FileSystemTraits | undefined>();
 
-  constructor(engine: Engine) {
+  /** With `dryRun` no file is made to learn anything. */
+  constructor(engine: Engine, { dryRun }: { dryRun: boolean }) {
     this.#engine = engine;
+    this.#changesNothing = dryRun;
   }
 
   /** The room on a directory's file system, as it was when the run first asked. */
@@ -54,7 +57,7 @@ export class FileSystems {
 
   #traitsOf(directory: TargetDirectory): FileSystemTraits | undefined {
     const { device, handle } = directory;
-    if (this.#traits.has(device) || !handle) return this.#traits.get(device);
+    if (this.#traits.has(device) || !handle || this.#changesNothing) return this.#traits.get(device);
     let traits: FileSystemTraits | undefined;
     try {
       traits = this.#engine.traitsOf(handle);

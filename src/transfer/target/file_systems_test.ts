@@ -24,7 +24,7 @@ function hasTime(folder: EngineFolder, timeStepNs: number | undefined, found: Ti
     },
   }) as Engine;
   const tree = new TargetTree(root, 1);
-  return new FileSystems(other).hasTime(tree.root, file(wanted), file(found, size));
+  return new FileSystems(other, { dryRun: false }).hasTime(tree.root, file(wanted), file(found, size));
 }
 
 const { seconds } = wanted;

@@ -65,7 +65,7 @@ export class Placement {
     if (isWriting) recoverDirectories(engine, root.handle!);
     if (root.handle) root.found = engine.lookAt(root.handle);
     this.#journal = new RunJournal(engine, isWriting ? root.handle : undefined);
-    this.#access = new Access(engine, this.#journal);
+    this.#access = new Access(engine, this.#journal, options);
     this.#times = new WriteTimes(engine);
     this.#umask = umask();
     if (isWriting) this.#access.opened(root);

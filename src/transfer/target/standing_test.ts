@@ -13,7 +13,7 @@ const name = (text: string) => parseEntryName(bytesOf(text));
 function standing(folder: EngineFolder, fold?: (text: string) => string): (...names: string[]) => string[] {
   const engine = fold ? folding(folder, fold) : folder.engine;
   const tree = new TargetTree(folder.root, engine.identityOf(folder.root).device);
-  const entries = new StandingEntries(engine, new FileSystems(engine));
+  const entries = new StandingEntries(engine, new FileSystems(engine, { dryRun: false }));
   return (...names) =>
     entries.lookUp(tree.root, names.map(name)).map((found) => {
       if (!found) return "free";
