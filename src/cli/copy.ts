@@ -2,7 +2,7 @@
 import type { CommandLine } from "./line/parse.ts";
 import { lineForReceiver, lineForSender } from "./line/peer_line.ts";
 import { shellLine } from "./line/shell_line.ts";
-import { isMeantAsTicket } from "./line/ticket_argument.ts";
+import { hasTicket } from "../security/anchor/ticket_word.ts";
 import { complain } from "./report/complaint.ts";
 import type { Console } from "./report/console.ts";
 import type { Job } from "./report/job.ts";
@@ -65,5 +65,5 @@ async function signalOfStdin(signal: AbortSignal): Promise<AbortSignal> {
 
 /** As it would be typed again. */
 function shownCommand(argv: readonly string[]): string {
-  return shellLine(["rcopy", ...argv.map((word) => isMeantAsTicket(word) ? "TICKET" : word)]);
+  return shellLine(["rcopy", ...argv.map((word) => hasTicket(word) ? "TICKET" : word)]);
 }

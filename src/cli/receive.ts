@@ -7,6 +7,7 @@ import { libraryOptions } from "./line/library_options.ts";
 import type { LibraryOptions } from "./line/option.ts";
 import type { Flags } from "./line/options.ts";
 import type { CommandLine } from "./line/parse.ts";
+import { unpasted } from "./line/pasted.ts";
 import { refuseListenOptions } from "./line/refusals.ts";
 import { remoteSource } from "./line/remote_operands.ts";
 import { isMeantAsTicket, noteOnArgument, takeTicket, type TicketArgument } from "./line/ticket_argument.ts";
@@ -19,7 +20,7 @@ export async function runReceive(line: CommandLine, job: Job): Promise<number> {
     const { runClean } = await import("./clean.ts");
     return await runClean(line, job);
   }
-  const { remote, here } = remoteSource(operands, flags);
+  const { remote, here } = remoteSource(unpasted(operands), flags);
   if (remote) {
     const { withRemoteEnd } = await import("./remote/far_end.ts");
     const summary = await withRemoteEnd(remote, { command: "send", line, job }, (meeting) => {
@@ -30,7 +31,7 @@ export async function runReceive(line: CommandLine, job: Job): Promise<number> {
     return summary.exitStatus;
   }
   if (!flags.listen) refuseListenOptions(flags, "a receiver without --listen");
-  const { ticket, rest, from } = argumentsOf(operands, flags);
+  const { ticket, rest, from } = argumentsOf(here, flags);
   if (rest.length > 1) {
     const hint = ticket === undefined && !flags.insecure && !flags.listen
       ? ", and none of them is a ticket"

@@ -3,6 +3,7 @@ import { RcopyError } from "../base/errors.ts";
 import { send } from "../mod.ts";
 import { libraryOptions } from "./line/library_options.ts";
 import type { CommandLine } from "./line/parse.ts";
+import { unpasted } from "./line/pasted.ts";
 import { refuseListenOptions } from "./line/refusals.ts";
 import { remoteDestination } from "./line/remote_operands.ts";
 import { noteOnArgument, ticketOf } from "./line/ticket_argument.ts";
@@ -33,7 +34,7 @@ function ticketToDial({ flags }: CommandLine, job: Job): string | undefined {
   if (flags.to === undefined && flags.address === undefined) return undefined;
   refuseListenOptions(flags, "a sender that dials by --to or -a");
   if (flags.to === undefined) return undefined;
-  const { ticket, from } = ticketOf(flags.to);
+  const { ticket, from } = ticketOf(unpasted([flags.to])[0]!);
   if (from === "argument") noteOnArgument(job.reporter);
   return ticket;
 }

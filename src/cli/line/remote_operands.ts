@@ -1,4 +1,4 @@
-/** Which operand of a command line is on another machine. Pure. */
+/** Which operand of a command line is on another machine. What exists here is here, whatever its name. */
 import { RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
 import { type Flags, offeringNames, type OptionName, placingNames } from "./options.ts";
@@ -28,7 +28,7 @@ export function remoteDestination(paths: readonly string[], flags: Flags): Opera
   const here = paths.slice(0, -1);
   requireHere(here, "HOST:DEST stands last, and there is one; HOST:PATH is fetched by rcopy receive");
   const last = paths.at(-1);
-  const remote = last === undefined ? undefined : parseRemotePath(last);
+  const remote = last === undefined ? undefined : remotePathOf(last);
   if (!remote) {
     refuseRemoteOptions(flags);
     refusePlacing(flags);
@@ -48,7 +48,7 @@ export function remoteDestination(paths: readonly string[], flags: Flags): Opera
 export function remoteSource(args: readonly string[], flags: Flags): Operands {
   const [first, ...here] = args;
   requireHere(here, "HOST:PATH stands first, and there is one; to HOST:DEST goes rcopy send");
-  const remote = first === undefined ? undefined : parseRemotePath(first);
+  const remote = first === undefined ? undefined : remotePathOf(first);
   if (!remote) {
     refuseRemoteOptions(flags);
     refuseOffering(flags);
@@ -59,6 +59,23 @@ export function remoteSource(args: readonly string[], flags: Flags): Operands {
     throw new RcopyError("usage", `receive takes one DEST and got ${here.length}; see rcopy receive --help`);
   }
   return { here, remote };
+}
+
+/** The path on another machine that a word names, unless it names something that is here. */
+function remotePathOf(word: string): RemotePath | undefined {
+  return isHere(word) ? undefined : parseRemotePath(word);
+}
+
+function isHere(path: string): boolean {
+  if (!path.includes(":") || Deno.permissions.querySync({ name: "read", path }).state !== "granted") {
+    return false;
+  }
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A sender decides nothing about the destination but where it starts the receiver itself. */
@@ -82,7 +99,7 @@ function refuseOffering(flags: Flags): void {
 }
 
 function requireHere(words: readonly string[], rule: string): void {
-  const word = words.find((one) => parseRemotePath(one));
+  const word = words.find((one) => remotePathOf(one));
   if (word === undefined) return;
   const shown = showText(word);
   throw new RcopyError(

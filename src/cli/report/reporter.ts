@@ -1,6 +1,7 @@
 /** Events as lines: text for people, JSON for scripts. */
 import { formatBytes } from "../../base/units.ts";
 import type { EntryFailure, ProgressSnapshot, TransferEvent } from "../../transfer/session/events.ts";
+import { withoutTickets } from "../../security/anchor/ticket_word.ts";
 import type { Console } from "./console.ts";
 import { ProgressHistory, renderProgress } from "./progress.ts";
 import {
@@ -61,7 +62,7 @@ export class Reporter {
   log(level: LogLevel, text: string): void {
     if (levels.indexOf(level) > levels.indexOf(this.#options.logLevel)) return;
     this.#eraseLine();
-    this.#options.console.error(`rcopy: ${text}\n`);
+    this.#options.console.error(`rcopy: ${withoutTickets(text)}\n`);
   }
 
   /** Draws no progress line until it is disposed of: a person is being asked something. */
