@@ -81,8 +81,8 @@ export const messages = {
   }],
   bundle: [8, {
     words: 1,
-    pointers: 1,
-    fields: { batch: ["u32", 0], entries: ["u32s", 0] },
+    pointers: 2,
+    fields: { batch: ["u32", 0], entries: ["u32s", 0], unsized: ["bool", 32], grown: ["u32s", 1] },
   }],
   // In a failure by entry `number` is the batch, in one by name (`which` is 1) the directory.
   failure: [9, {
@@ -113,7 +113,7 @@ export const messages = {
     fields: { batches: ["u32s", 0], entries: ["u32s", 1], failed: ["u8s", 2] },
   }],
   receipt: [13, {
-    words: 9,
+    words: 10,
     pointers: 1,
     fields: {
       files: ["u64", 0],
@@ -126,6 +126,7 @@ export const messages = {
       treeCount: ["u64", 56],
       treeSum: ["data", 0],
       durable: ["bool", 512],
+      grown: ["u64", 72],
     },
   }],
   ping: [14, { words: 1, pointers: 0, fields: { id: ["u32", 0] } }],

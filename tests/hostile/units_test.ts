@@ -233,3 +233,49 @@ Deno.test("B17: what a sender still says of settled files when it has the receip
   }, { after: async (folder) => assertEquals(await Deno.readFile(`${folder}/target/small`), ten) });
   assertEquals(reception.status, 0, reception.stderr);
 });
+
+testEngines(
+  "B18: a file has as many bytes as its unit where that says so, and growth is counted",
+  async (io) => {
+    const reception = await attackReceiver(async (peer) => {
+      await peer.shakeHands();
+      await peer.announce([{ name: "small", size: 10 }, { name: "none", size: 0 }]);
+      const unsized = ["bundle", { batch: 0, entries: [0], unsized: true }] as ["bundle", Values];
+      await peer.laneOf(0).write(joined([...cut(unsized, rest, 3), hashes(xxh3(rest))]));
+      const grown = ["bundle", { batch: 0, entries: [1], unsized: true, grown: [1] }] as ["bundle", Values];
+      await peer.laneOf(0).write(joined([...cut(grown, ten, 100), hashes(xxh3(ten))]));
+      const { files, failed, bytes, grown: count } = await peer.conclude();
+      assertEquals([files, failed, bytes, count], [2n, 0n, 18n, 1n]);
+    }, {
+      io,
+      after: async (folder) => {
+        assertEquals(await Deno.readFile(`${folder}/target/small`), rest);
+        assertEquals(await Deno.readFile(`${folder}/target/none`), ten);
+      },
+    });
+    assertEquals(reception.status, 24, reception.stderr);
+  },
+);
+
+for (
+  const [what, unit] of [
+    ["two files without sizes", { entries: [0, 1], unsized: true }],
+    ["a large file without its size", { entries: [2], unsized: true }],
+    ["growth of a file that is elsewhere", { entries: [0], grown: [1] }],
+    ["growth in no order", { entries: [0, 1], grown: [1, 0] }],
+  ] as const
+) {
+  Deno.test(`B18: ${what} ends the session`, async () => {
+    assertProtocol(
+      await attackReceiver(async (peer) => {
+        await peer.shakeHands();
+        await peer.announce([{ name: "a", size: 10 }, { name: "b", size: 0 }, {
+          name: "c",
+          size: extentBytes + 1,
+        }]);
+        const bundle = ["bundle", { batch: 0, ...unit }] as unknown as ["bundle", Values];
+        await peer.laneOf(0).write(joined([...cut(bundle, ten, 100), hashes(xxh3(ten), xxh3(ten))]));
+      }),
+    );
+  });
+}

@@ -206,6 +206,34 @@ Deno.test("ReceiveLane passes over what comes a second time, or of a batch that 
   });
 });
 
+Deno.test("ReceiveLane takes the size of a file from its unit where that says so, and counts what has grown", async () => {
+  await withLane(async ({ batch, sendUnit, runLane, folder, run }) => {
+    for (
+      const [name, content, grown] of [["a", "another size", true], ["empty", "not empty", false]] as const
+    ) {
+      const entry = entryIn(batch, name);
+      const bytes = bytesOf(content);
+      const message: Bundle = {
+        ...bundle(entry),
+        unsized: true,
+        ...(grown ? { grown: Uint32Array.of(entry) } : {}),
+      };
+      await sendUnit({ message, content: bytes, hashes: hasher.hashOf(bytes) });
+    }
+    await runLane();
+    assertEquals([contentOf(folder, "a"), contentOf(folder, "empty")], [
+      bytesOf("another size"),
+      bytesOf("not empty"),
+    ]);
+    assertEquals([run.outcome.files, run.outcome.bytes, run.outcome.grown, run.outcome.exitStatus], [
+      2,
+      21,
+      1,
+      24,
+    ]);
+  });
+});
+
 const violations: [what: string, unit: (place: Place) => Partial<Sent>][] = [
   ["an entry that the batch does not have", () => ({ message: bundle(99) })],
   ["an entry that is a directory", ({ batch }) => ({ message: bundle(entryIn(batch, "d")) })],
@@ -218,6 +246,9 @@ const violations: [what: string, unit: (place: Place) => Partial<Sent>][] = [
     batch.states[entryIn(batch, "a")] = EntryState.skipped;
     return { message: bundle(entryIn(batch, "a")), content: contents.a! };
   }],
+  ["a large file that is to have the size of its unit", ({ batch }) => ({
+    message: { ...bundle(entryIn(batch, "large")), unsized: true },
+  })],
   ["a small file as an extent", ({ batch }) => ({ message: extent(entryIn(batch, "a"), 0) })],
   ["an extent beyond the end of its file", ({ batch }) => ({ message: extent(entryIn(batch, "large"), 2) })],
   ["an extent of another size", ({ batch }) => ({ message: extent(entryIn(batch, "large"), 1) })],
