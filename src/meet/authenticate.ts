@@ -90,7 +90,7 @@ async function readControlHandshake(
   },
 ): Promise<Handshake> {
   if (!verifier) {
-    const hello = expectKind(channel, await readMessage(channel), "hello");
+    const hello = expectHello(channel, await readMessage(channel));
     return { of: "control", hello, preambleSent: false };
   }
   const start = expectKind(channel, await readMessage(channel), "authStart");
@@ -102,7 +102,7 @@ async function readControlHandshake(
     progress.preambleSent = true;
   }
   const proof = expectKind(channel, await readMessage(channel), "authProof");
-  const hello = expectKind(channel, await readMessage(channel), "hello");
+  const hello = expectHello(channel, await readMessage(channel));
   await check(verifier, start, { proof, hello, version, verifierNonce, channel });
   const handshake = { of: "control", hello, preambleSent: isBySignature } as const;
   return isBySignature ? { ...handshake, publicKey: start.publicKey } : handshake;
@@ -233,6 +233,16 @@ async function readControlPreamble(
 
 function expectAnswer(channel: Channel, message: Message): Hello | Close {
   return message.kind === "close" ? message : expectKind(channel, message, "hello");
+}
+
+/** The hello of an opener, which requests data connections. @throws {RcopyError} `protocol` for what only an offerer says */
+function expectHello(channel: Channel, message: Message): Hello {
+  const hello = expectKind(channel, message, "hello");
+  if (hello.session.length === 0 && hello.laneTokens.length === 0) return hello;
+  throw new RcopyError(
+    "protocol",
+    `${channel.peer} names a session, or offers data connections, which only the end that it connected to does`,
+  );
 }
 
 type HandshakeMessage = Hello | Join | AuthStart | AuthChallenge | AuthProof;

@@ -92,7 +92,7 @@ export const hello: MessageCodec<Hello> = {
     if (laneTokens.length % tokenBytes !== 0) throw outOfRange("laneTokens", laneTokens.length);
     const { features, streams, timeoutMs, mtimeResolutionNs, creditBytes, batchEntries } = root;
     const { dryRun, check } = root;
-    return {
+    const message: Hello = {
       kind: "hello",
       role,
       features,
@@ -108,6 +108,8 @@ export const hello: MessageCodec<Hello> = {
       laneTokens,
       ...offerOf(root),
     };
+    checkRole(message);
+    return message;
   },
 };
 
@@ -149,6 +151,32 @@ function checkNumbers(root: schema.Hello, role: Role): void {
     throw outOfRange("creditBytes", creditBytes);
   }
   if (batchEntries < 1 || batchEntries > batchEntriesMax) throw outOfRange("batchEntries", batchEntries);
+}
+
+/** A receiver says nothing of files, and a sender grants nothing: a field of the other role is a peer that errs about its own. */
+function checkRole(hello: Hello): void {
+  const { role, form, name } = hello;
+  const isContents = role === "sender" && form === "contents";
+  const empty: Partial<Hello> = {
+    ...(role === "sender"
+      ? { creditBytes: 0, batchEntries: 0, dryRun: false }
+      : { form: "contents" as const }),
+    ...(isContents ? {} : { mode: 0, mtimeSeconds: 0n, mtimeNanos: 0 }),
+  };
+  for (const [field, value] of Object.entries(empty)) {
+    const said = hello[field as keyof Hello];
+    if (said !== value) {
+      throw new RcopyError(
+        "protocol",
+        `the hello of a ${role} says ${field} ${said}, which is not its to say`,
+      );
+    }
+  }
+  const mayHaveName = role === "sender" && form !== "several";
+  if (name.length > 0 ? !mayHaveName : role === "sender" && form === "file") {
+    const what = name.length > 0 ? "a name, which is not its to say" : "that it brings a file, and no name";
+    throw new RcopyError("protocol", `the hello of a ${role} says ${what}`);
+  }
 }
 
 /** First message of the opener on a data connection. */
@@ -213,11 +241,16 @@ export const destination: MessageCodec<Destination> = {
   },
   decode(capnp) {
     const root = capnp.getRoot(schema.Destination);
+    const nonce = emptyOr(root.nonce, hashBytes);
+    const hash = emptyOr(root.hash, hashBytes);
+    if (nonce.length !== hash.length) {
+      throw new RcopyError("protocol", "a destination has a nonce or a hash, and not both");
+    }
     return {
       kind: "destination",
       wantsAll: root.wantsAll,
-      nonce: emptyOr(root.nonce, hashBytes),
-      hash: emptyOr(root.hash, hashBytes),
+      nonce,
+      hash,
       name: nameOrNone(root.name),
     };
   },

@@ -14,6 +14,7 @@ import {
   outOfRange,
 } from "./fields.ts";
 import { batchEntriesMax, failureNameBytesMax, hashBytes, settlementEntriesMax } from "./limits.ts";
+import { wireCodeOf } from "./codes.ts";
 import * as schema from "./schema.ts";
 
 /** An entry that is not copied, and why; either direction. */
@@ -43,7 +44,13 @@ export const failure: MessageCodec<Failure> = {
   },
   decode(capnp) {
     const root = capnp.getRoot(schema.Failure);
-    return { kind: "failure", place: placeOf(root.place), code: root.code, text: cappedText(root.text) };
+    const { code } = root;
+    const place = placeOf(root.place);
+    if (code === 0) throw outOfRange("the code of a failure", code);
+    if (place.of === "entry" && code === wireCodeOf["not-sent"]) {
+      throw new RcopyError("protocol", "an entry of the manifest is reported as one that is left out of it");
+    }
+    return { kind: "failure", place, code, text: cappedText(root.text) };
   },
 };
 

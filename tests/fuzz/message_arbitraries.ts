@@ -1,5 +1,6 @@
 /** Arbitrary messages of the protocol, valid ones. */
 import fc from "fast-check";
+import { wireCodeOf } from "../../src/wire/codes.ts";
 import * as limits from "../../src/wire/limits.ts";
 import type { Manifest } from "../../src/wire/manifest.ts";
 import type { Message } from "../../src/wire/message.ts";
@@ -70,7 +71,7 @@ const manifest: fc.Arbitrary<Manifest> = fc.record({
   };
 });
 
-const hello = fc.record({
+const anyHello = fc.record({
   kind: fc.constant("hello" as const),
   role: fc.constantFrom("sender" as const, "receiver" as const),
   features: fc.bigInt(0n, 2n ** 64n - 1n),
@@ -89,6 +90,17 @@ const hello = fc.record({
   mtimeSeconds: fc.bigInt(-(2n ** 53n) + 1n, 2n ** 53n - 1n),
   mtimeNanos: fc.nat(999_999_999),
   laneTokens: fc.nat(4).chain((lanes) => fc.uint8Array({ minLength: 16 * lanes, maxLength: 16 * lanes })),
+});
+
+/** Each role says what is its to say. */
+const hello = anyHello.map((one) => {
+  const nothing = { mode: 0, mtimeSeconds: 0n, mtimeNanos: 0 };
+  const noName = new Uint8Array(0);
+  if (one.role === "receiver") return { ...one, ...nothing, form: "contents" as const, name: noName };
+  const sender = { ...one, creditBytes: 0, batchEntries: 0, dryRun: false };
+  if (one.form === "contents") return sender;
+  const fileName = one.name.length > 0 ? one.name : Uint8Array.of(97);
+  return { ...sender, ...nothing, name: one.form === "file" ? fileName : noName };
 });
 
 const port = fc.integer({ min: 1, max: 65_535 });
@@ -225,9 +237,9 @@ export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
         name: fc.uint8Array({ maxLength: 300 }),
       }),
     ),
-    code: u16,
+    code: fc.integer({ min: 1, max: 0xffff }),
     text,
-  }),
+  }).filter(({ place, code }) => place.of === "name" || code !== wireCodeOf["not-sent"]),
   fc.record({ kind: fc.constant("resend" as const), batch: u32, entry, extent: u32 }),
   fc.record({
     kind: fc.constant("batchSettled" as const),
@@ -266,7 +278,7 @@ export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
     nonce: emptyOrHash,
     hash: emptyOrHash,
     name: fc.oneof(fc.constant(new Uint8Array(0)), name),
-  }),
+  }).filter(({ nonce, hash }) => nonce.length === hash.length),
   fc.record({ kind: fc.constantFrom("ping" as const, "pong" as const), id: u32 }),
   fc.record({ kind: fc.constant("close" as const), code: u16, text }),
   authMessage,

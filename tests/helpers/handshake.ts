@@ -40,6 +40,8 @@ export const hello: Hello = {
 export const answer: Hello = {
   ...hello,
   role: "sender",
+  creditBytes: 0,
+  batchEntries: 0,
   session: new Uint8Array(16),
   laneTokens: new Uint8Array(16),
 };

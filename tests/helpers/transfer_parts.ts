@@ -15,7 +15,7 @@ import { Control } from "../../src/transfer/session/control.ts";
 import { localHello } from "../../src/transfer/session/hello.ts";
 import type { TransferEvent } from "../../src/transfer/session/events.ts";
 import { SessionRun } from "../../src/transfer/session/session_run.ts";
-import { SendBatch, SendState } from "../../src/transfer/source/batch.ts";
+import { SendBatch } from "../../src/transfer/source/batch.ts";
 import { openSources } from "../../src/transfer/source/roots.ts";
 import { Scan } from "../../src/transfer/source/scan.ts";
 import { ReceiveBatch } from "../../src/transfer/target/batch.ts";
@@ -148,7 +148,7 @@ export function scannedBatch(engine: Engine, path: string, number = 0): SendBatc
   for (let before = -1; scan.fill(batch); before = batch.count) {
     if (batch.count === before) throw new Error("the folder does not fit into one batch");
   }
-  batch.states.fill(SendState.wanted, 0, batch.count);
+  batch.markAll(true);
   return batch;
 }
 

@@ -104,8 +104,8 @@ export const messages = {
   }],
   batchSettled: [11, {
     words: 1,
-    pointers: 2,
-    fields: { batch: ["u32", 0], failed: ["u32s", 0], held: ["u32s", 1] },
+    pointers: 3,
+    fields: { batch: ["u32", 0], failed: ["u32s", 0], held: ["u32s", 1], skipped: ["u32s", 2] },
   }],
   heldSettled: [12, {
     words: 0,

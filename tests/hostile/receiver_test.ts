@@ -204,6 +204,12 @@ const badHellos: Record<string, Values> = {
   "a name of 513 bytes": { software: "x".repeat(513) },
   "33 tokens": { laneTokens: new Uint8Array(33 * 16) },
   "a token and a half": { laneTokens: new Uint8Array(24) },
+  "a token, which only the offerer has": { laneTokens: new Uint8Array(16) },
+  "a session, which only the offerer names": { session: new Uint8Array(16) },
+  "a form of files, from a receiver": { form: 1 },
+  "a name of files, from a receiver": { name: latin1("name") },
+  "a mode, from a receiver": { mode: 0o755 },
+  "a time, from a receiver": { mtimeSeconds: 1 },
 };
 Deno.test("C9: a hello out of range is answered by a close that says why", async (t) => {
   await withVictim(async (victim) => {
@@ -214,7 +220,10 @@ Deno.test("C9: a hello out of range is answered by a close that says why", async
         await connection.open("control", "hello", { ...HostileReceiver.ownHello, ...different });
         const answer = await connection.answer("control");
         assertEquals([answer?.kind, answer?.values.code], ["close", 8]);
-        assertMatch(String(answer?.values.text), /out of range|dry run|claims \d+ elements/);
+        assertMatch(
+          String(answer?.values.text),
+          /out of range|not its to say|claims \d+ elements|which only the end that it connected to does/,
+        );
       });
     }
     await victim.serveTruly();
@@ -224,6 +233,8 @@ Deno.test("C9: a hello out of range is answered by a close that says why", async
 Deno.test("C9: a receiver that tells of its destination what cannot be is refused", async (t) => {
   const bad: Record<string, [Values, Values]> = {
     "half a nonce": [{}, { nonce: new Uint8Array(8) }],
+    "a nonce without a hash": [{}, { nonce: new Uint8Array(16) }],
+    "a hash without a nonce": [{}, { hash: new Uint8Array(16) }],
     "a long hash": [{}, { hash: new Uint8Array(32) }],
     "everything wanted in a dry run": [{ dryRun: true }, { wantsAll: true }],
     "another name for a whole directory": [{}, { name: latin1("other") }],

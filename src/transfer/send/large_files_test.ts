@@ -30,6 +30,7 @@ async function withKept(sizes: Record<string, number>, body: (place: Place) => u
     const batch = scannedBatch(engine, path);
     parts.unsettled.add(batch);
     const entries = Object.keys(sizes).map((name) => entryOf(batch, name)).toSorted((a, b) => a - b);
+    batch.isPlanned = false; // nothing has been said of it yet
     batch.markWanted({
       kind: "wants",
       batch: batch.number,

@@ -14,8 +14,18 @@ export interface SentCounts {
   unsettled: { readonly batches: number; readonly entries: number };
 }
 
-/** The end of the session: without an error, or with `integrity`, which the receiver is told too. */
+/**
+ * The end of the session: without an error, or with `integrity`, which the receiver is told too.
+ * @throws {RcopyError} `protocol` for a receipt that comes before everything is settled
+ */
 export function endOfReceipt(receipt: Receipt, counted: SentCounts): SessionEnd {
+  const { batches, entries } = counted.unsettled;
+  if (batches > 0 || entries > 0) {
+    throw new RcopyError(
+      "protocol",
+      `the peer sent its receipt while ${batches} batches and ${entries} held entries were not settled`,
+    );
+  }
   // Of a file that was sent twice the receiver alone knows which reading it took.
   counted.outcome.grown = receipt.grown;
   const why = whyDisagree(receipt, counted);
@@ -28,10 +38,7 @@ export function endOfReceipt(receipt: Receipt, counted: SentCounts): SessionEnd 
 }
 
 /** The first difference, or `undefined` where there is none. */
-function whyDisagree(receipt: Receipt, { outcome, hash, unsettled }: SentCounts): string | undefined {
-  if (unsettled.batches > 0 || unsettled.entries > 0) {
-    return `${unsettled.batches} batches and ${unsettled.entries} entries were never settled`;
-  }
+function whyDisagree(receipt: Receipt, { outcome, hash }: SentCounts): string | undefined {
   for (const count of ["files", "directories", "links", "skipped", "failed", "changed"] as const) {
     if (receipt[count] !== outcome[count]) return `${receipt[count]} ${count} there, ${outcome[count]} here`;
   }

@@ -1,4 +1,5 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
+import { RcopyError } from "../../base/errors.ts";
 import { TreeHash } from "../../codec/tree_hash.ts";
 import { wireCodeOf } from "../../wire/codes.ts";
 import type { Receipt } from "../../wire/settlement.ts";
@@ -53,8 +54,9 @@ Deno.test("endOfReceipt() takes the number of growing files from the receiver, a
   assertEquals([sent.outcome.grown, sent.outcome.exitStatus], [8, 24]);
 });
 
-Deno.test("endOfReceipt() does not agree while something is not settled", () => {
+Deno.test("endOfReceipt() refuses a receipt while something is not settled", () => {
   for (const unsettled of [{ batches: 1, entries: 0 }, { batches: 0, entries: 1 }]) {
-    assertEquals(endOfReceipt(agreeing(), { ...counted(), unsettled }).error?.code, "integrity");
+    const early = assertThrows(() => endOfReceipt(agreeing(), { ...counted(), unsettled }), RcopyError);
+    assertEquals((early as RcopyError).code, "protocol");
   }
 });

@@ -33,10 +33,10 @@ export class ResendRequests {
       return;
     }
     const batch = this.#unsettled.batch(number);
-    if (batch.states[entry] !== SendState.sent) {
+    if (extent !== 0 || batch.states[entry] !== SendState.sent) {
       throw new RcopyError(
         "protocol",
-        `the peer asked again for entry ${entry} of batch ${number}, which was not sent`,
+        `the peer asked again for extent ${extent} of entry ${entry} of batch ${number}, which was not sent`,
       );
     }
     const isUnsized = batch.measured.has(entry);

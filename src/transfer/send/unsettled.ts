@@ -104,12 +104,21 @@ export class SendUnsettled {
   settle(message: BatchSettled): void {
     const { batch: number } = message;
     const batch = this.batch(number);
+    if (!batch.isPlanned) {
+      throw new RcopyError(
+        "protocol",
+        `the peer settled batch ${number}, and never said what it wants of it`,
+      );
+    }
     const told = toldOf(message, batch.count);
     for (let i = 0; i < batch.count; i++) {
       const kind = batch.columns.kinds[i]!;
       if (told[i] === Told.failed) {
         batch.states[i] = SendState.failed; // the plan, which may not have come to it yet, leaves it out
         this.#fail(entryKey(number, i));
+      } else if (told[i] !== 0 && batch.states[i] === SendState.unwanted && !batch.isCompared(i)) {
+        // It was there when the batch was planned, so that nothing is to come of it.
+        throw notDue(number, i, "which it did not want");
       } else if (told[i] === Told.held) this.#hold(batch, i);
       else if (batch.states[i] === SendState.unwanted) {
         this.#outcome.countSkipped(batch.isCompared(i));
@@ -119,8 +128,8 @@ export class SendUnsettled {
         const isKnown = kind === EntryKind.file
           ? batch.states[i] === SendState.sent
           : batch.states[i] === SendState.wanted;
-        if (!isKnown) throw neverSent(number, i);
-        if (told[i] === Told.skipped) this.#outcome.countSkipped(batch.isCompared(i));
+        if (!isKnown) throw notDue(number, i, "which was never sent");
+        if (told[i] === Told.skipped) this.#skip(batch.isCompared(i), { kind, batch: number, entry: i });
         else {
           this.hash.add(batch.hashes, i * hashBytes);
           const keptBytes = this.#large.get(entryKey(number, i))?.keptBytes;
@@ -144,10 +153,11 @@ export class SendUnsettled {
       if (outcomes[i] === HeldOutcome.failed) {
         this.#fail(key);
       } else if (outcomes[i] === HeldOutcome.skipped) {
-        this.#outcome.countSkipped(large?.batch.isCompared(large.entry) ?? false);
+        const isCompared = large?.batch.isCompared(large.entry) ?? false;
+        this.#skip(isCompared, { kind: held.kind, batch: batches[i]!, entry: entries[i]! });
         this.#drop(key);
       } else if (large) {
-        if (!large.isVerified) throw neverSent(batches[i]!, entries[i]!);
+        if (!large.isVerified) throw notDue(batches[i]!, entries[i]!, "which was never sent");
         this.hash.add(large.batch.hashes, large.entry * hashBytes);
         this.#outcome.countPlaced(held.kind, held.size, large.keptBytes);
         if (large.batch.isCompared(large.entry)) this.#outcome.compared++;
@@ -163,6 +173,12 @@ export class SendUnsettled {
   release(): void {
     for (const large of this.#large.values()) large[Symbol.dispose]();
     for (const batch of this.#batches.values()) batch.release();
+  }
+
+  /** An entry was there, of the same size and time, when it was about to be placed. */
+  #skip(isCompared: boolean, { kind, batch, entry }: { kind: number; batch: number; entry: number }): void {
+    if (kind === EntryKind.directory) throw notDue(batch, entry, "a directory, as skipped");
+    this.#outcome.countSkipped(isCompared);
   }
 
   #fail(key: number): void {
@@ -183,7 +199,9 @@ export class SendUnsettled {
     const kind = columns.kinds[entry]!;
     const large = this.#large.get(entryKey(batch.number, entry));
     // A small file is never held: its batch waits for it.
-    if (kind === EntryKind.file && !large?.hasBegun) throw neverSent(batch.number, entry);
+    if (kind === EntryKind.file && !large?.hasBegun) {
+      throw notDue(batch.number, entry, "which was never sent");
+    }
     this.#held.set(entryKey(batch.number, entry), {
       kind,
       size: batch.sizeOf(entry),
@@ -218,9 +236,6 @@ function unknownEntry(batch: number, entry: number): RcopyError {
   );
 }
 
-function neverSent(batch: number, entry: number): RcopyError {
-  return new RcopyError(
-    "protocol",
-    `the peer settled entry ${entry} of batch ${batch}, which was never sent`,
-  );
+function notDue(batch: number, entry: number, why: string): RcopyError {
+  return new RcopyError("protocol", `the peer settled entry ${entry} of batch ${batch}, ${why}`);
 }
