@@ -1,4 +1,5 @@
-/** Files that decide what a Deno runs that is started beside them, and whether a copy replaced them. */
+/** Files that decide what a Deno runs that is started beside them, and whether a copy put them there. */
+import { realPathOf } from "../base/real_path.ts";
 import { showText } from "../base/show.ts";
 
 const names = ["deno.json", "deno.jsonc", "package.json", "node_modules"];
@@ -7,22 +8,34 @@ const names = ["deno.json", "deno.jsonc", "package.json", "node_modules"];
 export class DenoFiles {
   readonly #folder: string;
   readonly #before: ReadonlyMap<string, string>;
+  /** The current directory, where the next deno is likely to be started. */
+  readonly #isCurrent: boolean;
 
   /** Looks for the first time; a folder that is absent or unreadable has none. */
   constructor(folder: string) {
     this.#folder = folder;
     this.#before = look(folder);
+    const real = realPathOf(folder);
+    this.#isCurrent = real !== undefined && real === realPathOf(".");
   }
 
-  /** A sentence for those that were there and have been replaced since; `undefined` if there is none. */
+  /** A sentence for those that have been replaced since, or in the current directory made; `undefined` if there is none. */
   warning(): string | undefined {
     const after = look(this.#folder);
-    const replaced = [...this.#before].filter(([name, was]) => after.has(name) && after.get(name) !== was)
-      .map(([name]) => name);
-    if (replaced.length === 0) return undefined;
-    const [has, obeys] = replaced.length === 1 ? ["has", "it"] : ["have", "them"];
-    return `${replaced.join(" and ")} of "${showText(this.#folder)}" ${has} been replaced: ` +
-      `a deno that is started there obeys ${obeys}, unless it is given --no-config`;
+    const replaced = [...after].filter(([name, is]) =>
+      this.#before.has(name) && this.#before.get(name) !== is
+    );
+    const made = this.#isCurrent ? [...after].filter(([name]) => !this.#before.has(name)) : [];
+    const said = [this.#say(replaced, "replaced"), this.#say(made, "made")].filter((text) => text !== "");
+    if (said.length === 0) return undefined;
+    const obeys = replaced.length + made.length === 1 ? "it" : "them";
+    return `${said.join(", ")}: a deno that is started there obeys ${obeys}, unless it is given --no-config`;
+  }
+
+  #say(files: readonly [string, string][], what: string): string {
+    if (files.length === 0) return "";
+    const names = files.map(([name]) => name).join(" and ");
+    return `${names} of "${showText(this.#folder)}" ${files.length === 1 ? "has" : "have"} been ${what}`;
   }
 }
 

@@ -16,6 +16,7 @@ import { asEntryError } from "../target/errors.ts";
 import type { LeftOfFile, Placement } from "../target/placement.ts";
 import { type EntryGroup, EntryState, type ReceiveBatch } from "../target/batch.ts";
 import type { ExistsPolicy } from "./policy.ts";
+import type { ReplaceQuestion } from "./replace_question.ts";
 import type { SettingsGuard } from "./settings.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
 import type { TargetDirectory, TargetTree } from "../target/tree.ts";
@@ -37,6 +38,8 @@ export interface ReceivePlanOptions {
   check: boolean;
   /** Absent where nothing that lands is settings, or all of it may be. */
   settings?: SettingsGuard | undefined;
+  /** Absent where anything may be replaced unasked. */
+  replacing?: ReplaceQuestion | undefined;
   /** Everything was announced as wanted before the plan: nothing can be skipped. */
   mustCopy: boolean;
   /** Nothing is made; what would be copied is reported instead. */
@@ -59,17 +62,32 @@ const nothingLeft: LeftOfFile = { bytes: 0, hasJournal: false };
 
 export class ReceivePlan {
   readonly #options: ReceivePlanOptions;
+  /** Entries of the batch at hand that wait for an answer. */
+  readonly #doubtful: { at: PlannedEntry; go: () => void }[] = [];
 
   constructor(options: ReceivePlanOptions) {
     this.#options = options;
   }
 
   /**
-   * Plans a batch that has been checked; afterwards its states say what is wanted.
+   * Plans a batch that has been checked; afterwards its states say what is wanted. It takes time only where a person is asked.
    * @throws {RcopyError} `no-space`, `destination` …
    */
-  make(batch: ReceiveBatch): void {
+  make(batch: ReceiveBatch): void | Promise<void> {
     for (const group of batch.groups) this.#planGroup(batch, group);
+    if (this.#doubtful.length === 0) return this.#finish(batch);
+    return this.#ask(batch);
+  }
+
+  /** What would be replaced waits for the answer, and what comes behind it; what was planned before goes on. */
+  async #ask(batch: ReceiveBatch): Promise<void> {
+    const { replacing } = this.#options;
+    if (!await replacing!.put()) return;
+    for (const { at, go } of this.#doubtful.splice(0)) this.#ifAgreed(at, go);
+    this.#finish(batch);
+  }
+
+  #finish(batch: ReceiveBatch): void {
     batch.isPlanned = true;
     this.#options.onPlanned(batch);
     for (const number of batch.manifest.closed) {
@@ -146,7 +164,9 @@ export class ReceivePlan {
     if (wanted.kind === EntryKind.directory) {
       return whyLeft ? this.#fail(at, whyLeft) : this.#planDirectory(at, found);
     }
-    if (decision === "compare") return whyLeft ? this.#fail(at, whyLeft) : this.#compare(at, found!);
+    if (decision === "compare") {
+      return whyLeft ? this.#fail(at, whyLeft) : this.#ifAgreed(at, () => this.#compare(at, found!));
+    }
     const isThere = decision === "skip" || (decision === "copy" && found && this.#isSameLink(at, found));
     // What is there of settings stays as it is, its mode too.
     if (isThere) return whyLeft ? this.#options.unsettled.skip(batch, entry) : this.#skip(at, found!);
@@ -160,12 +180,29 @@ export class ReceivePlan {
     if (refusal) return this.#fail(at, refusal);
     if (found) batch.replaces.set(entry, replaceable(found));
     // What an interrupted run left unfinished is nobody's loss.
-    if (found && !standing!.isUnfinished) batch.replaced.add(entry);
-    if (wanted.kind === EntryKind.link) return this.#planLink(at);
+    if (!found || standing!.isUnfinished) return this.#want(at, left);
+    batch.replaced.add(entry);
+    this.#ifAgreed(at, () => this.#want(at, left));
+  }
+
+  #want(at: PlannedEntry, left: LeftOfFile): void {
+    const { batch, entry, directory } = at;
+    if (batch.kind(entry) === EntryKind.link) return this.#planLink(at);
     this.#options.placement.willWrite(directory);
     if (left.hasJournal && !this.#options.mustCopy) {
       batch.kept.push(this.#options.unsettled.hold(batch, entry));
     } else batch.states[entry] = EntryState.wanted;
+  }
+
+  /** Goes on with an entry that takes the place of another, unless a person has said no, or has to be asked first. */
+  #ifAgreed(at: PlannedEntry, go: () => void): void {
+    const { replacing } = this.#options;
+    if (!replacing || replacing.answer === true) return go();
+    if (replacing.answer === undefined) return void this.#doubtful.push({ at, go });
+    this.#fail(
+      at,
+      new RcopyError("exists", "it is there already, and is kept as answered; --yes replaces it"),
+    );
   }
 
   #decide({ directory }: PlannedEntry, wanted: Metadata, found: EntryLookup): Decision {

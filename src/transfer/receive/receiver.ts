@@ -42,6 +42,7 @@ import { LargeFiles } from "./large_files.ts";
 import { ReceivePlan } from "./plan.ts";
 import type { ReceivePolicy } from "./policy.ts";
 import { ReceiptWriter } from "./receipt.ts";
+import { ReplaceQuestion } from "./replace_question.ts";
 import type { SettingsGuard } from "./settings.ts";
 import { ReceiveUnsettled } from "./unsettled.ts";
 
@@ -60,6 +61,8 @@ export interface ReceiverOptions extends SessionRunOptions {
   check: boolean;
   /** Absent where nothing that lands is settings, or all of it may be. */
   settings?: SettingsGuard | undefined;
+  /** Asks whether what is there may be replaced; absent where it may be unasked. */
+  mayReplace?: (() => Promise<boolean>) | undefined;
 }
 
 export class Receiver implements LaneHost {
@@ -81,6 +84,7 @@ export class Receiver implements LaneHost {
   readonly #large: LargeFiles;
   readonly #comparison: ReceiveComparison;
   readonly #fileSystems: FileSystems;
+  readonly #replacing: ReplaceQuestion | undefined;
   /** Number of requests to send a small file again, by `entryKey`. */
   readonly #resends = new Map<number, number>();
 
@@ -123,6 +127,12 @@ export class Receiver implements LaneHost {
     });
     const awaited = this.#awaited = new AwaitedBatches({ ...questions, timeoutMs: run.silenceMs });
     const taken = this.#taken = new UnitsTaken(run.control);
+    const { mayReplace } = options;
+    this.#replacing = mayReplace && new ReplaceQuestion({
+      ask: mayReplace,
+      tell: () => void run.control.send({ kind: "waiting" }),
+      everyMs: run.silenceMs / 3,
+    });
     this.#comparison = this.#makeComparison();
     const plan = this.#plan = this.#makePlan();
     this.#intake = new Intake({ run, granted, only, tree, plan, unsettled, awaited });
@@ -178,6 +188,7 @@ export class Receiver implements LaneHost {
       exists,
       check: check || peer.check,
       settings,
+      replacing: this.#replacing,
       mustCopy: told.wantsAll,
       mtimeResolutionNs: this.#mtimeResolutionNs,
       onPlanned: (batch) => this.#onPlanned(batch),
@@ -217,6 +228,7 @@ export class Receiver implements LaneHost {
       },
       stopWaiting: () => {
         this.#intake.end();
+        this.#replacing?.end();
         this.#awaited.end();
         this.#large.end();
         this.#comparison.end();
@@ -352,7 +364,9 @@ export class Receiver implements LaneHost {
       const batch = await this.#intake.next();
       if (!batch || tasks.hasEnded) break;
       const began = performance.now();
-      this.#plan.make(batch);
+      const asked = this.#plan.make(batch);
+      if (asked) await asked;
+      if (tasks.hasEnded) break;
       this.#failures.onPlanned(batch);
       account.book("place", began);
       this.#awaited.onPlanned();
