@@ -189,7 +189,9 @@ export async function receive(
     }
     const { ReceivingSide } = await import("./transfer/receiving_side.ts");
     using side = new ReceivingSide(engine, { dest, policy, ask: options.ask });
-    return await meet(side, { dialTarget, run, options });
+    const summary = await meet(side, { dialTarget, run, options });
+    side.onDone();
+    return summary;
   });
 }
 

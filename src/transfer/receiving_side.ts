@@ -1,5 +1,6 @@
 /** The side of a transfer that has the destination. The mirror image is `sending_side.ts`. */
 import { RcopyError } from "../base/errors.ts";
+import { basename, dirname } from "../base/path.ts";
 import { realPathOf } from "../base/real_path.ts";
 import { showText } from "../base/show.ts";
 import type { Directory, Engine } from "../io/contract/engine.ts";
@@ -16,6 +17,7 @@ import type { Proposal, RunOptions, Session, Side } from "./side.ts";
 import { isEmptyDirectory, lookAt, openDestination, type OpenedDestination } from "./target/destination.ts";
 import { DestinationIdentity, readBootId } from "./target/destination_identity.ts";
 import { type Landing, landingOf } from "./target/landing.ts";
+import { UnfinishedReceives } from "./unfinished.ts";
 
 const none = new Uint8Array(0);
 
@@ -30,6 +32,11 @@ export interface ReceivingSideOptions {
   ask?: Ask | undefined;
 }
 
+/** The path of `./NAME`, of which the folder is there. */
+function absolute(chosen: string): string {
+  return `${realPathOf(dirname(chosen)) ?? dirname(chosen)}/${basename(chosen)}`;
+}
+
 /** Receives into DEST, or where the sender's name leads. */
 export class ReceivingSide implements Side, Disposable {
   readonly role = "receiver";
@@ -37,6 +44,9 @@ export class ReceivingSide implements Side, Disposable {
   readonly #options: ReceivingSideOptions;
   /** The directory that is open, by the path that led to it. */
   #opened: OpenedDestination & { path: string } | undefined;
+  readonly #unfinished = new UnfinishedReceives();
+  /** What this run has begun under the sender's name, as it is remembered until it is finished. */
+  #begun: string | undefined;
 
   /** Says what is wrong with DEST now; it is made only once there is a sender. @throws {RcopyError} `destination`, `usage` */
   constructor(engine: Engine, options: ReceivingSideOptions) {
@@ -53,6 +63,11 @@ export class ReceivingSide implements Side, Disposable {
     this.#opened = undefined;
     if (!this.#options.policy.dryRun) metadata?.apply(this.#engine, directory);
     this.#engine.closeDirectory(directory);
+  }
+
+  /** The copy has come to its end. */
+  onDone(): void {
+    if (this.#begun !== undefined) this.#unfinished.remove(this.#begun);
   }
 
   propose(run: RunOptions): Proposal {
@@ -80,7 +95,7 @@ export class ReceivingSide implements Side, Disposable {
   #questionOf({ chosen }: Landing, { form }: Hello): string | undefined {
     if (chosen === undefined || this.#opened?.path === chosen) return undefined;
     const found = lookAt(chosen);
-    if (found === "nothing") return undefined;
+    if (found === "nothing" || this.#unfinished.has(absolute(chosen))) return undefined;
     const into = form === "file" && found === "other" ? "replace it" : "copy into it";
     return `"${showText(chosen)}" is there already; ${into}?`;
   }
@@ -107,6 +122,10 @@ export class ReceivingSide implements Side, Disposable {
     }
     // Absent only in a dry run.
     const destination = this.#open(landing.directory, !policy.dryRun, isOneFile ? undefined : peer);
+    if (landing.chosen !== undefined && !policy.dryRun) {
+      this.#begun = absolute(landing.chosen);
+      this.#unfinished.add(this.#begun);
+    }
     return new Receiver({
       control,
       peer,

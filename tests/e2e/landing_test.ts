@@ -189,3 +189,27 @@ Deno.test("DEST that is PATH itself is status 2 at both ends, by any of its name
     assertStatuses(await copyTree({ source: `${folder}/a/one`, target: `${folder}/a/two` }), 0);
   });
 });
+
+Deno.test("a receive without DEST that was interrupted goes on in its folder without a question", async () => {
+  await withFolder(async (folder) => {
+    await shell(
+      'mkdir -p "$1/a" "$1/here" && head -c 300000000 /dev/zero > "$1/a/large" && echo 1 > "$1/a/one"',
+      folder,
+    );
+    const env = { XDG_STATE_HOME: `${folder}/state` };
+    const { sender, ticket } = await startTicketSender(["--keep", `${folder}/a`]);
+    await using _sender = sender;
+    await using cut = new RcopyProcess(["receive", ticket], { cwd: `${folder}/here`, env });
+    while (!await shell('ls "$1/here/a" 2>/dev/null || true', folder)) {
+      await new Promise((done) => setTimeout(done, 5));
+    }
+    cut.kill("SIGKILL");
+    await cut.end();
+    for (const status of [0, 2]) {
+      await using again = new RcopyProcess(["receive", ticket], { cwd: `${folder}/here`, env });
+      const outcome = await again.end();
+      assertEquals(outcome.status, status, outcome.stderr);
+      assertEquals(await shell('diff -r "$1/a" "$1/here/a"', folder), "");
+    }
+  });
+});
