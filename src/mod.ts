@@ -188,7 +188,12 @@ export async function receive(
       run.emit({ type: "note", level: "info", message });
     }
     const { ReceivingSide } = await import("./transfer/receiving_side.ts");
-    using side = new ReceivingSide(engine, { dest, policy, ask: options.ask });
+    using side = new ReceivingSide(engine, {
+      dest,
+      policy,
+      ask: options.ask,
+      asksToReplace: options.exists === undefined,
+    });
     const summary = await meet(side, { dialTarget, run, options });
     side.onDone();
     return summary;

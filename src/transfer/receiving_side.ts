@@ -17,7 +17,7 @@ import type { Proposal, RunOptions, Session, Side } from "./side.ts";
 import { isEmptyDirectory, lookAt, openDestination, type OpenedDestination } from "./target/destination.ts";
 import { DestinationIdentity, readBootId } from "./target/destination_identity.ts";
 import { type Landing, landingOf } from "./target/landing.ts";
-import { UnfinishedReceives } from "./unfinished.ts";
+import { RememberedPlaces } from "./remembered_places.ts";
 
 const none = new Uint8Array(0);
 
@@ -30,6 +30,8 @@ export interface ReceivingSideOptions {
   policy: ReceivePolicy;
   /** Without it every answer is no. */
   ask?: Ask | undefined;
+  /** Ask before the first file is replaced in a directory that has never been received into. */
+  asksToReplace?: boolean;
 }
 
 /** The path of `./NAME`, of which the folder is there. */
@@ -44,7 +46,8 @@ export class ReceivingSide implements Side, Disposable {
   readonly #options: ReceivingSideOptions;
   /** The directory that is open, by the path that led to it. */
   #opened: OpenedDestination & { path: string } | undefined;
-  readonly #unfinished = new UnfinishedReceives();
+  readonly #unfinished = RememberedPlaces.of("unfinished");
+  readonly #received = RememberedPlaces.of("received");
   /** What this run has begun under the sender's name, as it is remembered until it is finished. */
   #begun: string | undefined;
 
@@ -68,6 +71,7 @@ export class ReceivingSide implements Side, Disposable {
   /** The copy has come to its end. */
   onDone(): void {
     if (this.#begun !== undefined) this.#unfinished.remove(this.#begun);
+    if (this.#opened && !this.#options.policy.dryRun) this.#remember(this.#opened.path);
   }
 
   propose(run: RunOptions): Proposal {
@@ -137,6 +141,7 @@ export class ReceivingSide implements Side, Disposable {
       policy,
       check,
       settings: this.#settings(landing.directory),
+      mayReplace: this.#mayReplace(landing.directory),
       timeoutMs,
       emit,
       signal,
@@ -161,6 +166,28 @@ export class ReceivingSide implements Side, Disposable {
     const real = this.#options.policy.dotfiles ? undefined : realPathOf(directory);
     const guard = real === undefined ? undefined : new SettingsGuard(findSettingsPlaces(), real);
     return guard?.isIdle ? undefined : guard;
+  }
+
+  /** The question that is put before the first file is replaced, where it has to be put. */
+  #mayReplace(directory: string): (() => Promise<boolean>) | undefined {
+    const { ask, asksToReplace = false, policy } = this.#options;
+    const real = realPathOf(directory);
+    if (!ask || !asksToReplace || policy.dryRun || real === undefined || this.#received.has(real)) {
+      return undefined;
+    }
+    return async () => {
+      const shown = `"${showText(directory)}"`;
+      const answer = await ask(
+        `in ${shown} are files that did not come by rcopy, and this copy has others of their names; replace them?`,
+      );
+      if (answer) this.#remember(directory);
+      return answer;
+    };
+  }
+
+  #remember(directory: string): void {
+    const real = realPathOf(directory);
+    if (real !== undefined) this.#received.add(real);
   }
 
   #told(destination: Directory | undefined, { rename }: Landing): Destination {

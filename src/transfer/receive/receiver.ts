@@ -93,10 +93,8 @@ export class Receiver implements LaneHost {
     this.#options = options;
     this.#fileSystems = new FileSystems(engine, policy);
     const run = this.#run = new SessionRun("receiver", options);
-    const tree = this.#tree = new TargetTree(
-      destination,
-      destination ? engine.identityOf(destination).device : 0,
-    );
+    const device = destination ? engine.identityOf(destination).device : 0;
+    const tree = this.#tree = new TargetTree(destination, device);
     const placement = this.#placement = new Placement(engine, tree, policy);
     const unsettled = this.#unsettled = new ReceiveUnsettled({
       control: run.control,
@@ -127,12 +125,7 @@ export class Receiver implements LaneHost {
     });
     const awaited = this.#awaited = new AwaitedBatches({ ...questions, timeoutMs: run.silenceMs });
     const taken = this.#taken = new UnitsTaken(run.control);
-    const { mayReplace } = options;
-    this.#replacing = mayReplace && new ReplaceQuestion({
-      ask: mayReplace,
-      tell: () => void run.control.send({ kind: "waiting" }),
-      everyMs: run.silenceMs / 3,
-    });
+    this.#replacing = replaceQuestion(run, options);
     this.#comparison = this.#makeComparison();
     const plan = this.#plan = this.#makePlan();
     this.#intake = new Intake({ run, granted, only, tree, plan, unsettled, awaited });
@@ -385,4 +378,15 @@ export class Receiver implements LaneHost {
     this.#comparison.add(batch);
     this.#large.onToldWants(batch);
   }
+}
+
+function replaceQuestion(
+  run: SessionRun<"receiver">,
+  { mayReplace }: ReceiverOptions,
+): ReplaceQuestion | undefined {
+  return mayReplace && new ReplaceQuestion({
+    ask: mayReplace,
+    tell: () => void run.control.send({ kind: "waiting" }),
+    everyMs: run.silenceMs / 3,
+  });
 }

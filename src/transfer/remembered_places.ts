@@ -1,19 +1,27 @@
 /**
- * Folders and files that a receive without DEST has begun under the sender's name and not finished: the same command goes on
- * with them, and need not ask whether it may. Kept in the user's own state, as real paths.
+ * Places that are remembered from one run to the next, as real paths in the user's own state, so that a person is not asked
+ * about what rcopy has put there itself:
+ *  unfinished  what a receive without DEST has begun under the sender's name and not finished
+ *  received    directories that have been received into
  */
 import { dirname } from "../base/path.ts";
 
-/** Paths that are remembered; the oldest go first. */
-const pathsMax = 100;
+/** Paths that are remembered of a kind; the oldest go first. */
+const pathsMax = 500;
 const bytesMax = 1024 * 1024;
 
-export class UnfinishedReceives {
+export class RememberedPlaces {
   readonly #file: string | undefined;
 
   /** `file`: where they are kept; nowhere if it is absent, or Deno does not let us use it. */
-  constructor(file = stateFile()) {
+  constructor(file: string | undefined) {
     this.#file = file !== undefined && mayUse(file) ? file : undefined;
+  }
+
+  /** Those of a kind that this user has. */
+  static of(kind: "unfinished" | "received"): RememberedPlaces {
+    const folder = stateFolder();
+    return new RememberedPlaces(folder === undefined ? undefined : `${folder}/rcopy/${kind}`);
   }
 
   has(path: string): boolean {
@@ -55,15 +63,15 @@ export class UnfinishedReceives {
   }
 }
 
-function stateFile(): string | undefined {
+function stateFolder(): string | undefined {
   const variable = (name: string) =>
     Deno.permissions.querySync({ name: "env", variable: name }).state === "granted"
       ? Deno.env.get(name)
       : undefined;
   const state = variable("XDG_STATE_HOME");
-  if (state !== undefined && state.startsWith("/")) return `${state}/rcopy/unfinished`;
+  if (state !== undefined && state.startsWith("/")) return state;
   const home = variable("HOME");
-  return home === undefined || home === "" ? undefined : `${home}/.local/state/rcopy/unfinished`;
+  return home === undefined || home === "" ? undefined : `${home}/.local/state`;
 }
 
 function mayUse(path: string): boolean {

@@ -1,0 +1,22 @@
+"""Runs a program on a terminal of its own: terminal.py ANSWER PROGRAM ARGS... types ANSWER when it is asked [y/N]."""
+import os, pty, select, sys
+
+answer, command = sys.argv[1], sys.argv[2:]
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(command[0], command)
+said = b""
+while True:
+    try:
+        chunk = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not chunk:
+        break
+    said += chunk
+    sys.stdout.buffer.write(chunk)
+    sys.stdout.flush()
+    if said.count(b"[y/N]") > 0:
+        said = b""
+        os.write(terminal, answer.encode() + b"\n")
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
