@@ -214,7 +214,7 @@ export interface Compared {
   batch: number;
   /** Their content is what the receiver has. Ascending. */
   equal: Uint32Array;
-  /** In a dry run alone: their content is another. Without one it is sent instead. Ascending. */
+  /** Their content is another: in a dry run, or, where something is kept of them, before they are begun anew. Ascending. */
   different: Uint32Array;
 }
 

@@ -1,5 +1,11 @@
 /** `--check`: what is there is compared by its content, whatever its size and time say. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Codec } from "../../src/codec/codec.ts";
+import { parseEntryName } from "../../src/entry/name.ts";
+import { journalName, temporaryName } from "../../src/entry/temporary_name.ts";
+import { encodeHeader, slotOffset, Slots, SlotState } from "../../src/transfer/journal/journal_format.ts";
+import { stampOf } from "../../src/transfer/source/stamp.ts";
+import { extentBytes } from "../../src/wire/limits.ts";
 import { assertStatuses, copyTree } from "../helpers/rcopy_process.ts";
 import { shell, testEngines, withFolder } from "../helpers/test_folder.ts";
 import { assertEqualTrees } from "../helpers/tree_record.ts";
@@ -123,3 +129,58 @@ testEngines("--check replaces what is of another kind or size", async (io) => {
     await assertEqualTrees(`${folder}/a`, `${folder}/b`, comparison);
   });
 });
+
+/** What an interrupted copy of `a/large` left in `b`: extents of `content`, all but the last, and a journal that says they are on the disk. */
+async function leavePart(io: string, folder: string, content: Uint8Array<ArrayBuffer>): Promise<void> {
+  const codec = Codec.open({ arenaBytes: 0 });
+  const part = temporaryName(parseEntryName(new TextEncoder().encode("large")));
+  const ctime = await shell('stat -c "%.Z" "$1/a/large"', folder);
+  const [seconds, nanos] = ctime.trim().split(".");
+  // The portable engine sees milliseconds.
+  const seen = BigInt(Deno.lstatSync(`${folder}/a/large`).ctime!.getTime()) * 1_000_000n;
+  const exact = BigInt(seconds!) * 1_000_000_000n + BigInt(nanos!);
+  const stamp = stampOf({ ctimeNs: io === "uring" ? exact : seen });
+  const mtime = { seconds: 1_700_000_000, nanos: 0 };
+  const header = encodeHeader(codec, { part, size: content.length, mtime, stamp, hasBase: false });
+  const slots = new Slots(codec, header);
+  const extents = Math.floor(content.length / extentBytes);
+  const journal = new Uint8Array(slotOffset(extents));
+  journal.set(header);
+  for (let index = 0; index < extents; index++) {
+    const hash = codec.hashOf(content.slice(index * extentBytes, (index + 1) * extentBytes));
+    journal.set(slots.encode({ index, hash, state: SlotState.synced }), slotOffset(index));
+  }
+  const name = new TextDecoder().decode(part);
+  await Deno.writeFile(`${folder}/b/${name}`, content.slice(0, extents * extentBytes));
+  await shell('chmod 1600 "$1"', `${folder}/b/${name}`);
+  await Deno.writeFile(`${folder}/b/${new TextDecoder().decode(journalName(part))}`, journal, {
+    mode: 0o600,
+  });
+}
+
+for (const [what, isSame] of [["is the sender's", true], ["is not the sender's", false]] as const) {
+  testEngines(`--check reads what is kept of an interrupted copy, which ${what}`, async (io) => {
+    await withFolder(async (folder) => {
+      await shell(
+        'cd "$1" && mkdir a b && head -c 30000000 /dev/urandom > a/large && touch -d @1700000000 a/large && : > b/other',
+        folder,
+      );
+      const content = await Deno.readFile(`${folder}/a/large`);
+      if (!isSame) content[extentBytes + 5]! ^= 1;
+      await leavePart(io, folder, content);
+      const options = { source: `${folder}/a`, target: `${folder}/b`, send: ["--io", io, "--json"] };
+      const outcome = await copyTree({ ...options, receive: ["--io", io, "--check", "--json"] });
+      assertStatuses(outcome, 0);
+      assertEquals(await shell('cmp "$1/a/large" "$1/b/large" && ls -A "$1/b"', folder), "large\nother\n");
+      for (const end of [outcome.sent, outcome.received]) {
+        const { files, bytes, keptBytes, compared, wireBytes } = summaryOf(end);
+        assertEquals([files, bytes, compared], [1, content.length, 1]);
+        assertEquals(keptBytes, isSame ? 7 * extentBytes : 0);
+        assert(
+          isSame ? wireBytes < 2 * extentBytes : wireBytes > content.length,
+          `${wireBytes} bytes on the wire`,
+        );
+      }
+    });
+  });
+}

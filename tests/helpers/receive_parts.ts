@@ -70,6 +70,7 @@ export function receiveParts(folder: EngineFolder, options: ReceivePartsOptions 
     onAllSettled: () => allSettled++,
   });
   const large = new LargeFiles({
+    check: options.check ?? false,
     engine,
     codec,
     placement,

@@ -217,7 +217,7 @@ export interface SendParts extends HeardRun<"sender">, Disposable {
   kept: { bytes: number };
 }
 
-export function sendParts(engine: Engine, { isDryRun = false } = {}): SendParts {
+export function sendParts(engine: Engine, { isDryRun = false, mustCompare = false } = {}): SendParts {
   const heard = heardRun("sender", engine);
   const { outcome, control } = heard.run;
   const codec = Codec.open({ arenaBytes: 0 });
@@ -228,6 +228,16 @@ export function sendParts(engine: Engine, { isDryRun = false } = {}): SendParts 
   const plan = new SendPlan(engine, codec, large);
   const failures = new SendFailures(control, outcome, prefixes);
   const kept = { bytes: 0 };
+  const largeFiles = new SendLargeFiles({
+    control,
+    plan,
+    unsettled,
+    failures,
+    hasher,
+    prefixes,
+    onKept: (bytes) => kept.bytes += bytes,
+    mustCompare,
+  });
   return {
     ...heard,
     codec,
@@ -237,20 +247,13 @@ export function sendParts(engine: Engine, { isDryRun = false } = {}): SendParts 
     unsettled,
     plan,
     failures,
-    largeFiles: new SendLargeFiles({
-      control,
-      plan,
-      unsettled,
-      failures,
-      hasher,
-      prefixes,
-      onKept: (bytes) => kept.bytes += bytes,
-    }),
+    largeFiles,
     comparison: new SendComparison({
       control,
       plan,
       unsettled,
       failures,
+      large: largeFiles,
       isDryRun,
       onEqual: (bytes) => kept.bytes += bytes,
     }),

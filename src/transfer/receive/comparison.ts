@@ -74,11 +74,12 @@ export class ReceiveComparison {
 
   /** The sender has compared files. @throws {RcopyError} `protocol` for one that it cannot have compared */
   onCompared({ batch: number, equal, different }: Compared): void {
-    if (different.length > 0 && !this.#options.dryRun) {
-      throw new RcopyError("protocol", "the peer tells of other content, and sends none of it");
-    }
+    const { dryRun, large } = this.#options;
     for (const entry of equal) this.#settle(number, entry, "equal");
-    for (const entry of different) this.#settle(number, entry, "different");
+    for (const entry of different) {
+      if (dryRun) this.#settle(number, entry, "different");
+      else if (!large.beginAnew(number, entry)) throw unasked(number, entry);
+    }
   }
 
   /** Content of a small file has come, so it is another. @returns whether it may be placed; else it has failed */

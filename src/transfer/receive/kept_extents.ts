@@ -21,7 +21,11 @@ export class KeptExtents {
   #codec: Codec | undefined;
   #slice: Slice | undefined;
 
-  constructor(engine: Engine, eventLoopYield: EventLoopYield) {
+  readonly #mustRead: boolean;
+
+  /** `mustRead`: no journal is believed. */
+  constructor(engine: Engine, eventLoopYield: EventLoopYield, mustRead = false) {
+    this.#mustRead = mustRead;
     this.#engine = engine;
     this.#eventLoopYield = eventLoopYield;
   }
@@ -33,7 +37,7 @@ export class KeptExtents {
     onKept: (index: number, hash: Uint8Array) => boolean,
   ): Promise<void> {
     const extents = Math.ceil(held.size / extentBytes);
-    const trustsSynced = this.#trustsSynced(part);
+    const trustsSynced = !this.#mustRead && this.#trustsSynced(part);
     let source: SourceFile | undefined;
     try {
       for (const slots of part.journal.slots(extents)) {

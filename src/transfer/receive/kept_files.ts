@@ -33,6 +33,8 @@ export interface KeptFilesOptions {
   resume: (held: HeldTarget) => { target: LargeTarget; found: FoundPart | undefined } | undefined;
   /** So many bytes of a file are there. */
   onKept: (bytes: number) => void;
+  /** The content of what is there is compared: no journal is believed. */
+  check: boolean;
 }
 
 /** A file that has been told of, or is about to be. */
@@ -93,8 +95,8 @@ export class KeptFiles {
   }
 
   async #run(): Promise<void> {
-    const { engine, eventLoopYield } = this.#options;
-    using extents = new KeptExtents(engine, eventLoopYield);
+    const { engine, eventLoopYield, check } = this.#options;
+    using extents = new KeptExtents(engine, eventLoopYield, check);
     for (;;) {
       // The files of a batch are taken when its plan is made and told, not within that.
       await eventLoopYield.now();
@@ -125,7 +127,7 @@ export class KeptFiles {
   }
 
   async #tell(held: HeldTarget, extents: KeptExtents): Promise<void> {
-    const { control, unsettled, onKept } = this.#options;
+    const { control, unsettled, onKept, check } = this.#options;
     const { batch, entry } = held;
     const resumed = this.#options.resume(held);
     if (!resumed) return this.#dismiss(held);
@@ -154,9 +156,16 @@ export class KeptFiles {
     if (target.isEnded) return this.#dismiss(held);
     this.#awaited.delete(entryKey(batch, entry));
     target.keep(kept);
+    if (check && kept.count > 0) held.isCompared = true;
     onKept(target.keptBytes);
     send(last ?? { first: 0, bitmap: noBytes, hashes: noBytes }, false);
     await control.flushed();
+  }
+
+  /** A file has been begun anew, since the sender has another one: nothing of it is kept. */
+  tellNothing({ batch, entry }: HeldTarget): void {
+    const none = { first: 0, bitmap: noBytes, hashes: noBytes };
+    this.#options.control.send({ kind: "kept", batch, entry, ...none, more: false });
   }
 
   /** A file has failed: the sender hears that, and no more. */

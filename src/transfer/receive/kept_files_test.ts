@@ -44,6 +44,7 @@ async function withFiles(
     const targets: LargeTarget[] = [];
     const running: Promise<void>[] = [];
     const kept = new KeptFiles({
+      check: false,
       engine,
       control: run.control,
       unsettled,

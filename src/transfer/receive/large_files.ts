@@ -43,6 +43,8 @@ export interface LargeFilesOptions {
   eventLoopYield: EventLoopYield;
   /** So many bytes of a file are there from an earlier run. */
   onKept: (bytes: number) => void;
+  /** The content of what is there is compared. */
+  check: boolean;
 }
 
 /** Between two times that the disk is waited for: a copy that takes less never waits. */
@@ -130,6 +132,25 @@ export class LargeFiles {
       unsettled.failHeld(held, asEntryError(thrown, held.directory));
       return undefined;
     }
+  }
+
+  /**
+   * The sender has compared what is kept of a file, and has another one: it is begun anew. False where nothing is kept of it.
+   * @throws {RcopyError} `protocol` where the sender has sent something of it
+   */
+  beginAnew(batch: number, entry: number): boolean {
+    const target = this.ofContent(batch, entry);
+    if (!target || target.keptBytes === 0) return false;
+    if (target.verifiedHash || target.bytesThere > target.keptBytes) {
+      throw unexpected(batch, entry, "and then compared what was there");
+    }
+    const { held } = target;
+    target.abandon("removed", () => {
+      this.#targets.delete(entryKey(batch, entry));
+      if (this.beginHeld(held)) this.#kept.tellNothing(held);
+      else this.#kept.settled(held);
+    });
+    return true;
   }
 
   /** The sender vouches for a file. @throws {RcopyError} `protocol` for a file of which it cannot, or has already */

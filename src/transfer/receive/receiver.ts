@@ -109,6 +109,7 @@ export class Receiver implements LaneHost {
     const questions = {
       announced: () => run.counts.batches,
       ask: (onAnswer: () => void) => run.pings.ask(onAnswer),
+      timeoutMs: run.silenceMs,
     };
     const large = this.#large = new LargeFiles({
       engine,
@@ -116,14 +117,14 @@ export class Receiver implements LaneHost {
       placement,
       unsettled,
       ...questions,
-      timeoutMs: run.silenceMs,
       onSilence: (error) => run.tasks.fail(error),
       start: (work) => run.tasks.start(work),
       control: run.control,
       eventLoopYield: run.eventLoopYield,
       onKept: (bytes) => run.counts.bytesKept += bytes,
+      check: options.check || options.peer.check,
     });
-    const awaited = this.#awaited = new AwaitedBatches({ ...questions, timeoutMs: run.silenceMs });
+    const awaited = this.#awaited = new AwaitedBatches(questions);
     const taken = this.#taken = new UnitsTaken(run.control);
     this.#replacing = replaceQuestion(run, options);
     this.#comparison = this.#makeComparison();

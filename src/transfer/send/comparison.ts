@@ -14,6 +14,7 @@ import { type SendBatch, SendState } from "../source/batch.ts";
 import type { LargeSource } from "../source/large_file.ts";
 import type { CompareFilesJob } from "./comparison_queue.ts";
 import type { SendFailures } from "./failures.ts";
+import type { SendLargeFiles } from "./large_files.ts";
 import type { SendPlan } from "./plan.ts";
 import type { SendUnsettled } from "./unsettled.ts";
 
@@ -22,6 +23,7 @@ export interface SendComparisonOptions {
   plan: SendPlan;
   unsettled: SendUnsettled;
   failures: SendFailures;
+  large: SendLargeFiles;
   /** Nothing is sent: also what differs is only told. */
   isDryRun: boolean;
   /** So many content bytes that were to be sent are there already. */
@@ -93,7 +95,8 @@ export class SendComparison {
   /** A lane has read an extent of a large file. */
   extentRead(source: LargeSource, index: number, hash: Uint8Array): void {
     const { comparison } = source;
-    if (!comparison || comparison.outcome !== "open" || source.failure || source.isSettled) return;
+    if (!comparison) return this.#options.large.keptRead(source, index, hash);
+    if (comparison.outcome !== "open" || source.failure || source.isSettled) return;
     source.addHash(index, hash);
     comparison.compare(index, hash);
     this.#conclude(source);

@@ -60,7 +60,7 @@ export class ComparisonQueue {
 
   #nextExtent(): CompareExtentJob | undefined {
     for (const source of this.#large) {
-      const index = source.failure === undefined ? source.comparison?.takeNext() : undefined;
+      const index = source.failure === undefined ? source.takeCompared() : undefined;
       if (index !== undefined) return { of: "compareExtent", source, index };
       this.#large.delete(source);
     }

@@ -24,6 +24,8 @@ export interface SendLargeFilesOptions {
   prefixes: PathPrefixes;
   /** The receiver has so many content bytes of a file already. */
   onKept: (bytes: number) => void;
+  /** What it has is read here as well, before it is believed. */
+  mustCompare: boolean;
 }
 
 export class SendLargeFiles {
@@ -50,6 +52,29 @@ export class SendLargeFiles {
     this.#claim(source, hashes.length / hashBytes);
     source.addKept({ first: message.first, bitmap, hashes }, more);
     if (more || source.failure) return;
+    if (this.#options.mustCompare && source.keptExtents > 0) {
+      source.batch.addCompared(entry);
+      source.compareKept();
+      return this.#options.plan.addComparedLarge(source);
+    }
+    this.#sendRest(source);
+  }
+
+  /** A lane has read an extent that the receiver keeps. */
+  keptRead(source: LargeSource, index: number, hash: Uint8Array): void {
+    const { keptComparison, batch, entry } = source;
+    if (!keptComparison || keptComparison.outcome !== "open" || source.failure || source.isSettled) return;
+    const outcome = keptComparison.compare(index, hash);
+    if (outcome === "equal") return this.#sendRest(source);
+    if (outcome === "open") return;
+    // The receiver begins the file anew, and says so: what is sent before that would be taken for what it has.
+    source.awaitKept();
+    const [equal, different] = [new Uint32Array(0), Uint32Array.of(entry)];
+    this.#options.control.send({ kind: "compared", batch: batch.number, equal, different });
+  }
+
+  /** What the receiver has is known: the rest is sent. */
+  #sendRest(source: LargeSource): void {
     this.#options.onKept(source.keptBytes);
     if (source.keptExtents < source.extents) return this.#options.plan.addLarge(source);
     try {

@@ -108,12 +108,14 @@ export class Sender implements LaneHost {
       hasher: this.#hasher,
       prefixes: this.#prefixes,
       onKept: (bytes) => run.counts.bytesKept += bytes,
+      mustCompare: this.#mayCompare,
     });
     this.#comparison = new SendComparison({
       control: run.control,
       plan: this.#plan,
       unsettled: this.#unsettled,
       failures: this.#failures,
+      large: this.#large,
       isDryRun: peer.dryRun,
       onEqual: (bytes) => run.counts.bytesKept += bytes,
     });

@@ -176,6 +176,11 @@ export class SendBatch {
     }
   }
 
+  /** What the receiver keeps of a large file is compared as well. */
+  addCompared(entry: number): void {
+    this.#compared.add(entry);
+  }
+
   /** Whether both ends have read the content of an entry. */
   isCompared(entry: number): boolean {
     return this.#compared.has(entry);

@@ -81,3 +81,34 @@ export class LargeComparison {
     this.drop();
   }
 }
+
+/** What the receiver keeps of a large file from an earlier run, compared with the file. */
+export class KeptComparison {
+  readonly #kept: KeptHashes;
+  #next = 0;
+  #equal = 0;
+  #isDifferent = false;
+
+  constructor(kept: KeptHashes) {
+    this.#kept = kept;
+  }
+
+  /** The next extent to read; `undefined` once all were given out, or one was different. */
+  takeNext(): number | undefined {
+    const { extents } = this.#kept;
+    while (this.#next < extents && !this.#kept.has(this.#next)) this.#next++;
+    return this.#isDifferent || this.#next >= extents ? undefined : this.#next++;
+  }
+
+  /** Compares an extent that was read, once each. @returns the outcome then */
+  compare(index: number, hash: Uint8Array): "open" | "equal" | "different" {
+    if (sameHash(this.#kept.at(index)!, hash)) this.#equal++;
+    else this.#isDifferent = true;
+    return this.outcome;
+  }
+
+  get outcome(): "open" | "equal" | "different" {
+    if (this.#isDifferent) return "different";
+    return this.#equal === this.#kept.count ? "equal" : "open";
+  }
+}

@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { RcopyError } from "../../base/errors.ts";
-import { LargeComparison } from "./large_comparison.ts";
+import { KeptHashes } from "../../codec/kept_hashes.ts";
+import { KeptComparison, LargeComparison } from "./large_comparison.ts";
 
 function hashOf(extent: number): Uint8Array {
   return new Uint8Array(16).fill(extent + 1);
@@ -68,4 +69,26 @@ Deno.test("LargeComparison refuses more hashes than there are extents, also once
   const over = new LargeComparison(5);
   over.add(told(1, 1), true);
   refused(() => [1, 2, 3, 4].forEach(() => over.add(told(1, 2), true)));
+});
+
+/** Extents 0, 1 and 3 of five. */
+function keptOfFive(): KeptHashes {
+  const kept = new KeptHashes(5);
+  kept.add(told(0, 2));
+  kept.add(told(3, 1));
+  return kept;
+}
+
+Deno.test("KeptComparison gives out what is kept, and is equal when all of it is", () => {
+  const comparison = new KeptComparison(keptOfFive());
+  const taken: number[] = [];
+  for (let at = comparison.takeNext(); at !== undefined; at = comparison.takeNext()) taken.push(at);
+  assertEquals(taken, [0, 1, 3]);
+  assertEquals([3, 0, 1].map((at) => comparison.compare(at, hashOf(at))), ["open", "open", "equal"]);
+});
+
+Deno.test("KeptComparison gives out no more once one extent is another", () => {
+  const comparison = new KeptComparison(keptOfFive());
+  assertEquals([comparison.takeNext(), comparison.compare(0, hashOf(9))], [0, "different"]);
+  assertEquals([comparison.takeNext(), comparison.compare(1, hashOf(1))], [undefined, "different"]);
 });

@@ -7,7 +7,7 @@ import { FileHash } from "../../codec/file_hash.ts";
 import { KeptHashes, type KeptPiece } from "../../codec/kept_hashes.ts";
 import type { SendBatch } from "./batch.ts";
 import type { SourceDirectory } from "./directory.ts";
-import { LargeComparison } from "./large_comparison.ts";
+import { KeptComparison, LargeComparison } from "./large_comparison.ts";
 
 export interface LargeSourceOptions {
   engine: Engine;
@@ -39,6 +39,7 @@ export class LargeSource implements Disposable {
   #isAwaitingKept = false;
   /** What the receiver has under its name, where that is compared; it stays when that is over. */
   #comparison: LargeComparison | undefined;
+  #keptComparison: KeptComparison | undefined;
   readonly #directory: SourceDirectory;
   #file: SourceFile | undefined;
   /** Reads under way, which may be another thread's: the file stays open for them. */
@@ -95,6 +96,20 @@ export class LargeSource implements Disposable {
     return this.#comparison;
   }
 
+  /** What the receiver keeps is compared as well before it is believed. Only once that is known. */
+  compareKept(): void {
+    this.#keptComparison = this.#kept && new KeptComparison(this.#kept);
+  }
+
+  get keptComparison(): KeptComparison | undefined {
+    return this.#keptComparison;
+  }
+
+  /** The next extent to compare; `undefined` where there is none now. */
+  takeCompared(): number | undefined {
+    return (this.#keptComparison ?? this.#comparison)?.takeNext();
+  }
+
   /** It is another one than the receiver has: all of it is read again, and sent. */
   beginAnew(): void {
     this.#dropHash();
@@ -102,6 +117,7 @@ export class LargeSource implements Disposable {
 
   /** The receiver has something of it, and tells what: until then nothing of it is sent. */
   awaitKept(): void {
+    this.#keptComparison = undefined;
     this.#kept = new KeptHashes(this.extents);
     this.#isAwaitingKept = true;
   }
@@ -208,6 +224,7 @@ export class LargeSource implements Disposable {
     this.#dropHash();
     this.#kept = undefined;
     this.#comparison?.drop();
+    this.#keptComparison = undefined;
   }
 
   #dropHash(): void {
