@@ -50,7 +50,7 @@ export class FileSystems {
     }
     const traits = this.#traitsOf(directory);
     // Nothing can be written there: what is cut to any step that file systems have is all that can be there.
-    if (!traits) return stepsNs.some((step) => isCut(wanted.mtime, found.mtime, step));
+    if (!traits) return isAsCut(wanted.mtime, found.mtime);
     if (traits.timeStepNs === 0) return isNotOlder(found.mtime, wanted.mtime);
     return sameTime(wanted.mtime, found.mtime, traits.timeStepNs);
   }
@@ -78,6 +78,11 @@ export function sameTime(a: Timestamp, b: Timestamp, resolutionNs: number): bool
     return Math.floor(a.seconds / step) === Math.floor(b.seconds / step);
   }
   return a.seconds === b.seconds && Math.floor(a.nanos / resolutionNs) === Math.floor(b.nanos / resolutionNs);
+}
+
+/** Whether a time that was found is the wanted one, at any step that a file system or an engine may have cut it to. */
+export function isAsCut(wanted: Timestamp, found: Timestamp): boolean {
+  return sameTime(wanted, found, 1) || stepsNs.some((step) => isCut(wanted, found, step));
 }
 
 /** Whether `found` is `wanted` without what a step does not keep. */

@@ -23,6 +23,7 @@ import { unfinishedMode } from "../../io/contract/unfinished.ts";
 import { Access, isOpenToOthers } from "./access.ts";
 import { asEntryError, destinationError } from "./errors.ts";
 import { distrust, type Distrusted } from "./distrust.ts";
+import { isAsCut } from "./file_systems.ts";
 import { hasExactly } from "./folded_names.ts";
 import { lookUp, removeLeftPart, removeSecondName } from "./part.ts";
 import { recoverDirectories } from "./recovery.ts";
@@ -155,7 +156,7 @@ export class Placement {
     if (!found || found instanceof RcopyError || found.kind !== EntryKind.file || found.size !== size) {
       return false;
     }
-    if (found.mtime.seconds !== mtime.seconds || found.mtime.nanos !== mtime.nanos) return false;
+    if (!isAsCut(mtime, found.mtime)) return false;
     return (found.special | found.mode) !== unfinishedMode &&
       hasExactly(this.#engine, directory.handle!, { name, found });
   }

@@ -297,3 +297,22 @@ Deno.test("Placement takes the time of what it placed, where the two ends disagr
     place.settle(a);
   });
 });
+
+Deno.test("Placement knows a file that another run placed meanwhile, also where its time is kept by the second", async () => {
+  await withPlace((place, folder) => {
+    const { root } = place.tree;
+    const wanted = { size: 3, mtime: { seconds: 1_600_000_001, nanos: 123_456_789 } };
+    const isThere = (seconds: number, content = "abc") => {
+      folder.write("file", content);
+      Deno.utimeSync(`${folder.path}/file`, seconds, seconds);
+      return place.placement.isThereAlready(root, name("file"), wanted);
+    };
+    assertEquals([isThere(1_600_000_001), isThere(1_600_000_002), isThere(1_600_000_001, "abcd")], [
+      true,
+      false,
+      false,
+    ]);
+    Deno.removeSync(`${folder.path}/file`);
+    assertEquals(place.placement.isThereAlready(root, name("file"), wanted), false);
+  });
+});
