@@ -62,6 +62,9 @@ export function askFolding(
   directory: Directory,
   { name, found, folding }: { name: EntryName; found: EntryLookup; folding: Folding },
 ): void {
+  if (folding.asked === asked.letters + asked.forms) return;
+  // A name in ASCII has but one form: almost every name ends here.
+  if ((folding.asked & asked.letters) !== 0 && isAscii(name)) return;
   const text = textOf(name);
   if (text === undefined) return;
   const variants = [[asked.letters, otherLetters(text)], [asked.forms, otherForm(text)]] as const;
@@ -126,7 +129,12 @@ function spellingOf(name: EntryName): Uint8Array {
 /** ASCII, and neither a dot nor a space at the end. */
 function isPlain(name: EntryName): boolean {
   const last = name[name.length - 1];
-  return last !== 0x2e && last !== 0x20 && name.every((byte) => byte < 0x80);
+  return last !== 0x2e && last !== 0x20 && isAscii(name);
+}
+
+function isAscii(name: Uint8Array): boolean {
+  for (let i = 0; i < name.length; i++) if (name[i]! >= 0x80) return false;
+  return true;
 }
 
 function textOf(name: EntryName): string | undefined {
