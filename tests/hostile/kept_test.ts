@@ -36,7 +36,7 @@ function attackAgain(
 ) {
   return attackReceiver(async (peer) => {
     await peer.shakeHands({}, 1);
-    assertEquals(peer.hello.wantsAll, false);
+    assertEquals(peer.destination.wantsAll, false);
     await peer.announce(entries, as);
     const { values: wants } = await peer.control.until("wants");
     await body(peer, { wants, kept: async () => (await peer.control.until("kept")).values });
