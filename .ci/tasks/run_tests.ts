@@ -8,6 +8,7 @@
  */
 import { existsSync } from "node:fs";
 import { formatDuration } from "../../src/base/units.ts";
+import { buildProgram } from "./build.ts";
 import { type TestEnd, TestProcesses } from "./test_process.ts";
 import { testFilesIn, type TestUnit, testUnits } from "./test_queue.ts";
 import { addUp, reportOf, type TestReport, timesIn, wronglySkipped } from "./test_report.ts";
@@ -59,6 +60,14 @@ async function fetchPackages(): Promise<void> {
       stdin: "null",
     }).spawn().status;
     if (!success) console.log(`tests: could not fetch the packages of rcopy (deno cache ${how.join(" ")})`);
+  }
+  const built = await Deno.makeTempDir({ prefix: "rcopy-built-" });
+  try {
+    await buildProgram(built); // Deno keeps the bundler that it fetches for it
+  } catch (error) {
+    console.log(`tests: ${error instanceof Error ? error.message : error}`);
+  } finally {
+    await Deno.remove(built, { recursive: true });
   }
 }
 
