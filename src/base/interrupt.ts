@@ -1,4 +1,4 @@
-/** An abort from outside, as rcopy's own error. */
+/** An abort from outside, as rcopy's own error, and what waits for something else meanwhile. */
 import { RcopyError } from "./errors.ts";
 
 /**
@@ -17,4 +17,17 @@ export function interruptible(outer: AbortSignal | undefined): { signal: AbortSi
   if (outer?.aborted) onAbort();
   else outer?.addEventListener("abort", onAbort, { once: true });
   return { signal: controller.signal, release: () => outer?.removeEventListener("abort", onAbort) };
+}
+
+/** Waits for `promise`, which goes on, no longer than until `signal` aborts. @throws the reason of `signal` */
+export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const stop = () => reject(signal.reason);
+  if (signal.aborted) stop();
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
 }

@@ -6,7 +6,7 @@ import { findUserPlaces } from "../security/user/user_places.ts";
 import type { Flags } from "./line/options.ts";
 import { type CommandLine, parseCommandLine } from "./line/parse.ts";
 import { remoteDestination, remoteSource } from "./line/remote_operands.ts";
-import { takeTicket } from "./line/ticket_argument.ts";
+import { knownTicket } from "./line/ticket_argument.ts";
 import {
   cleanPermissions,
   type LookedAt,
@@ -78,7 +78,7 @@ function meetingOfSend(flags: Flags): MeetingAdvice {
 /** Where the ticket of a command line leads to, without waiting for one. @throws {RcopyError} `usage` if it is mistyped */
 function adviseOnTicket(operands: readonly string[]): TicketAdvice & { rest: string[] } {
   if (operands[0] === "-") return { addresses: undefined, fromEnvironment: false, rest: operands.slice(1) };
-  const { ticket, rest, from } = takeTicket(operands);
+  const { ticket, rest, from } = knownTicket(operands);
   const addresses = ticket === undefined ? undefined : decodeTicket(ticket).addresses;
   return { addresses, fromEnvironment: from !== "argument", rest };
 }

@@ -1,4 +1,5 @@
 /** Questions to the person at the terminal. Without a terminal nothing is asked, and nothing is accepted. */
+import { orAborted } from "../base/interrupt.ts";
 import { showText } from "../base/show.ts";
 import type { Console } from "./report/console.ts";
 import type { Job } from "./report/job.ts";
@@ -14,7 +15,7 @@ export function confirmOnTerminal(
       `rcopy: ${question}\n` +
         "Compare it with what the other end shows. Trust this key and remember it? Only yes counts: ",
     );
-    return await interruptibly(readLine(), signal) === "yes";
+    return await orAborted(readLine(), signal) === "yes";
   };
 }
 
@@ -25,7 +26,7 @@ export function askOnTerminal(job: Job): ((question: string) => Promise<boolean>
   return async (question) => {
     using _quiet = reporter.hold();
     console.error(`rcopy: ${showText(question).replaceAll("\\\\", "\\")} [y/N] `);
-    return /^(y|yes)$/i.test(await interruptibly(readLine(), signal));
+    return /^(y|yes)$/i.test(await orAborted(readLine(), signal));
   };
 }
 
@@ -38,16 +39,4 @@ async function readLine(): Promise<string> {
   const bytes = new Uint8Array(256);
   const count = await Deno.stdin.read(bytes);
   return new TextDecoder().decode(bytes.subarray(0, count ?? 0)).trim();
-}
-
-async function interruptibly<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: interrupted, reject } = Promise.withResolvers<never>();
-  const stop = () => reject(signal.reason);
-  if (signal.aborted) stop();
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    return await Promise.race([promise, interrupted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
 }

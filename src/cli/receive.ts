@@ -5,12 +5,12 @@ import { askOnTerminal, confirmOnTerminal } from "./confirm.ts";
 import { DenoFiles } from "./deno_files.ts";
 import { libraryOptions } from "./line/library_options.ts";
 import type { LibraryOptions } from "./line/option.ts";
-import type { Flags } from "./line/options.ts";
 import type { CommandLine } from "./line/parse.ts";
 import { unpasted } from "./line/pasted.ts";
 import { refuseListenOptions } from "./line/refusals.ts";
 import { remoteSource } from "./line/remote_operands.ts";
 import { isMeantAsTicket, noteOnArgument, takeTicket, type TicketArgument } from "./line/ticket_argument.ts";
+import { readTicket } from "./line/ticket_input.ts";
 import type { Job } from "./report/job.ts";
 
 /** Fetches into DEST, from a sender that listens or one that dials, and returns the exit status. */
@@ -31,7 +31,7 @@ export async function runReceive(line: CommandLine, job: Job): Promise<number> {
     return summary.exitStatus;
   }
   if (!flags.listen) refuseListenOptions(flags, "a receiver without --listen");
-  const { ticket, rest, from } = argumentsOf(here, flags);
+  const { ticket, rest, from } = await argumentsOf({ ...line, operands: here }, job);
   if (rest.length > 1) {
     const hint = ticket === undefined && !flags.insecure && !flags.listen
       ? ", and none of them is a ticket"
@@ -66,13 +66,13 @@ function receiveOptions(
     onEvent: (event) => {
       const message = event.type === "done" ? denoFiles.warning() : undefined;
       if (message !== undefined) onEvent({ type: "note", level: "warn", message });
-      onEvent(event);
+      return onEvent(event);
     },
   };
 }
 
 /** The ticket, where one is needed, and what is left of the operands. @throws {RcopyError} `usage` */
-function argumentsOf(operands: readonly string[], flags: Flags): TicketArgument {
+async function argumentsOf({ operands, flags }: CommandLine, job: Job): Promise<TicketArgument> {
   const isTicket = operands[0] !== undefined && isMeantAsTicket(operands[0]);
   const withoutTicket = { ticket: undefined, rest: [...operands], from: undefined };
   if (flags.listen) {
@@ -92,7 +92,7 @@ function argumentsOf(operands: readonly string[], flags: Flags): TicketArgument 
       "receive needs the sender's address: -a HOST:PORT, as rcopy send --insecure prints it",
     );
   }
-  if (flags.auth !== "ssh") return takeTicket(operands);
+  if (flags.auth !== "ssh") return await takeTicket(operands, () => readTicket(job));
   if (!isTicket) return withoutTicket;
   throw new RcopyError("usage", "--auth ssh takes no ticket; leave out one of the two");
 }

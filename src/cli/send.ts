@@ -7,6 +7,7 @@ import { unpasted } from "./line/pasted.ts";
 import { refuseListenOptions } from "./line/refusals.ts";
 import { remoteDestination } from "./line/remote_operands.ts";
 import { noteOnArgument, ticketOf } from "./line/ticket_argument.ts";
+import { readTicket } from "./line/ticket_input.ts";
 import type { Job } from "./report/job.ts";
 
 /** Serves the PATHs, or brings them to a receiver that listens, and returns the exit status. */
@@ -24,17 +25,17 @@ export async function runSend(line: CommandLine, job: Job): Promise<number> {
     });
     return summary.exitStatus;
   }
-  const to = ticketToDial(line, job);
+  const to = await ticketToDial(line, job);
   const summary = await send(here, { ...libraryOptions(line, job), ...(to === undefined ? {} : { to }) });
   return summary.exitStatus;
 }
 
 /** The ticket of a receiver that listens, if the command line names one. @throws {RcopyError} `usage` */
-function ticketToDial({ flags }: CommandLine, job: Job): string | undefined {
+async function ticketToDial({ flags }: CommandLine, job: Job): Promise<string | undefined> {
   if (flags.to === undefined && flags.address === undefined) return undefined;
   refuseListenOptions(flags, "a sender that dials by --to or -a");
   if (flags.to === undefined) return undefined;
-  const { ticket, from } = ticketOf(unpasted([flags.to])[0]!);
+  const { ticket, from } = await ticketOf(unpasted([flags.to])[0]!, () => readTicket(job));
   if (from === "argument") noteOnArgument(job.reporter);
   return ticket;
 }
