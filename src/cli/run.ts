@@ -11,6 +11,20 @@ export async function runCommandLine(
   onSecondSignal: (status: number) => void,
 ): Promise<number> {
   const console = new Console();
+  const status = await runWords(argv, console, onSecondSignal);
+  await console.flushed();
+  const { failure } = console;
+  if (!failure || status !== 0) return status;
+  const own = complain(console, failure, "info");
+  await console.flushed();
+  return own;
+}
+
+async function runWords(
+  argv: readonly string[],
+  console: Console,
+  onSecondSignal: (status: number) => void,
+): Promise<number> {
   let logLevel: LogLevel = "info";
   try {
     checkArguments(argv);
