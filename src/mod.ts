@@ -65,6 +65,8 @@ export type { ExistsPolicy, ReceivePolicy } from "./transfer/receive/policy.ts";
 export const defaultPort = 3120;
 /** Milliseconds without a byte from the peer after which an end gives up, unless told otherwise. */
 export const defaultTimeoutMs = 30_000;
+/** Milliseconds for which a session that was lost is looked for again, unless told otherwise. */
+export const defaultPatienceMs = 600_000;
 
 /** Options of an end that listens; ignored where it dials. */
 export interface ListenOptions {
@@ -101,6 +103,11 @@ export interface CommonOptions extends ListenOptions {
   check?: boolean;
   /** Milliseconds without a byte from the peer after which this end gives up; at least 1,000; 30,000 by default. */
   timeoutMs?: number;
+  /**
+   * Milliseconds for which both ends look for each other again when their session is lost: the end that dials tries again,
+   * the one that listens waits. 0 ends the run at once; 600,000 by default.
+   */
+  patienceMs?: number;
   /** Opens another path to a listening peer; called once, if none of its addresses answers. */
   fallback?: FallbackPath;
   /** Ends the run early; what is whole and verified by then stays at the destination. */
@@ -210,6 +217,7 @@ async function withEngine(
 ): Promise<TransferSummary> {
   const emit = options.onEvent ?? (() => {});
   const timeoutMs = checkedTimeout(options.timeoutMs);
+  const patienceMs = checkedPatience(options.patienceMs);
   const streams = checkedStreams(options.streams);
   const { check = false } = options;
   const { engine, sockets, reason } = await chooseEngine(options.io ?? "auto");
@@ -222,7 +230,7 @@ async function withEngine(
   }
   const { signal, release } = interruptible(options.signal);
   try {
-    return await body({ engine, sockets, streams, timeoutMs, check, emit, signal });
+    return await body({ engine, sockets, streams, timeoutMs, patienceMs, check, emit, signal });
   } finally {
     release();
   }
@@ -294,4 +302,12 @@ function checkedStreams(streams: number | "auto" = "auto"): Streams {
 function checkedTimeout(timeoutMs = defaultTimeoutMs): number {
   if (timeoutMs >= 1000 && timeoutMs <= 86_400_000) return timeoutMs;
   throw new RcopyError("usage", `a timeout of ${timeoutMs} ms is out of range; --timeout takes 1s to 24h`);
+}
+
+function checkedPatience(patienceMs = defaultPatienceMs): number {
+  if (patienceMs >= 0 && patienceMs <= 86_400_000) return patienceMs;
+  throw new RcopyError(
+    "usage",
+    `a patience of ${patienceMs} ms is out of range; --patience takes 0s to 24h`,
+  );
 }

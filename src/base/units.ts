@@ -32,14 +32,19 @@ export function formatRate(bytesPerSecond: number): string {
   return `${formatBytes(bytesPerSecond)}/s`;
 }
 
-/** A duration in its two largest units: `850 ms`, `12.3 s`, `3 min 20 s`, `2 h 5 min`. */
+/** A duration in its two largest units: `850 ms`, `12.3 s`, `3 min 20 s`, `10 min`, `2 h 5 min`. */
 export function formatDuration(ms: number): string {
   if (ms < 999.5) return `${Math.round(ms)} ms`;
   if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
   const seconds = Math.round(ms / 1000);
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-  const minutes = Math.round(ms / 60_000);
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (seconds < 3600) return twoUnits(seconds, "min", "s");
+  return twoUnits(Math.round(ms / 60_000), "h", "min");
+}
+
+/** `count` of the smaller unit, of which the larger has sixty; the smaller is left out where there are none. */
+function twoUnits(count: number, larger: string, smaller: string): string {
+  const rest = count % 60;
+  return `${Math.floor(count / 60)} ${larger}${rest === 0 ? "" : ` ${rest} ${smaller}`}`;
 }
 
 /** A count with thin separators, as in `1,234,567`. */

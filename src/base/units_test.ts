@@ -35,7 +35,7 @@ Deno.test("formatDuration() shows at most two units", () => {
     "850 ms",
     "1.0 s",
     "12.3 s",
-    "1 min 0 s",
+    "1 min",
     "3 min 20 s",
     "59 min 59 s",
     "2 h 5 min",

@@ -1,4 +1,5 @@
 /** A run of `send` or `receive`: what both have around them. */
+import { asRcopyError } from "../base/errors.ts";
 import type { CommandLine } from "./line/parse.ts";
 import { lineForReceiver, lineForSender } from "./line/peer_line.ts";
 import { shellLine } from "./line/shell_line.ts";
@@ -8,6 +9,7 @@ import type { Console } from "./report/console.ts";
 import type { Job } from "./report/job.ts";
 import { Reporter } from "./report/reporter.ts";
 import { Signals } from "./signals.ts";
+import { whatNext } from "./what_next.ts";
 
 export interface CopyOptions {
   /** The words of the command line, for messages that repeat it. */
@@ -32,7 +34,10 @@ export async function runCopy(line: CommandLine, options: CopyOptions): Promise<
     lineForPeer: command === "send" ? lineForReceiver : lineForSender,
   });
   try {
-    const signal = flags["end-with-stdin"] ? await signalOfStdin(signals.signal) : signals.signal;
+    const broken = new AbortController();
+    console.onFailure = (error) => broken.abort(error);
+    const endings = AbortSignal.any([signals.signal, broken.signal]);
+    const signal = flags["end-with-stdin"] ? await signalOfStdin(endings) : endings;
     const job: Job = { console, reporter, signal, command: shownCommand(argv) };
     if (command === "send") {
       const { runSend } = await import("./send.ts");
@@ -43,6 +48,9 @@ export async function runCopy(line: CommandLine, options: CopyOptions): Promise<
   } catch (thrown) {
     reporter.close();
     const status = complain(console, thrown, logLevel);
+    const { hasMet, kept } = reporter;
+    const lines = hasMet ? whatNext(line, { code: asRcopyError(thrown).code, kept }) : [];
+    for (const message of lines) reporter.onEvent({ type: "note", level: "info", message });
     return signals.status ?? status;
   } finally {
     reporter.close();

@@ -33,6 +33,25 @@ export class TreeHash {
     }
   }
 
+  /** Adds `count` hashes by their sum of 16 bytes. */
+  addSum(count: number, sum: Uint8Array): void {
+    this.add(sum);
+    this.#count += count - 1;
+  }
+
+  /** What is left without the hashes of `part`, which are all among those of this one. */
+  without(part: TreeHash): TreeHash {
+    const rest = new TreeHash();
+    rest.#count = this.#count - part.#count;
+    let borrow = 0;
+    for (let i = 0; i < 4; i++) {
+      const difference = this.#sum[i]! - part.#sum[i]! - borrow;
+      borrow = difference < 0 ? 1 : 0;
+      rest.#sum[i] = borrow ? difference + limb : difference;
+    }
+    return rest;
+  }
+
   /** `<count>-<32 hexadecimal digits>`. */
   toString(): string {
     return `${this.#count}-${Array.from(this.sum, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;

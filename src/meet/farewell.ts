@@ -9,7 +9,7 @@ import { errorCodeOf, wireCodeOf } from "../wire/codes.ts";
 /** How long a last message has to leave, and then the peer to hang up. */
 const farewellMs = 2_000;
 
-/** Reasons of the peer that hold at this end too; any other reason means here that the peer is lost. */
+/** Reasons of the peer that hold at this end too. */
 const sharedReasons: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "integrity",
   "protocol",
@@ -21,6 +21,9 @@ const sharedReasons: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "destination",
   "same-place",
 ]);
+
+/** Reasons of a peer that did not mean to end the session: it lost this end, and may be met again. */
+const losses: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["peer-lost", "timeout", "unreachable"]);
 
 /** The close that tells the peer of an error of this end. */
 export function closeOf(error: RcopyError): Close {
@@ -34,8 +37,9 @@ export function errorOfClose(close: Close): RcopyError {
     return new RcopyError("peer-lost", `the peer ended the session without a receipt${said}`);
   }
   const reason = errorCodeOf(close.code);
-  const code = sharedReasons.has(reason) ? reason : "peer-lost";
-  return new RcopyError(code, `the peer ended the session: ${showPeerText(close.text || reason)}`);
+  const code = sharedReasons.has(reason) ? reason : losses.has(reason) ? "peer-lost" : "peer-ended";
+  const what = reason === "interrupted" ? "the other end was interrupted" : "the peer ended the session";
+  return new RcopyError(code, `${what}: ${showPeerText(close.text || reason)}`);
 }
 
 /**

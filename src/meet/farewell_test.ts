@@ -13,16 +13,20 @@ const reasons: [ErrorCode, here: ErrorCode][] = [
   ["no-space", "no-space"],
   ["read-only", "read-only"],
   ["destination", "destination"],
-  ["io", "peer-lost"],
-  ["interrupted", "peer-lost"],
+  ["io", "peer-ended"],
+  ["interrupted", "peer-ended"],
   ["timeout", "peer-lost"],
-  ["internal", "peer-lost"],
+  ["peer-lost", "peer-lost"],
+  ["internal", "peer-ended"],
 ];
 for (const [code, here] of reasons) {
   Deno.test(`a close of the peer for ${code} is the error ${here} at this end`, () => {
     const error = errorOfClose(closeOf(new RcopyError(code, "why\u001b[31m")));
     assertEquals(error.code, here);
-    assertMatch(error.message, /^the peer ended the session: peer says: why\\x1b\[31m$/);
+    assertMatch(
+      error.message,
+      /^the (peer ended the session|other end was interrupted): peer says: why\\x1b\[31m$/,
+    );
   });
 }
 

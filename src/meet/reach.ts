@@ -30,7 +30,7 @@ export type FallbackPath = (why: RcopyError) => Promise<PeerAddress>;
 /** How long the addresses have to answer if there is a fallback path. */
 const directMs = 5_000;
 
-/** A connection, and how to make another. */
+/** A connection, and how to make another to the peer that is known to listen; names are looked up anew. */
 export interface Reached {
   channel: Channel;
   again: () => Promise<Channel>;
@@ -46,13 +46,15 @@ export async function reach(
   { addresses, transport, fallback }: DialPlan,
   signal: AbortSignal,
 ): Promise<Reached> {
-  const directly = () => dialPeer(addresses, { transport, signal });
-  if (!fallback) return { channel: await directly(), again: directly, forwarded: false };
+  const again = () => dialListeningPeer(addresses, { transport, signal });
+  if (!fallback) {
+    return { channel: await dialPeer(addresses, { transport, signal }), again, forwarded: false };
+  }
   const limit = AbortSignal.timeout(directMs);
   try {
     const hurried = { transport, signal: AbortSignal.any([signal, limit]) };
     const channel = await dialListeningPeer(addresses, hurried);
-    return { channel, again: directly, forwarded: false };
+    return { channel, again, forwarded: false };
   } catch (thrown) {
     if (signal.aborted) throw signal.reason;
     const isLate = thrown === limit.reason;

@@ -2,7 +2,7 @@
  * A receiver's session that waits for the answer of a person before it begins: where it lands depends on that. Until then
  * the sender is told at intervals that somebody is being asked, and announces nothing.
  */
-import { asRcopyError } from "../base/errors.ts";
+import { asRcopyError, RcopyError } from "../base/errors.ts";
 import type { Directory, Engine } from "../io/contract/engine.ts";
 import { closeAfter, closeOf } from "../meet/farewell.ts";
 import type { LaneOffer, LaneRequest } from "../wire/lanes.ts";
@@ -28,9 +28,11 @@ export class AskedSession implements Session {
   #supply: LaneSupply | undefined;
   #begun: Session | undefined;
   #hasEnded = false;
+  readonly #abandoned = Promise.withResolvers<never>();
 
   constructor(options: AskedSessionOptions) {
     this.#options = options;
+    this.#abandoned.promise.catch(() => {}); // it may come when nobody is asked any more
   }
 
   async run(): Promise<TransferSummary> {
@@ -40,7 +42,7 @@ export class AskedSession implements Session {
     const timer = setInterval(tell, silenceMs / 3);
     let session: Session;
     try {
-      session = await begin();
+      session = await Promise.race([begin(), this.#abandoned.promise]);
     } catch (thrown) {
       await this.#close(thrown);
       throw thrown;
@@ -60,6 +62,16 @@ export class AskedSession implements Session {
     for (const [, connection] of this.#lanes.splice(0)) connection.close();
     control.send(closeOf(asRcopyError(thrown)));
     await closeAfter(control.channel, control.flushed());
+  }
+
+  /** Whoever is asked may take any time, and nothing is expected of the sender. */
+  answersWithin(ms: number): Promise<boolean> {
+    return this.#begun?.answersWithin(ms) ?? Promise.resolve(!this.#hasEnded);
+  }
+
+  abandon(why: string): void {
+    if (this.#begun) this.#begun.abandon(why);
+    else this.#abandoned.reject(new RcopyError("peer-lost", why));
   }
 
   useSupply(supply: LaneSupply): void {

@@ -13,6 +13,7 @@ import { Receiver } from "./receive/receiver.ts";
 import { findSettingsPlaces, SettingsGuard } from "./receive/settings.ts";
 import { Control } from "./session/control.ts";
 import { localHello } from "./session/hello.ts";
+import type { Transfer } from "./session/transfer.ts";
 import type { Proposal, RunOptions, Session, Side } from "./side.ts";
 import { isEmptyDirectory, lookAt, openDestination, type OpenedDestination } from "./target/destination.ts";
 import { DestinationIdentity, readBootId } from "./target/destination_identity.ts";
@@ -39,6 +40,14 @@ function absolute(chosen: string): string {
   return `${realPathOf(dirname(chosen)) ?? dirname(chosen)}/${basename(chosen)}`;
 }
 
+/** A session that is about to begin. */
+interface Ends {
+  peer: Hello;
+  hello: Hello;
+  run: RunOptions;
+  transfer: Transfer;
+}
+
 /** Receives into DEST, or where the sender's name leads. */
 export class ReceivingSide implements Side, Disposable {
   readonly role = "receiver";
@@ -50,6 +59,8 @@ export class ReceivingSide implements Side, Disposable {
   readonly #received = RememberedPlaces.of("received");
   /** What this run has begun under the sender's name, as it is remembered until it is finished. */
   #begun: string | undefined;
+  /** Where the sessions of a transfer land, once one of them has begun. */
+  #landed: { transfer: Transfer; landing: Landing } | undefined;
 
   /** Says what is wrong with DEST now; it is made only once there is a sender. @throws {RcopyError} `destination`, `usage` */
   constructor(engine: Engine, options: ReceivingSideOptions) {
@@ -74,18 +85,20 @@ export class ReceivingSide implements Side, Disposable {
     if (this.#opened && !this.#options.policy.dryRun) this.#remember(this.#opened.path);
   }
 
-  propose(run: RunOptions): Proposal {
+  propose(run: RunOptions, transfer: Transfer): Proposal {
     const { dryRun } = this.#options.policy;
-    const hello = { ...localHello("receiver", run.engine, run), dryRun };
-    return { hello, begin: (channel, peer) => this.#begin(channel, { peer, hello, run }) };
+    const hello = { ...localHello("receiver", run.engine, run), dryRun, placed: transfer.placed };
+    return { hello, begin: (channel, peer) => this.#begin(channel, { peer, hello, run, transfer }) };
   }
 
-  #begin(channel: Channel, ends: { peer: Hello; hello: Hello; run: RunOptions }): Session {
+  #begin(channel: Channel, ends: Ends): Session {
     const { peer, run } = ends;
     const control = new Control(channel, new FrameSplitter());
     const { dest } = this.#options;
-    const landing = landingOf({ dest, form: peer.form, name: peer.name, look: lookAt });
-    const question = this.#questionOf(landing, peer);
+    // A session that goes on with a transfer lands where that does, whatever has come there meanwhile.
+    const before = this.#landed?.transfer === ends.transfer ? this.#landed.landing : undefined;
+    const landing = before ?? landingOf({ dest, form: peer.form, name: peer.name, look: lookAt });
+    const question = before ? undefined : this.#questionOf(landing, peer);
     if (question === undefined) return this.#receive(landing, { ...ends, control });
     const silenceMs = Math.min(run.timeoutMs, peer.timeoutMs);
     const begin = async () => {
@@ -116,7 +129,7 @@ export class ReceivingSide implements Side, Disposable {
 
   #receive(
     landing: Landing,
-    { peer, hello, run, control }: { peer: Hello; hello: Hello; run: RunOptions; control: Control },
+    { peer, hello, run, transfer, control }: Ends & { control: Control },
   ): Receiver {
     const { policy } = this.#options;
     const { engine, timeoutMs, emit, signal, check } = run;
@@ -130,6 +143,7 @@ export class ReceivingSide implements Side, Disposable {
       this.#begun = absolute(landing.chosen);
       this.#unfinished.add(this.#begun);
     }
+    this.#landed = { transfer, landing };
     return new Receiver({
       control,
       peer,
@@ -145,6 +159,7 @@ export class ReceivingSide implements Side, Disposable {
       timeoutMs,
       emit,
       signal,
+      transfer,
     });
   }
 

@@ -8,6 +8,7 @@ import { Control } from "./session/control.ts";
 import { localHello } from "./session/hello.ts";
 import { printableName } from "../base/show.ts";
 import type { DescribedOffer, Preparation, Proposal, RunOptions, Session, Side } from "./side.ts";
+import type { Transfer } from "./session/transfer.ts";
 import { Prefetch } from "./source/prefetch.ts";
 import { type SourceOptions, SourcePaths } from "./source/roots.ts";
 import { DestinationIdentity, readBootId } from "./target/destination_identity.ts";
@@ -46,9 +47,10 @@ export class SendingSide implements Side, Disposable {
     };
   }
 
-  propose(run: RunOptions): Proposal {
+  propose(run: RunOptions, transfer: Transfer): Proposal {
     const { engine, timeoutMs, emit, signal, check } = run;
     const begin = (channel: Channel, peer: Hello): Session => {
+      transfer.resumeWith(peer.placed);
       const bootIds = channel.sharesMachine ? [readBootId(), ""] : [readBootId()].filter((id) => id !== "");
       let identity: DestinationIdentity | undefined;
       return new Sender({
@@ -60,6 +62,7 @@ export class SendingSide implements Side, Disposable {
         timeoutMs,
         emit,
         signal,
+        transfer,
         cache: this.#prefetch,
         isDestination: ({ nonce, hash }, device, inode) => {
           if (hash.length === 0) return false;

@@ -8,8 +8,9 @@ import type { Channel } from "../net/channel.ts";
 import type { PeerListener } from "../net/listen.ts";
 import type { ServerTransport } from "../net/transport.ts";
 import { closeOf } from "../meet/farewell.ts";
+import { formatDuration } from "../base/units.ts";
 import { tokenBytes } from "../wire/limits.ts";
-import type { Hello, Join } from "../wire/hello.ts";
+import { type Hello, type Join, nothingPlaced } from "../wire/hello.ts";
 import { answerHandshake, answerJoin, type Handshake, type Verifier } from "../meet/authenticate.ts";
 import type { TransferSummary } from "./session/events.ts";
 import { Admission } from "../meet/admission.ts";
@@ -17,13 +18,14 @@ import type { LaneArrival } from "./thread/calls.ts";
 import type { LaneThread } from "./thread/thread.ts";
 import { LaneThreads } from "./thread/threads.ts";
 import { OfferedLanes } from "./supply/offered.ts";
+import { type Guest, Guests } from "./guests.ts";
+import { lossCodes } from "./loss.ts";
 import type { Preparation, RunOptions, Session, Side } from "./side.ts";
 
-/** Sessions at once under `keep`. */
+/** Sessions at once under `keep`, those of guests that are away among them. */
 const sessionsMax = 64;
-
-/** Errors after which a peer may come back: the session was lost, not refused or broken. */
-const lostCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["peer-lost", "timeout", "unreachable"]);
+/** What a peer is turned away for, while the run goes on. */
+const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["refused", "busy"]);
 
 export interface ServeOptions extends RunOptions {
   side: Side;
@@ -41,18 +43,35 @@ interface Served {
   lanes: OfferedLanes;
 }
 
+/** A session that runs for a guest. */
+interface Running {
+  key: string;
+  guest: Guest;
+  served: Served;
+  /** This end's hello has left. */
+  answered: Promise<void>;
+  channel: Channel;
+  peer: Hello;
+}
+
 export class Server {
   readonly #options: ServeOptions;
   readonly #sessions = new Map<string, Served>();
   readonly #running = new Set<Promise<void>>();
   readonly #ended = Promise.withResolvers<TransferSummary>();
   readonly #threads: LaneThreads;
-  #returnTimer: ReturnType<typeof setTimeout> | undefined;
-  #hasReceipt = false;
+  readonly #guests: Guests;
+  /** What the run comes to is known. */
+  #isOver = false;
   #preparation: Preparation | undefined;
 
   constructor(options: ServeOptions) {
     this.#options = options;
+    this.#guests = new Guests({
+      placesMax: options.keep ? sessionsMax : 1,
+      patienceMs: options.patienceMs,
+      busy: () => this.#busy(),
+    });
     this.#threads = new LaneThreads({ engine: options.engine, onNote: (message) => this.#onNote(message) });
     this.#threads.onArrival = (thread, arrival) => void this.#onArrival(thread, arrival);
   }
@@ -60,7 +79,7 @@ export class Server {
   /** Serves until the first receipt, or with `keep` until interrupted. @throws {RcopyError} what ended the run */
   async run(): Promise<TransferSummary> {
     const { listener, signal, emit, side, engine } = this.#options;
-    const onAbort = () => this.#ended.reject(signal.reason);
+    const onAbort = () => this.#fail(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
     const admission = new Admission(listener, {
@@ -76,12 +95,18 @@ export class Server {
       return await this.#ended.promise;
     } finally {
       signal.removeEventListener("abort", onAbort);
-      clearTimeout(this.#returnTimer);
+      this.#guests.end();
       listener[Symbol.dispose]();
       await accepting;
       await Promise.all(this.#running);
       await this.#threads.end();
     }
+  }
+
+  /** Ends the run. */
+  #fail(error: RcopyError): void {
+    this.#isOver = true;
+    this.#ended.reject(error);
   }
 
   #onNote(message: string): void {
@@ -93,59 +118,72 @@ export class Server {
       await this.#join(channel, handshake.join);
       return;
     }
-    const { hello, preambleSent } = handshake;
-    const refusal = this.#whyRefused(hello);
-    if (refusal) {
-      await answerHandshake(channel, closeOf(refusal), { preambleSent });
-      throw refusal;
-    }
-    this.#preparation?.stop();
-    // The place is taken before anything is awaited, so that two peers cannot both get it.
-    const id = crypto.getRandomValues(new Uint8Array(tokenBytes));
-    const key = keyOf(id);
-    let served: Served;
-    let answer: Hello;
+    const { hello, preambleSent, publicKey } = handshake;
     try {
-      const proposal = this.#options.side.propose(this.#options);
-      served = this.#begin(proposal.begin(channel, hello), hello);
-      answer = { ...proposal.hello, session: id, laneTokens: served.lanes.offer().token };
+      this.#requireOther(hello);
+      this.#preparation?.stop();
+      await this.#guests.admit({ returnSecret: hello.returnSecret, publicKey }, (guest, hasReturned) => {
+        const { key, served, answer } = this.#begin(channel, { guest, hello, hasReturned });
+        const answered = answerHandshake(channel, answer, { preambleSent });
+        const over = this.#run({ key, guest, served, answered, channel, peer: hello });
+        this.#running.add(over);
+        over.finally(() => this.#running.delete(over));
+        return { session: served.session, over };
+      });
     } catch (thrown) {
       const error = asRcopyError(thrown);
-      await answerHandshake(channel, closeOf(error), { preambleSent });
-      this.#ended.reject(error);
+      await answerHandshake(channel, closeOf(error), { preambleSent }).catch(() => {});
+      if (!refusals.has(error.code)) this.#fail(error);
       throw error;
     }
-    clearTimeout(this.#returnTimer);
-    this.#sessions.set(key, served);
-    this.#options.emit({ type: "connected", peer: channel.peer });
-    const running = this.#run(
-      key,
-      served.session,
-      answerHandshake(channel, answer, { preambleSent }),
-      channel,
-    );
-    this.#running.add(running);
-    running.finally(() => this.#running.delete(running));
   }
 
-  #whyRefused(hello: Hello): RcopyError | undefined {
+  /** @throws {RcopyError} `refused` for an end that does the same as this one */
+  #requireOther(hello: Hello): void {
     const { role } = this.#options.side;
+    if (hello.role !== role) return;
     const [own, other] = role === "sender" ? ["send", "receive"] : ["receive", "send"];
-    if (hello.role === role) {
-      return new RcopyError("refused", `both ends want to ${own}; run rcopy ${other} on one of them`);
-    }
-    const placesMax = this.#options.keep ? sessionsMax : 1;
-    if (this.#hasReceipt || this.#sessions.size >= placesMax) {
-      const message = role === "sender"
-        ? "the sender already serves another receiver; it takes more with --keep"
-        : "the receiver already receives from another sender";
-      return new RcopyError("busy", message);
-    }
-    return undefined;
+    throw new RcopyError("refused", `both ends want to ${own}; run rcopy ${other} on one of them`);
+  }
+
+  #busy(): RcopyError {
+    const message = this.#options.side.role === "sender"
+      ? "the sender already serves another receiver; it takes more with --keep"
+      : "the receiver already receives from another sender";
+    return new RcopyError("busy", message);
+  }
+
+  /** Begins a session in the place of a guest. @throws {RcopyError} `busy` once the run has its receipt; where it cannot begin */
+  #begin(
+    channel: Channel,
+    { guest, hello, hasReturned }: { guest: Guest; hello: Hello; hasReturned: boolean },
+  ): { key: string; served: Served; answer: Hello } {
+    if (this.#isOver) throw this.#busy();
+    const { transfer, secret } = guest;
+    const emit = transfer.numbered(this.#options.emit);
+    const id = crypto.getRandomValues(new Uint8Array(tokenBytes));
+    const proposal = this.#options.side.propose({ ...this.#options, emit }, transfer);
+    // Only of a transfer that this end knows the peer can say what was placed.
+    const peer = hasReturned ? hello : { ...hello, placed: nothingPlaced };
+    const served = this.#giveLanes(proposal.begin(channel, peer), peer);
+    const key = keyOf(id);
+    this.#sessions.set(key, served);
+    const returned = hasReturned ? { returned: true as const } : {};
+    emit({ type: "connected", peer: channel.peer, ...returned });
+    const what = hasReturned ? "is back, and the copy goes on" : "is connected";
+    emit({ type: "note", level: "info", message: `the ${hello.role} at ${channel.peer} ${what}` });
+    const answer = {
+      ...proposal.hello,
+      session: id,
+      laneTokens: served.lanes.offer().token,
+      returnSecret: secret,
+      returned: hasReturned,
+    };
+    return { key, served, answer };
   }
 
   /** Gives the session its lanes. */
-  #begin(session: Session, peer: Hello): Served {
+  #giveLanes(session: Session, peer: Hello): Served {
     const { place, streams } = this.#options;
     const lanes = new OfferedLanes({
       host: session,
@@ -181,32 +219,63 @@ export class Server {
     }
   }
 
-  async #run(key: string, session: Session, answered: Promise<void>, channel: Channel): Promise<void> {
-    const { keep, emit, timeoutMs } = this.#options;
+  async #run({ key, guest, served, answered, channel, peer }: Running): Promise<void> {
     try {
       await answered.catch(() => {}); // a peer that is gone already is found lost by the session itself
-      const summary = await session.run();
-      this.#hasReceipt = !keep;
-      emit({ type: "done", summary });
-      if (!keep) this.#ended.resolve(summary);
+      const summary = await served.session.run();
+      this.#guests.leave(guest);
+      this.#onReceipt(summary, { guest, channel, peer });
     } catch (thrown) {
-      const error = asRcopyError(thrown);
-      const mayReturn = lostCodes.has(error.code);
-      if (!keep && !mayReturn) {
-        this.#ended.reject(error);
-        return;
-      }
-      if (!keep && session.hasBegun === false) {
-        // Its user has not decided where it lands: it comes again, or another one does.
-        emit({ type: "session-lost", message: `${channel.peer}: ${error.message}; still listening` });
-        return;
-      }
-      const wait = keep ? "" : `; waiting ${Math.round(timeoutMs / 1000)} s for it to come back`;
-      emit({ type: "session-lost", message: `${channel.peer}: ${error.message}${wait}` });
-      if (!keep) this.#returnTimer = setTimeout(() => this.#ended.reject(error), timeoutMs);
+      this.#onFailed(asRcopyError(thrown), { guest, channel, served });
     } finally {
       this.#sessions.delete(key);
     }
+  }
+
+  /** The first copy ends the run; a look at what would be copied does not. */
+  #onReceipt(
+    summary: TransferSummary,
+    { guest, channel, peer }: Pick<Running, "guest" | "channel" | "peer">,
+  ): void {
+    const { keep } = this.#options;
+    const emit = guest.transfer.numbered(this.#options.emit);
+    if (peer.dryRun && !keep) {
+      const message =
+        `the receiver at ${channel.peer} looked at what would be copied (--dry-run), and took ` +
+        "nothing; still waiting for a receiver";
+      emit({ type: "note", level: "info", message });
+      return;
+    }
+    emit({ type: "done", summary });
+    if (keep) return;
+    this.#isOver = true;
+    this.#ended.resolve(summary);
+  }
+
+  #onFailed(
+    error: RcopyError,
+    { guest, channel, served }: Pick<Running, "guest" | "channel" | "served">,
+  ): void {
+    const { keep, patienceMs } = this.#options;
+    const emit = guest.transfer.numbered(this.#options.emit);
+    const isLost = lossCodes.has(error.code);
+    if (guest.isReplaced && isLost) return this.#onNote(`${channel.peer}: ${error.message}`);
+    const hasLeft = isLost || error.code === "peer-ended";
+    if (!keep && hasLeft && served.session.hasBegun === false) {
+      // Its user has not decided where it lands: it comes again, or another one does.
+      this.#guests.leave(guest);
+      emit({ type: "session-lost", message: `${channel.peer}: ${error.message}; still listening` });
+      return;
+    }
+    if (!isLost || this.#options.signal.aborted) {
+      this.#guests.leave(guest);
+      if (keep) emit({ type: "session-lost", message: `${channel.peer}: ${error.message}` });
+      else this.#fail(error);
+      return;
+    }
+    const wait = `waiting ${formatDuration(patienceMs)} for it to come back`;
+    emit({ type: "session-lost", message: `${channel.peer}: ${error.message}; ${wait}` });
+    this.#guests.awaitReturn(guest, () => keep || this.#fail(error));
   }
 }
 

@@ -1,13 +1,16 @@
 /** A server and its dialers, over loopback, with sides that copy nothing: which peers get a session, and how runs end. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { hello } from "../../tests/helpers/handshake.ts";
 import { FakeRun, FakeSide } from "../../tests/helpers/fake_side.ts";
 import { RcopyError } from "../base/errors.ts";
-import type { Credential, Verifier } from "../meet/authenticate.ts";
+import { type Credential, openHandshake, type Verifier } from "../meet/authenticate.ts";
 import { sendJoin } from "../meet/handshake.ts";
 import type { DialPlan } from "../meet/reach.ts";
 import { dialOne } from "../net/dial.ts";
 import { listenForPeers, type PeerListener } from "../net/listen.ts";
 import { plainTransport } from "../net/transport.ts";
+import type { Close } from "../wire/closing.ts";
+import { type Hello, nothingPlaced } from "../wire/hello.ts";
 import { dialSession } from "./dial.ts";
 import { Server } from "./serve.ts";
 import type { TransferSummary } from "./session/events.ts";
@@ -22,11 +25,11 @@ interface Serving {
 
 /** Runs `body` beside a server; the server is interrupted at the end, unless it has ended. */
 async function serving(
-  given: { side?: FakeSide; keep?: boolean; verifier?: Verifier; timeoutMs?: number },
+  given: { side?: FakeSide; keep?: boolean; verifier?: Verifier; patienceMs?: number },
   body: (it: Serving) => Promise<void>,
 ): Promise<void> {
-  const { side = new FakeSide("sender"), keep = false, verifier, timeoutMs } = given;
-  using run = new FakeRun(timeoutMs === undefined ? {} : { timeoutMs });
+  const { side = new FakeSide("sender"), keep = false, verifier, patienceMs } = given;
+  using run = new FakeRun(patienceMs === undefined ? {} : { patienceMs });
   const listener = listenForPeers({ port: 0, local: true }, plainTransport);
   const place = { bind: undefined, local: true, transport: plainTransport };
   const ended = new Server({ ...run.options, side, listener, keep, verifier, place }).run();
@@ -130,8 +133,128 @@ Deno.test("a peer that was lost may come back, and its session ends the run", ()
     peer.stop();
   }));
 
+const lost = new RcopyError("peer-lost", "the line was cut");
+
+Deno.test("a dialer that lost its session comes back to its transfer, and no other place is needed for it", () =>
+  serving({}, async ({ run, side, plan, ended }) => {
+    using peer = new FakeRun();
+    const other = new FakeSide("receiver");
+    const dialled = dial(plan, peer, other);
+    await (await side.session(0)).joined;
+    // The listener may not have noticed yet.
+    (await other.session(0)).end(lost);
+    const [here, there] = [await side.session(1), await other.session(1)];
+    await Promise.all([here.joined, there.joined]);
+    assertEquals([there.peer.returned, here.peer.returnSecret], [true, there.peer.returnSecret]);
+    here.end();
+    there.end();
+    await Promise.all([ended, dialled]);
+    assertEquals(run.told, ["connected", "connected", "done"]);
+    assertEquals(peer.told, ["connected", "session-lost", "connected", "done"]);
+    const returned = (it: FakeRun) =>
+      it.events.filter((event) => event.type === "connected").map((event) => event.returned);
+    assertEquals([returned(run), returned(peer)], [[undefined, true], [undefined, true]]);
+  }));
+
+Deno.test("a dialer comes back only after a loss, and ends with what it lost when its patience is over", async () => {
+  await serving({}, async ({ side, plan }) => {
+    using peer = new FakeRun();
+    const other = new FakeSide("receiver");
+    const dialled = dial(plan, peer, other);
+    await (await side.session(0)).joined;
+    (await other.session(0)).end(new RcopyError("peer-ended", "it was interrupted"));
+    await assertFails(dialled, "peer-ended");
+  });
+  await serving({}, async ({ side, plan, listener }) => {
+    using peer = new FakeRun({ patienceMs: 1 });
+    const other = new FakeSide("receiver");
+    const dialled = dial(plan, peer, other);
+    await (await side.session(0)).joined;
+    listener[Symbol.dispose]();
+    (await other.session(0)).end(lost);
+    await assertFails(
+      dialled,
+      "peer-lost",
+      /the line was cut; no connection again within 1 ms: cannot reach/,
+    );
+  });
+});
+
+Deno.test("an interrupt ends a dialer that waits for its next attempt", () =>
+  serving({}, async ({ side, plan, listener }) => {
+    using peer = new FakeRun();
+    const other = new FakeSide("receiver");
+    const dialled = dial(plan, peer, other);
+    await (await side.session(0)).joined;
+    listener[Symbol.dispose]();
+    (await other.session(0)).end(lost);
+    while (!peer.told.includes("session-lost")) await new Promise((resolve) => setTimeout(resolve));
+    const reason = peer.stop();
+    assertEquals(await assertRejects(() => dialled), reason);
+  }));
+
+Deno.test("what a newcomer claims to have placed is not believed, whatever secret it shows", async () => {
+  const claimed = { ...nothingPlaced, files: 3, bytes: 30, sum: new Uint8Array(16).fill(3) };
+  await serving({ keep: true }, async ({ run, side, plan }) => {
+    for (const returnSecret of [new Uint8Array(0), crypto.getRandomValues(new Uint8Array(16))]) {
+      const answer = await shakeHands(plan, run, { placed: claimed, returnSecret });
+      assertEquals(answer.kind === "hello" && [answer.returned, answer.returnSecret.length], [false, 16]);
+    }
+    for (const number of [0, 1]) assertEquals((await side.session(number)).peer.placed, nothingPlaced);
+  });
+});
+
+Deno.test("a secret serves as long as its transfer, and what its peer has placed is believed", () =>
+  serving({ keep: true }, async ({ run, side, plan }) => {
+    const first = await shakeHands(plan, run, {});
+    const { returnSecret } = first as Hello;
+    const placed = { ...nothingPlaced, files: 3, bytes: 30, sum: new Uint8Array(16).fill(3) };
+    const second = await shakeHands(plan, run, { returnSecret, placed });
+    assert(second.kind === "hello" && second.returned);
+    const session = await side.session(1);
+    assertEquals(session.peer.placed, placed);
+    session.end();
+    while (!run.told.includes("done")) await new Promise((resolve) => setTimeout(resolve));
+    const third = await shakeHands(plan, run, { returnSecret, placed });
+    assert(third.kind === "hello" && !third.returned);
+  }));
+
+/** Opens control as a receiver that says this in its hello, and gives the answer. */
+async function shakeHands(plan: DialPlan, run: FakeRun, says: Partial<Hello>): Promise<Hello | Close> {
+  const channel = await dialOne(plan.addresses[0]!, {
+    transport: plainTransport,
+    signal: run.options.signal,
+  });
+  try {
+    return await openHandshake(channel, {
+      credential: undefined,
+      hello: { ...hello, ...says },
+      onPreamble: () => {},
+    });
+  } finally {
+    channel.close();
+  }
+}
+
+Deno.test("a receiver in a dry run does not end the run of the sender", () => {
+  const look = new FakeSide("receiver", () => {}, { dryRun: true });
+  return serving({}, async ({ run, side, plan, ended }) => {
+    using peer = new FakeRun();
+    const looking = dial(plan, peer, look);
+    (await side.session(0)).end();
+    (await look.session(0)).end();
+    await looking;
+    const dialled = dial(plan, peer);
+    (await side.session(1)).end();
+    await ended;
+    assertEquals(run.told, ["connected", "connected", "done"]);
+    peer.stop();
+    await assertRejects(() => dialled);
+  });
+});
+
 Deno.test("a peer that does not come back in time ends the run with its loss", () =>
-  serving({ timeoutMs: 1 }, async ({ side, plan, ended }) => {
+  serving({ patienceMs: 1 }, async ({ side, plan, ended }) => {
     using peer = new FakeRun();
     void dial(plan, peer);
     (await side.session(0)).end(new RcopyError("timeout", "silence"));

@@ -9,6 +9,7 @@ import type { Channel } from "../net/channel.ts";
 import type { Form, Hello, Role } from "../wire/hello.ts";
 import type { EventSink, TransferSummary } from "./session/events.ts";
 import type { LaneSupply } from "./session/session_run.ts";
+import type { Transfer } from "./session/transfer.ts";
 import type { Streams } from "./supply/growth.ts";
 import type { LaneHost } from "./supply/host.ts";
 
@@ -19,6 +20,8 @@ export interface RunOptions {
   timeoutMs: number;
   /** This end wishes that the content of files is compared, not their size and time. */
   check: boolean;
+  /** How long a session that was lost is looked for again. */
+  patienceMs: number;
   emit: EventSink;
   signal: AbortSignal;
 }
@@ -29,6 +32,10 @@ export interface Session extends LaneHost {
   useSupply(supply: LaneSupply): void;
   /** Of a sender: whether the receiver has said where this lands. */
   readonly hasBegun?: boolean;
+  /** Whether the peer is heard of within so long. */
+  answersWithin(ms: number): Promise<boolean>;
+  /** Ends the session as one that is lost; {@linkcode run} says so. */
+  abandon(why: string): void;
   /** @throws {RcopyError} whatever ended the session without an agreed receipt */
   run(): Promise<TransferSummary>;
 }
@@ -53,8 +60,8 @@ export interface Side {
   readonly role: Role;
   /** What it brings, for the event that says where it listens. */
   readonly described?: DescribedOffer;
-  /** @throws {RcopyError} where files or destination are not to be had */
-  propose(run: RunOptions): Proposal;
+  /** A session of `transfer`. @throws {RcopyError} where files or destination are not to be had */
+  propose(run: RunOptions, transfer: Transfer): Proposal;
   /** Uses the time until a peer comes, and ends early when one does or nobody will. Throws nothing. */
   prepare?(engine: Engine): Preparation;
 }

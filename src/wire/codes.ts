@@ -36,6 +36,7 @@ export const wireCodeOf = {
   "interrupted": 31,
   "same-place": 32,
   "grown": 33,
+  "peer-ended": 34,
 } as const satisfies Record<ErrorCode, number>;
 
 const codeOfNumber = new Map<number, ErrorCode>(

@@ -7,6 +7,7 @@ import {
   assign,
   cappedText,
   clipped,
+  count,
   emptyOr,
   exactly,
   laneNumber,
@@ -63,7 +64,36 @@ export interface Hello {
   mode: number;
   mtimeSeconds: bigint;
   mtimeNanos: number;
+  /** Offerer: 16 random bytes by which the requester may come back. Requester: those of the session that it lost, or empty. */
+  returnSecret: Uint8Array;
+  /** Offerer: the secret was right, and the session goes on with the same transfer. Requester: false. */
+  returned: boolean;
+  /** Receiver: what the sessions of this transfer that were lost have placed. Sender: nothing. */
+  placed: PlacedBefore;
 }
+
+/** Files and links that earlier sessions of a transfer placed; directories count in each session anew. */
+export interface PlacedBefore {
+  files: number;
+  links: number;
+  /** Content bytes of the files. */
+  bytes: number;
+  /** Of these bytes, those that were there from an earlier run. */
+  kept: number;
+  /** Content bytes that came for files which are not complete yet. */
+  partial: number;
+  /** Sum of the entry hashes of files and links, as in a receipt; empty where there are none. */
+  sum: Uint8Array;
+}
+
+export const nothingPlaced: PlacedBefore = {
+  files: 0,
+  links: 0,
+  bytes: 0,
+  kept: 0,
+  partial: 0,
+  sum: new Uint8Array(0),
+};
 
 const forms = ["contents", "file", "several"] as const satisfies readonly Form[];
 const modeMax = 0o777;
@@ -83,6 +113,15 @@ export const hello: MessageCodec<Hello> = {
     writeColumn(root._initName(message.name.length), message.name);
     writeColumn(root._initSession(message.session.length), message.session);
     writeColumn(root._initLaneTokens(message.laneTokens.length), message.laneTokens);
+    writeColumn(root._initReturnSecret(message.returnSecret.length), message.returnSecret);
+    root.returned = message.returned;
+    const { files, links, bytes, kept, partial, sum } = message.placed;
+    root.placedFiles = BigInt(files);
+    root.placedLinks = BigInt(links);
+    root.placedBytes = BigInt(bytes);
+    root.placedKept = BigInt(kept);
+    root.placedPartial = BigInt(partial);
+    writeColumn(root._initPlacedSum(sum.length), sum);
   },
   decode(capnp) {
     const root = capnp.getRoot(schema.Hello);
@@ -107,6 +146,16 @@ export const hello: MessageCodec<Hello> = {
       session: emptyOr(root.session, tokenBytes),
       laneTokens,
       ...offerOf(root),
+      returnSecret: emptyOr(root.returnSecret, tokenBytes),
+      returned: root.returned,
+      placed: {
+        files: count(root.placedFiles),
+        links: count(root.placedLinks),
+        bytes: count(root.placedBytes),
+        kept: count(root.placedKept),
+        partial: count(root.placedPartial),
+        sum: emptyOr(root.placedSum, hashBytes),
+      },
     };
     checkRole(message);
     return message;

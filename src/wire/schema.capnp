@@ -31,6 +31,14 @@ struct Hello {
   mtimeNanos @14 :UInt32;
   mtimeSeconds @15 :Int64;
   check @16 :Bool;
+  returnSecret @17 :Data;
+  returned @18 :Bool;
+  placedFiles @19 :UInt64;
+  placedLinks @20 :UInt64;
+  placedBytes @21 :UInt64;
+  placedSum @22 :Data;
+  placedKept @23 :UInt64;
+  placedPartial @24 :UInt64;
 }
 
 struct Destination {

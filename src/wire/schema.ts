@@ -16,7 +16,7 @@ export class Hello extends $.Struct {
     static override readonly _capnp = {
         displayName: "Hello",
         id: "ff6b8ee93b1f6c3a",
-        size: new $.ObjectSize(48, 4),
+        size: new $.ObjectSize(88, 6),
     };
     get role(): Role {
         return $.utils.getUint16(0, this) as Role;
@@ -155,6 +155,78 @@ export class Hello extends $.Struct {
     }
     set check(value: boolean) {
         $.utils.setBit(17, value, this);
+    }
+    _adoptReturnSecret(value: $.Orphan<$.Data>): void {
+        $.utils.adopt(value, $.utils.getPointer(4, this));
+    }
+    _disownReturnSecret(): $.Orphan<$.Data> {
+        return $.utils.disown(this.returnSecret);
+    }
+    get returnSecret(): $.Data {
+        return $.utils.getData(4, this);
+    }
+    _hasReturnSecret(): boolean {
+        return !$.utils.isNull($.utils.getPointer(4, this));
+    }
+    _initReturnSecret(length: number): $.Data {
+        return $.utils.initData(4, length, this);
+    }
+    set returnSecret(value: $.Data) {
+        $.utils.copyFrom(value, $.utils.getPointer(4, this));
+    }
+    get returned(): boolean {
+        return $.utils.getBit(18, this);
+    }
+    set returned(value: boolean) {
+        $.utils.setBit(18, value, this);
+    }
+    get placedFiles(): bigint {
+        return $.utils.getUint64(48, this);
+    }
+    set placedFiles(value: bigint) {
+        $.utils.setUint64(48, value, this);
+    }
+    get placedLinks(): bigint {
+        return $.utils.getUint64(56, this);
+    }
+    set placedLinks(value: bigint) {
+        $.utils.setUint64(56, value, this);
+    }
+    get placedBytes(): bigint {
+        return $.utils.getUint64(64, this);
+    }
+    set placedBytes(value: bigint) {
+        $.utils.setUint64(64, value, this);
+    }
+    _adoptPlacedSum(value: $.Orphan<$.Data>): void {
+        $.utils.adopt(value, $.utils.getPointer(5, this));
+    }
+    _disownPlacedSum(): $.Orphan<$.Data> {
+        return $.utils.disown(this.placedSum);
+    }
+    get placedSum(): $.Data {
+        return $.utils.getData(5, this);
+    }
+    _hasPlacedSum(): boolean {
+        return !$.utils.isNull($.utils.getPointer(5, this));
+    }
+    _initPlacedSum(length: number): $.Data {
+        return $.utils.initData(5, length, this);
+    }
+    set placedSum(value: $.Data) {
+        $.utils.copyFrom(value, $.utils.getPointer(5, this));
+    }
+    get placedKept(): bigint {
+        return $.utils.getUint64(72, this);
+    }
+    set placedKept(value: bigint) {
+        $.utils.setUint64(72, value, this);
+    }
+    get placedPartial(): bigint {
+        return $.utils.getUint64(80, this);
+    }
+    set placedPartial(value: bigint) {
+        $.utils.setUint64(80, value, this);
     }
     override toString(): string { return "Hello_" + super.toString(); }
 }

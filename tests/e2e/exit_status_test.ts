@@ -112,7 +112,7 @@ Deno.test("4: a sender that serves somebody else says so, and the other receiver
 Deno.test("4: a lost receiver frees its place, and another one can come in its stead", async () => {
   await withFolder(async (folder) => {
     await shell('mkdir "$1/a" && head -c 30000000 /dev/urandom > "$1/a/file"', folder);
-    const options = { source: `${folder}/a`, target: `${folder}/b` };
+    const options = { source: `${folder}/a`, target: `${folder}/b`, receive: ["--patience", "0s"] };
     const { sender, address } = await startSender(options);
     await using _sender = sender;
     const halfWay = Promise.withResolvers<void>();
@@ -136,7 +136,7 @@ Deno.test("4: a lost receiver frees its place, and another one can come in its s
 Deno.test("4: a peer that says nothing for as long as --timeout is lost", async () => {
   await withFolder(async (folder) => {
     await shell('mkdir "$1/a" && head -c 30000000 /dev/urandom > "$1/a/file"', folder);
-    const quick = ["--timeout", "1s"];
+    const quick = ["--timeout", "1s", "--patience", "0s"];
     const options = { source: `${folder}/a`, target: `${folder}/b`, send: quick, receive: quick };
     const { sender, address } = await startSender(options);
     await using _sender = sender;
@@ -213,7 +213,8 @@ for (const [signal, status] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
           'mkdir "$1/a" && head -c 30000000 /dev/urandom > "$1/a/file" && echo 1 > "$1/a/small"',
           folder,
         );
-        const options = { source: `${folder}/a`, target: `${folder}/b`, send: ["--timeout", "5s"] };
+        const impatient = ["--patience", "0s"];
+        const options = { source: `${folder}/a`, target: `${folder}/b`, send: impatient, receive: impatient };
         const { sender, address } = await startSender(options);
         await using _sender = sender;
         const halfWay = Promise.withResolvers<void>();

@@ -166,7 +166,7 @@ async function makeTrees(folder: string, seed: number): Promise<Trees> {
 /** Copies onto the older state and disturbs the run at the point. */
 async function disturb(folder: string, target: string, io: Io, point: Point): Promise<Disturbed> {
   await shell('cp -a "$1/old" "$2"', folder, target);
-  const quick = ["--io", io, "--timeout", silence];
+  const quick = ["--io", io, "--timeout", silence, "--patience", "0s"];
   const options = {
     source: `${folder}/source`,
     target,

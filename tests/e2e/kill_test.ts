@@ -33,7 +33,8 @@ for (const victim of ["sender", "receiver"] as const) {
     const random = randomFrom(seed);
     await withFolder(async (folder) => {
       await makeSource(`${folder}/source`);
-      const whole = { source: `${folder}/source`, target: `${folder}/whole`, victim };
+      const receive = ["--patience", "0s"];
+      const whole = { source: `${folder}/source`, target: `${folder}/whole`, victim, receive };
       const all = (await copyAndKill(whole, Infinity)).bytes;
       let kills = 0;
       const points = Array.from({ length: killsOfEach }, (_, i) => Math.floor(all * (edges[i] ?? random())));
@@ -64,7 +65,7 @@ testEngines("a receiver that is killed leaves the old file whole", async (io) =>
     const options = {
       source: `${folder}/a`,
       target: `${folder}/b`,
-      send: ["--timeout", "5s"],
+      send: ["--patience", "0s"],
       receive: ["--io", io],
     };
     const { sender, address } = await startSender(options);

@@ -113,7 +113,7 @@ Deno.test("a receiver that listens ends with its destination's status, and so do
 Deno.test("a killed sender leaves a receiver that takes it back, and what was there is kept", async () => {
   await withTree(async (folder) => {
     await shell('head -c 400000000 /dev/zero > "$1/a/huge"', folder);
-    const { receiver, how } = await startListening(["--timeout", "20s", `${folder}/b`]);
+    const { receiver, how } = await startListening(["--patience", "5m", `${folder}/b`]);
     await using _receiver = receiver;
     {
       await using sender = new RcopyProcess(["send", "--json", ...how, `${folder}/a`]);
@@ -121,7 +121,7 @@ Deno.test("a killed sender leaves a receiver that takes it back, and what was th
       sender.kill("SIGKILL");
       await sender.end();
     }
-    await receiver.stderrMatch(/waiting 20 s for it to come back/);
+    await receiver.stderrMatch(/waiting 5 min for it to come back/);
     assertEquals((await run(["send", ...how, `${folder}/a`])).status, 0);
     assertEquals((await receiver.end()).status, 0);
     await shell('diff -r "$1/a" "$1/b"', folder);

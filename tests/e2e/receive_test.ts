@@ -136,7 +136,7 @@ Deno.test("a connection that ends between two frames ends the receiver with 4, w
   for (const frames of [1, 2, 3]) {
     await withFolder(async (folder) => {
       await shell('mkdir "$1/a" && head -c 300000 /dev/urandom > "$1/a/file"', folder);
-      const options = { source: `${folder}/a`, target: `${folder}/b` };
+      const options = { source: `${folder}/a`, target: `${folder}/b`, receive: ["--patience", "0s"] };
       const { sender, address } = await startSender(options);
       await using _sender = sender;
       let due = frames;

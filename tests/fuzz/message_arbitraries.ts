@@ -90,6 +90,16 @@ const anyHello = fc.record({
   mtimeSeconds: fc.bigInt(-(2n ** 53n) + 1n, 2n ** 53n - 1n),
   mtimeNanos: fc.nat(999_999_999),
   laneTokens: fc.nat(4).chain((lanes) => fc.uint8Array({ minLength: 16 * lanes, maxLength: 16 * lanes })),
+  returnSecret: emptyOrHash,
+  returned: fc.boolean(),
+  placed: fc.record({
+    files: count,
+    links: count,
+    bytes: count,
+    kept: count,
+    partial: count,
+    sum: emptyOrHash,
+  }),
 });
 
 /** Each role says what is its to say. */

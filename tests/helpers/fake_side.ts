@@ -6,6 +6,7 @@ import type { DataConnection } from "../../src/transfer/lane/lane_io.ts";
 import type { TransferEvent, TransferSummary } from "../../src/transfer/session/events.ts";
 import { localHello } from "../../src/transfer/session/hello.ts";
 import type { LaneSupply, SessionLoad } from "../../src/transfer/session/session_run.ts";
+import type { Transfer } from "../../src/transfer/session/transfer.ts";
 import type { Proposal, RunOptions, Session, Side } from "../../src/transfer/side.ts";
 import type { Hello, Role } from "../../src/wire/hello.ts";
 
@@ -47,6 +48,17 @@ export class FakeSession implements Session {
 
   send(): void {}
 
+  /** Whether it says that its peer answers. */
+  answers = true;
+
+  answersWithin(): Promise<boolean> {
+    return Promise.resolve(this.answers);
+  }
+
+  abandon(why: string): void {
+    this.end(new RcopyError("peer-lost", why));
+  }
+
   useSupply(supply: LaneSupply): void {
     this.#supply = supply;
   }
@@ -81,19 +93,21 @@ export class FakeSession implements Session {
 export class FakeSide implements Side {
   readonly role: Role;
   readonly #proposed?: (() => void) | undefined;
+  readonly #says: Partial<Hello>;
   readonly #sessions: FakeSession[] = [];
   #waiting = Promise.withResolvers<void>();
 
-  /** `onPropose` may throw. */
-  constructor(role: Role, onPropose?: () => void) {
+  /** `onPropose` may throw; `says` is of its hello. */
+  constructor(role: Role, onPropose?: () => void, says: Partial<Hello> = {}) {
     this.role = role;
     this.#proposed = onPropose;
+    this.#says = says;
   }
 
-  propose(run: RunOptions): Proposal {
+  propose(run: RunOptions, transfer: Transfer): Proposal {
     this.#proposed?.();
     return {
-      hello: localHello(this.role, run.engine, run),
+      hello: { ...localHello(this.role, run.engine, run), placed: transfer.placed, ...this.#says },
       begin: (channel, peer) => {
         const session = new FakeSession(this.role, { channel, peer, run });
         this.#sessions.push(session);
@@ -117,12 +131,13 @@ export class FakeRun implements Disposable {
   readonly options: RunOptions;
   readonly #stop = new AbortController();
 
-  constructor(options: { timeoutMs?: number } = {}) {
+  constructor(options: { timeoutMs?: number; patienceMs?: number } = {}) {
     this.options = {
       engine: openDenoEngine(),
       streams: { limit: 1, isFixed: false },
       timeoutMs: options.timeoutMs ?? 30_000,
       check: false,
+      patienceMs: options.patienceMs ?? 600_000,
       emit: (event) => void this.events.push(event),
       signal: this.#stop.signal,
     };

@@ -9,7 +9,7 @@ import {
   type Verifier,
 } from "../../src/meet/authenticate.ts";
 import type { Close } from "../../src/wire/closing.ts";
-import type { Hello } from "../../src/wire/hello.ts";
+import { type Hello, nothingPlaced } from "../../src/wire/hello.ts";
 import { memoryChannels } from "./memory_channel.ts";
 
 const none = new Uint8Array(0);
@@ -34,6 +34,9 @@ export const hello: Hello = {
   mode: 0,
   mtimeSeconds: 0n,
   mtimeNanos: 0,
+  returnSecret: none,
+  returned: false,
+  placed: nothingPlaced,
 };
 
 /** What the listener says to whomever it let in. */
@@ -44,6 +47,7 @@ export const answer: Hello = {
   batchEntries: 0,
   session: new Uint8Array(16),
   laneTokens: new Uint8Array(16),
+  returnSecret: new Uint8Array(16),
 };
 
 /** What a handshake came to at both ends. */

@@ -57,10 +57,49 @@ export class Namespaces implements AsyncDisposable {
     return ["ip", "netns", "exec", this.#names[place]];
   }
 
+  /** Pulls the cable of the sender out of the middle, or puts it in again. */
+  async plug(isIn: boolean): Promise<void> {
+    await shell(
+      'ip -n "$1" link set "$2" "$3"',
+      this.#names.middle,
+      cableOf(addresses.sender),
+      isIn ? "up" : "down",
+    );
+  }
+
+  /** Gives the middle another address beside the sender. */
+  async readdress(from: string, to: string): Promise<void> {
+    const cable = cableOf(from);
+    await shell(
+      'ip -n "$1" addr del "$4/24" dev "$2" && ip -n "$1" addr add "$3/24" dev "$2"',
+      this.#names.middle,
+      cable,
+      to,
+      from,
+    );
+  }
+
+  /** Lets so many megabits a second through from the sender. */
+  async slowDown(megabits: number): Promise<void> {
+    const cable = cableOf(addresses.sender);
+    const rate = `${megabits}mbit`;
+    await shell(
+      'ip netns exec "$1" tc qdisc add dev "$2" root tbf rate "$3" burst 64kb latency 50ms',
+      this.#names.sender,
+      cable,
+      rate,
+    );
+  }
+
   /** Removes them, with the cables. Programs in them must have ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const name of Object.values(this.#names)) await shell('ip netns del "$1" 2>/dev/null || true', name);
   }
+}
+
+/** The name of a cable, at both of its ends. */
+function cableOf(address: string): string {
+  return `eth-${address.split(".")[2]}`;
 }
 
 type Plug = [namespace: string, address: string];
@@ -69,7 +108,7 @@ type Plug = [namespace: string, address: string];
  * A cable between two namespaces; each has its own end as `eth-N`, N being the third number of the address.
  */
 async function join([here, hereAddress]: Plug, [there, thereAddress]: Plug): Promise<void> {
-  const name = `eth-${hereAddress.split(".")[2]}`;
+  const name = cableOf(hereAddress);
   await shell(
     'ip link add "$1" netns "$2" type veth peer name "$1" netns "$3"; ' +
       'ip -n "$2" addr add "$4/24" dev "$1" && ip -n "$3" addr add "$5/24" dev "$1" && ' +

@@ -5,6 +5,8 @@ import { FrameKind } from "../../src/wire/message.ts";
 /** Towards which end bytes go. The sender listens, so it is the proxy's upstream. */
 export type Direction = "to-sender" | "to-receiver";
 
+export type ConnectionKind = "control" | "data";
+
 export interface ProxyOptions {
   /** Sees each chunk before it goes on; what it returns is awaited first. */
   onChunk?: (direction: Direction, chunk: Uint8Array, total: number) => Promise<void> | void;
@@ -25,7 +27,8 @@ export class Proxy implements AsyncDisposable {
   readonly #listener: Deno.TcpListener;
   readonly #target: { hostname: string; port: number };
   readonly #options: ProxyOptions;
-  readonly #connections = new Set<Deno.TcpConn>();
+  /** Both ends of each, and what it is for, once its opener has said so. */
+  readonly #connections = new Map<Deno.TcpConn, ConnectionKind | undefined>();
   readonly #running: Promise<void>[] = [];
   #released: { promise: Promise<void>; resolve: () => void } | undefined;
 
@@ -49,10 +52,17 @@ export class Proxy implements AsyncDisposable {
     this.#released = undefined;
   }
 
-  /** Ends every connection, towards both ends, at once. */
-  cut(): void {
-    for (const connection of this.#connections) close(connection);
+  /** Ends every connection, or those of one kind where nothing is encrypted, towards both ends, at once. */
+  cut(kind?: ConnectionKind): void {
+    for (const [connection, its] of this.#connections) {
+      if (kind === undefined || its === kind) close(connection);
+    }
     this.release();
+  }
+
+  /** Connections of one kind that were opened so far. */
+  count(kind: ConnectionKind): number {
+    return [...this.#connections.values()].filter((its) => its === kind).length / 2;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -70,7 +80,7 @@ export class Proxy implements AsyncDisposable {
           close(receiver);
           continue;
         }
-        this.#connections.add(receiver).add(sender);
+        this.#connections.set(receiver, undefined).set(sender, undefined);
         this.#running.push(
           this.#pump(receiver, sender, "to-sender"),
           this.#pump(sender, receiver, "to-receiver"),
@@ -88,6 +98,9 @@ export class Proxy implements AsyncDisposable {
       : undefined;
     try {
       for (let count = await from.read(buffer); count !== null; count = await from.read(buffer)) {
+        if (direction === "to-sender" && this.#connections.get(from) === undefined) {
+          for (const end of [from, to]) this.#connections.set(end, buffer[12] === 1 ? "control" : "data");
+        }
         const chunk = frames ? frames.push(buffer.subarray(0, count)) : buffer.subarray(0, count);
         this.bytes += count;
         await this.#options.onChunk?.(direction, chunk, this.bytes);

@@ -43,6 +43,7 @@ export interface ReceivePartsOptions
   extends Partial<Pick<ReceivePlanOptions, "exists" | "dryRun" | "mustCopy" | "check">> {
   durable?: boolean;
   free?: FreeSpace;
+  ownSinceNs?: bigint;
 }
 
 export function receiveParts(folder: EngineFolder, options: ReceivePartsOptions = {}): ReceiveParts {
@@ -113,6 +114,7 @@ export function receiveParts(folder: EngineFolder, options: ReceivePartsOptions 
     check: options.check ?? false,
     mustCopy: options.mustCopy ?? false,
     onImagined,
+    ownSinceNs: options.ownSinceNs,
     mtimeResolutionNs: engine.mtimeResolutionNs,
     onPlanned: () => {},
   });

@@ -7,6 +7,7 @@ import { Control } from "../../src/transfer/session/control.ts";
 import { isEmptyDirectory } from "../../src/transfer/target/destination.ts";
 import type { EventSink, TransferSummary } from "../../src/transfer/session/events.ts";
 import { localHello } from "../../src/transfer/session/hello.ts";
+import { Transfer } from "../../src/transfer/session/transfer.ts";
 import type { ExistsPolicy } from "../../src/transfer/receive/policy.ts";
 import { Receiver } from "../../src/transfer/receive/receiver.ts";
 import { Sender } from "../../src/transfer/send/sender.ts";
@@ -33,6 +34,9 @@ export interface SessionPairOptions {
   timeoutMs?: number;
   senderSignal?: AbortSignal;
   receiverSignal?: AbortSignal;
+  /** Of which the session is a part. */
+  senderTransfer?: Transfer;
+  receiverTransfer?: Transfer;
 }
 
 /** How each end fared. */
@@ -70,6 +74,7 @@ export async function runSessionPair(options: SessionPairOptions): Promise<Sessi
     timeoutMs,
     emit: options.onSenderEvent ?? (() => {}),
     signal: options.senderSignal ?? new AbortController().signal,
+    transfer: options.senderTransfer ?? new Transfer(),
     isDestination: () => false,
   });
   const receiver = new Receiver({
@@ -89,6 +94,7 @@ export async function runSessionPair(options: SessionPairOptions): Promise<Sessi
     timeoutMs,
     emit: options.onReceiverEvent ?? (() => {}),
     signal: options.receiverSignal ?? new AbortController().signal,
+    transfer: options.receiverTransfer ?? new Transfer(),
   });
   for (const [number, lane] of lanes.entries()) {
     const [senderLane, receiverLane] = memoryChannels(lane);

@@ -16,6 +16,7 @@ import { localHello } from "../../src/transfer/session/hello.ts";
 import type { TransferEvent } from "../../src/transfer/session/events.ts";
 import { SessionRun } from "../../src/transfer/session/session_run.ts";
 import { SendBatch } from "../../src/transfer/source/batch.ts";
+import { Transfer } from "../../src/transfer/session/transfer.ts";
 import { openSources } from "../../src/transfer/source/roots.ts";
 import { Scan } from "../../src/transfer/source/scan.ts";
 import { ReceiveBatch } from "../../src/transfer/target/batch.ts";
@@ -128,6 +129,7 @@ export function heardRun<R extends Role>(role: R, engine: Engine): HeardRun<R> {
     timeoutMs: 60_000,
     emit: (event) => events.push(event),
     signal: controller.signal,
+    transfer: new Transfer(),
   });
   return { ...heard, run, events, abort: (reason) => controller.abort(reason) };
 }

@@ -5,8 +5,8 @@ import { decodeStruct, encodeStruct, type Layout, type Values } from "./capnp.ts
 /** Kind of each frame, and where its fields lie: by the rules of the encoding, from the order in `schema.capnp`. */
 export const messages = {
   hello: [1, {
-    words: 6,
-    pointers: 4,
+    words: 11,
+    pointers: 6,
     fields: {
       role: ["u16", 0],
       features: ["u64", 8],
@@ -25,6 +25,14 @@ export const messages = {
       mtimeNanos: ["u32", 36],
       mtimeSeconds: ["u64", 40],
       check: ["bool", 17],
+      returnSecret: ["data", 4],
+      returned: ["bool", 18],
+      placedFiles: ["u64", 48],
+      placedLinks: ["u64", 56],
+      placedBytes: ["u64", 64],
+      placedSum: ["data", 5],
+      placedKept: ["u64", 72],
+      placedPartial: ["u64", 80],
     },
   }],
   destination: [29, {

@@ -47,7 +47,7 @@ export async function attackReceiver(
     await options.prepare?.(folder);
     const around = await recordTree(folder);
     await using peer = new HostileSender();
-    const receive = ["--io", options.io ?? "auto", ...options.receive ?? []];
+    const receive = ["--io", options.io ?? "auto", "--patience", "0s", ...options.receive ?? []];
     const paths = { source: "", target: `${folder}/target`, receive };
     await using program = startReceiver(paths, peer.address);
     const watch = new MemoryWatch(program.pid);

@@ -7,6 +7,7 @@ import {
   parseBind,
   parseCommand,
   parseIdentity,
+  parsePatience,
   parseStreams,
   parseTimeout,
 } from "./values.ts";
@@ -185,6 +186,13 @@ const common = {
     brief: "Give up after this long without a byte from the peer, 1s to 24h",
     byDefault: "30s",
     field: "timeoutMs",
+    passedTo: "any",
+  }),
+  patience: option({
+    kind: value("DURATION", parsePatience),
+    brief: "How long a session that was lost is looked for again, 0s to 24h",
+    byDefault: "10m",
+    field: "patienceMs",
     passedTo: "any",
   }),
 };

@@ -41,6 +41,13 @@ export function parseTimeout(text: string): number {
   return ms;
 }
 
+/** Milliseconds, 0 to 86,400,000. @throws {RcopyError} `usage` */
+export function parsePatience(text: string): number {
+  const ms = parseDuration(text);
+  if (ms > 86_400_000) throw new RcopyError("usage", `${text} is out of range; take 0s to 24h`);
+  return ms;
+}
+
 /** An address to listen on, without brackets. @throws {RcopyError} `usage` */
 export function parseBind(text: string): string {
   const bare = /^\[(.*)\]$/.exec(text)?.[1] ?? text;

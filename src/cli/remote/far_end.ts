@@ -92,7 +92,8 @@ export async function withRemoteEnd<T>(
   let partsInMs = failedPartingMs;
   try {
     const result = await body({ ticket, addresses: [{ host: name, port }], fallback, signal });
-    partsInMs = partingMs;
+    // A sender that was only looked at waits for somebody else, until its input ends.
+    partsInMs = flags["dry-run"] && command === "send" ? 0 : partingMs;
     return result;
   } finally {
     // It has an error of its own to tell, or a receipt to write down.

@@ -21,8 +21,11 @@ const plainLineMs = 10_000;
 /** Between two progress events of `--json`. */
 const eventMs = 1_000;
 
+/** What a receiver whose session failed has in place. */
+export type Kept = Omit<TransferEvent & { type: "kept" }, "type">;
+
 export interface ReporterOptions {
-  console: Pick<Console, "out" | "error" | "isTerminal" | "columns">;
+  console: Pick<Console, "out" | "error" | "isTerminal" | "columns" | "isBehind" | "room">;
   json: boolean;
   quiet: boolean;
   logLevel: LogLevel;
@@ -32,18 +35,29 @@ export interface ReporterOptions {
   now?: () => number;
 }
 
+/** What is shown of one transfer; a sender with `--keep` has several at a time. */
+interface Shown {
+  history: ProgressHistory;
+  failures: EntryFailure[];
+  replaced: string[];
+  failureCount: number;
+}
+
+/** Transfers that are remembered, those that were lost and did not come back among them. */
+const shownMax = 128;
+
 export class Reporter {
   readonly #options: ReporterOptions;
   readonly #now: () => number;
-  readonly #failures: EntryFailure[] = [];
-  #failureCount = 0;
-  readonly #replaced: string[] = [];
-  #history = new ProgressHistory();
+  /** By the number of the transfer. */
+  readonly #transfers = new Map<number, Shown>();
   #drawnAt = -Infinity;
   #plainAt: number;
   #eventAt = -Infinity;
   #isLineOpen = false;
   #holds = 0;
+  #hasMet = false;
+  #kept: Kept | undefined;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -52,11 +66,24 @@ export class Reporter {
   }
 
   /** The sink for {@linkcode TransferEvent}s. */
-  readonly onEvent = (event: TransferEvent): void => {
+  readonly onEvent = (event: TransferEvent): void | Promise<void> => {
+    if (event.type === "connected") this.#hasMet = true;
+    if (event.type === "kept") this.#kept = event;
     if (event.type === "note" && event.level === "info" && this.#options.quiet) return;
     if (this.#options.json) this.#emit(event);
     else this.#show(event);
+    if (event.type === "planned") return this.#options.console.room();
   };
+
+  /** Whether there was a session. */
+  get hasMet(): boolean {
+    return this.#hasMet;
+  }
+
+  /** What a receiver whose session failed has in place. */
+  get kept(): Kept | undefined {
+    return this.#kept;
+  }
 
   /** A line on standard error, if the log level lets it through. */
   log(level: LogLevel, text: string): void {
@@ -93,8 +120,21 @@ export class Reporter {
     this.#options.console.out(`${JSON.stringify(event)}\n`);
   }
 
+  /** Of the transfer that an event is of. */
+  #shownOf({ session = 0 }: TransferEvent): Shown {
+    let shown = this.#transfers.get(session);
+    if (!shown) {
+      shown = { history: new ProgressHistory(), failures: [], replaced: [], failureCount: 0 };
+      this.#transfers.set(session, shown);
+      const [oldest] = this.#transfers.keys();
+      if (this.#transfers.size > shownMax) this.#transfers.delete(oldest!);
+    }
+    return shown;
+  }
+
   #show(event: TransferEvent): void {
     const { console, quiet } = this.#options;
+    const shown = this.#shownOf(event);
     switch (event.type) {
       case "engine":
         this.log("debug", `file engine ${event.engine}: ${event.reason}`);
@@ -103,21 +143,22 @@ export class Reporter {
         this.#showListening(event);
         return;
       case "connected":
-        this.#history = new ProgressHistory();
-        this.#failures.length = 0;
-        this.#replaced.length = 0;
-        this.#failureCount = 0;
+        if (!event.returned) shown.history = new ProgressHistory();
+        // A session that goes on with a transfer names again what still fails.
+        shown.failures.length = 0;
+        if (!event.returned) shown.replaced.length = 0;
+        shown.failureCount = 0;
         this.log("debug", `connected to ${event.peer}`);
         return;
       case "progress":
-        if (!quiet) this.#showProgress(event.progress);
+        if (!quiet) this.#showProgress(event.progress, shown);
         return;
       case "failure":
-        this.#failureCount++;
-        if (this.#failures.length < failuresShownMax) this.#failures.push(event.failure);
+        shown.failureCount++;
+        if (shown.failures.length < failuresShownMax) shown.failures.push(event.failure);
         return;
       case "replaced":
-        this.#replaced.push(event.path);
+        shown.replaced.push(event.path);
         return;
       case "planned":
         this.#eraseLine();
@@ -131,18 +172,26 @@ export class Reporter {
       case "stages":
         this.log("debug", describeStages(event.stages));
         return;
+      case "kept":
+        return;
       case "session-lost":
         this.log("warn", event.message);
         return;
       case "done":
         // The last snapshot may have come too soon after the one before it to be drawn.
-        if (this.#isLineOpen) this.#drawLine();
+        if (this.#isLineOpen) this.#drawLine(shown);
         this.#closeLine();
-        for (const line of renderReplaced(this.#replaced, event.summary.replaced)) {
+        for (
+          const line of renderReplaced(
+            shown.replaced.slice(0, event.summary.replaced),
+            event.summary.replaced,
+          )
+        ) {
           if (!quiet) this.log("info", line);
         }
-        for (const line of renderFailures(this.#failures, this.#failureCount)) this.log("error", line);
+        for (const line of renderFailures(shown.failures, shown.failureCount)) this.log("error", line);
         if (!quiet) this.log("info", renderSummary(event.summary));
+        this.#transfers.delete(event.session ?? 0);
         return;
       default:
         event satisfies never;
@@ -166,24 +215,27 @@ export class Reporter {
     if (lineForPeer) console.out(`${lineForPeer(event)}\n`);
   }
 
-  #showProgress(progress: ProgressSnapshot): void {
+  #showProgress(progress: ProgressSnapshot, shown: Shown): void {
     const { console } = this.#options;
-    this.#history.add(progress);
+    const { history } = shown;
+    history.add(progress);
+    // A terminal that stands still gets the latest when it goes on.
+    if (console.isBehind) return;
     const now = this.#now();
     if (console.isTerminal) {
       if (this.#holds > 0) return;
       if (now - this.#drawnAt < redrawMs) return;
       this.#drawnAt = now;
-      this.#drawLine();
+      this.#drawLine(shown);
     } else if (now - this.#plainAt >= plainLineMs) {
       this.#plainAt = now;
-      console.error(`${renderProgress(this.#history.latest!, this.#history.rate, 200)}\n`);
+      console.error(`${renderProgress(history.latest!, history.rate, 200)}\n`);
     }
   }
 
-  #drawLine(): void {
+  #drawLine({ history }: Shown): void {
     const { console } = this.#options;
-    const line = renderProgress(this.#history.latest!, this.#history.rate, console.columns - 1);
+    const line = renderProgress(history.latest!, history.rate, console.columns - 1);
     console.error(`\r${line}\u001b[K`);
     this.#isLineOpen = true;
   }

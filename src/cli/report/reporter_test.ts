@@ -46,6 +46,8 @@ function setUp(options: Partial<ReporterOptions> & { isTerminal?: boolean } = {}
       error: (text) => seen.stderr += text,
       isTerminal,
       columns: 80,
+      isBehind: false,
+      room: () => Promise.resolve(),
     },
     json: false,
     quiet: false,

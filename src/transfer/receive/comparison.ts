@@ -185,7 +185,7 @@ export class ReceiveComparison {
       wanted,
       mtimeResolutionNs,
     });
-    run.outcome.countLacking(lacks);
+    run.outcome.countLacking(lacks, EntryKind.file);
   }
 
   #imagine({ directory, name }: Place, size: number): void {

@@ -5,6 +5,7 @@
  * says is the one of what was written here. The sender says so on control before the last frame of the extent that it read last:
  * where the extents are there first, a ping tells a mark that is on its way from one that was never made.
  */
+import { formatBytes } from "../../base/units.ts";
 import { RcopyError } from "../../base/errors.ts";
 import type { Codec } from "../../codec/codec.ts";
 import { EntryKind } from "../../entry/metadata.ts";
@@ -339,4 +340,11 @@ function notAsRead(): RcopyError {
     "corrupt",
     "the hash of the whole file is not the one that the sender read; check memory of both machines, and copy it again",
   );
+}
+
+/** What is left of large files that are not complete, for a person. */
+export function leftSentence({ files, bytes }: { files: number; bytes: number }): string {
+  const what = files === 1 ? "an unfinished file" : `${files} unfinished files`;
+  return `${formatBytes(bytes)} of ${what} stay in the destination: the next copy of the same tree goes on ` +
+    "with them, and rcopy receive --clean removes them";
 }

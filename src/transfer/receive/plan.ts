@@ -45,6 +45,11 @@ export interface ReceivePlanOptions {
   /** Nothing is made; what would be copied is reported instead. */
   dryRun: boolean;
   onImagined: (directory: TargetDirectory, name: Uint8Array, kind: EntryKind, size: number) => void;
+  /**
+   * What is there and has changed since then, in nanoseconds since 1970, may be of an earlier session of this transfer: of
+   * that, what is the same is skipped whatever `exists` says. `undefined` in a first session.
+   */
+  ownSinceNs: bigint | undefined;
   /** Step of times, in nanoseconds, that both ends can keep. */
   mtimeResolutionNs: number;
   /** The states of a batch say what is wanted; called before anything of it is reported as settled. */
@@ -206,7 +211,8 @@ export class ReceivePlan {
   }
 
   #decide({ directory }: PlannedEntry, wanted: Metadata, found: EntryLookup): Decision {
-    const { exists, check, mtimeResolutionNs, mustCopy } = this.#options;
+    const { check, mtimeResolutionNs, mustCopy } = this.#options;
+    const exists = this.#policyFor(found);
     const decision = decide(wanted, found, { exists, check, mtimeResolutionNs });
     if (decision === "compare") return mustCopy ? "copy" : "compare";
     if (
@@ -227,6 +233,11 @@ export class ReceivePlan {
     batch.replaced.add(entry);
     if (batch.isLarge(entry)) batch.comparedLarge.push(this.#options.unsettled.hold(batch, entry));
     else batch.states[entry] = EntryState.compared;
+  }
+
+  #policyFor(found: EntryLookup): ExistsPolicy {
+    const { exists, ownSinceNs } = this.#options;
+    return ownSinceNs !== undefined && found.ctimeNs >= ownSinceNs ? "changed" : exists;
   }
 
   /** Why an entry cannot be made in its directory. @throws {RcopyError} `no-space` where the destination itself is full */

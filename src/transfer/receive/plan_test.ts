@@ -142,6 +142,31 @@ function old({ write, path }: EngineFolder, name: string, content: string, mode 
 const directory = (name: string): ListedEntry => ({ name, kind: EntryKind.directory, mode: 0o755 });
 const refused = new RcopyError("not-permitted", "says the test");
 
+for (const exists of ["fail", "replace", "skip", "changed"] as const) {
+  Deno.test(`ReceivePlan skips what an earlier session of the transfer has placed, under --exists ${exists} too`, async () => {
+    const now = BigInt(Date.now()) * 1_000_000n;
+    const hour = 3_600_000_000_000n;
+    const states = async (ownSinceNs: bigint | undefined) => {
+      let found: Record<string, string> = {};
+      await withPlan({ exists, ...ownSinceNs === undefined ? {} : { ownSinceNs } }, ({ make, folder }) => {
+        old(folder, "same", "own");
+        old(folder, "other", "own, and changed at the source since");
+        found = make([{ name: "same", size: 3 }, { name: "other", size: 3 }]);
+      });
+      return found;
+    };
+    const byPolicy = {
+      fail: { same: "failed", other: "failed" },
+      replace: { same: "wanted", other: "wanted" },
+      skip: { same: "skipped", other: "skipped" },
+      changed: { same: "skipped", other: "wanted" },
+    }[exists];
+    assertEquals(await states(undefined), byPolicy);
+    assertEquals(await states(now + hour), byPolicy);
+    assertEquals(await states(now - hour), { same: "skipped", other: "wanted" });
+  });
+}
+
 Deno.test("ReceivePlan wants what is missing, and makes its directories at once", async () => {
   await withPlan({}, ({ make, tree, folder: { calls } }) => {
     const before = calls.lookup ?? 0;

@@ -9,7 +9,6 @@
 import { RcopyError } from "../../base/errors.ts";
 import { Codec } from "../../codec/codec.ts";
 import { EntryHasher } from "../../codec/entry_hash.ts";
-import { formatBytes } from "../../base/units.ts";
 import { type EntryKind, kindNames } from "../../entry/metadata.ts";
 import { PathPrefixes } from "../../entry/path_prefixes.ts";
 import type { Directory, Engine } from "../../io/contract/engine.ts";
@@ -38,7 +37,7 @@ import { ReceiveFailures } from "./failures.ts";
 import { UnitsTaken } from "./units_taken.ts";
 import { Intake, type OneFile } from "./intake.ts";
 import { ReceiveLane } from "./lane.ts";
-import { LargeFiles } from "./large_files.ts";
+import { LargeFiles, leftSentence } from "./large_files.ts";
 import { ReceivePlan } from "./plan.ts";
 import type { ReceivePolicy } from "./policy.ts";
 import { ReceiptWriter } from "./receipt.ts";
@@ -85,6 +84,8 @@ export class Receiver implements LaneHost {
   readonly #comparison: ReceiveComparison;
   readonly #fileSystems: FileSystems;
   readonly #replacing: ReplaceQuestion | undefined;
+  /** In a dry run: resolves when there is room to list more. */
+  #listing: unknown;
   /** Number of requests to send a small file again, by `entryKey`. */
   readonly #resends = new Map<number, number>();
 
@@ -166,7 +167,7 @@ export class Receiver implements LaneHost {
   }
 
   #makePlan(): ReceivePlan {
-    const { engine, policy, told, peer, check, settings } = this.#options;
+    const { engine, policy, told, peer, check, settings, transfer } = this.#options;
     const { exists, dryRun } = policy;
     const fileSystems = this.#fileSystems;
     return new ReceivePlan({
@@ -184,6 +185,7 @@ export class Receiver implements LaneHost {
       settings,
       replacing: this.#replacing,
       mustCopy: told.wantsAll,
+      ownSinceNs: transfer.placedSinceNs,
       mtimeResolutionNs: this.#mtimeResolutionNs,
       onPlanned: (batch) => this.#onPlanned(batch),
     });
@@ -196,7 +198,7 @@ export class Receiver implements LaneHost {
 
   /** A dry run has found what would be copied. */
   #onImagined(directory: TargetDirectory, name: Uint8Array, kind: EntryKind, size: number): void {
-    this.#options.emit({
+    this.#listing = this.#options.emit({
       type: "planned",
       path: this.#prefixes.show(directory, name),
       kind: kindNames[kind] as "file" | "directory" | "symbolic link",
@@ -228,16 +230,17 @@ export class Receiver implements LaneHost {
         this.#comparison.end();
       },
       release: (error) => {
-        this.#unsettled.stop();
         this.#noteLeft(this.#large.leaveAll());
-        if (error && !this.#options.policy.dryRun) this.#placement.settleWhatIsThere();
+        if (error && !this.#options.policy.dryRun) this.#placement.settleWhatIsThere(this.#unsettled);
+        this.#unsettled.stop();
         this.#placement.close();
         this.#codec[Symbol.dispose]();
         return error?.code === "integrity" && !this.#options.policy.dryRun
           ? this.#distrust(error)
           : undefined;
       },
-      treeHash: () => this.#unsettled.hash.toString(),
+      treeHash: () => this.#unsettled.hash,
+      contentHash: () => this.#unsettled.contentHash,
     });
   }
 
@@ -256,13 +259,8 @@ export class Receiver implements LaneHost {
     );
   }
 
-  #noteLeft({ files, bytes }: { files: number; bytes: number }): void {
-    if (files === 0) return;
-    const what = files === 1 ? "an unfinished file" : `${files} unfinished files`;
-    const message =
-      `${formatBytes(bytes)} of ${what} stay in the destination: the next copy of the same tree goes on ` +
-      "with them, and rcopy receive --clean removes them";
-    this.#options.emit({ type: "note", level: "info", message });
+  #noteLeft(left: { files: number; bytes: number }): void {
+    if (left.files > 0) this.#options.emit({ type: "note", level: "info", message: leftSentence(left) });
   }
 
   // ---- data connections
@@ -291,6 +289,14 @@ export class Receiver implements LaneHost {
         throw new RcopyError("peer-lost", `the peer at ${io.peer} ended a data connection too early`);
       }
     });
+  }
+
+  answersWithin(ms: number): Promise<boolean> {
+    return this.#run.answersWithin(ms);
+  }
+
+  abandon(why: string): void {
+    this.#run.abandon(why);
   }
 
   useSupply(supply: LaneSupply): void {
@@ -364,6 +370,7 @@ export class Receiver implements LaneHost {
       this.#failures.onPlanned(batch);
       account.book("place", began);
       this.#awaited.onPlanned();
+      if (this.#listing instanceof Promise) await Promise.race([this.#listing, tasks.ended()]);
       // Let lanes and control have their turn between two batches.
       await eventLoopYield.now();
     }

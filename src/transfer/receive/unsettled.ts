@@ -36,6 +36,8 @@ export interface ReceiveUnsettledOptions {
 
 export class ReceiveUnsettled implements Settlement {
   readonly hash = new TreeHash();
+  /** Of the directories among them. */
+  readonly #directoryHash = new TreeHash();
   readonly #options: ReceiveUnsettledOptions;
   readonly #batches = new Map<number, ReceiveBatch>();
   readonly #entryHash = new Uint8Array(hashBytes);
@@ -45,6 +47,11 @@ export class ReceiveUnsettled implements Settlement {
 
   constructor(options: ReceiveUnsettledOptions) {
     this.#options = options;
+  }
+
+  /** Of the files and links alone. */
+  get contentHash(): TreeHash {
+    return this.hash.without(this.#directoryHash);
   }
 
   /** Nothing is unsettled. */
@@ -64,7 +71,7 @@ export class ReceiveUnsettled implements Settlement {
   /** A small file is in place. `content` is its hash, `lacks` a sum of `Lacks`. */
   place(batch: ReceiveBatch, entry: number, content: Uint8Array, lacks: number): void {
     const directory = batch.directoryOf(entry);
-    this.#options.outcome.countLacking(lacks);
+    this.#options.outcome.countLacking(lacks, EntryKind.file);
     if (batch.grown.has(entry)) this.#hasGrown(directory, batch.name(entry));
     this.#count({ ...batch.metadata(entry), directory, name: batch.name(entry) }, content);
     if (batch.replaced.has(entry)) this.#countReplaced({ directory, name: batch.name(entry) });
@@ -115,7 +122,7 @@ export class ReceiveUnsettled implements Settlement {
   }
 
   placeHeld(held: HeldTarget, { content = noContent, lacks, keptBytes }: Placed): void {
-    this.#options.outcome.countLacking(lacks);
+    this.#options.outcome.countLacking(lacks, held.kind);
     if (held.hasGrown) this.#hasGrown(held.directory, held.name);
     this.#count(held, content, keptBytes);
     if (held.isReplacing) this.#countReplaced(held);
@@ -225,6 +232,7 @@ export class ReceiveUnsettled implements Settlement {
     const prefix = this.#options.prefixes.of(entry.directory);
     this.#options.hasher.hash({ ...entry, content, prefix }, this.#entryHash, 0);
     this.hash.add(this.#entryHash);
+    if (entry.kind === EntryKind.directory) this.#directoryHash.add(this.#entryHash);
     this.#options.outcome.countPlaced(entry.kind, entry.size, keptBytes);
   }
 

@@ -151,7 +151,7 @@ export class Sender implements LaneHost {
         this.#root?.release();
         this.#codec[Symbol.dispose]();
       },
-      treeHash: () => this.#unsettled.hash.toString(),
+      treeHash: () => this.#unsettled.hash,
     });
   }
 
@@ -198,6 +198,14 @@ export class Sender implements LaneHost {
         lane.onTheWay.end();
         this.#pace.onLaneChanged();
       }));
+  }
+
+  answersWithin(ms: number): Promise<boolean> {
+    return this.#run.answersWithin(ms);
+  }
+
+  abandon(why: string): void {
+    this.#run.abandon(why);
   }
 
   useSupply(supply: LaneSupply): void {

@@ -45,7 +45,7 @@ export class SessionCounts {
   }
 
   /** Where the session is at this moment; `account` names what holds it back. */
-  progress(account: StageAccount): ProgressSnapshot {
+  progress(account: StageAccount): Omit<ProgressSnapshot, "elapsedMs"> {
     return this.#outcome.progress({
       bytesDone: this.bytesDone,
       bytesKept: this.bytesKept,

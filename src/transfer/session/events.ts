@@ -20,10 +20,10 @@ export type StageName =
 /** Milliseconds of each stage, summed over all lanes and threads, in which it worked, and in which it was waited for. */
 export type StageTimes = Record<StageName, { busyMs: number; waitingMs: number }>;
 
-/** One moment of a transfer, as numbers. Counts never go backwards. */
+/** One moment of a transfer, as numbers, over all of its sessions. Counts never go backwards. */
 export interface ProgressSnapshot {
   role: "sender" | "receiver";
-  /** Milliseconds since the session began. */
+  /** Milliseconds since the transfer began. */
   elapsedMs: number;
   /** Content bytes sent (sender) or verified and written (receiver). */
   bytesDone: number;
@@ -50,7 +50,7 @@ export interface EntryFailure {
   message: string;
 }
 
-/** The result of a session; both ends have the same figures, except for times. */
+/** The result of a transfer, over all of its sessions; both ends have the same figures, except for times. */
 export interface TransferSummary {
   role: "sender" | "receiver";
   files: number;
@@ -84,12 +84,18 @@ export interface TransferSummary {
   forwarded?: true;
 }
 
-/** Events, in the order in which they happen. */
-export type TransferEvent =
+/**
+ * Events, in the order in which they happen. Those of a transfer have its number, from 1 on: the sessions of one transfer have
+ * the same, and with `keep` there are several at a time.
+ */
+export type TransferEvent = EventBody & { session?: number };
+
+type EventBody =
   | { type: "engine"; engine: "uring" | "deno"; reason: string }
   /** A sender says with it what it brings, and the name of the one directory or file where that can be printed. */
   | ({ type: "listening"; form?: "contents" | "file" | "several"; name?: string } & Listening)
-  | { type: "connected"; peer: string }
+  /** A session begins; `returned` if it goes on with a transfer whose session was lost. */
+  | { type: "connected"; peer: string; returned?: true }
   | { type: "progress"; progress: ProgressSnapshot }
   | { type: "failure"; failure: EntryFailure }
   /** An entry that was there has been replaced; said of the first 20, the summary has the count. */
@@ -98,9 +104,14 @@ export type TransferEvent =
   | { type: "planned"; path: string; kind: "file" | "directory" | "symbolic link"; size: number }
   | { type: "note"; level: "debug" | "info" | "warn"; message: string }
   | { type: "session-lost"; message: string }
+  /** At a receiver whose session failed: what is in place and verified, over all sessions so far. */
+  | { type: "kept"; files: number; links: number; bytes: number }
   /** Where the time went, just before `done`. */
   | { type: "stages"; stages: StageTimes }
   | { type: "done"; summary: TransferSummary };
 
-/** Receives every event; must not throw and should return at once. */
-export type EventSink = (event: TransferEvent) => void;
+/**
+ * Receives every event; must not throw and should return at once. A promise that it returns for a `planned` event is awaited
+ * before more is planned, so that a reader who takes its time holds up nothing else.
+ */
+export type EventSink = (event: TransferEvent) => unknown;

@@ -2,7 +2,7 @@
 import { version } from "../../base/version.ts";
 import type { Engine } from "../../io/contract/engine.ts";
 import { batchEntriesMax } from "../../wire/limits.ts";
-import type { Hello, Role } from "../../wire/hello.ts";
+import { type Hello, nothingPlaced, type Role } from "../../wire/hello.ts";
 
 /** Manifest bytes that a receiver grants: some tens of thousands of entries under way. */
 const creditBytes = 4 * 1024 * 1024;
@@ -35,5 +35,8 @@ export function localHello(
     mode: 0,
     mtimeSeconds: 0n,
     mtimeNanos: 0,
+    returnSecret: none,
+    returned: false,
+    placed: nothingPlaced,
   };
 }

@@ -16,12 +16,6 @@ export interface ProgressFigures extends Pick<ProgressSnapshot, "entriesTotal" |
   bytesWanted: number;
 }
 
-/** Bytes that have gone through one connection. */
-interface Traffic {
-  readonly bytesRead: number;
-  readonly bytesWritten: number;
-}
-
 /** Counts of one end, from its construction on; both ends must arrive at the same. */
 export class Outcome {
   files = 0;
@@ -40,9 +34,10 @@ export class Outcome {
   lacking = 0;
   /** Entries that took the place of a file or link that was there. */
   replaced = 0;
+  /** Of those, the files and links. */
+  lackingContent = 0;
   readonly #role: Role;
   readonly #emit: EventSink;
-  readonly #began = performance.now();
 
   constructor(role: Role, emit: EventSink) {
     this.#role = role;
@@ -71,8 +66,10 @@ export class Outcome {
   }
 
   /** An entry has been placed; `lacks` is what its file system refused of mode and time, as a sum of `Lacks`. */
-  countLacking(lacks: number): void {
-    if (lacks !== 0) this.lacking++;
+  countLacking(lacks: number, kind: EntryKind): void {
+    if (lacks === 0) return;
+    this.lacking++;
+    if (kind !== EntryKind.directory) this.lackingContent++;
   }
 
   /** An entry has been placed where another was; the first of them are named. */
@@ -93,7 +90,7 @@ export class Outcome {
   }
 
   /** A snapshot of this moment. `bytesDone` may be more than was wanted, where something was sent twice. */
-  progress(at: ProgressFigures): ProgressSnapshot {
+  progress(at: ProgressFigures): Omit<ProgressSnapshot, "elapsedMs"> {
     const { bytesDone, bytesKept, bytesWanted, ...figures } = at;
     return {
       role: this.#role,
@@ -104,15 +101,13 @@ export class Outcome {
       skipped: this.skipped,
       failed: this.failed,
       ...figures,
-      elapsedMs: this.#elapsedMs,
     };
   }
 
-  /** The summary of a session that had these connections. */
-  summary(connections: readonly Traffic[], treeHash: string): TransferSummary {
+  /** The summary of the session, without what the transfer knows. */
+  summary(wireBytes: number): Omit<TransferSummary, "elapsedMs" | "treeHash"> {
     const { files, directories, links, bytes, keptBytes, skipped, compared } = this;
     const { failed, changed, grown, lacking, replaced } = this;
-    const wireBytes = connections.reduce((sum, one) => sum + one.bytesRead + one.bytesWritten, 0);
     return {
       role: this.#role,
       files,
@@ -121,7 +116,6 @@ export class Outcome {
       bytes,
       keptBytes,
       wireBytes,
-      elapsedMs: this.#elapsedMs,
       skipped,
       compared,
       failed,
@@ -129,12 +123,7 @@ export class Outcome {
       grown,
       lacking,
       replaced,
-      treeHash,
       exitStatus: this.exitStatus,
     };
-  }
-
-  get #elapsedMs(): number {
-    return Math.round(performance.now() - this.#began);
   }
 }

@@ -47,9 +47,3 @@ Deno.test("Outcome never shows more done than there is, where something was sent
   assertEquals([bytesDone, bytesTotal, role], [12, 12, "receiver"]);
   assertEquals(counts.progress({ bytesDone: 2, bytesKept: 3, bytesWanted: 10, ...at }).bytesTotal, 10);
 });
-
-Deno.test("Outcome sums up what went through all connections, both ways", () => {
-  const connections = [{ bytesRead: 1, bytesWritten: 10 }, { bytesRead: 100, bytesWritten: 1000 }];
-  const { wireBytes, treeHash } = outcome().counts.summary(connections, "3-abc");
-  assertEquals([wireBytes, treeHash], [1111, "3-abc"]);
-});

@@ -4,6 +4,9 @@ import type { Ping, Pong } from "../../wire/closing.ts";
 import { pingsMax } from "../../wire/limits.ts";
 import type { Control } from "./control.ts";
 
+/** Users of pings that must be answered: batches and files that are awaited, and a peer that may be gone. */
+const askersMax = 3;
+
 /** A ping that has no answer yet. */
 interface Asked {
   id: number;
@@ -33,12 +36,12 @@ export class Pings {
     return this.#roundTripMs;
   }
 
-  /** A sign of life. None is sent while many have no answer: two places are kept for pings that must be answered. */
+  /** A sign of life. None is sent while many have no answer: places are kept for pings that must be answered. */
   beat(): void {
-    if (this.#asked.length < pingsMax - 2) this.#send(() => {});
+    if (this.#asked.length < pingsMax - askersMax) this.#send(() => {});
   }
 
-  /** Asks for an answer; each of two users has at most one question out. All that the peer wrote to control before it is there by then. */
+  /** Asks for an answer; each of {@linkcode askersMax} users has at most one question out. All that the peer wrote to control before it is there by then. */
   ask(onPong: () => void): void {
     this.#send(onPong);
   }

@@ -6,20 +6,23 @@
  *  3. release  whatever waits goes on, the peer is told, connections are closed, the side lets go of what it has
  *  4. report   the summary, or the error that ended the session
  */
+import { settlesWithin } from "../../base/deadline.ts";
 import { EventLoopYield } from "../../base/event_loop_yield.ts";
 import { RcopyError } from "../../base/errors.ts";
-import type { Hello, Role } from "../../wire/hello.ts";
+import type { TreeHash } from "../../codec/tree_hash.ts";
+import { type Hello, nothingPlaced, type Role } from "../../wire/hello.ts";
 import type { LaneOffer, LaneRequest } from "../../wire/lanes.ts";
 import type { Message } from "../../wire/message.ts";
 import type { Control } from "./control.ts";
 import { SessionCounts, type SessionWork } from "./counts.ts";
-import type { EventSink, TransferSummary } from "./events.ts";
+import type { EventSink, ProgressSnapshot, TransferSummary } from "./events.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Outcome } from "./outcome.ts";
 import { Pings } from "./pings.ts";
 import { StageAccount } from "./stage_account.ts";
 import { afterMessage, type SessionState, type SideMessage } from "./states.ts";
 import { SessionTasks } from "./tasks.ts";
+import type { SessionResult, Transfer } from "./transfer.ts";
 
 export interface SessionRunOptions {
   control: Control;
@@ -30,6 +33,8 @@ export interface SessionRunOptions {
   emit: EventSink;
   /** Its abort fails the session with its reason. */
   signal: AbortSignal;
+  /** The transfer that the session is a part of. */
+  transfer: Transfer;
 }
 
 /** The part of a run that only a sender or only a receiver has. */
@@ -47,8 +52,10 @@ export interface SessionSide<R extends Role> {
    * @returns the error to report in its place, if another
    */
   release: (error: RcopyError | undefined) => RcopyError | void;
-  /** Count and sum of the hashes of all entries that were placed, for people. */
-  treeHash: () => string;
+  /** Count and sum of the hashes of all entries that were placed in this session. */
+  treeHash: () => TreeHash;
+  /** At the receiver: those of files and links alone, which a later session of the transfer will find. */
+  contentHash?: () => TreeHash;
 }
 
 /** Progress of a session, and the load of its thread. */
@@ -120,6 +127,21 @@ export class SessionRun<R extends Role = Role> {
     };
   }
 
+  /** Whether anything of the peer comes within so long; it is asked for an answer. */
+  async answersWithin(ms: number): Promise<boolean> {
+    if (this.tasks.hasEnded) return false;
+    const before = this.#bytesRead;
+    const answer = Promise.withResolvers<void>();
+    this.pings.ask(answer.resolve);
+    await settlesWithin(Promise.race([answer.promise, this.tasks.ended()]), ms);
+    return !this.tasks.hasEnded && this.#bytesRead > before;
+  }
+
+  /** Ends the session as one that is lost. */
+  abandon(why: string): void {
+    this.tasks.fail(new RcopyError("peer-lost", why));
+  }
+
   /** Sends a message about data connections, unless the session has ended. */
   sendAboutLanes(message: LaneRequest | LaneOffer): void {
     if (!this.hasEnded) this.control.send(message);
@@ -135,7 +157,7 @@ export class SessionRun<R extends Role = Role> {
 
   /** Runs the session to its end. @throws {RcopyError} whatever ended it without an agreed receipt */
   async run(side: SessionSide<R>): Promise<TransferSummary> {
-    const { emit } = this.#options;
+    const { emit, transfer } = this.#options;
     const { control, tasks } = this;
     const heartbeat = this.#heartbeat(side);
     tasks.start(() => control.readMessages((message) => !tasks.hasEnded && this.#onMessage(message, side)));
@@ -146,10 +168,37 @@ export class SessionRun<R extends Role = Role> {
     side.stopWaiting();
     await tasks.close(end);
     const error = side.release(end.error) ?? end.error;
-    if (error) throw error;
-    emit({ type: "progress", progress: this.counts.progress(this.account) });
+    const progress = this.#progress();
+    if (error) {
+      transfer.onLost(this.#result(side));
+      const { files, links, bytes } = transfer.placed;
+      if (side.contentHash) emit({ type: "kept", files, links, bytes });
+      throw error;
+    }
+    emit({ type: "progress", progress });
     emit({ type: "stages", stages: this.account.times });
-    return this.outcome.summary([control.channel, ...tasks.lanes], side.treeHash());
+    return transfer.summary(this.outcome.summary(this.#wireBytes), side.treeHash());
+  }
+
+  #progress(): ProgressSnapshot {
+    return this.#options.transfer.progress(this.counts.progress(this.account));
+  }
+
+  get #bytesRead(): number {
+    return this.tasks.lanes.reduce((sum, lane) => sum + lane.bytesRead, this.control.channel.bytesRead);
+  }
+
+  get #wireBytes(): number {
+    const { control, tasks } = this;
+    return [control.channel, ...tasks.lanes].reduce((sum, one) => sum + one.bytesRead + one.bytesWritten, 0);
+  }
+
+  #result({ contentHash }: SessionSide<R>): SessionResult {
+    const wireBytes = this.#wireBytes;
+    if (!contentHash) return { placed: nothingPlaced, received: 0, lacking: 0, replaced: 0, wireBytes };
+    const { files, links, bytes, keptBytes: kept, lackingContent: lacking, replaced } = this.outcome;
+    const placed = { files, links, bytes, kept, sum: contentHash().sum };
+    return { placed, received: this.counts.bytesDone, lacking, replaced, wireBytes };
   }
 
   #onMessage(message: Message, side: SessionSide<R>): boolean {
@@ -162,15 +211,15 @@ export class SessionRun<R extends Role = Role> {
   }
 
   #heartbeat(side: SessionSide<R>): Heartbeat {
-    const { control, tasks } = this;
+    const { tasks } = this;
     const { emit } = this.#options;
     return new Heartbeat({
       timeoutMs: this.silenceMs,
-      bytesReceived: () => tasks.lanes.reduce((sum, lane) => sum + lane.bytesRead, control.channel.bytesRead),
+      bytesReceived: () => this.#bytesRead,
       ping: () => this.pings.beat(),
       onTick: () => {
         side.onTick();
-        emit({ type: "progress", progress: this.counts.progress(this.account) });
+        emit({ type: "progress", progress: this.#progress() });
       },
       onTimeout: (error) => tasks.fail(error),
     });

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { RcopyError } from "../../base/errors.ts";
+import { TreeHash } from "../../codec/tree_hash.ts";
 import { heardRun, inFolder } from "../../../tests/helpers/transfer_parts.ts";
 import type { Role } from "../../wire/hello.ts";
 import type { LaneSupply, SessionSide } from "./session_run.ts";
@@ -21,7 +22,7 @@ function side<R extends Role>(log: string[]): SessionSide<R> {
       ended.resolve();
     },
     release: (error) => void log.push(`release ${error === undefined}`),
-    treeHash: () => "0-00",
+    treeHash: () => new TreeHash(),
   };
 }
 
@@ -80,7 +81,7 @@ Deno.test("SessionRun gives a summary, and says where the time went, when it end
     run.tasks.end({});
     hangUp();
     const { role, files, treeHash } = await running;
-    assertEquals([role, files, treeHash, log.at(-1)], ["sender", 3, "0-00", "release true"]);
+    assertEquals([role, files, treeHash, log.at(-1)], ["sender", 3, `0-${"0".repeat(32)}`, "release true"]);
     assertEquals(events.slice(-2).map(({ type }) => type), ["progress", "stages"]);
   });
 });

@@ -57,7 +57,7 @@ export class SessionTasks {
 
   /**
    * Runs the loop of a data connection. If that connection breaks, the session goes on over the others; if it was the
-   * last, control gets a moment to bring the reason.
+   * last, control gets a moment to bring the reason, or the peer to open another.
    */
   startLane(lane: LaneConnection, loop: () => Promise<void>): void {
     this.#lanes.push(lane);
@@ -73,7 +73,8 @@ export class SessionTasks {
         lane.close();
         if (this.#lanesAlive === 0) {
           await settlesWithin(this.#end.promise, reasonMs);
-          throw error;
+          // Another one may have been opened meanwhile.
+          if (this.#lanesAlive === 0) throw error;
         }
         if (!this.#hasEnded) this.onLaneLost(error);
       }

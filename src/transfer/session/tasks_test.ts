@@ -104,6 +104,21 @@ Deno.test("SessionTasks ends when the last data connection is lost and control s
   assertEquals((await tasks.ended()).error, lost);
 });
 
+Deno.test("SessionTasks goes on when another data connection is opened in time for the last one", async () => {
+  const { tasks } = session();
+  const [first, second] = [lane(), lane()];
+  const lane0Lost = Promise.withResolvers<RcopyError>();
+  tasks.onLaneLost = lane0Lost.resolve;
+  tasks.startLane(first.connection, first.run);
+  first.loop.reject(lost);
+  await first.loop.promise.catch(() => {});
+  tasks.startLane(second.connection, second.run);
+  assertEquals(await lane0Lost.promise, lost);
+  assertEquals([tasks.lanesAlive, tasks.hasEnded], [1, false]);
+  second.loop.reject(damaged);
+  assertEquals((await tasks.ended()).error, damaged);
+});
+
 Deno.test("SessionTasks closes with a last message, and waits for the peer and for every loop", async () => {
   const { tasks, heard, hangUp } = session();
   const { connection, loop, run } = lane();

@@ -305,11 +305,15 @@ export class Placement {
   // ---- the end
 
   /** After an interruption: directories get their modes and times, and links are made, as far as that can be done. Throws nothing. */
-  settleWhatIsThere(): void {
+  settleWhatIsThere(settlement: Settlement): void {
     for (const directory of this.#tree.deepestFirst()) {
       if (directory.completed || !directory.handle) continue;
       try {
-        for (const link of directory.links ?? []) this.makeLink(link);
+        for (const link of directory.links ?? []) {
+          const lacks = this.makeLink(link);
+          // The peer hears of it if it comes back.
+          settlement.placeHeld(link.held, { content: settlement.hashOfLink(link.text), lacks });
+        }
       } catch {
         // The next run makes it.
       }

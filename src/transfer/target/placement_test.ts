@@ -270,7 +270,8 @@ Deno.test("Placement gives directories their modes and makes links when the run 
     place.placement.makeFresh(a);
     place.file(a, "file");
     place.link(a, "link");
-    place.placement.settleWhatIsThere();
+    place.placement.settleWhatIsThere(place);
+    assertEquals(place.told, ["link placed"]);
     assertEquals([folder.names("a"), modeOf(folder, "a")], [["file", "link"], 0o510]);
   });
 });
