@@ -1,5 +1,6 @@
 /** Every exit status, at both ends, and what ends a run. */
 import { assertEquals, assertMatch } from "@std/assert";
+import { settlesWithin } from "../../src/base/deadline.ts";
 import { Proxy } from "../helpers/proxy.ts";
 import {
   assertStatuses,
@@ -89,22 +90,22 @@ Deno.test("4: a sender that serves somebody else says so, and the other receiver
     const { sender, address } = await startSender(options);
     await using _sender = sender;
     const underWay = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
     await using proxy: Proxy = new Proxy(address, {
-      onChunk: (_, __, total) => {
+      // Slow, but alive: a receiver that does not answer would lose its place.
+      onChunk: async (_, __, total) => {
         if (total < 5_000_000) return;
         underWay.resolve();
+        await settlesWithin(goOn.promise, 50);
       },
     });
-    proxy.hold();
-    proxy.release();
     await using first = startReceiver(options, proxy.address);
     await Promise.race([underWay.promise, first.end()]);
-    proxy.hold();
     await using second = startReceiver({ ...options, target: `${folder}/c` }, address);
     const refused = await second.end();
     assertEquals(refused.status, 4, refused.stderr);
     assertMatch(refused.stderr, /already serves/);
-    proxy.release();
+    goOn.resolve();
     assertStatuses({ sent: await sender.end(), received: await first.end() }, 0);
   });
 });

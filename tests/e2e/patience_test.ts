@@ -105,8 +105,9 @@ for (const [what, kind, options] of cuts) {
       await using receiver = startReceiver(ends, proxy.address);
       const [sent, received] = [await sender.end(), await receiver.end()];
       assertEquals(cut, 3);
-      // A data connection that is opened anew in time saves the session.
-      if (kind !== "data") assertEquals(proxy.count("control"), 4);
+      // A data connection that is opened anew in time saves the session, and one goes on for a while without control.
+      if (kind === undefined) assertEquals(proxy.count("control"), 4);
+      else if (kind === "control") assert(proxy.count("control") > 1);
       await assertOneCopy(folder, sent, received);
       assertForward(sent);
       assertForward(received);
