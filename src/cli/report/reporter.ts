@@ -1,6 +1,11 @@
 /** Events as lines: text for people, JSON for scripts. */
 import { formatBytes } from "../../base/units.ts";
-import type { EntryFailure, ProgressSnapshot, TransferEvent } from "../../transfer/session/events.ts";
+import type {
+  EntryFailure,
+  ProgressSnapshot,
+  TransferEvent,
+  TransferSummary,
+} from "../../transfer/session/events.ts";
 import { withoutTickets } from "../../security/anchor/ticket_word.ts";
 import type { Console } from "./console.ts";
 import { ProgressHistory, renderProgress } from "./progress.ts";
@@ -178,24 +183,29 @@ export class Reporter {
         this.log("warn", event.message);
         return;
       case "done":
-        // The last snapshot may have come too soon after the one before it to be drawn.
-        if (this.#isLineOpen) this.#drawLine(shown);
-        this.#closeLine();
-        for (
-          const line of renderReplaced(
-            shown.replaced.slice(0, event.summary.replaced),
-            event.summary.replaced,
-          )
-        ) {
-          if (!quiet) this.log("info", line);
-        }
-        for (const line of renderFailures(shown.failures, shown.failureCount)) this.log("error", line);
-        if (!quiet) this.log("info", renderSummary(event.summary));
+        this.#showSummary(event.summary, shown);
         this.#transfers.delete(event.session ?? 0);
         return;
       default:
         event satisfies never;
     }
+  }
+
+  #showSummary(summary: TransferSummary, shown: Shown): void {
+    const { quiet } = this.#options;
+    // The last snapshot may have come too soon after the one before it to be drawn.
+    if (this.#isLineOpen) this.#drawLine(shown);
+    this.#closeLine();
+    for (
+      const line of renderReplaced(
+        shown.replaced.slice(0, summary.replaced),
+        summary.replaced,
+      )
+    ) {
+      if (!quiet) this.log("info", line);
+    }
+    for (const line of renderFailures(shown.failures, shown.failureCount)) this.log("error", line);
+    if (!quiet) this.log("info", renderSummary(summary));
   }
 
   #showListening(event: TransferEvent & { type: "listening" }): void {
