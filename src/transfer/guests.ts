@@ -4,7 +4,7 @@
  * session ends at once. Anybody else with a proof is a newcomer: it gets a free place, or that of a guest that is silent.
  */
 import { equalInConstantTime } from "../base/constant_time.ts";
-import { RcopyError } from "../base/errors.ts";
+import type { RcopyError } from "../base/errors.ts";
 import { tokenBytes } from "../wire/limits.ts";
 import type { Session } from "./side.ts";
 import { Transfer } from "./session/transfer.ts";

@@ -45,10 +45,7 @@ export interface ReceivePlanOptions {
   /** Nothing is made; what would be copied is reported instead. */
   dryRun: boolean;
   onImagined: (directory: TargetDirectory, name: Uint8Array, kind: EntryKind, size: number) => void;
-  /**
-   * What is there and has changed since then, in nanoseconds since 1970, may be of an earlier session of this transfer: of
-   * that, what is the same is skipped whatever `exists` says. `undefined` in a first session.
-   */
+  /** What has changed since then (ns since 1970) may be of an earlier session: what is the same of it is skipped, whatever `exists` says. */
   ownSinceNs: bigint | undefined;
   /** Step of times, in nanoseconds, that both ends can keep. */
   mtimeResolutionNs: number;
