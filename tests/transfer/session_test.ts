@@ -10,11 +10,14 @@ import { withSeed } from "../helpers/random.ts";
 import { runSessionPair, type SessionPairResult } from "../helpers/session_pair.ts";
 import { assertSameTree, makeSmallTree, withTwoDirectories } from "../helpers/small_tree.ts";
 
-/** Both summaries, which must agree in everything but time and bytes on the wire. */
+/** Both summaries, which must agree in everything but time, bytes on the wire, and what the receiver alone knows. */
 function agreed({ sent, received }: SessionPairResult): TransferSummary {
   if (sent.status === "rejected") throw sent.reason;
   if (received.status === "rejected") throw received.reason;
-  const strip = ({ role: _role, elapsedMs: _elapsed, wireBytes: _wire, ...rest }: TransferSummary) => rest;
+  const strip = (summary: TransferSummary) => {
+    const { role: _role, elapsedMs: _elapsed, wireBytes: _wire, replaced: _replaced, ...rest } = summary;
+    return rest;
+  };
   assertEquals(strip(sent.value), strip(received.value));
   return received.value;
 }
@@ -104,6 +107,40 @@ Deno.test("a second run skips everything, and one changed file is copied alone",
     const third = agreed(await runSessionPair({ source, target }));
     assertEquals([third.files, third.skipped], [1, paths.length + 3]);
     await assertSameTree(source, target);
+  });
+});
+
+Deno.test("content is compared over a credit of one entry and slow lanes, and what differs replaces what is there", async () => {
+  await withTwoDirectories(async (source, target) => {
+    const paths = makeSmallTree(source, {
+      directories: 3,
+      filesPerDirectory: 5,
+      sizeOf: (r) => 100 + r * 1000,
+    });
+    Deno.writeFileSync(`${source}/large`, new Uint8Array(13_000_000).fill(7));
+    agreed(await runSessionPair({ source, target }));
+    for (const path of [paths[2]!, "large"]) {
+      const { mtime } = Deno.lstatSync(`${target}/${path}`);
+      const content = Deno.readFileSync(`${target}/${path}`);
+      content[content.length - 1]! ^= 1;
+      Deno.writeFileSync(`${target}/${path}`, content);
+      Deno.utimeSync(`${target}/${path}`, mtime!, mtime!);
+    }
+    const lane = { windowBytes: 4096, readBytesMax: 70_000 };
+    const checked = agreed(
+      await runSessionPair({
+        source,
+        target,
+        control: { windowBytes: 100, readBytesMax: 7 },
+        lanes: [lane, lane],
+        creditBytes: creditBytesMin,
+        batchEntries: 1,
+        check: true,
+      }),
+    );
+    assertEquals([checked.files, checked.compared, checked.failed], [2, paths.length + 1, 0]);
+    await assertSameTree(source, target);
+    assertEquals(agreed(await runSessionPair({ source, target, check: true })).files, 0);
   });
 });
 
