@@ -40,3 +40,24 @@ Deno.test("several files are named together", async () => {
 Deno.test("a folder that is absent has none", async () => {
   await inFolder((folder) => assertEquals(new DenoFiles(`${folder}/none`).warning(), undefined));
 });
+
+Deno.test("in the current directory, a file that was made is named too", async () => {
+  await inFolder((folder) => {
+    const before = Deno.cwd();
+    Deno.chdir(folder);
+    try {
+      Deno.writeTextFileSync("deno.json", "{}");
+      const files = new DenoFiles(".");
+      assertEquals(files.warning(), undefined);
+      Deno.mkdirSync("node_modules");
+      assertMatch(files.warning()!, /^node_modules of "\." has been made: .* obeys it/);
+      Deno.writeTextFileSync("deno.json", "{ }");
+      assertMatch(
+        files.warning()!,
+        /^deno\.json of "\." has been replaced, node_modules of "\." has been made: .* obeys them/,
+      );
+    } finally {
+      Deno.chdir(before);
+    }
+  });
+});

@@ -95,6 +95,10 @@ export function receivePermissions(
         "free space is not checked beforehand without --allow-sys=statfs",
       ]
       : []),
+    ...(/(^|\/)\.{0,2}$/.test(dest) ? [] : [
+      "one file becomes DEST where that is no directory, and then the directory of DEST has to be allowed; " +
+      "DEST/ is a directory in any case",
+    ]),
     ...met.notes,
     nativeNote(flags),
     ...commaNotes(ways),

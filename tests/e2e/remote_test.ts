@@ -47,7 +47,7 @@ testRemote("names with blanks, quotes, newlines and leading dashes arrive as the
     await assertEqualTrees(`${folder}/a`, place, comparisonOf());
   }
   const user = (await shell("id -un")).trim();
-  const received = await run(["receive", ...options, `${user}@127.0.0.1:${odd}/large`, `${folder}/c`]);
+  const received = await run(["receive", ...options, `${user}@127.0.0.1:${odd}/large`, `${folder}/c/`]);
   assertEquals(received.status, 0, received.stderr);
   await shell('cmp "$1/a/large" "$1/c/large"', folder);
   // The other end's ticket or another machine, had it been taken for one.
@@ -134,7 +134,7 @@ testRemote(
     assertMatch(notes.join("\n"), /ssh.*sandbox/);
     const sent = await run(copy, { permissions: flags, cwd: folder });
     assertEquals(sent.status, 0, sent.stderr);
-    const fetch = ["receive", ...options, `127.0.0.1:${folder}/a/large`, "c"];
+    const fetch = ["receive", ...options, `127.0.0.1:${folder}/a/large`, "c/"];
     const receiveFlags =
       JSON.parse((await run(["doctor", "--json", ...fetch], { cwd: folder })).stdout).flags;
     const received = await run(fetch, { permissions: receiveFlags, cwd: folder });

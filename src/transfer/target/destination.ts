@@ -76,10 +76,8 @@ export function openDestination(
   const named = dest.replace(/(\/\.?)+$/, "") || dest;
   if (!create) return undefined;
   try {
-    const parent = dirname(named);
-    if (lookAt(parent) === "nothing") Deno.mkdirSync(parent, { recursive: true });
     // The owner needs it all until everything is in; others get no more than they have at the source.
-    Deno.mkdirSync(named, source ? { mode: source.mode | 0o700 } : {});
+    makeWithParents(named, source ? { mode: source.mode | 0o700 } : {});
   } catch (cause) {
     // Another run was faster, and then it is not ours to give a mode to.
     if (cause instanceof Deno.errors.AlreadyExists) return openDestination(engine, dest, { create: false });
@@ -93,6 +91,17 @@ export function openDestination(
     return { directory: engine.openRoot(dest), metadata: source && new DestinationMetadata(source, true) };
   } catch (thrown) {
     throw destinationError(thrown, what);
+  }
+}
+
+/** Looks at no parent that is there: a run may be allowed to use DEST alone. @throws what Deno throws */
+function makeWithParents(path: string, options: Deno.MkdirOptions): void {
+  try {
+    Deno.mkdirSync(path, options);
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    Deno.mkdirSync(dirname(path), { recursive: true });
+    Deno.mkdirSync(path, options);
   }
 }
 
