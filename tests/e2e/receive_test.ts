@@ -267,7 +267,7 @@ Deno.test("a deno.json that is replaced in DEST is said once, before the summary
     assertStatuses(replaced, 0);
     assertMatch(
       replaced.received.stderr,
-      /^rcopy: deno\.json of ".*\/b" has been replaced: .*--no-config\nrcopy: received 2 files/m,
+      /^rcopy: deno\.json of ".*\/b" has been replaced: .*--no-config\nrcopy: replaced: deno\.json\nrcopy: received 2 files/m,
     );
     const again = await copy();
     assertStatuses(again, 0);
