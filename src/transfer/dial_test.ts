@@ -44,7 +44,12 @@ async function refusal(
 }
 
 const bad: [what: string, answer: Partial<Hello>, code: "refused" | "protocol", message: RegExp][] = [
-  ["wants to do the same", { role: "receiver" }, "refused", /both ends want to receive; run rcopy send/],
+  [
+    "wants to do the same",
+    { role: "receiver", creditBytes: 65536, batchEntries: 10 },
+    "refused",
+    /both ends want to receive; run rcopy send/,
+  ],
   ["offers no data connection", { laneTokens: new Uint8Array(0) }, "protocol", /offers 0 data connections/],
   [
     "offers more than were asked for",
