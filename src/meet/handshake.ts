@@ -44,9 +44,20 @@ export async function writeFrames(
 
 /**
  * Reads the answer to a join. It is the first thing that comes on the connection, and nothing has to wait for it.
- * @throws {RcopyError} `peer-lost` where the join was refused, or the peer hung up; `protocol`, `version`
+ * @throws {RcopyError} `peer-lost` where the join was refused or not answered in time, or the peer hung up; `protocol`, `version`
  */
-export async function readJoined(channel: Channel): Promise<void> {
+export async function readJoined(channel: Channel, leftMs: number = handshakeMs): Promise<void> {
+  const reading = readJoinAnswer(channel);
+  if (await settlesWithin(reading, leftMs)) return await reading;
+  channel.close();
+  reading.catch(() => {});
+  throw new RcopyError(
+    "peer-lost",
+    `${channel.peer} did not answer a data connection within ${handshakeMs / 1000} s`,
+  );
+}
+
+async function readJoinAnswer(channel: Channel): Promise<void> {
   const { connection, low, high } = await readPreamble(channel);
   negotiate(low, high);
   const answer = await readMessage(channel);

@@ -29,6 +29,7 @@ export class AskedSession implements Session {
   #begun: Session | undefined;
   #hasEnded = false;
   readonly #abandoned = Promise.withResolvers<never>();
+  #failure: RcopyError | undefined;
 
   constructor(options: AskedSessionOptions) {
     this.#options = options;
@@ -52,6 +53,7 @@ export class AskedSession implements Session {
     this.#begun = session;
     if (this.#supply) session.useSupply(this.#supply);
     for (const [number, connection] of this.#lanes.splice(0)) session.addLane(number, connection);
+    if (this.#failure) session.fail(this.#failure);
     return await session.run();
   }
 
@@ -102,6 +104,12 @@ export class AskedSession implements Session {
       roundTripMs: undefined,
       hasEnded: this.#hasEnded,
     };
+  }
+
+  /** Ends the session that follows: nobody who is asked is interrupted. */
+  fail(error: RcopyError): void {
+    if (this.#begun) this.#begun.fail(error);
+    else this.#failure ??= error;
   }
 
   send(message: LaneRequest | LaneOffer): void {

@@ -66,5 +66,7 @@ export const resendsMax = 3;
 export const pingsMax = 16;
 /** Milliseconds from accept to a valid hello or join. */
 export const handshakeMs = 10_000;
+/** Milliseconds from the hello, or from an offer, to the join of the data connection that it has a token for. */
+export const joinMs = 10_000;
 /** Entries named by one settlement message. */
 export const settlementEntriesMax = 4096;

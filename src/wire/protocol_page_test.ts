@@ -72,6 +72,10 @@ Deno.test("PROTOCOL.md repeats the limits of limits.ts", () => {
     "addresses of a list": `${listedAddressesMax}`,
     "pings of an end without an answer": `${limits.pingsMax}`,
     "from accept to a valid first frame": `${limits.handshakeMs / 1000} s`,
+    "from a `Join` to its answer": `${limits.handshakeMs / 1000} s`,
+    "from a token to its `Join`": `${limits.joinMs / 1000} s`,
+    "directories that are open": `${limits.openDirectoriesMax.toLocaleString("en")}, directory 0 among them`,
+    "large files begun and not settled": `${limits.largeFilesMax}`,
   };
   for (const [what, limit] of Object.entries(expected)) assertEquals(listed[what], limit, what);
 });

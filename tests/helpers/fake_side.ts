@@ -41,6 +41,10 @@ export class FakeSession implements Session {
     this.#end.promise.catch(() => {}); // It may be told to fail before it runs.
   }
 
+  fail(error: Error): void {
+    this.#end.reject(error);
+  }
+
   addLane(_: number, connection: DataConnection): void {
     this.#lanes.push(connection);
     this.#hasLane.resolve();

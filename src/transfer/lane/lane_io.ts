@@ -14,6 +14,7 @@ import type {
   SourceFile,
   TargetFile,
 } from "../../io/contract/engine.ts";
+import type { RcopyError } from "../../base/errors.ts";
 import type { LaneConnection } from "../../net/channel.ts";
 import type { Bundle, Extent } from "../../wire/data.ts";
 import type { StageAccount } from "../session/stage_account.ts";
@@ -36,6 +37,8 @@ export interface SendIo extends LaneConnection {
   readonly isInMainThread: boolean;
   /** Directories that the files of one bundle may have. */
   readonly directoriesMax: number;
+  /** Resolves with what has ended the connection, also while nothing is written: it is lost, or the peer wrote to it. */
+  readonly broken: Promise<RcopyError>;
   /**
    * Starts to read small files, one after the other, into a slice. Sets `error` of those that fail, and closes their gaps.
    * @returns the hashes of the files that did not fail, 16 bytes each, in their order

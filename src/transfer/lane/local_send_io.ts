@@ -33,7 +33,8 @@ export class LocalSendIo extends LocalIo implements SendIo {
   readonly #slices: readonly [Slice, Slice];
   readonly #cache: ContentCache | undefined;
   readonly #pieceBytes: number;
-  /** What came from the peer and should not have; the end of the connection is found by the next write. */
+  readonly broken: Promise<RcopyError>;
+  /** What ended the connection, once it is known. */
   #failure: RcopyError | undefined;
   /** The last write that was queued. */
   #writing: Promise<void> = Promise.resolve();
@@ -44,7 +45,7 @@ export class LocalSendIo extends LocalIo implements SendIo {
     this.#pieceBytes = options.pieceBytes ?? extentBytes;
     const { arena } = this.#codec;
     this.#slices = [arena.take(sliceBytes), arena.take(sliceBytes)];
-    void this.#watch(options.isOpener ?? false);
+    this.broken = this.#watch(options.isOpener ?? false);
   }
 
   readFiles(turn: Turn, files: FileRead[]): Pending<Uint8Array> {
@@ -73,19 +74,30 @@ export class LocalSendIo extends LocalIo implements SendIo {
     return { finish: () => account.finish("read", pending, () => this.#hashExtent(turn, bytes)) };
   }
 
-  /** Reads what a receiver writes to a data connection: the answer to a join, and nothing else. */
-  async #watch(isOpener: boolean): Promise<void> {
+  /**
+   * Reads what a receiver writes to a data connection: the answer to a join, and nothing else. The read is always pending, so that
+   * the end of the connection, and a peer that writes, are seen while nothing is sent.
+   */
+  async #watch(isOpener: boolean): Promise<RcopyError> {
+    this.#failure = await this.#readToEnd(isOpener);
+    // What is being written cannot arrive any more.
+    this.close();
+    return this.#failure;
+  }
+
+  /** What ended the connection. */
+  async #readToEnd(isOpener: boolean): Promise<RcopyError> {
     try {
       if (isOpener) await readJoined(this.channel);
       const count = await this.channel.read(new Uint8Array(1));
-      if (count > 0) {
-        throw new RcopyError(
+      return count > 0
+        ? new RcopyError(
           "protocol",
           `the peer at ${this.peer} wrote to a data connection that it only reads`,
-        );
-      }
+        )
+        : new RcopyError("peer-lost", `the peer at ${this.peer} ended a data connection too early`);
     } catch (thrown) {
-      this.#failure = asRcopyError(thrown);
+      return asRcopyError(thrown);
     }
   }
 

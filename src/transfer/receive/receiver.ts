@@ -250,13 +250,8 @@ export class Receiver implements LaneHost {
     const left = failed === 0
       ? "the next run copies them again"
       : `the next run copies them again, but ${failed} entries could not be reached: use --exists replace`;
-    return new RcopyError(
-      "integrity",
-      `${cause.message}; ${files} files have lost their time, so that ${left}`,
-      {
-        cause,
-      },
-    );
+    const message = `${cause.message}; ${files} files have lost their time, so that ${left}`;
+    return new RcopyError("integrity", message, { cause });
   }
 
   #noteLeft(left: { files: number; bytes: number }): void {
@@ -313,6 +308,10 @@ export class Receiver implements LaneHost {
 
   get load(): SessionLoad {
     return this.#run.load;
+  }
+
+  fail(error: RcopyError): void {
+    this.#run.tasks.fail(error);
   }
 
   send(message: LaneRequest | LaneOffer): void {

@@ -3,11 +3,15 @@ import type { Control } from "../session/control.ts";
 
 /** The sender is told at least every so many units; at every tick of the session besides. */
 const untoldUnitsMax = 32;
+/** And so long after a unit was taken, also where ticks are late since the thread is busy. */
+const untoldMsMax = 200;
 
 interface LaneUnits {
   units: number;
   bytes: number;
   toldUnits: number;
+  /** `performance.now()` when the oldest of what it was not told was taken. */
+  untoldSince: number;
 }
 
 export class UnitsTaken {
@@ -22,10 +26,13 @@ export class UnitsTaken {
   /** Another unit of a lane has been taken, of so many content bytes. */
   count(lane: number, bytes: number): void {
     let taken = this.#lanes.get(lane);
-    if (!taken) this.#lanes.set(lane, taken = { units: 0, bytes: 0, toldUnits: 0 });
+    if (!taken) this.#lanes.set(lane, taken = { units: 0, bytes: 0, toldUnits: 0, untoldSince: 0 });
+    const now = performance.now();
+    if (taken.units === taken.toldUnits) taken.untoldSince = now;
     taken.units++;
     taken.bytes += bytes;
-    if (taken.units - taken.toldUnits >= untoldUnitsMax) this.#tellOf(lane, taken);
+    const isDue = taken.units - taken.toldUnits >= untoldUnitsMax || now - taken.untoldSince >= untoldMsMax;
+    if (isDue) this.#tellOf(lane, taken);
   }
 
   /** Tells the sender of all that it does not know of. */

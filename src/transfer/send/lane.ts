@@ -24,9 +24,6 @@ import type { CompareJob } from "./comparison_queue.ts";
 import type { BundleJob, ExtentJob, SendJob, SendPlan } from "./plan.ts";
 import type { StageAccount } from "../session/stage_account.ts";
 
-/** A unit that the receiver has not taken for so long is stalled: a lane that has nothing else to send sends it as well. */
-export const stallMs = 1_000;
-
 /** Parts and callbacks of a lane. */
 export interface SendLaneOptions {
   io: SendIo;
@@ -44,7 +41,8 @@ export interface SendLaneOptions {
   onVerified: (source: LargeSource) => void;
   /** A file has more bytes now than it had at the scan, which are sent. */
   onGrown: (batch: SendBatch, entry: number, size: number) => void;
-  hasOtherLanes: () => boolean;
+  /** Whether another lane takes what this one should not: its own units are stalled. */
+  mustLeaveToOthers: () => boolean;
   /** Content bytes given to the connection. */
   onSent: (bytes: number) => void;
   /** The lane has taken a job, has begun to wait, or has ended. */
@@ -66,6 +64,8 @@ export class SendLane {
   /** Whether the last write from each slice is still under way. */
   readonly #isWriting: [boolean, boolean] = [false, false];
   #hasJob = false;
+  /** What ended the connection, once it is known. */
+  #broken: RcopyError | undefined;
 
   constructor(options: SendLaneOptions) {
     this.#options = options;
@@ -81,26 +81,38 @@ export class SendLane {
    * @throws {RcopyError} `peer-lost`
    */
   async run(): Promise<void> {
+    const { io, plan } = this.#options;
+    let isOver = false;
+    void io.broken.then((error) => {
+      if (isOver) return;
+      this.#broken = error;
+      this.onTheWay.lose();
+      plan.wake();
+    });
     try {
       await this.#run();
     } catch (error) {
-      this.#options.plan.handBack(this.onTheWay.handBack(0));
-      throw error;
+      plan.handBack(this.onTheWay.handBack(0));
+      // A write that failed since the connection was closed for it tells less.
+      throw this.#broken ?? error;
     } finally {
+      isOver = true;
       this.#idle();
     }
   }
 
   async #run(): Promise<void> {
-    const { plan, account, eventLoopYield, io, hasOtherLanes } = this.#options;
+    const { plan, account, eventLoopYield, io, mustLeaveToOthers } = this.#options;
     for (let turn: Turn = 0;;) {
       // The units that are stalled here are sent by other lanes, and must not come back to this one.
-      while (hasOtherLanes() && this.onTheWay.isStalled(stallMs)) {
+      while (mustLeaveToOthers()) {
         if (!await this.onTheWay.progress()) return;
+        if (this.#broken) throw this.#broken;
       }
       // A job is taken only when there is room for it: a stalled lane keeps no job that another could send.
       await this.#sliceFree(turn);
       await this.onTheWay.room();
+      if (this.#broken) throw this.#broken;
       const job = plan.take(io.directoriesMax);
       if (!job) {
         await this.#sliceFree(turn === 0 ? 1 : 0);

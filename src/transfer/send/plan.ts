@@ -73,37 +73,37 @@ export class SendPlan {
       } else if (isCompared) source.awaitComparison();
       else this.#large.add(source);
     }
-    this.#wake();
+    this.wake();
   }
 
   /** Adds a file that has waited for what the receiver has of it. */
   addLarge(source: LargeSource): void {
     this.#large.add(source);
-    this.#wake();
+    this.wake();
   }
 
   /** Adds small files to be compared with what they hash to at the receiver. */
   addComparison(files: Parameters<ComparisonQueue["addFiles"]>[0]): void {
     this.#comparisons.addFiles(files);
-    this.#wake();
+    this.wake();
   }
 
   /** More of a large file can be compared. */
   addComparedLarge(source: LargeSource): void {
     this.#comparisons.addLarge(source);
-    this.#wake();
+    this.wake();
   }
 
   /** Puts a job before all others: what must be sent again, or what a lost lane had taken. */
   addAgain(job: SendJob): void {
     this.#again.push(job);
-    this.#wake();
+    this.wake();
   }
 
   /** No job will come any more. */
   end(): void {
     this.#ended = true;
-    this.#wake();
+    this.wake();
   }
 
   /** Whether there is nothing to take at the moment. */
@@ -127,7 +127,7 @@ export class SendPlan {
     for (const job of jobs) {
       if (job.of === "extent" ? !job.source.isSettled : !job.batch.isSettled) this.#again.push(job);
     }
-    this.#wake();
+    this.wake();
   }
 
   /**
@@ -184,7 +184,8 @@ export class SendPlan {
     return !this.#ended;
   }
 
-  #wake(): void {
+  /** Lanes that wait for a job look again. */
+  wake(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 

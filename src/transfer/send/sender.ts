@@ -37,8 +37,8 @@ import type { LaneHost } from "../supply/host.ts";
 import { Announcer } from "./announcer.ts";
 import { SendComparison } from "./comparison.ts";
 import { SendFailures } from "./failures.ts";
-import { takenOf, type UnitsOnTheWay } from "./units_on_the_way.ts";
-import { SendLane, stallMs } from "./lane.ts";
+import { stallMsOf, takenOf, type UnitsOnTheWay } from "./units_on_the_way.ts";
+import { SendLane } from "./lane.ts";
 import { SendLargeFiles } from "./large_files.ts";
 import { SendPlan } from "./plan.ts";
 import { endOfReceipt } from "./receipt.ts";
@@ -175,7 +175,7 @@ export class Sender implements LaneHost {
   addLane(number: number, connection: DataConnection): void {
     const { account, eventLoopYield, counts, tasks } = this.#run;
     const io = connection.toSendIo({ engine: this.engine, account, cache: this.#options.cache });
-    const lane = new SendLane({
+    const lane: SendLane = new SendLane({
       io,
       plan: this.#plan,
       comparison: this.#comparison,
@@ -186,7 +186,7 @@ export class Sender implements LaneHost {
       onFailed: (batch, entry, error) => this.#failures.entryFailed(batch, entry, error),
       onVerified: (source) => this.#large.vouch(source),
       onGrown: (batch, entry, size) => this.#failures.grown(batch, entry, size),
-      hasOtherLanes: () => tasks.lanesAlive > 1,
+      mustLeaveToOthers: () => this.#mustLeaveToOthers(lane),
       onSent: (bytes) => counts.bytesDone += bytes,
       onBusyChanged: () => this.#pace.onLaneChanged(),
     });
@@ -196,6 +196,7 @@ export class Sender implements LaneHost {
       lane.run().finally(() => {
         this.#lanes.delete(number);
         lane.onTheWay.end();
+        this.#lookAgain();
         this.#pace.onLaneChanged();
       }));
   }
@@ -224,14 +225,32 @@ export class Sender implements LaneHost {
     return this.#run.load;
   }
 
+  fail(error: RcopyError): void {
+    this.#run.tasks.fail(error);
+  }
+
   send(message: LaneRequest | LaneOffer): void {
     this.#run.sendAboutLanes(message);
   }
 
+  /** Whether a lane is stalled and another is not: what is stalled is sent by others, and must not come back to it. */
+  #mustLeaveToOthers({ onTheWay }: SendLane): boolean {
+    const stallMs = stallMsOf(this.#onTheWay.values());
+    if (!onTheWay.isStalled(stallMs)) return false;
+    for (const other of this.#lanes.values()) if (!other.onTheWay.isStalled(stallMs)) return true;
+    return false;
+  }
+
+  #lookAgain(): void {
+    for (const { onTheWay } of this.#lanes.values()) onTheWay.lookAgain();
+  }
+
   /** Once nothing else is left to send, the units that are stalled on one connection are sent over another as well. */
   #handBackStalled(): void {
+    this.#lookAgain();
     const hasIdleLane = this.#plan.isIdle && this.#plan.waiting > 0;
     if (!hasIdleLane || this.#run.tasks.lanesAlive < 2) return;
+    const stallMs = stallMsOf(this.#onTheWay.values());
     for (const { onTheWay } of this.#lanes.values()) {
       if (onTheWay.isStalled(stallMs)) this.#plan.handBack(onTheWay.handBack(stallMs));
     }

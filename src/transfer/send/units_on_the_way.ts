@@ -6,6 +6,11 @@ import type { SendJob } from "./plan.ts";
 /** More than a receiver leaves unsaid and a network holds; a lane waits while it has as many. */
 export const unitsOnTheWayMax = 4096;
 
+/** A lane of which the receiver has taken nothing for so long is stalled, unless it was as slow before. */
+const stallMsMin = 1_000;
+/** However slow the receiver was. */
+const stallMsMax = 10_000;
+
 interface Sent {
   job: SendJob;
   /** `performance.now()` when it was queued. */
@@ -23,6 +28,9 @@ export class UnitsOnTheWay {
   #progressAt = 0;
   #onRoom: (() => void) | undefined;
   #isEnded = false;
+  #isLost = false;
+  /** Longest time, in milliseconds, that the receiver took for a unit while others waited. */
+  #slowestMs = 0;
 
   get count(): number {
     return this.#units.length;
@@ -52,23 +60,47 @@ export class UnitsOnTheWay {
     }
     this.#takenBytes = bytes;
     if (units === this.#takenUnits) return;
+    const now = performance.now();
+    this.#slowestMs = Math.max(this.#slowestMs, this.#waitedMs(now));
     this.#units.splice(0, units - this.#takenUnits);
     this.#takenUnits = units;
-    this.#progressAt = performance.now();
+    this.#progressAt = now;
     this.#onRoom?.();
   }
 
   /** Waits until there is room for another unit. */
   async room(): Promise<void> {
-    while (this.#units.length >= unitsOnTheWayMax && !this.#isEnded) {
+    while (this.#units.length >= unitsOnTheWayMax && !this.#isEnded && !this.#isLost) {
       await new Promise<void>((resolve) => this.#onRoom = resolve);
     }
   }
 
-  /** Waits until the receiver has taken another unit; false once the session has ended. */
+  /** Waits until the receiver has taken another unit, or {@linkcode lookAgain}; false once the session has ended. */
   async progress(): Promise<boolean> {
-    if (!this.#isEnded) await new Promise<void>((resolve) => this.#onRoom = resolve);
+    if (!this.#isEnded && !this.#isLost) await new Promise<void>((resolve) => this.#onRoom = resolve);
     return !this.#isEnded;
+  }
+
+  /** Whatever waits here looks again: other lanes may have stalled, or have been lost, meanwhile. */
+  lookAgain(): void {
+    this.#onRoom?.();
+  }
+
+  /** The connection is lost: nothing is waited for any more. */
+  lose(): void {
+    this.#isLost = true;
+    this.#onRoom?.();
+  }
+
+  /** Longest time, in milliseconds, that the receiver took for a unit so far. */
+  get slowestMs(): number {
+    return this.#slowestMs;
+  }
+
+  /** How long the oldest unit has waited since the receiver took one before it. */
+  #waitedMs(now: number): number {
+    const oldest = this.#units[0];
+    return oldest ? now - Math.max(oldest.since, this.#progressAt) : 0;
   }
 
   /** The lane or the session has ended: nothing is waited for or handed back any more. */
@@ -80,9 +112,7 @@ export class UnitsOnTheWay {
 
   /** Whether the oldest unit has waited so long, and none was taken meanwhile; false once the session has ended. */
   isStalled(ms: number): boolean {
-    const oldest = this.#units[0];
-    return !this.#isEnded && oldest !== undefined &&
-      performance.now() - Math.max(oldest.since, this.#progressAt) > ms;
+    return !this.#isEnded && this.#units.length > 0 && this.#waitedMs(performance.now()) > ms;
   }
 
   /** Jobs of units that are at least so old, for another lane to send as well; each job is handed back once. */
@@ -96,6 +126,16 @@ export class UnitsOnTheWay {
     }
     return jobs;
   }
+}
+
+/**
+ * Milliseconds without a unit taken after which a lane is stalled. A receiver that needs long for every unit stalls nothing: what
+ * is sent to it once more makes it slower still.
+ */
+export function stallMsOf(lanes: Iterable<UnitsOnTheWay>): number {
+  let slowestMs = 0;
+  for (const lane of lanes) slowestMs = Math.max(slowestMs, lane.slowestMs);
+  return Math.min(Math.max(stallMsMin, 3 * slowestMs), stallMsMax);
 }
 
 /** Takes note of units taken of any lane. @throws {RcopyError} `protocol` for a lane that there was not, and as `onTaken` */

@@ -104,7 +104,7 @@ export class SessionRun<R extends Role = Role> {
     this.counts = new SessionCounts(this.outcome);
     this.tasks = new SessionTasks(options.control, options.signal);
     this.pings = new Pings(options.control);
-    this.tasks.onLaneLost = (error) => this.#onLaneLost(error);
+    this.tasks.onLaneLost = (error, others) => this.#onLaneLost(error, others);
   }
 
   /** Milliseconds that the peer may be silent: the smaller of both ends' counts. */
@@ -225,9 +225,9 @@ export class SessionRun<R extends Role = Role> {
     });
   }
 
-  #onLaneLost(error: RcopyError): void {
+  #onLaneLost(error: RcopyError, count: number): void {
     const direction = this.role === "sender" ? "goes" : "comes";
-    const others = `its content ${direction} over the ${this.tasks.lanesAlive} others`;
+    const others = `its content ${direction} over the ${count} others`;
     this.#options.emit({ type: "note", level: "info", message: `${error.message}; ${others}` });
   }
 }

@@ -117,7 +117,7 @@ Deno.test("SessionRun asks for no data connection once the receipt is being made
 Deno.test("SessionRun says that content takes another way when a data connection is lost", async () => {
   await inFolder(async ({ engine }) => {
     const { run, events } = heardRun("receiver", engine);
-    run.tasks.onLaneLost(new RcopyError("peer-lost", "lost a connection"));
+    run.tasks.onLaneLost(new RcopyError("peer-lost", "lost a connection"), 0);
     await Promise.resolve();
     assertEquals(events, [{
       type: "note",

@@ -22,8 +22,8 @@ export class SessionTasks {
   readonly #control: Control;
   readonly #lanes: LaneConnection[] = [];
   #lanesAlive = 0;
-  /** A data connection broke, and others are left. */
-  onLaneLost: (error: RcopyError) => void = () => {};
+  /** A data connection broke, and so many others are left. */
+  onLaneLost: (error: RcopyError, others: number) => void = () => {};
   readonly #running = new Set<Promise<void>>();
   readonly #end = Promise.withResolvers<SessionEnd>();
   readonly #stopListening: () => void;
@@ -76,9 +76,17 @@ export class SessionTasks {
           // Another one may have been opened meanwhile.
           if (this.#lanesAlive === 0) throw error;
         }
-        if (!this.#hasEnded) this.onLaneLost(error);
+        await this.#noteLost(error, this.#lanesAlive);
       }
     });
+  }
+
+  /** A peer that ends a session closes all of its connections: that is no loss to tell of. */
+  async #noteLost(error: RcopyError, others: number): Promise<void> {
+    if (this.#hasEnded) return;
+    const hasEnded = await settlesWithin(this.#end.promise, reasonMs);
+    if (hasEnded && (await this.#end.promise).error) return;
+    this.onLaneLost(error, others);
   }
 
   /** Data connections that work. */

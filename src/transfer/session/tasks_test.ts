@@ -61,17 +61,31 @@ Deno.test("SessionTasks fails with the reason of an abort, also of one that came
 Deno.test("SessionTasks goes on over the other data connections when one breaks", async () => {
   const { tasks } = session();
   const [first, second] = [lane(), lane()];
-  const losses: RcopyError[] = [];
-  tasks.onLaneLost = (error) => losses.push(error);
+  const told = Promise.withResolvers<[RcopyError, number]>();
+  tasks.onLaneLost = (error, others) => told.resolve([error, others]);
   for (const { connection, run } of [first, second]) tasks.startLane(connection, run);
   assertEquals(tasks.lanesAlive, 2);
   first.loop.reject(lost);
-  await first.loop.promise.catch(() => {});
-  await Promise.resolve();
-  assertEquals([losses, tasks.lanesAlive, tasks.hasEnded], [[lost], 1, false]);
+  assertEquals(await told.promise, [lost, 1]);
+  assertEquals([tasks.lanesAlive, tasks.hasEnded], [1, false]);
   assertEquals([first.connection.closed, tasks.lanes.length], [1, 2]);
   second.loop.reject(damaged);
   assertEquals((await tasks.ended()).error, damaged);
+});
+
+Deno.test("SessionTasks tells of no loss where the session ends with an error", async () => {
+  const { tasks } = session();
+  const [first, second] = [lane(), lane()];
+  tasks.onLaneLost = () => {
+    throw new Error("the peer hung up, and no connection was lost");
+  };
+  for (const { connection, run } of [first, second]) tasks.startLane(connection, run);
+  first.loop.reject(lost);
+  await first.loop.promise.catch(() => {});
+  tasks.fail(damaged);
+  second.loop.resolve();
+  assertEquals((await tasks.ended()).error, damaged);
+  await tasks.close({ error: damaged });
 });
 
 Deno.test("SessionTasks ends at once when a data connection brings nonsense, whatever the others do", async () => {

@@ -1,4 +1,5 @@
 /** A session, as the supply of data connections sees it. */
+import type { RcopyError } from "../../base/errors.ts";
 import type { Directory, Engine } from "../../io/contract/engine.ts";
 import type { Role } from "../../wire/hello.ts";
 import type { LaneOffer, LaneRequest } from "../../wire/lanes.ts";
@@ -18,4 +19,6 @@ export interface LaneHost {
   /** Uses a data connection, which belongs to the session from now on. */
   addLane(number: number, connection: DataConnection): void;
   send(message: LaneRequest | LaneOffer): void;
+  /** Ends the session. */
+  fail(error: RcopyError): void;
 }

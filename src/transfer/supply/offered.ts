@@ -3,7 +3,7 @@ import { equalInConstantTime } from "../../base/constant_time.ts";
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import type { Channel } from "../../net/channel.ts";
 import type { ServerTransport } from "../../net/transport.ts";
-import { lanesMax, tokenBytes } from "../../wire/limits.ts";
+import { joinMs, lanesMax, tokenBytes } from "../../wire/limits.ts";
 import type { Join } from "../../wire/hello.ts";
 import type { LaneOffer, LaneRequest } from "../../wire/lanes.ts";
 import type { LaneArrival } from "../thread/calls.ts";
@@ -14,8 +14,6 @@ import { laneDescriptors, type LaneHost } from "./host.ts";
 import type { LaneThread } from "../thread/thread.ts";
 import type { LaneThreads } from "../thread/threads.ts";
 
-/** Milliseconds that a token is valid. */
-const tokenMs = 30_000;
 /** Above this part of the time the main thread is busy, and another lane is offered at a Worker's port. */
 const busyFrom = 0.5;
 
@@ -30,6 +28,8 @@ export interface OfferedLanesOptions {
   /** Most connections at a time. */
   limit: number;
   onNote: (message: string) => void;
+  /** Milliseconds that a token is valid; as the protocol says unless told. */
+  tokenMs?: number;
 }
 
 interface Offer {
@@ -41,6 +41,7 @@ export class OfferedLanes implements LaneSupply {
   readonly #options: OfferedLanesOptions;
   readonly #offers = new Map<number, Offer>();
   #lanes = 0;
+  #hasJoined = false;
   #before = { now: performance.now(), busyMs: 0 };
 
   constructor(options: OfferedLanesOptions) {
@@ -51,7 +52,7 @@ export class OfferedLanes implements LaneSupply {
   offer(): { lane: number; token: Uint8Array } {
     const lane = this.#lanes++;
     const token = crypto.getRandomValues(new Uint8Array(tokenBytes));
-    const timer = setTimeout(() => this.#offers.delete(lane), tokenMs);
+    const timer = setTimeout(() => this.#onTooLate(lane), this.#options.tokenMs ?? joinMs);
     this.#offers.set(lane, { token, timer });
     return { lane, token };
   }
@@ -109,6 +110,16 @@ export class OfferedLanes implements LaneSupply {
     }
     clearTimeout(offer.timer);
     this.#offers.delete(lane);
+    this.#hasJoined = true;
+  }
+
+  /** Nobody has come for an offer. A session without any data connection has nothing to wait for. */
+  #onTooLate(lane: number): void {
+    this.#offers.delete(lane);
+    if (this.#hasJoined || this.#offers.size > 0) return;
+    const message =
+      "the peer opened no data connection in time; does a firewall let only one connection through?";
+    this.#options.host.fail(new RcopyError("timeout", message));
   }
 
   async #send({ lane, token }: { lane: number; token: Uint8Array }, isBusy: boolean): Promise<void> {

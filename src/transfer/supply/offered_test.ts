@@ -17,17 +17,20 @@ interface Place {
   /** A data connection comes to the main port. */
   join: (lane: number, token: Uint8Array) => void;
   load: SessionLoad;
+  /** Code of the error that ends the session. */
+  failed: Promise<string>;
   /** Numbers of the lanes that the session got. */
   added: number[];
 }
 
 async function withOffers(
-  { limit = 32, descriptors = Infinity }: { limit?: number; descriptors?: number },
-  body: (place: Place) => void,
+  { limit = 32, descriptors = Infinity, tokenMs }: { limit?: number; descriptors?: number; tokenMs?: number },
+  body: (place: Place) => void | Promise<void>,
 ): Promise<void> {
-  await inFolder(({ engine, root }) => {
+  await inFolder(async ({ engine, root }) => {
     const offers: LaneOffer[] = [];
     const added: number[] = [];
+    const failed = Promise.withResolvers<string>();
     const work = { workDone: 0, workLeft: 0, growing: true };
     const load = { ...work, busyMs: 0, waitingMs: 0, lanes: 0, roundTripMs: undefined, hasEnded: false };
     const host: LaneHost = {
@@ -42,6 +45,7 @@ async function withOffers(
         connection.close();
       },
       send: (message) => message.kind === "laneOffer" && offers.push(message),
+      fail: (error) => failed.resolve(error.code),
     };
     const lanes = new OfferedLanes({
       host,
@@ -51,8 +55,10 @@ async function withOffers(
       transport: plainTransport,
       limit,
       onNote: () => {},
+      ...tokenMs === undefined ? {} : { tokenMs },
     });
-    body({
+    await body({
+      failed: failed.promise,
       lanes,
       load,
       added,
@@ -123,5 +129,24 @@ Deno.test("OfferedLanes takes no offer from the peer", async () => {
   await withOffers({}, ({ lanes }) => {
     const offer = { kind: "laneOffer", lane: 0, addresses: [], token: new Uint8Array(tokenBytes) } as const;
     assertEquals((assertThrows(() => lanes.onMessage(offer), RcopyError) as RcopyError).code, "protocol");
+  });
+});
+
+Deno.test("OfferedLanes ends a session to which no data connection came", async () => {
+  await withOffers({ tokenMs: 0 }, async ({ lanes, failed }) => {
+    lanes.offer();
+    lanes.offer();
+    assertEquals(await failed, "timeout");
+  });
+});
+
+Deno.test("OfferedLanes ends nothing for an offer that nobody uses while another was used", async () => {
+  await withOffers({ tokenMs: 0 }, async ({ lanes, join, failed }) => {
+    const { lane, token } = lanes.offer();
+    join(lane, token);
+    const unused = lanes.offer();
+    await new Promise((resolve) => setTimeout(resolve, 1)); // behind the timer of the offer
+    assertThrows(() => join(unused.lane, unused.token), RcopyError);
+    assertEquals(await Promise.race([failed, "goes on"]), "goes on");
   });
 });

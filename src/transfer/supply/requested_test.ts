@@ -42,6 +42,7 @@ async function withRequests(body: (place: Place) => Promise<void> | void): Promi
         connection.close();
         added.resolve(number);
       },
+      fail: () => {},
       send: (message) => message.kind === "laneRequest" && requested.push(message.count),
     };
     const lanes = new RequestedLanes({

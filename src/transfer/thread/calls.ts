@@ -52,6 +52,8 @@ export interface LaneMethods {
   readFiles: [{ turn: Turn; job: ReadJob }, { hashes: Uint8Array; outcomes: RowOutcome[] }];
   readExtent: [{ turn: Turn; file: Lent; offset: number; bytes: number }, Uint8Array];
   write: [{ turn: Turn; unit: SentUnit }, void];
+  /** Waits for the end of a connection that is written to, and says what ended it. */
+  watch: [undefined, PlainError];
   next: [undefined, PlainUnit | undefined];
   placeFiles: [
     { unit: number; job: WriteJob; hashes: Uint8Array },

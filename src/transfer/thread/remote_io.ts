@@ -7,6 +7,7 @@ import type {
   SourceFile,
   TargetFile,
 } from "../../io/contract/engine.ts";
+import { asRcopyError, type RcopyError } from "../../base/errors.ts";
 import type { LaneConnection } from "../../net/channel.ts";
 import type { Bundle, Extent } from "../../wire/data.ts";
 import {
@@ -62,6 +63,12 @@ abstract class RemoteIo implements LaneConnection {
 
 export class RemoteSendIo extends RemoteIo implements SendIo {
   readonly isInMainThread = false;
+  readonly broken: Promise<RcopyError>;
+
+  constructor(lane: RemoteLane, context: LaneContext) {
+    super(lane, context);
+    this.broken = this.call("watch", undefined).then(errorOf, asRcopyError);
+  }
 
   get directoriesMax(): number {
     return this.engine.lentDirectoriesMax;

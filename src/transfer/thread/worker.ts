@@ -151,6 +151,7 @@ class LaneWorker {
         (file) => this.#sendingLane(number).io.readExtent(turn, file, offset, bytes).finish(),
       ),
     write: (number, { turn, unit }) => this.#sendingLane(number).io.write(turn, unit),
+    watch: async (number) => plainOf(await this.#sendingLane(number).io.broken),
     next: async (number) => {
       const lane = this.#receivingLane(number);
       const unit = await lane.io.next();
