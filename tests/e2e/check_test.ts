@@ -6,7 +6,7 @@ import { journalName, temporaryName } from "../../src/entry/temporary_name.ts";
 import { encodeHeader, slotOffset, Slots, SlotState } from "../../src/transfer/journal/journal_format.ts";
 import { stampOf } from "../../src/transfer/source/stamp.ts";
 import { extentBytes } from "../../src/wire/limits.ts";
-import { assertStatuses, copyTree } from "../helpers/rcopy_process.ts";
+import { assertStatuses, copyTree, startReceiver, startSender } from "../helpers/rcopy_process.ts";
 import { shell, testEngines, withFolder } from "../helpers/test_folder.ts";
 import { assertEqualTrees } from "../helpers/tree_record.ts";
 
@@ -89,9 +89,14 @@ testEngines("--check with --dry-run names what differs, and writes nothing", asy
     await shell(hidden, folder);
     await shell('cd "$1" && touch -d 2001-02-03 b/d/5 && echo new > a/new && cp -a b c', folder);
     const options = { source: `${folder}/a`, target: `${folder}/b`, send: ["--io", io] };
-    const outcome = await copyTree({ ...options, receive: ["--io", io, "--check", "--dry-run", "--json"] });
-    assertStatuses(outcome, 0);
-    const planned = outcome.received.stdout.trim().split("\n").map((line) => JSON.parse(line))
+    const dry = { ...options, receive: ["--io", io, "--check", "--dry-run", "--json"] };
+    // A sender waits on after a dry run; it ends with its process here.
+    const { sender, address } = await startSender(dry);
+    await using _sender = sender;
+    await using receiver = startReceiver(dry, address);
+    const received = await receiver.end();
+    assertEquals(received.status, 0, received.stderr);
+    const planned = received.stdout.trim().split("\n").map((line) => JSON.parse(line))
       .filter(({ type }) => type === "planned").map(({ path }) => path).sort();
     assertEquals(planned, ["d/31", "d/7", "large", "medium", "new"]);
     await assertEqualTrees(`${folder}/b`, `${folder}/c`, { mtimeStepNs: 1, linkTimes: true });
