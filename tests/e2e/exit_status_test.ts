@@ -168,7 +168,10 @@ testWhere({ mount: true }, "5: a destination that is read-only, at both ends", a
 
 testWhere({ root: true, programs: ["setpriv"] }, "5: a destination that is not permitted", async () => {
   await withFolder(async (folder) => {
-    await shell('mkdir "$1/a" "$1/b" && echo 1 > "$1/a/file" && chmod 555 "$1/b"', folder);
+    await shell(
+      'mkdir "$1/a" "$1/b" && echo 1 > "$1/a/file" && chown 1500 "$1/b" && chmod 555 "$1/b"',
+      folder,
+    );
     const { sent, received } = await copyTree({
       source: `${folder}/a`,
       target: `${folder}/b`,
