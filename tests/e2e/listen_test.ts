@@ -105,7 +105,7 @@ Deno.test("two ends that want the same are told so, whoever listens", async () =
 
 Deno.test("a receiver that listens ends with its destination's status, and so does the sender", async () => {
   await withTree(async (folder) => {
-    const missing = await run(["receive", "--listen", "-l", "-p", "0", `${folder}/a/large`]);
+    const missing = await run(["receive", "--listen", "-l", "-p", "0", `${folder}/a/large/new`]);
     assertEquals(missing.status, 5, missing.stderr);
   });
 });

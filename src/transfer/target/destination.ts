@@ -100,8 +100,19 @@ function makeWithParents(path: string, options: Deno.MkdirOptions): void {
     Deno.mkdirSync(path, options);
   } catch (cause) {
     if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-    Deno.mkdirSync(dirname(path), { recursive: true });
+    if (!makeParents(path)) return Deno.mkdirSync(path, { ...options, recursive: true });
     Deno.mkdirSync(path, options);
+  }
+}
+
+/** False where the run may write to DEST alone: then its parents come with it, and get its mode. */
+function makeParents(path: string): boolean {
+  try {
+    Deno.mkdirSync(dirname(path), { recursive: true });
+    return true;
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotCapable) return false;
+    throw cause;
   }
 }
 
