@@ -15,3 +15,10 @@ export function requirePermission(name: "read" | "write", path: string, what: st
     }": Deno was not given --allow-${name} for it; rcopy doctor prints the flags of a command line`,
   );
 }
+
+const kinds = ["read", "write", "net", "env", "run", "sys", "ffi"] as const;
+
+/** Whether Deno restrains nothing. Only then it lets `/proc`, `/dev` and `/sys` be read; else it would ask a person, or refuse. */
+export function hasEveryPermission(): boolean {
+  return kinds.every((name) => Deno.permissions.querySync({ name }).state === "granted");
+}

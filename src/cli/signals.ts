@@ -1,5 +1,6 @@
 /** SIGINT, SIGTERM and SIGHUP: the first ends the run in good order, the second at once. */
 import { RcopyError } from "../base/errors.ts";
+import { hasEveryPermission } from "../base/permission.ts";
 
 interface Ending {
   status: number;
@@ -54,10 +55,12 @@ export class Signals implements Disposable {
  * else one that has no terminal, as under nohup, takes a hangup for none of its business.
  */
 function ignoresHangup(): boolean {
+  const isOnTerminal = [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal());
+  if (!hasEveryPermission()) return !isOnTerminal;
   try {
     const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync("/proc/self/status"))?.[1];
     return (BigInt(`0x${ignored}`) & 1n) === 1n;
   } catch {
-    return ![Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal());
+    return !isOnTerminal; // another system
   }
 }

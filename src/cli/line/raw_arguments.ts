@@ -3,6 +3,7 @@
  * is not UTF-8 would be another one: nothing, or a new directory of a wrong name.
  */
 import { RcopyError } from "../../base/errors.ts";
+import { hasEveryPermission } from "../../base/permission.ts";
 import { showName, showText } from "../../base/show.ts";
 
 const replacement = "\ufffd";
@@ -42,10 +43,11 @@ function cannotTell(argv: readonly string[]): RcopyError {
 }
 
 function commandLineOfSystem(): Uint8Array | undefined {
+  if (!hasEveryPermission()) return undefined;
   try {
     return Deno.readFileSync("/proc/self/cmdline");
   } catch {
-    return undefined; // another system, or no permission
+    return undefined; // another system
   }
 }
 

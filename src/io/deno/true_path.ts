@@ -3,6 +3,7 @@
  * system tells afterwards where the opened file is.
  */
 import { RcopyError } from "../../base/errors.ts";
+import { hasEveryPermission } from "../../base/permission.ts";
 import { showText } from "../../base/show.ts";
 import { type DenoDirectory, joinPath, nameText } from "./directory.ts";
 import type { EntryName } from "../../entry/name.ts";
@@ -14,8 +15,8 @@ let tells: boolean | undefined;
 export function tellsTruePaths(): boolean {
   if (tells === undefined) {
     try {
-      Deno.readLinkSync("/proc/self/cwd");
-      tells = Deno.build.os === "linux";
+      tells = Deno.build.os === "linux" && hasEveryPermission();
+      if (tells) Deno.readLinkSync("/proc/self/cwd");
     } catch {
       tells = false;
     }

@@ -3,6 +3,7 @@
  * keyed hash of device, inode and boot, of which another machine learns nothing.
  */
 import { concat, sameBytes } from "../../base/bytes.ts";
+import { hasEveryPermission } from "../../base/permission.ts";
 import { Codec } from "../../codec/codec.ts";
 
 /** Makes the hash for the hello of a receiver, and recognises it at a sender. */
@@ -36,9 +37,7 @@ export class DestinationIdentity {
 /** The boot id of this machine, unlike that of every other boot; "" where it cannot be read without a question to a person. */
 export function readBootId(): string {
   if (Deno.build.os !== "linux") return "";
-  // Deno lets only runs with every permission read /proc, and would ask a person otherwise.
-  const kinds = ["read", "write", "net", "env", "run", "sys", "ffi"] as const;
-  if (kinds.some((name) => Deno.permissions.querySync({ name }).state !== "granted")) return "";
+  if (!hasEveryPermission()) return "";
   try {
     return Deno.readTextFileSync("/proc/sys/kernel/random/boot_id").trim();
   } catch {
