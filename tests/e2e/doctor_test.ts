@@ -71,7 +71,7 @@ for (const { name, send, receive, equal, channel, insecure } of every) {
       const sending = ["send", ...insecure, "-l", "-p", `${freePort()}`, ...send];
       const sendFlags = await flagsFor(sending, folder);
       await using sender = scoped(sending, sendFlags, folder, "audit-send");
-      const [, how] = await sender.stdoutMatch(/rcopy receive (.*) \S+\n/);
+      const [, how] = await sender.stdoutMatch(/rcopy receive (--insecure -a \S+|rcopy1\S+) .+\n/);
       const receiving = ["receive", ...how!.split(" "), ...receive];
       const receiveFlags = await flagsFor(receiving, folder);
       await using receiver = scoped(receiving, receiveFlags, folder, "audit-receive");
