@@ -275,7 +275,9 @@ export class Server {
     }
     const wait = `waiting ${formatDuration(patienceMs)} for it to come back`;
     emit({ type: "session-lost", message: `${channel.peer}: ${error.message}; ${wait}` });
-    this.#guests.awaitReturn(guest, () => keep || this.#fail(error));
+    // The error itself holds on to the frames that threw it, and so to the memory of the session that is gone.
+    const { code, message } = error;
+    this.#guests.awaitReturn(guest, () => keep || this.#fail(new RcopyError(code, message)));
   }
 }
 

@@ -208,7 +208,11 @@ for (const signal of ["SIGHUP", "SIGKILL", "SIGINT", "SIGTERM"] as const) {
           'cd "$1" && for k in $(seq 10); do mkdir -p source/top/d$k; for i in $(seq 60); do head -c 9000 /dev/urandom >source/top/d$k/$i; done; done',
           folder,
         );
-        const { sent, received } = await copyAndInterfere(bothWays(io, folder), {
+        // Neither end looks for the one that was ended.
+        const noPatience = ["--patience", "0s"];
+        const options = bothWays(io, folder, noPatience);
+        const sending = { ...options, send: [...options.send!, ...noPatience] };
+        const { sent, received } = await copyAndInterfere(sending, {
           when: () => filesBelow(`${folder}/target`) >= 300,
           act: ({ sender, receiver }) =>
             Promise.resolve((victim === "sender" ? sender : receiver).kill(signal)),

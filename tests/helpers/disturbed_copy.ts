@@ -207,7 +207,8 @@ function optionsOf(
   { within }: QuietNetwork,
   { point, target }: { point: Pick<KillPoint, "io" | "lanes">; target: string },
 ): CopyOptions {
-  const both = ["--io", point.io, "--timeout", `${silenceMs}ms`, "--streams", String(point.lanes)];
+  const ending = ["--timeout", `${silenceMs}ms`, "--patience", "0s"];
+  const both = ["--io", point.io, ...ending, "--streams", String(point.lanes)];
   const ends = { sender: { within }, receiver: { within } };
   return { source: `${folder}/source`, target, send: both, receive: both, ...ends };
 }

@@ -219,9 +219,16 @@ Deno.test("H20: nothing that comes before the handshake is over is believed; beh
       "wants before a hello": [[preamble("control"), frame("wants", { all: true })], 8],
       "a hello on a data connection": [[preamble("data"), hello], 8],
       "a join on control": [[preamble("control"), frame("join")], 8],
-      "a reflected hello of a sender": [
-        [preamble("control"), frame("hello", { ...HostileReceiver.ownHello, role: 0 })],
+      "a hello of a sender": [
+        [
+          preamble("control"),
+          frame("hello", { ...HostileReceiver.ownHello, role: 0, creditBytes: 0, batchEntries: 0 }),
+        ],
         10,
+      ],
+      "a hello of a sender that grants credit": [
+        [preamble("control"), frame("hello", { ...HostileReceiver.ownHello, role: 0 })],
+        8,
       ],
       "a version that is too new": [[preamble("control", 2, 3), hello], 9],
       "a version that is too new, for data": [[preamble("data", 2, 3), frame("join")], 9],
