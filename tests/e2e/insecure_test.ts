@@ -173,7 +173,7 @@ Deno.test("plaintext against TLS, either way, is status 3 with the remedy, and c
     assertStatus(await secure.sender.end(), 0);
 
     await using plain = new RcopyProcess(["send", "--insecure", "-l", "-p", "0", `${folder}/a`]);
-    const [, port] = await plain.stdoutMatch(/-a 127\.0\.0\.1:(\d+) \./);
+    const [, port] = await plain.stdoutMatch(/-a 127\.0\.0\.1:(\d+) /);
     const secureReceiver = await run([
       "receive",
       ticketTo(secure.ticket, { host: "127.0.0.1", port: Number(port) }),

@@ -101,6 +101,7 @@ Deno.test("SendBatch marks what the receiver wants by a bit an entry, directorie
     for (let i = 0; i < 10; i++) write(`${i}`, "abc");
     Deno.mkdirSync(`${path}/d`);
     const batch = scannedBatch(engine, path);
+    batch.isPlanned = false; // nothing has been said of it yet
     const wanted = ["2", "9"].map((name) => entryOf(batch, name));
     const bitmap = new Uint8Array(2);
     for (const entry of wanted) bitmap[entry >> 3]! |= 1 << (entry & 7);
@@ -136,6 +137,7 @@ Deno.test("SendBatch marks everything, or nothing, of what a receiver wants all 
   await inFolder(({ engine, path, write }) => {
     write("file", "abc");
     const batch = scannedBatch(engine, path);
+    batch.isPlanned = false; // nothing has been said of it yet
     const all = {
       kind: "wants",
       batch: 0,
