@@ -25,7 +25,7 @@ async function withLargeFile(io: string, body: (place: Place) => Promise<void>):
         source: `${folder}/a`,
         target: `${folder}/b`,
         send: ["--timeout", "3s", "--io", io, "--keep"],
-        receive: ["--io", io, "--timeout", "3s"],
+        receive: ["--io", io, "--timeout", "3s", "--patience", "0s"],
       },
     });
   });
