@@ -17,7 +17,11 @@ const stamps = new Uint8Array(16).fill(7);
 /** A receiver that is told half of a file, loses its sender, and keeps what it has. */
 async function receiveHalf(folder: string): Promise<void> {
   await using first = new HostileSender();
-  await using program = startReceiver({ source: "", target: `${folder}/target` }, first.address);
+  await using program = startReceiver({
+    source: "",
+    target: `${folder}/target`,
+    receive: ["--patience", "0s"], // it does not look for a sender that hangs up
+  }, first.address);
   await first.shakeHands({}, 1);
   await first.control.send("manifest", { ...first.manifest(entries), stamps });
   await first.extent({ entry: 0, index: 0 }, contents[0]!);
