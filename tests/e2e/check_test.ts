@@ -6,6 +6,7 @@ import { journalName, temporaryName } from "../../src/entry/temporary_name.ts";
 import { encodeHeader, slotOffset, Slots, SlotState } from "../../src/transfer/journal/journal_format.ts";
 import { stampOf } from "../../src/transfer/source/stamp.ts";
 import { extentBytes } from "../../src/wire/limits.ts";
+import { untilOld } from "../helpers/old_file.ts";
 import { assertStatuses, copyTree, startReceiver, startSender } from "../helpers/rcopy_process.ts";
 import { shell, testEngines, withFolder } from "../helpers/test_folder.ts";
 import { assertEqualTrees } from "../helpers/tree_record.ts";
@@ -170,6 +171,7 @@ for (const [what, isSame] of [["is the sender's", true], ["is not the sender's",
         'cd "$1" && mkdir a b && head -c 30000000 /dev/urandom > a/large && touch -d @1700000000 a/large && : > b/other',
         folder,
       );
+      await untilOld(`${folder}/a/large`, io);
       const content = await Deno.readFile(`${folder}/a/large`);
       if (!isSame) content[extentBytes + 5]! ^= 1;
       await leavePart(io, folder, content);

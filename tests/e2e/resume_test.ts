@@ -1,5 +1,6 @@
 /** Large files of a run that was killed go on from their journals: what is there does not travel again. */
 import { assert, assertEquals, assertMatch, type Outcome } from "@std/assert";
+import { untilOld } from "../helpers/old_file.ts";
 import { Proxy } from "../helpers/proxy.ts";
 import { assertStatuses, type CopyOptions, startReceiver, startSender } from "../helpers/rcopy_process.ts";
 import { shell, testEngines, withFolder } from "../helpers/test_folder.ts";
@@ -16,18 +17,10 @@ interface Place {
   options: CopyOptions;
 }
 
-/** Waits until a file is older than the step of its change time, below which a sender cannot tell its versions apart. */
-async function isOld(path: string, io: string): Promise<void> {
-  const stepMs = io === "deno" ? 2000 : 20;
-  while (Date.now() - Deno.lstatSync(path).ctime!.getTime() < stepMs + 1000) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 async function withLargeFile(io: string, body: (place: Place) => Promise<void>): Promise<void> {
   await withFolder(async (folder) => {
     await shell('mkdir "$1/a" "$1/b" && head -c "$2" /dev/urandom > "$1/a/large"', folder, String(size));
-    await isOld(`${folder}/a/large`, io);
+    await untilOld(`${folder}/a/large`, io);
     await body({
       folder,
       options: {
