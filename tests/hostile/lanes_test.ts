@@ -87,12 +87,3 @@ for (const [what, addresses] of Object.entries(broken)) {
     assertEquals([reception.status, reception.code], [3, 8], reception.stderr);
   });
 }
-
-Deno.test("an offer that nobody asked for ends the session", async () => {
-  const reception = await attackReceiver(async (peer) => {
-    await offer(peer, none);
-    await peer.accept();
-    await peer.control.send("laneOffer", { lane: 2, token: new Uint8Array(16), addresses: none });
-  }, { receive });
-  assertEquals([reception.status, reception.code], [3, 8], reception.stderr);
-});
