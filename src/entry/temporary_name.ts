@@ -40,6 +40,12 @@ export function randomTemporaryName(): EntryName {
   return spell(crypto.getRandomValues(new Uint32Array(hashWords)), "part");
 }
 
+/**
+ * The name of a file that is made to learn how a file system treats files, and removed at once: that of an entry without a
+ * name, which no tree has. A run that is killed in between leaves it, and the next one finds it.
+ */
+export const probeName: EntryName = temporaryName(ownName(""));
+
 /** 128 bits in base32, the highest first: 26 characters, of which the last has 3 bits. */
 function spell(words: Uint32Array, suffix: Suffix): EntryName {
   let text = prefix;

@@ -1,6 +1,6 @@
 /** The contract of placing: final names, what may be replaced, temporary names, default ACLs. */
 import { assert, assertEquals } from "@std/assert";
-import { temporaryName } from "../../src/entry/temporary_name.ts";
+import { probeName, temporaryName } from "../../src/entry/temporary_name.ts";
 import type { Engine } from "../../src/io/contract/engine.ts";
 import { shell, withTmpfs } from "../helpers/test_folder.ts";
 import {
@@ -298,6 +298,15 @@ function policies(test: ContractTest): void {
     });
   }, { mount: true });
 
+  for (const [left, after] of [["", []], ["somebody's", [textOf(probeName)]]] as const) {
+    test(`a file of ${left.length} bytes under the name of a probe ${left === "" ? "is removed" : "stays"}`, (context) => {
+      const { engine, root, folder } = context;
+      Deno.writeTextFileSync(`${folder}/${textOf(probeName)}`, left);
+      engine.traitsOf(root);
+      assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), [...after]);
+    });
+  }
+
   test("content of a batch keeps its order of files, whichever way each is made", async ({ engine, root, folder }) => {
     const files = Array.from(
       { length: 20 },
@@ -330,4 +339,8 @@ async function checkBelow(
   const wanted = 0o755 & (allowed | 0o700);
   assertEquals(await statOf(`${folder}/below`, "%a"), wanted.toString(8));
   engine.closeDirectory(below);
+}
+
+function textOf(name: Uint8Array): string {
+  return new TextDecoder().decode(name);
 }

@@ -10,6 +10,7 @@ import { whyNoQuietNetwork } from "../helpers/quiet_network.ts";
 import { withSeed } from "../helpers/random.ts";
 import {
   assertStatuses,
+  type CopyOptions,
   copyTree,
   type Outcome,
   type RcopyProcess,
@@ -190,9 +191,19 @@ async function disturb(folder: string, target: string, io: Io, point: Point): Pr
   });
   await using receiver = startReceiver(options, proxy.address);
   ends.receiver = receiver;
-  const [sent, received] = await Promise.all([sender.end(), receiver.end()]);
+  const listensOn = sender.stderrMatch(/still listening/).then(() => true, () => false);
+  const received = await receiver.end();
+  if (point.victim === "receiver" && await listensOn) await receiveAfterAll(options, address);
+  const sent = await sender.end();
   const [own, other] = point.victim === "sender" ? [sent, received] : [received, sent];
   return { own, other, reached: reached !== undefined };
+}
+
+/** Copies from a sender that listens on, as its receiver was killed before it had said where the copy lands. */
+async function receiveAfterAll(options: CopyOptions, address: string): Promise<void> {
+  await using receiver = startReceiver(options, address);
+  const { status, stderr } = await receiver.end();
+  assertEquals(status, 0, stderr);
 }
 
 /** Counts what a point is made of. */
@@ -254,7 +265,7 @@ async function checkAfterKill(trees: Trees, target: string, it: Disturbed, point
   assertEquals(own.status, reached ? 128 + 9 : 0, said);
   assertEquals(await wrongUnderFinalNames(trees, target), [], said);
   if (other.status === 0) {
-    // The receipt, or the answer to it, was under way already: then everything is there.
+    // The receipt, or the answer to it, was under way already, or another receiver came: then everything is there.
     await assertEqualTrees(`${trees.folder}/source`, target, comparison);
   } else assertEquals(other.status, 4, said);
   if (point.victim === "sender") assertEquals(await leftovers(target), "", said);

@@ -10,7 +10,8 @@ import { randomTemporaryName, temporaryName } from "../../entry/temporary_name.t
 import { type FileWrite, Lacks } from "../contract/engine.ts";
 import { unfinishedMode } from "../contract/unfinished.ts";
 import { type DenoDirectory, nodeSecondsOf, secondsOf } from "./directory.ts";
-import { createLocked, removeUnfinished } from "./locked_file.ts";
+import { createLocked } from "./lock.ts";
+import { removeUnfinished } from "./locked_file.ts";
 import { attempt, hasModes, lacking, setMode } from "./metadata.ts";
 import { createExclusively, nodeFs } from "./node_fs.ts";
 import { place } from "./place.ts";

@@ -5,73 +5,11 @@ import type { EntryName } from "../../entry/name.ts";
 import type { EntryLookup, OwnFile, WholeFile } from "../contract/engine.ts";
 import { unfinishedMode } from "../contract/unfinished.ts";
 import { type DenoDirectory, timestampOf } from "./directory.ts";
-import { denoError, errnoNameOf } from "./errors.ts";
+import { denoError } from "./errors.ts";
 import { lookupOf } from "./lookup.ts";
+import { lock, openLocked } from "./lock.ts";
 import { attempt } from "./metadata.ts";
 import type { Traits } from "./traits.ts";
-
-/** How these are said where a file system has no locks. */
-const withoutLocks: ReadonlySet<string | undefined> = new Set(["ENOSYS", "ENOLCK", "EOPNOTSUPP"]);
-
-/** Takes the lock: "held" where another process has it, "none" where the file system has no locks. */
-function lock(file: Deno.FsFile): "taken" | "held" | "none" {
-  try {
-    return file.tryLockSync(true) ? "taken" : "held";
-  } catch (error) {
-    if (withoutLocks.has(errnoNameOf(error)) || error instanceof Deno.errors.NotSupported) return "none";
-    throw error;
-  }
-}
-
-/** Whether a path leads to this very file, and not to a link or another one. */
-function leadsTo(path: string, file: Deno.FsFile): boolean {
-  try {
-    const there = Deno.lstatSync(path);
-    const { dev, ino } = file.statSync();
-    return there.isFile && there.dev === dev && there.ino === ino;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
-/**
- * Creates a file for writing under a name that another run may look at, and locks it.
- * @returns `undefined` where something has the name, or another run was faster
- */
-export function createLocked(path: string, mode: number): Deno.FsFile | undefined {
-  let file: Deno.FsFile;
-  try {
-    file = Deno.openSync(path, { read: true, write: true, createNew: true, mode });
-  } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists) return undefined;
-    throw error;
-  }
-  try {
-    if (lock(file) !== "held" && leadsTo(path, file)) return file;
-  } catch (error) {
-    file.close();
-    throw error;
-  }
-  file.close();
-  return undefined;
-}
-
-/** Opens a file that is there, if it is regular; `undefined` where another process has its lock, or the name is another file's now. */
-function openLocked(path: string): { file: Deno.FsFile; isLocked: boolean } | undefined {
-  const file = Deno.openSync(path, { read: true, write: true });
-  try {
-    const locked = lock(file);
-    if (locked !== "held" && leadsTo(path, file)) {
-      return { file, isLocked: locked === "taken" };
-    }
-  } catch (error) {
-    file.close();
-    throw error;
-  }
-  file.close();
-  return undefined;
-}
 
 export function createOwn(directory: DenoDirectory, name: EntryName): OwnFile {
   const path = directory.pathOf(name);

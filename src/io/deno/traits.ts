@@ -1,8 +1,9 @@
 /** How what this run makes comes out: by file system, and by directory where a default ACL decides. */
-import { randomTemporaryName } from "../../entry/temporary_name.ts";
+import { probeName, randomTemporaryName } from "../../entry/temporary_name.ts";
 import type { FileSystemTraits } from "../contract/engine.ts";
 import { unfinishedMode } from "../contract/unfinished.ts";
 import { type DenoDirectory, secondsOf, timestampOf } from "./directory.ts";
+import { createLocked, removeEmpty } from "./lock.ts";
 import { attempt, hasModes, lacking } from "./metadata.ts";
 import { nodeFs } from "./node_fs.ts";
 
@@ -35,8 +36,7 @@ export class Traits {
   of(directory: DenoDirectory): FileSystemTraits {
     let traits = this.#ofDevice.get(directory.device);
     if (!traits) {
-      const path = directory.pathOf(randomTemporaryName());
-      traits = attempt(`cannot make a file in ${directory.shown}`, () => probe(path));
+      traits = withProbe(directory, 0o600, traitsOf);
       this.#ofDevice.set(directory.device, traits);
     }
     return traits;
@@ -71,16 +71,11 @@ export class Traits {
   #looksRuled(directory: DenoDirectory): boolean {
     const umask = this.#knownUmask();
     if (umask === undefined || !this.of(directory).keepsModes) return false;
-    const path = directory.pathOf(randomTemporaryName());
-    return attempt(`cannot make a file in ${directory.shown}`, () => {
-      const file = Deno.openSync(path, { write: true, createNew: true, mode: 0o777 });
-      try {
-        return ((file.statSync().mode ?? 0) & 0o777) !== (0o777 & ~umask);
-      } finally {
-        file.close();
-        Deno.removeSync(path);
-      }
-    });
+    return withProbe(
+      directory,
+      0o777,
+      (_path, file) => ((file.statSync().mode ?? 0) & 0o777) !== (0o777 & ~umask),
+    );
   }
 
   #knownUmask(): number | undefined {
@@ -128,18 +123,46 @@ function maySwallowErrors({ device, path }: DenoDirectory): boolean {
   }
 }
 
-function probe(path: string): FileSystemTraits {
-  const file = Deno.openSync(path, { write: true, createNew: true, mode: 0o600 });
+/** Makes an empty file, learns from it, and removes it. @throws {RcopyError} where none can be made */
+function withProbe<Learnt>(
+  directory: DenoDirectory,
+  mode: number,
+  learn: (path: string, file: Deno.FsFile) => Learnt,
+): Learnt {
+  return attempt(`cannot make a file in ${directory.shown}`, () => {
+    const { path, file } = openProbe(directory, mode);
+    try {
+      return learn(path, file);
+    } finally {
+      file.close();
+      Deno.removeSync(path);
+    }
+  });
+}
+
+/** A random name is taken where another run is learning now, or something else has the name. */
+function openProbe(directory: DenoDirectory, mode: number): { path: string; file: Deno.FsFile } {
+  const known = directory.pathOf(probeName);
+  const file = createLocked(known, mode) ?? (isRemoved(known) ? createLocked(known, mode) : undefined);
+  if (file) return { path: known, file };
+  const path = directory.pathOf(randomTemporaryName());
+  return { path, file: Deno.openSync(path, { read: true, write: true, createNew: true, mode }) };
+}
+
+function isRemoved(path: string): boolean {
   try {
-    return {
-      owner: file.statSync().uid ?? -1,
-      keepsModes: keepsModes(path, file),
-      timeStepNs: timeStepNs(path, file),
-    };
-  } finally {
-    file.close();
-    Deno.removeSync(path);
+    return removeEmpty(path);
+  } catch {
+    return false; // it is gone, or not ours
   }
+}
+
+function traitsOf(path: string, file: Deno.FsFile): FileSystemTraits {
+  return {
+    owner: file.statSync().uid ?? -1,
+    keepsModes: keepsModes(path, file),
+    timeStepNs: timeStepNs(path, file),
+  };
 }
 
 function keepsModes(path: string, file: Deno.FsFile): boolean {

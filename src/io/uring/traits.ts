@@ -1,9 +1,9 @@
 /** What the engine has learnt of file systems: whether modes stay, whose files are, and where a default ACL decides. */
 import { errno, errnoError } from "../../../ffi/mod.ts";
 import { RcopyError } from "../../base/errors.ts";
-import type { Timestamp } from "../../entry/metadata.ts";
+import { EntryKind, type Timestamp } from "../../entry/metadata.ts";
 import type { EntryName } from "../../entry/name.ts";
-import { randomTemporaryName } from "../../entry/temporary_name.ts";
+import { probeName, randomTemporaryName } from "../../entry/temporary_name.ts";
 import type { FileSystemTraits } from "../contract/engine.ts";
 import { unfinishedMode } from "../contract/unfinished.ts";
 import type { Directories } from "./directories.ts";
@@ -79,9 +79,13 @@ export class Traits {
 
   #learn(directory: UringDirectory): FileSystemTraits {
     const { libc, memory } = this.#calls;
-    const name = randomTemporaryName();
+    let name = probeName;
     const parentFd = this.#directories.fd(directory);
-    const fd = createFile(this.#calls, parentFd, name, unfinishedMode);
+    let fd = createFile(this.#calls, parentFd, name, unfinishedMode);
+    if (fd === -errno.exist) {
+      if (!this.#removeEmpty(parentFd, name)) name = randomTemporaryName();
+      fd = createFile(this.#calls, parentFd, name, unfinishedMode);
+    }
     if (fd < 0) throw errnoError(-fd, `cannot create ${directory.showEntry(name)}`, "openat");
     try {
       return this.#traitsOf(directory, fd, name);
@@ -89,6 +93,16 @@ export class Traits {
       libc.close(fd);
       libc.unlinkat(parentFd, memory.putName(name), 0);
     }
+  }
+
+  /** Removes what a run that was killed left of this. A run that is learning now does not need the name of its file. */
+  #removeEmpty(parentFd: number, name: EntryName): boolean {
+    const { libc, memory, stat, user } = this.#calls;
+    if (this.#calls.statName(parentFd, memory.putName(name)) < 0) return false;
+    if (stat.kind !== EntryKind.file || stat.bytes > 0 || stat.links !== 1 || stat.owner !== user) {
+      return false;
+    }
+    return libc.unlinkat(parentFd, memory.putName(name), 0) >= 0;
   }
 
   #traitsOf(directory: UringDirectory, fd: number, name: EntryName): FileSystemTraits {
