@@ -85,6 +85,7 @@ class Dialer {
         onePort: forwarded,
         transport: this.#plan.transport,
         session: answer.session,
+        firstLane: answer.laneTokens.length / tokenBytes,
         streams: { ...streams, limit: Math.min(streams.limit, answer.streams) },
         roundTripMs,
         sharesMachine: channel.sharesMachine,

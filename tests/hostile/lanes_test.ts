@@ -87,3 +87,44 @@ for (const [what, addresses] of Object.entries(broken)) {
     assertEquals([reception.status, reception.code], [3, 8], reception.stderr);
   });
 }
+
+/** The receiver asks for one at a time, and again only when it has waited: it never asks for so many. */
+const farTooMany = 40;
+
+Deno.test("an offer that nobody asked for ends the session", async () => {
+  const reception = await attackReceiver(async (peer) => {
+    await offer(peer, none);
+    await peer.accept();
+    for (let lane = 2; lane < farTooMany; lane++) {
+      await peer.control.send("laneOffer", { lane, token: new Uint8Array(16), addresses: none });
+    }
+  }, { receive });
+  assertEquals([reception.status, reception.code], [3, 8], reception.stderr);
+});
+
+Deno.test("an offer to a receiver that asks for none ends the session", async () => {
+  const reception = await attackReceiver(async (peer) => {
+    await peer.shakeHands({ streams: 1 }, 1);
+    await peer.control.send("laneOffer", { lane: 1, token: new Uint8Array(16), addresses: none });
+  }, { receive: ["--streams", "1"] });
+  assertEquals([reception.status, reception.code], [3, 8], reception.stderr);
+});
+
+Deno.test("an offer of a data connection that there is ends the session", async () => {
+  const reception = await attackReceiver(async (peer) => {
+    await peer.shakeHands({ streams: 2 }, 1);
+    await peer.control.until("laneRequest");
+    await peer.control.send("laneOffer", { lane: 0, token: new Uint8Array(16), addresses: none });
+  }, { receive });
+  assertEquals([reception.status, reception.code], [3, 8], reception.stderr);
+});
+
+for (const kind of ["joined", "close"] as const) {
+  Deno.test(`${kind} on a data connection that was joined ends the session`, async () => {
+    const reception = await attackReceiver(async (peer) => {
+      await peer.shakeHands({ streams: 1 }, 1);
+      await peer.lanes[0]!.send(kind, kind === "close" ? { code: 10 } : {});
+    }, { receive: ["--streams", "1"] });
+    assertEquals([reception.status, reception.code], [3, 8], reception.stderr);
+  });
+}

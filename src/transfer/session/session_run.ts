@@ -73,6 +73,8 @@ export interface SessionLoad extends SessionWork {
 
 /** Brings data connections to a session: at the dialer's end it asks and opens, at the listener's it offers. */
 export interface LaneSupply {
+  /** The session reads control from now on, so that a request is answered; absent where nothing is asked for. */
+  begin?(): void;
   /** @throws {RcopyError} `protocol` for a message that is not for this end */
   onMessage(message: LaneRequest | LaneOffer): void;
   /** The session has ended: nothing more is brought. */
@@ -162,6 +164,7 @@ export class SessionRun<R extends Role = Role> {
     const heartbeat = this.#heartbeat(side);
     tasks.start(() => control.readMessages((message) => !tasks.hasEnded && this.#onMessage(message, side)));
     tasks.start(side.work);
+    this.supply?.begin?.();
     const end = await tasks.ended();
     heartbeat[Symbol.dispose]();
     this.supply?.end();

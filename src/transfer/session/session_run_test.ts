@@ -32,13 +32,25 @@ Deno.test("SessionRun gives the side its messages, and lets go of everything in 
   await inFolder(async ({ engine }) => {
     const { run, say, hangUp } = heardRun("sender", engine);
     const log: string[] = [];
-    run.supply = { onMessage: () => {}, end: () => void log.push("supply ends") };
+    run.supply = {
+      begin: () => void log.push("supply begins"),
+      onMessage: () => {},
+      end: () => void log.push("supply ends"),
+    };
     run.state = "open";
     const running = run.run(side(log));
     await say({ kind: "credit", bytes: 64 });
     hangUp();
     assertEquals((await assertRejects(() => running, RcopyError)).code, "peer-lost");
-    assertEquals(log, ["work", "credit", "supply ends", "stop waiting", "worked", "release false"]);
+    assertEquals(log, [
+      "work",
+      "supply begins",
+      "credit",
+      "supply ends",
+      "stop waiting",
+      "worked",
+      "release false",
+    ]);
     assertEquals(run.load.hasEnded, true);
   });
 });

@@ -18,6 +18,8 @@ import { sendJoin } from "../../meet/handshake.ts";
 const lookMs = 50;
 /** Milliseconds that a port may take to answer. */
 const dialMs = 1_000;
+/** A peer that offers at once is heard of well within this. */
+const defaultGrantMs = 2_000;
 /** Above this part of the time the main thread is busy, and another lane goes to a Worker. */
 const busyFrom = 0.5;
 
@@ -31,22 +33,29 @@ export interface RequestedLanesOptions {
   transport: ClientTransport;
   session: Uint8Array;
   streams: Streams;
+  /** Data connections that the handshake brought; offers count on from there. */
+  firstLane: number;
   /** Of the handshake, in milliseconds. */
   roundTripMs: number;
   /** Both ends are on this machine, and share its processors. */
   sharesMachine: boolean;
   signal: AbortSignal;
   onNote: (message: string) => void;
+  /** Milliseconds after which a request is taken for one that was not granted. */
+  grantMs?: number;
 }
 
 export class RequestedLanes implements LaneSupply {
   readonly #options: RequestedLanesOptions;
   readonly #growth: LaneGrowth;
-  readonly #timer: ReturnType<typeof setInterval>;
+  #timer: ReturnType<typeof setInterval> | undefined;
   /** Asked for, and neither opened nor given up. */
   #opening = 0;
   #asked = 0;
+  /** Offers that may still come: also those that nobody waits for any more. */
   #owed = 0;
+  /** Numbers that were offered. */
+  readonly #offered = new Set<number>();
   #before: { now: number; busyMs: number };
   #isBusy = false;
   #hasEnded = false;
@@ -56,17 +65,33 @@ export class RequestedLanes implements LaneSupply {
     this.#options = options;
     this.#growth = new LaneGrowth(options.streams);
     this.#before = { now: performance.now(), busyMs: options.host.load.busyMs };
-    this.#timer = setInterval(() => this.#look(), lookMs);
-    if (options.streams.isFixed) this.#look();
   }
 
+  /** Asks from now on: nobody reads an offer before the session runs, and its token is good for a while only. */
+  begin(): void {
+    if (this.#hasEnded) return;
+    this.#timer = setInterval(() => this.#look(), lookMs);
+    if (this.#options.streams.isFixed) this.#look();
+  }
+
+  /** @throws {RcopyError} `protocol` for anything but an offer, one that was not asked for, and one of a lane that there is */
   onMessage(message: LaneRequest | LaneOffer): void {
     if (message.kind !== "laneOffer" || this.#owed === 0) {
       throw new RcopyError("protocol", `the peer sent ${message.kind}, which nobody asked for`);
     }
+    const { lane } = message;
+    if (lane < this.#options.firstLane || this.#offered.has(lane)) {
+      throw new RcopyError("protocol", `the peer offered data connection ${lane} a second time`);
+    }
     this.#owed--;
+    this.#offered.add(lane);
     if (this.#asked > 0) this.#asked--;
-    else this.#opening++; // it was given up, and comes after all
+    else {
+      // It was given up, and comes after all; others may have been asked for instead.
+      const { host, streams } = this.#options;
+      if (host.load.lanes + this.#opening >= streams.limit) return;
+      this.#opening++;
+    }
     void this.#open(message).finally(() => this.#opening--);
   }
 
@@ -83,7 +108,7 @@ export class RequestedLanes implements LaneSupply {
     this.#isBusy = (load.busyMs - this.#before.busyMs) / ms > busyFrom;
     this.#before = { now, busyMs: load.busyMs };
     // A listener offers as many as it wants to, and no answer is an answer.
-    if (this.#asked > 0 && now - this.#askedAt > 2 * dialMs) {
+    if (this.#asked > 0 && now - this.#askedAt > (this.#options.grantMs ?? defaultGrantMs)) {
       this.#opening -= this.#asked;
       this.#asked = 0;
     }

@@ -7,10 +7,10 @@ import type { CallCounts } from "../../../tests/helpers/fault_engine.ts";
 import { inFolder } from "../../../tests/helpers/transfer_parts.ts";
 import { LaneThreads } from "../thread/threads.ts";
 import type { LaneHost } from "./host.ts";
-import { RequestedLanes } from "./requested.ts";
+import { RequestedLanes, type RequestedLanesOptions } from "./requested.ts";
 
 /** Beyond the processors of any machine: such a lane is moved by the main thread. */
-const mainThreadLane = 10_000;
+const mainThreadLane = 1000;
 
 interface Place {
   lanes: RequestedLanes;
@@ -23,14 +23,20 @@ interface Place {
   offer: (change?: Partial<LaneOffer>) => LaneOffer;
   notes: string[];
   calls: CallCounts;
+  /** Resolves when it has requested so often. */
+  hasRequested: (times: number) => Promise<void>;
 }
 
 /** A session with one lane that wants three, all at once. */
-async function withRequests(body: (place: Place) => Promise<void> | void): Promise<void> {
+async function withRequests(
+  body: (place: Place) => Promise<void> | void,
+  options: Partial<RequestedLanesOptions> = {},
+): Promise<void> {
   await inFolder(async ({ engine, root, calls }) => {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const added = Promise.withResolvers<number>();
     const requested: number[] = [];
+    let changed = Promise.withResolvers<void>();
     const notes: string[] = [];
     const work = { workDone: 0, workLeft: 0, growing: true };
     const host: LaneHost = {
@@ -40,10 +46,15 @@ async function withRequests(body: (place: Place) => Promise<void> | void): Promi
       engine,
       addLane(number, connection) {
         connection.close();
+        host.load.lanes++;
         added.resolve(number);
       },
       fail: () => {},
-      send: (message) => message.kind === "laneRequest" && requested.push(message.count),
+      send(message) {
+        if (message.kind === "laneRequest") requested.push(message.count);
+        changed.resolve();
+        changed = Promise.withResolvers();
+      },
     };
     const lanes = new RequestedLanes({
       host,
@@ -53,12 +64,18 @@ async function withRequests(body: (place: Place) => Promise<void> | void): Promi
       transport: plainTransport,
       session: new Uint8Array(16).fill(1),
       streams: { limit: 3, isFixed: true },
+      firstLane: 1,
       roundTripMs: 1,
       sharesMachine: true,
       signal: new AbortController().signal,
       onNote: (message) => notes.push(message),
+      ...options,
     });
+    const hasRequested = async (times: number) => {
+      while (requested.length < times) await changed.promise;
+    };
     try {
+      lanes.begin();
       const token = new Uint8Array(tokenBytes).fill(2);
       const offer = (change = {}): LaneOffer => ({
         kind: "laneOffer",
@@ -67,7 +84,7 @@ async function withRequests(body: (place: Place) => Promise<void> | void): Promi
         token,
         ...change,
       });
-      await body({ lanes, requested, added: added.promise, listener, offer, notes, calls });
+      await body({ lanes, requested, added: added.promise, listener, offer, notes, calls, hasRequested });
     } finally {
       lanes.end();
     }
@@ -116,13 +133,33 @@ Deno.test("RequestedLanes comes to the port of control when another port does no
 Deno.test("RequestedLanes takes no more offers than it requested, and no request", async () => {
   await withRequests(async ({ lanes, listener, offer }) => {
     for (let i = 0; i < 2; i++) {
-      lanes.onMessage(offer());
+      lanes.onMessage(offer({ lane: mainThreadLane + i }));
       await readAll(await listener.accept());
     }
-    for (const message of [offer(), { kind: "laneRequest", count: 1 } as const]) {
+    for (const message of [offer({ lane: mainThreadLane + 2 }), { kind: "laneRequest", count: 1 } as const]) {
       assertEquals((assertThrows(() => lanes.onMessage(message), RcopyError) as RcopyError).code, "protocol");
     }
   });
+});
+
+Deno.test("RequestedLanes takes no number twice, and none of the lanes that the handshake brought", async () => {
+  await withRequests(async ({ lanes, listener, offer }) => {
+    assertEquals(
+      (assertThrows(() => lanes.onMessage(offer({ lane: 0 })), RcopyError) as RcopyError).code,
+      "protocol",
+    );
+    lanes.onMessage(offer());
+    await readAll(await listener.accept());
+    assertEquals((assertThrows(() => lanes.onMessage(offer()), RcopyError) as RcopyError).code, "protocol");
+  });
+});
+
+Deno.test("RequestedLanes opens no more than its limit where offers come that it has given up", async () => {
+  await withRequests(async ({ lanes, hasRequested, offer, calls }) => {
+    await hasRequested(2);
+    for (let i = 0; i < 4; i++) lanes.onMessage(offer({ lane: mainThreadLane + i }));
+    assertEquals(calls.hasDescriptors, 2, "two and the one that there is are three");
+  }, { grantMs: 0 });
 });
 
 Deno.test("RequestedLanes opens nothing for a session that has ended", async () => {
