@@ -11,7 +11,6 @@ const isLinux = Deno.build.os === "linux";
 function startsChild(folder: string, after: string): string {
   return `Deno.test({ name: "starts a child", sanitizeOps: false, sanitizeResources: false, fn: async () => {
     const child = new Deno.Command("sleep", { args: ["1000"] }).spawn();
-    child.unref();
     Deno.writeTextFileSync("${folder}/started.part", String(child.pid));
     Deno.renameSync("${folder}/started.part", "${folder}/started");
     ${after}
@@ -72,7 +71,7 @@ testOnLinux("stop() ends tests that hang, with their children, and lets no other
 
 testOnLinux("what a test leaves behind is ended with its process, and does not hold it up", async () => {
   await withFolder(async (folder) => {
-    await Deno.writeTextFile(`${folder}/a_test.ts`, startsChild(folder, ""));
+    await Deno.writeTextFile(`${folder}/a_test.ts`, startsChild(folder, "child.unref();"));
     const processes = new TestProcesses({ folder, print: () => {} });
     const [end] = await processes.run(unitOf(folder, "a_test.ts"), { isLive: false });
     assert(end!.success && end!.xml.includes("starts a child"));
