@@ -20,8 +20,9 @@ export interface TestRunOptions {
   checksTypes: boolean;
 }
 
+const root = new URL("../../", import.meta.url);
 /** More than cores, as many tests wait much of their time. */
-const processesMax = navigator.hardwareConcurrency + 1;
+const processesMax = navigator.hardwareConcurrency + 2;
 /** As many of the longest tests are named. */
 const longestShown = 10;
 
@@ -33,13 +34,17 @@ if (import.meta.main) {
 
 /** Runs the tests that `args` name, all of them if it is empty, and counts those that had to run among the failed. */
 export async function runTests(options: TestRunOptions): Promise<{ passed: number; failed: number }> {
+  await fetchPackages();
+  const program = await bundleProgram();
   const folder = await Deno.makeTempDir({ prefix: "rcopy-tests-" });
-  const processes = new TestProcesses({ folder });
+  const processes = new TestProcesses({
+    folder,
+    ...(program === undefined ? {} : { env: { RCOPY_TEST_PROGRAM: program } }),
+  });
   // The processes are in groups of their own: a terminal's Ctrl-C reaches only this one.
   const interrupt = () => processes.stop();
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, interrupt);
   try {
-    await fetchPackages();
     const { args } = options;
     if (args.length === 0) return conclude(await runAll(processes, options));
     return conclude(await runNamed(processes, args));
@@ -61,13 +66,26 @@ async function fetchPackages(): Promise<void> {
     }).spawn().status;
     if (!success) console.log(`tests: could not fetch the packages of rcopy (deno cache ${how.join(" ")})`);
   }
-  const built = await Deno.makeTempDir({ prefix: "rcopy-built-" });
+}
+
+/**
+ * Bundles the program for the tests that start it: a thousand starts, each a third cheaper than those of the modules. It is
+ * made afresh in each run, so that none is older than the sources. @returns its main module; none where Deno cannot fetch the
+ * bundler, and the modules are tested alone
+ */
+async function bundleProgram(): Promise<string | undefined> {
+  const folder = `${root.pathname}dist/tested`;
+  const fresh = `${folder}-${Deno.pid}`;
   try {
-    await buildProgram(built); // Deno keeps the bundler that it fetches for it
+    await buildProgram(fresh);
+    await Deno.remove(folder, { recursive: true }).catch(() => {});
+    await Deno.rename(fresh, folder);
+    return `${folder}/main.js`;
   } catch (error) {
+    await Deno.remove(fresh, { recursive: true }).catch(() => {});
     console.log(`tests: ${error instanceof Error ? error.message : error}`);
-  } finally {
-    await Deno.remove(built, { recursive: true });
+    console.log("tests: the modules are tested alone, which takes longer");
+    return undefined;
   }
 }
 
@@ -85,7 +103,7 @@ async function runNamed(processes: TestProcesses, args: readonly string[]): Prom
 
 /** Each unit once, as many side by side as may be. */
 async function runAll(processes: TestProcesses, { checksTypes }: TestRunOptions): Promise<TestReport[]> {
-  const units = testUnits(testFilesIn(new URL("../../", import.meta.url)));
+  const units = testUnits(testFilesIn(root));
   console.log(
     `tests: ${units.length} units, ${processesMax} side by side; what fails prints all that it said`,
   );

@@ -20,6 +20,8 @@ export interface TestEnd {
 export interface TestProcessOptions {
   /** Reports are written there. */
   folder: string;
+  /** Added to the environment of tests. */
+  env?: Record<string, string>;
   /** Takes what units print. */
   print?: (text: string) => void;
   /** Judges whether a test hangs; see `test_patience.ts`. */
@@ -40,7 +42,7 @@ export class TestProcesses {
 
   constructor(options: TestProcessOptions) {
     const print = (text: string) => void Deno.stdout.writeSync(new TextEncoder().encode(text));
-    this.#options = { print, patience: () => new TestPatience(), lookEveryMs: 1000, ...options };
+    this.#options = { env: {}, print, patience: () => new TestPatience(), lookEveryMs: 1000, ...options };
   }
 
   get isStopped(): boolean {
@@ -96,7 +98,7 @@ export class TestProcesses {
     const child = new Deno.Command(Deno.execPath(), {
       args: argumentsOf(unit, reportPath),
       // Set by some machines; rcopy refuses to open a secure channel with it, also within a test.
-      env: { NODE_EXTRA_CA_CERTS: "" },
+      env: { NODE_EXTRA_CA_CERTS: "", ...this.#options.env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

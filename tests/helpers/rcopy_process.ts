@@ -2,7 +2,10 @@
 
 import { proxied } from "./proxy.ts";
 
-const projectRoot = new URL("../../", import.meta.url).pathname;
+const modules = new URL("../../src/main.ts", import.meta.url).pathname;
+/** The main module of the program: of what the task `test` has bundled at its start, which starts sooner; else the modules. */
+export const program = Deno.env.get("RCOPY_TEST_PROGRAM") ?? modules;
+
 /**
  * Nothing that a test waits for takes this long, on a busy machine neither; reaching it is a failure. The task `test`
  * finds a hang much earlier.
@@ -17,7 +20,7 @@ const senderWaitMs = 5_000;
 
 /** How to start the program. */
 export interface RcopyOptions {
-  /** Flags of `deno run`; everything by default. */
+  /** Flags of `deno run`, with which the modules are started; otherwise everything is allowed. */
   permissions?: readonly string[];
   /** Added to the environment. */
   env?: Record<string, string>;
@@ -165,15 +168,11 @@ class Output {
 }
 
 function commandLine(args: readonly string[], options: RcopyOptions): string[] {
-  const { permissions = ["-A"], before, within = [], withoutPrivileges = false } = options;
-  let command = [
-    Deno.execPath(),
-    "run",
-    "--no-prompt",
-    ...permissions,
-    `${projectRoot}src/main.ts`,
-    ...args,
-  ];
+  const { permissions, before, within = [], withoutPrivileges = false } = options;
+  // What doctor says holds for the program that it is a part of.
+  const isOfModules = permissions !== undefined || args[0] === "doctor";
+  const main = isOfModules ? [...permissions ?? ["-A"], modules] : ["-A", program];
+  let command = [Deno.execPath(), "run", "--no-prompt", ...main, ...args];
   if (before !== undefined) command = ["bash", "-c", `${before}; exec "$@"`, "-", ...command];
   if (withoutPrivileges) command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", ...command];
   return [...within, ...command];

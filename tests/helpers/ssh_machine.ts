@@ -1,10 +1,8 @@
 /** A machine that a real ssh reaches: this one, by a real sshd, with a rcopy of its own. */
 import { RealSshd } from "./real_sshd.ts";
-import { type Outcome, type RcopyOptions, RcopyProcess } from "./rcopy_process.ts";
+import { type Outcome, program, type RcopyOptions, RcopyProcess } from "./rcopy_process.ts";
 import { makeSshKey } from "./ssh_keys.ts";
 import { withFolder } from "./test_folder.ts";
-
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
 
 export interface SshMachine {
   /** For everything that the test makes; its name has no blanks. */
@@ -69,7 +67,7 @@ async function writeRcopy(path: string, home: string): Promise<void> {
     `printf '%s\\n' "$@" > '${path}.arguments'`,
     `cd '${home}'`,
     "echo 'Welcome, as login scripts say.'",
-    `exec '${Deno.execPath()}' run -A --no-prompt '${main}' "$@"`,
+    `exec '${Deno.execPath()}' run -A --no-prompt '${program}' "$@"`,
   ];
   await Deno.writeTextFile(path, `${lines.join("\n")}\n`, { mode: 0o755 });
 }
