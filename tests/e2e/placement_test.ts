@@ -11,8 +11,9 @@ import {
   startSender,
   summaryOf,
 } from "../helpers/rcopy_process.ts";
+import { makeFiles } from "../helpers/small_tree.ts";
 import { comparisonOf, shell, testEngines, withFolder } from "../helpers/test_folder.ts";
-import { assertEqualTrees } from "../helpers/tree_record.ts";
+import { assertEqualTrees, recordTree } from "../helpers/tree_record.ts";
 
 type Io = "deno" | "uring";
 
@@ -43,14 +44,14 @@ const appearing = [
   ["a link", "ln -s ../elsewhere big", "link"],
   ["a directory", "mkdir big", "directory"],
 ] as const;
-for (const [what, make, left] of appearing) {
-  for (const exists of ["changed", "replace", "skip", "fail"]) {
+for (const [row, [what, make, left]] of appearing.entries()) {
+  for (const [column, exists] of ["changed", "replace", "skip", "fail"].entries()) {
     testEngines(
       `${what} that appears under a large file's name during the copy is kept (--exists ${exists})`,
       async (io) => {
         await withFolder(async (folder) => {
           await shell(
-            'cd "$1" && mkdir source target && head -c 30000000 /dev/urandom >source/big && echo 1 >source/other && echo mine >elsewhere',
+            'cd "$1" && mkdir source target && head -c 12000000 /dev/urandom >source/big && echo 1 >source/other && echo mine >elsewhere',
             folder,
           );
           const { sent, received } = await copyAndInterfere(bothWays(io, folder, ["--exists", exists]), {
@@ -65,6 +66,7 @@ for (const [what, make, left] of appearing) {
           assertEquals(await shell('find "$1/target" -name ".rcopy-*"', folder), "");
         });
       },
+      { turn: row + column },
     );
   }
 }
@@ -72,7 +74,7 @@ for (const [what, make, left] of appearing) {
 testEngines("a large file that somebody has changed since it was looked at is not replaced", async (io) => {
   await withFolder(async (folder) => {
     await shell(
-      'cd "$1" && mkdir source target && head -c 30000000 /dev/urandom >source/big && echo old >target/big',
+      'cd "$1" && mkdir source target && head -c 12000000 /dev/urandom >source/big && echo old >target/big',
       folder,
     );
     const outcome = await copyAndInterfere(bothWays(io, folder, ["--exists", "replace"]), {
@@ -175,9 +177,10 @@ for (const [who, owner, receiver, only] of users) {
     `trees of mode 0555 are completed by ${who}, interrupted or not, and are 0555 in the end`,
     async (io) => {
       await withFolder(async (folder) => {
+        for (let d = 1; d <= 8; d++) makeFiles(`${folder}/source/pkg/m${d}`, { count: 12, bytes: 30_000 });
         await shell(
-          `cd "$1" && mkdir -p source/pkg && for d in $(seq 8); do mkdir -p source/pkg/m$d/x; for i in $(seq 12); do
-        head -c 30000 /dev/urandom >source/pkg/m$d/f$i; done; echo y >source/pkg/m$d/x/y; chmod 555 source/pkg/m$d/x source/pkg/m$d; done
+          `cd "$1" && for d in $(seq 8); do mkdir source/pkg/m$d/x; echo y >source/pkg/m$d/x/y; done
+        chmod 555 source/pkg/*/x source/pkg/*
         chmod 555 source/pkg && mkdir target && chown "$2" target`,
           folder,
           owner,
@@ -191,7 +194,7 @@ for (const [who, owner, receiver, only] of users) {
         }
         assertStatuses(await copyTree(options), 0);
         await assertEqualTrees(`${folder}/source`, `${folder}/target`, comparisonOf(io));
-        await shell('cd "$1/source/pkg/m1" && echo changed >f1 && echo new >x/new', folder);
+        await shell('cd "$1/source/pkg/m1" && echo changed >1 && echo new >x/new', folder);
         assertStatuses(await copyTree(options), 0);
         await assertEqualTrees(`${folder}/source`, `${folder}/target`, comparisonOf(io));
       });
@@ -200,14 +203,12 @@ for (const [who, owner, receiver, only] of users) {
   );
 }
 
-for (const signal of ["SIGHUP", "SIGKILL", "SIGINT", "SIGTERM"] as const) {
-  for (const victim of ["receiver", "sender"] as const) {
-    testEngines(`${signal} to the ${victim}: all that was whole stays, and is not sent again`, async (io) => {
+for (const [row, signal] of (["SIGHUP", "SIGKILL", "SIGINT", "SIGTERM"] as const).entries()) {
+  for (const [column, victim] of (["receiver", "sender"] as const).entries()) {
+    const name = `${signal} to the ${victim}: all that was whole stays, and is not sent again`;
+    const body = async (io: Io) => {
       await withFolder(async (folder) => {
-        await shell(
-          'cd "$1" && for k in $(seq 10); do mkdir -p source/top/d$k; for i in $(seq 60); do head -c 9000 /dev/urandom >source/top/d$k/$i; done; done',
-          folder,
-        );
+        for (let k = 1; k <= 10; k++) makeFiles(`${folder}/source/top/d${k}`, { count: 60, bytes: 9000 });
         // Neither end looks for the one that was ended.
         const noPatience = ["--patience", "0s"];
         const options = bothWays(io, folder, noPatience);
@@ -229,7 +230,8 @@ for (const signal of ["SIGHUP", "SIGKILL", "SIGINT", "SIGTERM"] as const) {
         ]);
         await assertEqualTrees(`${folder}/source`, `${folder}/target`, comparisonOf(io));
       });
-    });
+    };
+    testEngines(name, body, { turn: row + column });
   }
 }
 
@@ -324,9 +326,12 @@ function filesBelow(directory: string): number {
 
 /** Files of the source that are at the destination with content and time. */
 async function wholeFiles(source: string, target: string): Promise<number> {
-  const list =
-    'cd "$1" && find . -type f -newermt 1980-01-01 | while read -r f; do cmp -s "$f" "$2/$f" && echo "$f"; done | wc -l';
-  return Number(await shell(list, target, source));
+  const wanted = await recordTree(source);
+  const found = await recordTree(target);
+  return [...found].filter(([path, { kind, hash, mtime }]) =>
+    kind === "f" && hash === wanted.get(path)?.hash &&
+    mtime.slice(0, 14) === wanted.get(path)?.mtime.slice(0, 14)
+  ).length;
 }
 
 function bothWays(io: Io, folder: string, receive: readonly string[] = []): CopyOptions {

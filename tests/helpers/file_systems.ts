@@ -1,5 +1,5 @@
 /** File systems of every kind that people copy to, each made for one test and unmounted at its end. */
-import { shell, testEngines, whyNot } from "./test_folder.ts";
+import { type EngineNeeds, shell, testEngines, whyNot } from "./test_folder.ts";
 
 /** How one is made within a folder, as shell text: it ends with `m` mounted. `$2` are options of the test. */
 interface Recipe {
@@ -68,8 +68,9 @@ export type FileSystemKind = keyof typeof recipes;
 /** Which file system, and what is asked of it. */
 export interface FileSystem {
   kind: FileSystemKind;
-  /** The engine that is tried there, where one cannot do what the test is about. */
-  only?: "uring" | "deno";
+  /** Which engines are tried there. */
+  only?: EngineNeeds["only"];
+  turn?: EngineNeeds["turn"];
   /** Options of its mount; features of `odd`, with commas between. */
   options?: string;
 }
@@ -90,14 +91,14 @@ export function testOn(
   name: string,
   fn: (it: { io: "deno" | "uring"; folder: string; mount: string; back: string }) => Promise<void>,
 ): void {
-  const { kind, options, only } = fileSystem;
+  const { kind, options, only, turn } = fileSystem;
   const shown = `${options === undefined ? kind : `${kind} ${options}`}: ${name}`;
   testEngines(shown, async (io) => {
     await withFileSystem(
       fileSystem,
       (folder) => fn({ io, folder, mount: `${folder}/m`, back: `${folder}/back` }),
     );
-  }, { why: whyNoFileSystem(fileSystem), only });
+  }, { why: whyNoFileSystem(fileSystem), only, turn });
 }
 
 /** Makes a folder with the file system mounted at `m` in it, and takes it down at the end, whatever is mounted in it. */

@@ -3,6 +3,8 @@ import { randomFrom } from "./random.ts";
 
 /** Odd, so that the pages of a large file are not alike. */
 const blockBytes = 65_537;
+/** As many are given at a time. */
+const randomBytesMax = 65_536;
 
 export interface SmallTreeOptions {
   directories: number;
@@ -33,6 +35,18 @@ export function makeSmallTree(root: string, options: SmallTreeOptions): string[]
   writeFile(`${root}/top`, 100);
   paths.push("top");
   return paths;
+}
+
+/** Files `1`, `2`, … of so many random bytes in a directory, which is made: no process for each, as a shell would start. */
+export function makeFiles(directory: string, { count, bytes }: { count: number; bytes: number }): void {
+  Deno.mkdirSync(directory, { recursive: true });
+  const content = new Uint8Array(bytes);
+  for (let number = 1; number <= count; number++) {
+    for (let at = 0; at < bytes; at += randomBytesMax) {
+      crypto.getRandomValues(content.subarray(at, at + randomBytesMax));
+    }
+    Deno.writeFileSync(`${directory}/${number}`, content);
+  }
 }
 
 /** Writes a file of a random block that repeats, from somewhere in it on, so that no two files begin alike. */

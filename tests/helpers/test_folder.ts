@@ -92,18 +92,30 @@ export function comparisonOf(io: "deno" | "uring" | "auto" = "auto"): TreeCompar
   return isPortable ? portable : {};
 }
 
-/**
- * A test of the whole program with each engine, or with `only` one: `io` is what `--io` takes. `why` is a reason, found
- * elsewhere, for which it cannot run here.
- */
+/** What a test of the whole program needs, and which engines it tries. */
+export interface EngineNeeds {
+  root?: boolean;
+  mount?: boolean;
+  programs?: string[];
+  /** A reason, found elsewhere, for which it cannot run here. */
+  why?: string | undefined;
+  /** The engine that is tried, where one cannot do what the test is about. */
+  only?: "deno" | "uring" | undefined;
+  /**
+   * The number of a case in a table: each engine gets every other one, so that in the whole table each meets every value of
+   * every column, and not every combination. Without io_uring the portable engine gets all.
+   */
+  turn?: number | undefined;
+}
+
+/** A test of the whole program with each engine, or with one: `io` is what `--io` takes. */
 export function testEngines(
   name: string,
   fn: (io: "deno" | "uring") => Promise<void>,
-  needs: Parameters<typeof whyNot>[0] & { why?: string | undefined; only?: "deno" | "uring" | undefined } =
-    {},
+  needs: EngineNeeds = {},
 ): void {
   for (const io of ["deno", "uring"] as const) {
-    if (needs.only !== undefined && needs.only !== io) continue;
+    if ((needs.only ?? engineOfTurn(needs.turn) ?? io) !== io) continue;
     const why = needs.why ?? whyNot(needs) ?? engines[io];
     const shown = `${name} (--io ${io})`;
     Deno.test({
@@ -112,4 +124,9 @@ export function testEngines(
       fn: () => fn(io),
     });
   }
+}
+
+function engineOfTurn(turn: number | undefined): "deno" | "uring" | undefined {
+  if (turn === undefined) return undefined;
+  return turn % 2 === 1 && engines.uring === undefined ? "uring" : "deno";
 }
