@@ -27,7 +27,7 @@ const unsafe: Record<string, string> = {
   "/etc/x": "A2",
   ["n".repeat(256)]: "too long",
 };
-for (const [name, row] of Object.entries(unsafe)) {
+for (const [turn, [name, row]] of Object.entries(unsafe).entries()) {
   const shown = name.length > 20 ? `${name.length} bytes` : JSON.stringify(name);
   testEngines(
     `${row}: a name that is ${shown} ends the session before any effect of its batch`,
@@ -42,6 +42,7 @@ for (const [name, row] of Object.entries(unsafe)) {
         );
       }
     },
+    { turn },
   );
 }
 
@@ -87,15 +88,16 @@ const twice: Record<string, Entry[]> = {
   "a link and a directory": [{ name: "a", kind: 3, link: "../canary" }, { name: "a", kind: 2 }],
   "two files": [{ name: "a" }, { name: "a" }],
 };
-for (const [what, entries] of Object.entries(twice)) {
-  testEngines(`A4: ${what} of one name end the session before any effect`, async (io) => {
+for (const [turn, [what, entries]] of Object.entries(twice).entries()) {
+  const body = async (io: "deno" | "uring") => {
     assertRefused(
       await attackReceiver(async (peer) => {
         await peer.shakeHands();
         await peer.announce([{ name: "harmless" }, ...entries]);
       }, { io, after: assertNothingPlaced }),
     );
-  });
+  };
+  testEngines(`A4: ${what} of one name end the session before any effect`, body, { turn });
 }
 
 Deno.test("A4: a name that comes again in a later batch ends the session", async () => {

@@ -63,15 +63,17 @@ const violations: Record<string, { all?: boolean; step: Step }> = {
     },
   },
 };
-for (const [what, { all = false, step }] of Object.entries(violations)) {
-  Deno.test(`${what} ends the session, and the next receiver is served`, async () => {
-    await withVictim(async (victim) => {
-      const code = await victim.attack(async (peer) => {
-        const frames = await step(await placesOf(peer), peer);
-        await peer.control.write(joined(frames.map(([kind, values]) => frame(kind, values))));
-      }, { wantsAll: all });
-      assertEquals(code, 8);
-      assertEquals((await victim.serveTruly()).files.size, 3);
-    });
+Deno.test("what is settled wrongly ends the session, and the next receiver is served", async (t) => {
+  await withVictim(async (victim) => {
+    for (const [what, { all = false, step }] of Object.entries(violations)) {
+      await t.step(what, async () => {
+        const code = await victim.attack(async (peer) => {
+          const frames = await step(await placesOf(peer), peer);
+          await peer.control.write(joined(frames.map(([kind, values]) => frame(kind, values))));
+        }, { wantsAll: all });
+        assertEquals(code, 8);
+      });
+    }
+    assertEquals((await victim.serveTruly()).files.size, 3);
   });
-}
+});

@@ -4,6 +4,10 @@ import { type Announced, announcedBy, HostileReceiver } from "./hostile_receiver
 import type { Arrived } from "./messages.ts";
 import { SplitListing, Victim } from "./sessions.ts";
 
+/** The same in every test of a process: peers hash slowly, and remember what they have hashed. */
+const big = new Uint8Array(9_500_000);
+for (let at = 0; at < big.length; at += 65_536) crypto.getRandomValues(big.subarray(at, at + 65_536));
+
 /** `big` (9 MiB and a bit), `d` with `two`, `link`, `one`: one batch; and a canary beside it that must never be sent. */
 export async function withVictim(
   body: (victim: Victim, folder: string) => Promise<void>,
@@ -12,9 +16,10 @@ export async function withVictim(
   await withFolder(async (folder) => {
     await shell(
       `mkdir -p "$1/a/d" "$1/canary" && cd "$1/a" && echo one > one && echo two > d/two && ln -s ../canary link &&
-       echo secret > ../canary/secret && head -c 9500000 /dev/urandom > big`,
+       echo secret > ../canary/secret`,
       folder,
     );
+    await Deno.writeFile(`${folder}/a/big`, big);
     await using victim = await Victim.serve(`${folder}/a`, send);
     await body(victim, folder);
     await victim.stop();
