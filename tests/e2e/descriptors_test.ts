@@ -1,5 +1,6 @@
 /** Copies where a process may open few files. */
 import { assertStatuses, copyTree } from "../helpers/rcopy_process.ts";
+import { makeFiles } from "../helpers/small_tree.ts";
 import { shell, testEngines, whyNot, withFolder, withTmpfs } from "../helpers/test_folder.ts";
 import { assertEqualTrees } from "../helpers/tree_record.ts";
 
@@ -15,10 +16,7 @@ const comparison = { mtimeStepNs: 1_000_000, linkTimes: false };
 
 testEngines("2,000 files in 100 directories are copied where a process may open 64", async (io) => {
   await withFolder(async (folder) => {
-    await shell(
-      `mkdir "$1/a" && cd "$1/a" && for d in $(seq 100); do mkdir d$d; for f in $(seq 20); do echo $d.$f > d$d/f$f; done; done`,
-      folder,
-    );
+    for (let d = 1; d <= 100; d++) makeFiles(`${folder}/a/d${d}`, { count: 20, bytes: 5 });
     assertStatuses(
       await copyTree({
         source: `${folder}/a`,
@@ -68,10 +66,9 @@ END`,
 
 testEngines("64 directories side by side and 64 large files, with 64 descriptors at each end", async (io) => {
   await withFolder(async (folder) => {
+    makeFiles(`${folder}/a`, { count: 64, bytes: 1_100_000 });
     await shell(
-      `mkdir "$1/a" && cd "$1/a" && head -c 1100000 /dev/urandom > large-0 &&
-      for i in $(seq 1 63); do cp large-0 large-$i; done &&
-      for i in $(seq 80); do mkdir -p d$i/inner; echo $i > d$i/file; echo $i > d$i/inner/file; done &&
+      `cd "$1/a" && mkdir -p d{1..80}/inner && for i in $(seq 80); do echo $i > d$i/file; echo $i > d$i/inner/file; done &&
       for i in 1 2 3; do head -c 6000000 /dev/urandom > d$i/larger; done`,
       folder,
     );

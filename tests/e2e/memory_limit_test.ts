@@ -12,10 +12,13 @@ const makeGroup = `
     group=/sys/fs/cgroup/memory/$1; mkdir "$group" && echo $2 >"$group/memory.limit_in_bytes"
   fi && echo "$group"`;
 
-testEngines("a file of 1 GiB and 16 connections need no more than 384 MiB at each end", async (io) => {
+testEngines("a file of 512 MiB and 16 connections need no more than 384 MiB at each end", async (io) => {
   await withFolder(async (folder) => {
     // Holes read as zeros; the receiver writes all of them.
-    await shell('mkdir "$1/source" && truncate -s 1G "$1/source/large" && echo 1 >"$1/source/small"', folder);
+    await shell(
+      'mkdir "$1/source" && truncate -s 512M "$1/source/large" && echo 1 >"$1/source/small"',
+      folder,
+    );
     const groups: string[] = [];
     try {
       for (const end of ["sender", "receiver"]) {

@@ -11,7 +11,7 @@ Deno.test({
   async fn() {
     const soak = new URL("../soak/power_loss.ts", import.meta.url).pathname;
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", soak, "--seconds", "4", "--losses", "3"],
+      args: ["run", "-A", soak, "--seconds", "4", "--losses", "3", "--turns"],
     }).output();
     assert(success, [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("\n"));
   },

@@ -46,7 +46,7 @@ for (
   Deno.test(`the smaller limit of both ends wins: ${limit}`, async () => {
     await withFolder(async (folder) => {
       Deno.mkdirSync(`${folder}/source`);
-      makeSmallTree(`${folder}/source`, { directories: 3, filesPerDirectory: 20, sizeOf: (r) => r * 6e6 });
+      makeSmallTree(`${folder}/source`, { directories: 3, filesPerDirectory: 20, sizeOf: (r) => r * 3e6 });
       const { sent, received } = await copyTree({
         source: `${folder}/source`,
         target: `${folder}/target`,
@@ -92,7 +92,7 @@ testEngines("with 64 descriptors there is one connection, and the copy goes on o
     makeSmallTree(`${folder}/source`, {
       directories: 10,
       filesPerDirectory: 8,
-      sizeOf: (r) => r ** 12 * 9e6,
+      sizeOf: (r) => r ** 12 * 3e6,
     });
     const { sent, received } = await copyTree({
       source: `${folder}/source`,

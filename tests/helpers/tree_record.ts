@@ -29,12 +29,16 @@ export interface TreeComparison {
 
 /** Everything below a directory, by path; the directory itself is left out. Works as root, or where all is readable. */
 export async function recordTree(root: string): Promise<Map<string, TreeRecord>> {
-  const fields =
-    (await outputOf("find", [root, "-mindepth", "1", "-printf", "%P\\0%y\\0%m\\0%s\\0%T@\\0%l\\0"]))
-      .split("\0");
+  const fields = "%P\\0%y\\0%m\\0%s\\0%T@\\0%l\\0";
+  // One process says what there is, where errors would go, and starts another that hashes all files.
+  const [hashes, listed] = await outputOf("find", [
+    ...[".", "-mindepth", "1", "-fprintf", "/dev/stderr", fields],
+    ...["-type", "f", "-exec", "sha256sum", "-z", "--", "{}", "+"],
+  ], root);
+  const values = listed.split("\0");
   const records = new Map<string, TreeRecord>();
-  for (let at = 0; at + 6 < fields.length; at += 6) {
-    const [path, kind, mode, size, mtime, link] = fields.slice(at, at + 6) as [
+  for (let at = 0; at + 6 < values.length; at += 6) {
+    const [path, kind, mode, size, mtime, link] = values.slice(at, at + 6) as [
       string,
       string,
       string,
@@ -44,12 +48,6 @@ export async function recordTree(root: string): Promise<Map<string, TreeRecord>>
     ];
     records.set(path, { path, kind, mode, size: kind === "d" ? "" : size, mtime, link, hash: "" });
   }
-  const hashes = await outputOf("bash", [
-    "-c",
-    'cd "$1" && find . -type f -print0 | xargs -0 -r sha256sum -z --',
-    "-",
-    root,
-  ]);
   for (const line of hashes.split("\0").slice(0, -1)) {
     // Two spaces, then "./" before the path.
     records.get(line.slice(68))!.hash = line.slice(0, 64);
@@ -139,14 +137,18 @@ export async function makeCanary(path: string): Promise<void> {
   await Deno.utime(`${path}/inner`, 1_000_000_000, 1_000_000_000);
 }
 
-/** Runs a program and gives its output, one character a byte. */
-async function outputOf(command: string, args: string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(command, { args, env: { LC_ALL: "C" } })
+/** Runs a program in a folder and gives what it printed and its errors, one character a byte. @throws if it fails */
+async function outputOf(command: string, args: string[], cwd: string): Promise<[string, string]> {
+  const { success, stdout, stderr } = await new Deno.Command(command, { args, cwd, env: { LC_ALL: "C" } })
     .output();
   if (!success) throw new Error(`${command} failed: ${new TextDecoder().decode(stderr)}`);
+  return [latin1(stdout), latin1(stderr)];
+}
+
+function latin1(bytes: Uint8Array): string {
   let text = "";
-  for (let at = 0; at < stdout.length; at += 8192) {
-    text += String.fromCharCode(...stdout.subarray(at, at + 8192));
+  for (let at = 0; at < bytes.length; at += 8192) {
+    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
   }
   return text;
 }
