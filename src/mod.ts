@@ -59,7 +59,7 @@ export type {
 } from "./transfer/session/events.ts";
 export { version } from "./base/version.ts";
 export type { AuthMethod } from "./meet/invite.ts";
-export type { ExistsPolicy, ReceivePolicy } from "./transfer/receive/policy.ts";
+export type { DeltaPolicy, ExistsPolicy, ReceivePolicy } from "./transfer/receive/policy.ts";
 
 /** Port that a listener opens unless told otherwise. */
 export const defaultPort = 3120;

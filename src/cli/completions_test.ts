@@ -24,7 +24,7 @@ Deno.test("bash completes commands, options and the values of options", () => {
   assertEquals(offered(["rcopy", "se"]), ["send"]);
   assertEquals(offered(["rcopy", "receive", "--ex"]), ["--exists"]);
   assertEquals(offered(["rcopy", "receive", "--exists", "r"]), ["replace"]);
-  assertEquals(offered(["rcopy", "send", "--d"]), ["--dotfiles", "--durable", "--dry-run"]);
+  assertEquals(offered(["rcopy", "send", "--d"]), ["--dotfiles", "--delta", "--durable", "--dry-run"]);
   assertEquals(offered(["rcopy", "completions", ""]), ["bash", "zsh", "fish"]);
 });
 

@@ -1,12 +1,20 @@
 /**
- * The messages that bring content. Content travels in units, each an extent of a large file or a bundle of small ones. On a
- * data connection a unit is a frame `Extent` or `Bundle`, whose payload is the first piece, then a frame `Piece` for each
- * further piece, then a frame `Hashes`. `FileVerified` goes over control, and so does what need not be sent: `Kept`, `FileHashes`, `Compared`.
+ * The messages that bring content. Content travels in units: an extent of a large file, a patch for one that the receiver has in
+ * another version, or a bundle of small files. On a data connection a unit is a frame `Extent`, `Patch` or `Bundle`, whose payload
+ * is the first piece, then a frame `Piece` for each further piece, then a frame `Hashes`. `FileVerified` goes over control, and so
+ * does what need not be sent: `Kept`, `Blocks`, `FileHashes`, `Compared`.
  */
 import { RcopyError } from "../base/errors.ts";
 import { readColumn, writeColumn } from "./column.ts";
 import { ascendingEntries, assign, entryNumber, exactly, type MessageCodec } from "./fields.ts";
-import { bundleFilesMax, comparedEntriesMax, hashBytes, keptExtentsMax } from "./limits.ts";
+import {
+  blocksPerExtent,
+  bundleFilesMax,
+  comparedEntriesMax,
+  hashBytes,
+  keptExtentsMax,
+  toldExtentsMax,
+} from "./limits.ts";
 import * as schema from "./schema.ts";
 
 /** Begins a unit: part of a file above 4 MiB, on the grid of `extentBytes`; payload: its first piece. */
@@ -27,6 +35,35 @@ export const extent: MessageCodec<Extent> = {
     return { kind: "extent", batch, entry: entryNumber(entry), index };
   },
 };
+
+/**
+ * Begins a unit: the blocks of an extent that are not as the receiver has them, one after the other; payload: its first piece,
+ * which is empty where every block is.
+ */
+export interface Patch {
+  kind: "patch";
+  batch: number;
+  entry: number;
+  /** As that of an extent. */
+  index: number;
+  /** Bit i (least significant first) is block i of the extent; 1 for those that are in the unit. */
+  blocks: number;
+}
+
+export const patch: MessageCodec<Patch> = {
+  encode(capnp, { batch, entry, index, blocks }) {
+    assign(capnp.initRoot(schema.Patch), { batch, entry, index, blocks });
+  },
+  decode(capnp) {
+    const { batch, entry, index, blocks } = capnp.getRoot(schema.Patch);
+    return { kind: "patch", batch, entry: entryNumber(entry), index, blocks };
+  },
+};
+
+/** What begins a unit of a large file. */
+export type ExtentHead = Extent | Patch;
+/** What begins a unit. */
+export type UnitHead = ExtentHead | Bundle;
 
 /** Begins a unit: many small files, whole, one after the other; payload: the first piece of that. */
 export interface Bundle {
@@ -147,19 +184,24 @@ export interface Kept {
   hashes: Uint8Array;
   /** Another `Kept` of this file follows. */
   more: boolean;
+  /**
+   * There is an older version of the file. In the last one: `Blocks` follow, and no extent is sent before they have come to it.
+   * Of a compared file: if it is another one, the sender says so and waits.
+   */
+  basis?: boolean;
 }
 
 export const kept: MessageCodec<Kept> = {
   encode(capnp, message) {
     const root = capnp.initRoot(schema.Kept);
-    const { batch, entry, first, more } = message;
-    assign(root, { batch, entry, first, more });
+    const { batch, entry, first, more, basis = false } = message;
+    assign(root, { batch, entry, first, more, basis });
     writeColumn(root._initBitmap(message.bitmap.length), message.bitmap);
     writeColumn(root._initHashes(message.hashes.length), message.hashes);
   },
   decode(capnp) {
     const root = capnp.getRoot(schema.Kept);
-    const { batch, first, more } = root;
+    const { batch, first, more, basis } = root;
     const bitmap = readColumn(root.bitmap, "u8", keptExtentsMax / 8).slice();
     const hashes = readColumn(root.hashes, "u8", keptExtentsMax * hashBytes).slice();
     const extents = bitmap.reduce((sum, byte) => sum + bitsOf(byte), 0);
@@ -169,7 +211,42 @@ export const kept: MessageCodec<Kept> = {
     if (more && extents === 0) {
       throw new RcopyError("protocol", "kept tells of nothing, and has more to tell");
     }
-    return { kind: "kept", batch, entry: entryNumber(root.entry), first, bitmap, hashes, more };
+    const rest = { first, bitmap, hashes, more, ...(basis ? { basis } : {}) };
+    return { kind: "kept", batch, entry: entryNumber(root.entry), ...rest };
+  },
+};
+
+/** What the blocks of an older version of a large file hash to; receiver to sender, on control. */
+export interface Blocks {
+  kind: "blocks";
+  batch: number;
+  entry: number;
+  /** The extent that the hashes begin with. */
+  first: number;
+  /** 16 bytes for each block of the extents from `first` on, as the new version has them. */
+  hashes: Uint8Array;
+  /** Other `Blocks` of this file follow. */
+  more: boolean;
+}
+
+export const blocks: MessageCodec<Blocks> = {
+  encode(capnp, message) {
+    const root = capnp.initRoot(schema.Blocks);
+    const { batch, entry, first, more } = message;
+    assign(root, { batch, entry, first, more });
+    writeColumn(root._initHashes(message.hashes.length), message.hashes);
+  },
+  decode(capnp) {
+    const root = capnp.getRoot(schema.Blocks);
+    const { batch, first, more } = root;
+    const hashes = readColumn(root.hashes, "u8", toldExtentsMax * blocksPerExtent * hashBytes).slice();
+    if (hashes.length % hashBytes !== 0) {
+      throw new RcopyError("protocol", `${hashes.length} bytes of hashes of blocks are no whole hashes`);
+    }
+    if (more && hashes.length === 0) {
+      throw new RcopyError("protocol", "a message with hashes of blocks has none, and more to tell");
+    }
+    return { kind: "blocks", batch, entry: entryNumber(root.entry), first, hashes, more };
   },
 };
 
@@ -214,7 +291,7 @@ export interface Compared {
   batch: number;
   /** Their content is what the receiver has. Ascending. */
   equal: Uint32Array;
-  /** Their content is another: in a dry run, or, where something is kept of them, before they are begun anew. Ascending. */
+  /** Their content is another: in a dry run, or, where the receiver has something of them, before it says what. Ascending. */
   different: Uint32Array;
 }
 

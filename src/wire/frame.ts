@@ -13,7 +13,7 @@
  */
 import { RcopyError } from "../base/errors.ts";
 import { crc32 } from "./crc32.ts";
-import type { Bundle, Extent, Piece } from "./data.ts";
+import type { Piece, UnitHead } from "./data.ts";
 import * as limits from "./limits.ts";
 import { decodeCapnp, encodeMessage, FrameKind, kindName, type Message } from "./message.ts";
 
@@ -43,7 +43,7 @@ export function encodeFrame(message: Message): Uint8Array<ArrayBuffer> {
 
 /** Header and message of a frame, which its payload must follow. */
 export function encodeDataHead(
-  message: Extent | Bundle | Piece,
+  message: UnitHead | Piece,
   payloadBytes: number,
 ): Uint8Array<ArrayBuffer> {
   return encodeHead(message, payloadBytes);
@@ -76,7 +76,7 @@ export function parseHeader(bytes: Uint8Array, context: FrameContext): FrameHead
   const kind = view.getUint16(8, true);
   const name = kindName(kind);
   if (name === undefined) throw new RcopyError("protocol", `the peer sent a frame of unknown kind ${kind}`);
-  const hasPayload = name === "extent" || name === "bundle" || name === "piece";
+  const hasPayload = name === "extent" || name === "patch" || name === "bundle" || name === "piece";
   if ((hasPayload || name === "hashes") !== (context === "data")) {
     throw new RcopyError("protocol", `the peer sent ${name} where ${context} frames are due`);
   }

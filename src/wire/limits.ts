@@ -56,6 +56,14 @@ export const stampBytes = 16;
 export const keptExtentsMax = 8192;
 /** Hashes of kept extents that the receiver may have told of files that are not settled: what the sender holds of them. */
 export const keptHashesMax = 1024 * 1024;
+/** The grid on which an older version of a large file is compared with the new one. */
+export const blockBytes = 128 * 1024;
+/** Blocks of a whole extent: as many as `Patch` has bits for. */
+export const blocksPerExtent = extentBytes / blockBytes;
+/** Smallest file of which the receiver tells blocks. */
+export const basisFileBytesMin = 16 * 1024 * 1024;
+/** Extents whose blocks the receiver has told, and of which no content has come: what the sender holds of them, over all files. */
+export const toldExtentsMax = 256;
 /** Files of which one `Compared` says what came of them, of either kind. */
 export const comparedEntriesMax = bundleFilesMax;
 /** Largest size of a file, and end of a range: a safe integer. */

@@ -7,6 +7,8 @@ import { RcopyError } from "../base/errors.ts";
 import { type Close, close, type Ping, ping, type Pong, pong } from "./closing.ts";
 import { boundSegment } from "./column.ts";
 import {
+  type Blocks,
+  blocks,
   type Bundle,
   bundle,
   type Compared,
@@ -21,6 +23,8 @@ import {
   hashes,
   type Kept,
   kept,
+  type Patch,
+  patch,
   type Piece,
   piece,
 } from "./data.ts";
@@ -105,6 +109,8 @@ export const FrameKind = {
   waiting: 30,
   fileHashes: 31,
   compared: 32,
+  blocks: 33,
+  patch: 34,
 } as const;
 export type FrameKind = typeof FrameKind[keyof typeof FrameKind];
 
@@ -139,7 +145,9 @@ export type Message =
   | Destination
   | Waiting
   | FileHashes
-  | Compared;
+  | Compared
+  | Blocks
+  | Patch;
 
 /** The message of each kind. */
 type MessageOf = { [M in Message as M["kind"]]: M };
@@ -177,6 +185,8 @@ const codecs: { readonly [K in keyof MessageOf]: MessageCodec<MessageOf[K]> } = 
   waiting,
   fileHashes,
   compared,
+  blocks,
+  patch,
 };
 
 const kindNames = new Map<number, Message["kind"]>(

@@ -67,6 +67,10 @@ Deno.test("PROTOCOL.md repeats the limits of limits.ts", () => {
     "extents of a `Kept`": `${limits.keptExtentsMax}`,
     "files of a `FileHashes`, of a `Compared`": `${limits.bundleFilesMax} in each list`,
     "hashes of compared extents at a time": limits.keptHashesMax.toLocaleString("en"),
+    "block of an extent": kib(limits.blockBytes),
+    "file of which blocks are told": `at least ${kib(limits.basisFileBytesMin)}`,
+    "extents of a `Blocks`": `${limits.toldExtentsMax}`,
+    "extents of which blocks are told at a time": `${limits.toldExtentsMax}`,
     "kept extents of files not settled": limits.keptHashesMax.toLocaleString("en"),
     "`Resend` of one extent": `${limits.resendsMax}`,
     "addresses of a list": `${listedAddressesMax}`,
@@ -85,7 +89,9 @@ Deno.test("PROTOCOL.md names the role that each rule is about, and neither diale
 });
 
 Deno.test("PROTOCOL.md has every field of the structs whose fields have a meaning of their own", () => {
-  for (const struct of ["Hello", "Receipt", "Manifest", "Wants", "Kept", "FileHashes", "Compared"]) {
+  for (
+    const struct of ["Hello", "Receipt", "Manifest", "Wants", "Kept", "Blocks", "FileHashes", "Compared"]
+  ) {
     const body = schema.split(`struct ${struct} {`)[1]!.split("}")[0]!;
     const fields = [...body.matchAll(/^\s*(\w+) @\d+/gm)].map(([, field]) => field!);
     const missing = fields.filter((field) => field !== "batch" && !page.includes(`\`${field}`));

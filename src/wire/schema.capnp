@@ -100,6 +100,7 @@ struct Kept {
   bitmap @3 :Data;
   hashes @4 :Data;
   more @5 :Bool;
+  basis @6 :Bool;
 }
 
 struct FileHashes {
@@ -115,10 +116,25 @@ struct Compared {
   different @2 :List(UInt32);
 }
 
+struct Blocks {
+  batch @0 :UInt32;
+  entry @1 :UInt32;
+  first @2 :UInt32;
+  hashes @3 :Data;
+  more @4 :Bool;
+}
+
 struct Extent {
   batch @0 :UInt32;
   entry @1 :UInt32;
   index @2 :UInt32;
+}
+
+struct Patch {
+  batch @0 :UInt32;
+  entry @1 :UInt32;
+  index @2 :UInt32;
+  blocks @3 :UInt32;
 }
 
 struct Bundle {

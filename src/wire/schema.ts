@@ -756,6 +756,12 @@ export class Kept extends $.Struct {
     set more(value: boolean) {
         $.utils.setBit(96, value, this);
     }
+    get basis(): boolean {
+        return $.utils.getBit(97, this);
+    }
+    set basis(value: boolean) {
+        $.utils.setBit(97, value, this);
+    }
     override toString(): string { return "Kept_" + super.toString(); }
 }
 export class FileHashes extends $.Struct {
@@ -876,6 +882,56 @@ export class Compared extends $.Struct {
     }
     override toString(): string { return "Compared_" + super.toString(); }
 }
+export class Blocks extends $.Struct {
+    static override readonly _capnp = {
+        displayName: "Blocks",
+        id: "898820129c8a54a8",
+        size: new $.ObjectSize(16, 1),
+    };
+    get batch(): number {
+        return $.utils.getUint32(0, this);
+    }
+    set batch(value: number) {
+        $.utils.setUint32(0, value, this);
+    }
+    get entry(): number {
+        return $.utils.getUint32(4, this);
+    }
+    set entry(value: number) {
+        $.utils.setUint32(4, value, this);
+    }
+    get first(): number {
+        return $.utils.getUint32(8, this);
+    }
+    set first(value: number) {
+        $.utils.setUint32(8, value, this);
+    }
+    _adoptHashes(value: $.Orphan<$.Data>): void {
+        $.utils.adopt(value, $.utils.getPointer(0, this));
+    }
+    _disownHashes(): $.Orphan<$.Data> {
+        return $.utils.disown(this.hashes);
+    }
+    get hashes(): $.Data {
+        return $.utils.getData(0, this);
+    }
+    _hasHashes(): boolean {
+        return !$.utils.isNull($.utils.getPointer(0, this));
+    }
+    _initHashes(length: number): $.Data {
+        return $.utils.initData(0, length, this);
+    }
+    set hashes(value: $.Data) {
+        $.utils.copyFrom(value, $.utils.getPointer(0, this));
+    }
+    get more(): boolean {
+        return $.utils.getBit(96, this);
+    }
+    set more(value: boolean) {
+        $.utils.setBit(96, value, this);
+    }
+    override toString(): string { return "Blocks_" + super.toString(); }
+}
 export class Extent extends $.Struct {
     static override readonly _capnp = {
         displayName: "Extent",
@@ -901,6 +957,38 @@ export class Extent extends $.Struct {
         $.utils.setUint32(8, value, this);
     }
     override toString(): string { return "Extent_" + super.toString(); }
+}
+export class Patch extends $.Struct {
+    static override readonly _capnp = {
+        displayName: "Patch",
+        id: "bb938da4a555f715",
+        size: new $.ObjectSize(16, 0),
+    };
+    get batch(): number {
+        return $.utils.getUint32(0, this);
+    }
+    set batch(value: number) {
+        $.utils.setUint32(0, value, this);
+    }
+    get entry(): number {
+        return $.utils.getUint32(4, this);
+    }
+    set entry(value: number) {
+        $.utils.setUint32(4, value, this);
+    }
+    get index(): number {
+        return $.utils.getUint32(8, this);
+    }
+    set index(value: number) {
+        $.utils.setUint32(8, value, this);
+    }
+    get blocks(): number {
+        return $.utils.getUint32(12, this);
+    }
+    set blocks(value: number) {
+        $.utils.setUint32(12, value, this);
+    }
+    override toString(): string { return "Patch_" + super.toString(); }
 }
 export class Bundle extends $.Struct {
     static override readonly _capnp = {

@@ -81,6 +81,23 @@ const cases: [string, Message, string][] = [
   ],
   ["Extent", { kind: "extent", batch: 1, entry: 2, index: 3 }, "(batch = 1, entry = 2, index = 3)"],
   [
+    "Patch",
+    { kind: "patch", batch: 1, entry: 2, index: 3, blocks: 0xffff_fffe },
+    "(batch = 1, entry = 2, index = 3, blocks = 4294967294)",
+  ],
+  [
+    "Blocks",
+    {
+      kind: "blocks",
+      batch: 1,
+      entry: 2,
+      first: 3,
+      hashes: new Uint8Array(32).fill(97),
+      more: true,
+    },
+    `(batch = 1, entry = 2, first = 3, hashes = "${"a".repeat(32)}", more = true)`,
+  ],
+  [
     "Bundle",
     { kind: "bundle", batch: 1, entries: Uint32Array.of(2, 3) },
     "(batch = 1, entries = [2, 3], unsized = false)",

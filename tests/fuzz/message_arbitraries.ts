@@ -153,11 +153,19 @@ const kept = fc.record({
   first: u32,
   bitmap: fc.uint8Array({ maxLength: 20 }),
   more: fc.boolean(),
-}).chain(({ more, ...rest }) => {
+  isBasis: fc.boolean(),
+}).chain(({ more, isBasis, ...others }) => {
+  const rest = { ...others, ...(isBasis ? { basis: true } : {}) };
   const extents = rest.bitmap.reduce((sum, byte) => sum + byte.toString(2).replaceAll("0", "").length, 0);
   return fc.uint8Array({ minLength: 16 * extents, maxLength: 16 * extents })
     .map((hashes) => ({ kind: "kept" as const, ...rest, hashes, more: more && extents > 0 }));
 });
+
+const blocks = fc.record({ batch: u32, entry, first: u32, more: fc.boolean(), count: fc.nat(100) })
+  .chain(({ more, count, ...rest }) =>
+    fc.uint8Array({ minLength: 16 * count, maxLength: 16 * count })
+      .map((hashes) => ({ kind: "blocks" as const, ...rest, hashes, more: more && count > 0 }))
+  );
 
 const someEntries = ascending(limits.batchEntriesMax - 1, 50);
 const comparison: fc.Arbitrary<Message> = fc.oneof(
@@ -202,6 +210,7 @@ export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
   }),
   fc.record({ kind: fc.constant("fileVerified" as const), batch: u32, entry, hash }),
   kept,
+  blocks,
   fc.record({
     kind: fc.constant("fileVerified" as const),
     batch: u32,
@@ -297,6 +306,7 @@ export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
 /** Messages of data connections that a payload follows. */
 export const dataMessage = fc.oneof(
   fc.record({ kind: fc.constant("extent" as const), batch: u32, entry, index: u32 }),
+  fc.record({ kind: fc.constant("patch" as const), batch: u32, entry, index: u32, blocks: u32 }),
   fc.record({
     kind: fc.constant("bundle" as const),
     batch: u32,

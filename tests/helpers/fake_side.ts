@@ -172,6 +172,7 @@ function summaryOf(role: Role): TransferSummary {
     links: 0,
     bytes: 0,
     keptBytes: 0,
+    matchedBytes: 0,
     wireBytes: 0,
     elapsedMs: 0,
     skipped: 0,

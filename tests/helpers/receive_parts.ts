@@ -4,9 +4,11 @@ import { EntryHasher } from "../../src/codec/entry_hash.ts";
 import { PathPrefixes } from "../../src/entry/path_prefixes.ts";
 import type { Engine, FreeSpace } from "../../src/io/contract/engine.ts";
 import { AwaitedBatches } from "../../src/transfer/receive/awaited_batches.ts";
+import { ReceiveBasis } from "../../src/transfer/receive/basis.ts";
 import { ReceiveComparison } from "../../src/transfer/receive/comparison.ts";
 import { ReceiveFailures } from "../../src/transfer/receive/failures.ts";
 import { ReceivePlan, type ReceivePlanOptions } from "../../src/transfer/receive/plan.ts";
+import type { DeltaPolicy } from "../../src/transfer/receive/policy.ts";
 import { ReceiveUnsettled } from "../../src/transfer/receive/unsettled.ts";
 import type { ReceiveBatch } from "../../src/transfer/target/batch.ts";
 import { LargeFiles } from "../../src/transfer/receive/large_files.ts";
@@ -42,6 +44,7 @@ export interface ReceiveParts extends HeardRun<"receiver">, Disposable {
 export interface ReceivePartsOptions
   extends Partial<Pick<ReceivePlanOptions, "exists" | "dryRun" | "mustCopy" | "check">> {
   durable?: boolean;
+  delta?: DeltaPolicy;
   free?: FreeSpace;
   ownSinceNs?: bigint;
 }
@@ -70,6 +73,7 @@ export function receiveParts(folder: EngineFolder, options: ReceivePartsOptions 
     onCredit: (bytes) => credit += bytes,
     onAllSettled: () => allSettled++,
   });
+  const basis = new ReceiveBasis({ run, engine, unsettled, delta: options.delta ?? "never" });
   const large = new LargeFiles({
     check: options.check ?? false,
     engine,
@@ -84,6 +88,7 @@ export function receiveParts(folder: EngineFolder, options: ReceivePartsOptions 
     control: run.control,
     eventLoopYield: run.eventLoopYield,
     onKept: (bytes) => run.counts.bytesKept += bytes,
+    basis,
   });
   const fileSystems = new FileSystems(engine, { dryRun });
   const onImagined = (directory: TargetDirectory, name: Uint8Array) =>
@@ -97,6 +102,7 @@ export function receiveParts(folder: EngineFolder, options: ReceivePartsOptions 
     fileSystems,
     unsettled,
     large,
+    basis,
     dryRun,
     onImagined,
     mtimeResolutionNs,
@@ -113,6 +119,7 @@ export function receiveParts(folder: EngineFolder, options: ReceivePartsOptions 
     exists,
     check: options.check ?? false,
     mustCopy: options.mustCopy ?? false,
+    mayUseOlder: (bytes) => basis.mayUse(bytes),
     onImagined,
     ownSinceNs: options.ownSinceNs,
     mtimeResolutionNs: engine.mtimeResolutionNs,

@@ -8,7 +8,7 @@ import { isEmptyDirectory } from "../../src/transfer/target/destination.ts";
 import type { EventSink, TransferSummary } from "../../src/transfer/session/events.ts";
 import { localHello } from "../../src/transfer/session/hello.ts";
 import { Transfer } from "../../src/transfer/session/transfer.ts";
-import type { ExistsPolicy } from "../../src/transfer/receive/policy.ts";
+import type { DeltaPolicy, ExistsPolicy } from "../../src/transfer/receive/policy.ts";
 import { Receiver } from "../../src/transfer/receive/receiver.ts";
 import { Sender } from "../../src/transfer/send/sender.ts";
 import { openSources } from "../../src/transfer/source/roots.ts";
@@ -26,6 +26,7 @@ export interface SessionPairOptions {
   check?: boolean;
   wantsAll?: boolean;
   exists?: ExistsPolicy;
+  delta?: DeltaPolicy;
   durable?: boolean;
   senderEngine?: Engine;
   receiverEngine?: Engine;
@@ -87,6 +88,7 @@ export async function runSessionPair(options: SessionPairOptions): Promise<Sessi
     policy: {
       exists: options.exists ?? "changed",
       dotfiles: false,
+      delta: options.delta ?? "never",
       durable: options.durable ?? false,
       dryRun: false,
     },

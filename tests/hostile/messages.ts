@@ -87,6 +87,22 @@ export const messages = {
     pointers: 0,
     fields: { batch: ["u32", 0], entry: ["u32", 4], index: ["u32", 8] },
   }],
+  patch: [34, {
+    words: 2,
+    pointers: 0,
+    fields: { batch: ["u32", 0], entry: ["u32", 4], index: ["u32", 8], blocks: ["u32", 12] },
+  }],
+  blocks: [33, {
+    words: 2,
+    pointers: 1,
+    fields: {
+      batch: ["u32", 0],
+      entry: ["u32", 4],
+      first: ["u32", 8],
+      hashes: ["data", 0],
+      more: ["bool", 96],
+    },
+  }],
   bundle: [8, {
     words: 1,
     pointers: 2,
@@ -174,6 +190,7 @@ export const messages = {
       bitmap: ["data", 0],
       hashes: ["data", 1],
       more: ["bool", 96],
+      basis: ["bool", 97],
     },
   }],
   fileHashes: [31, {

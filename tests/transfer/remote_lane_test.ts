@@ -181,7 +181,8 @@ testEngines("a sender's lane in a Worker sends an extent as a unit with its hash
       for (const [index, turn] of ([0, 1] as const).entries()) {
         const bytes = 2_000_000 - index * 1_000_000;
         const part = content.subarray(index * 2_000_000, index * 2_000_000 + bytes);
-        const hashes = await lane.readExtent(turn, file, index * 2_000_000, bytes).finish();
+        const range = { offset: index * 2_000_000, bytes };
+        const { hash: hashes } = await lane.readExtent(turn, file, range).finish();
         const message = { kind: "extent", batch: 0, entry: 0, index } as const;
         const [unit] = await Promise.all([
           reader.next(),

@@ -97,6 +97,14 @@ const placing = {
     field: "dotfiles",
     passedTo: "receiver",
   }),
+  delta: option({
+    kind: oneOf("auto", "never", "always"),
+    brief:
+      "Of files of 16 MiB and more that have changed, fetch only the blocks that differ; auto where the network is slow",
+    byDefault: "auto",
+    field: "delta",
+    passedTo: "receiver",
+  }),
   durable: option({
     kind: aSwitch,
     brief: "Everything on stable storage before the sender gets its receipt",

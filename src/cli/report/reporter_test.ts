@@ -23,6 +23,7 @@ const summary: TransferSummary = {
   links: 0,
   bytes: 5,
   keptBytes: 0,
+  matchedBytes: 0,
   wireBytes: 500,
   elapsedMs: 10,
   skipped: 0,

@@ -13,6 +13,7 @@ export function renderSummary(summary: TransferSummary): string {
     links,
     bytes,
     keptBytes,
+    matchedBytes,
     elapsedMs,
     wireBytes,
     skipped,
@@ -29,9 +30,10 @@ export function renderSummary(summary: TransferSummary): string {
     directories > 0 ? counted(directories, "directory", "directories") : "",
     links > 0 ? counted(links, "link") : "",
     `${formatBytes(bytes)} in ${formatDuration(elapsedMs)} (${
-      formatRate((bytes - keptBytes) / elapsedMs * 1000)
+      formatRate(Math.max(0, bytes - keptBytes - matchedBytes) / elapsedMs * 1000)
     })`,
     keptBytes > 0 ? `${formatBytes(keptBytes)} kept from an earlier run` : "",
+    matchedBytes > 0 ? `${formatBytes(matchedBytes)} taken from older versions there` : "",
     `${formatBytes(wireBytes)} on the wire${
       summary.forwarded ? " through ssh, as no direct connection could be made" : ""
     }`,

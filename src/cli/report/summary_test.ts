@@ -11,6 +11,7 @@ const summary: TransferSummary = {
   links: 2,
   bytes: 2_500_000_000,
   keptBytes: 0,
+  matchedBytes: 0,
   wireBytes: 2_501_000_000,
   elapsedMs: 2_000,
   skipped: 3,

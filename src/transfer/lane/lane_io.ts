@@ -16,19 +16,34 @@ import type {
 } from "../../io/contract/engine.ts";
 import type { RcopyError } from "../../base/errors.ts";
 import type { LaneConnection } from "../../net/channel.ts";
-import type { Bundle, Extent } from "../../wire/data.ts";
+import type { UnitHead } from "../../wire/data.ts";
 import type { StageAccount } from "../session/stage_account.ts";
 
 /** Slices of an I/O: one is filled while the other is emptied. */
 export type Turn = 0 | 1;
 
+/** What is to be read of a large file. */
+export interface ReadRange {
+  offset: number;
+  bytes: number;
+  there?: Uint8Array | undefined;
+}
+
 /** A unit whose content lies in a slice of a sender. */
 export interface SentUnit {
-  message: Extent | Bundle;
+  message: UnitHead;
   /** Bytes of content, from the start of the slice's content on. */
   payloadBytes: number;
-  /** 16 bytes of an extent, 16 a file of a bundle. */
+  /** 16 bytes of an extent, whole or patched, 16 a file of a bundle. */
   hashes: Uint8Array;
+}
+
+/** A range of a large file that was read into a slice of a sender. */
+export interface ExtentRead {
+  /** Its hash. */
+  hash: Uint8Array;
+  /** The blocks that are not as they are at the receiver: they alone are in the slice, one after the other. Without it all of it is. */
+  blocks?: number;
 }
 
 /** The sending side of a data connection. One read and one write of a slice at a time, each slice in its turn. */
@@ -45,11 +60,10 @@ export interface SendIo extends LaneConnection {
    */
   readFiles(turn: Turn, files: FileRead[]): Pending<Uint8Array>;
   /**
-   * Starts to read a range of a large file into a slice.
-   * @returns its hash
+   * Starts to read a range of a large file into a slice; `there` is what its blocks hash to at the receiver, where that is known.
    * @throws {RcopyError} in `finish`: `changed`, `io`
    */
-  readExtent(turn: Turn, file: SourceFile, offset: number, bytes: number): Pending<Uint8Array>;
+  readExtent(turn: Turn, file: SourceFile, range: ReadRange): Pending<ExtentRead>;
   /**
    * Queues a unit, which leaves as its frames. The slice is free once it resolves.
    * @throws {RcopyError} `peer-lost`
@@ -57,13 +71,24 @@ export interface SendIo extends LaneConnection {
   write(turn: Turn, unit: SentUnit): Promise<void>;
 }
 
+/** An extent to be made of a patch. */
+export interface PatchedExtent {
+  /** The older version. */
+  basis: SourceFile;
+  file: TargetFile;
+  offset: number;
+  bytes: number;
+  /** Blocks that are in the patch. */
+  blocks: number;
+}
+
 /** A unit whose content lies in a slice until the unit after the next is asked for. */
 export interface ArrivedUnit {
-  readonly message: Extent | Bundle;
+  readonly message: UnitHead;
   readonly payloadBytes: number;
   /** Hashes that the sender says: 16 bytes of an extent, 16 a file of a bundle. */
   readonly hashes: Uint8Array;
-  /** Hash of an extent as it arrived; `undefined` of a bundle, whose files are hashed when they are placed. */
+  /** Hash of an extent as it arrived; `undefined` of a bundle or a patch, which are hashed when they are placed. */
   readonly hash: Uint8Array | undefined;
   /**
    * Starts to create those small files of a bundle whose content has the expected hash; `offset` of each counts from the
@@ -73,6 +98,13 @@ export interface ArrivedUnit {
   placeFiles(files: FileWrite[], hashes: Uint8Array): Pending<Uint8Array>;
   /** Starts to write the content of an extent into its file. @throws {RcopyError} in `finish` */
   writeExtent(file: TargetFile, offset: number): Pending;
+  /**
+   * Starts to make an extent of a patch and of what the older version has there, and to write it into its file, if it has the hash
+   * that the sender says.
+   * @returns whether it has, and was written; also false where the older version cannot be read any more
+   * @throws {RcopyError} in `finish`: what the write ended with
+   */
+  patchExtent(patched: PatchedExtent): Pending<boolean>;
 }
 
 /** The receiving side of a data connection. */

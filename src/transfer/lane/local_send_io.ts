@@ -3,11 +3,12 @@ import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import { Codec, type Slice } from "../../codec/codec.ts";
 import type { FileRead, Pending, SourceFile } from "../../io/contract/engine.ts";
 import type { Channel } from "../../net/channel.ts";
+import { allBlocks, differingBlocks, gatherBlocks, hashBlocks } from "../../codec/blocks.ts";
 import { hashFilesInPlace } from "../../codec/bundle_hash.ts";
 import { readJoined } from "../../meet/handshake.ts";
 import { encodeDataHead, encodeFrame } from "../../wire/frame.ts";
 import { dataMessageBytesMax, extentBytes, hashBytes, headerBytes } from "../../wire/limits.ts";
-import type { ContentCache, SendIo, SentUnit, Turn } from "./lane_io.ts";
+import type { ContentCache, ExtentRead, ReadRange, SendIo, SentUnit, Turn } from "./lane_io.ts";
 import { type LocalContext, LocalIo } from "./local_io.ts";
 
 /** Read and hashed at a time: what fits into the cache of one core. */
@@ -64,14 +65,15 @@ export class LocalSendIo extends LocalIo implements SendIo {
     return { finish: () => account.finish("read", pending, () => this.#hashFiles(turn, files)) };
   }
 
-  readExtent(turn: Turn, file: SourceFile, offset: number, bytes: number): Pending<Uint8Array> {
-    if (file.isReadAtOnce) return this.#readAndHash(turn, file, offset, bytes);
+  readExtent(turn: Turn, file: SourceFile, range: ReadRange): Pending<ExtentRead> {
+    if (file.isReadAtOnce) return this.#readAndHash(turn, file, range);
+    const { offset, bytes } = range;
     const account = this.account;
     const began = performance.now();
     const target = this.#slices[turn].bytes.subarray(headRoomBytes, headRoomBytes + bytes);
     const pending = this.engine.readRange(file, offset, target);
     account.book("read", began);
-    return { finish: () => account.finish("read", pending, () => this.#hashExtent(turn, bytes)) };
+    return { finish: () => account.finish("read", pending, () => this.#hashExtent(turn, range)) };
   }
 
   /**
@@ -172,8 +174,9 @@ export class LocalSendIo extends LocalIo implements SendIo {
   }
 
   /** Part by part, each hashed while it is still in the processor's cache. */
-  #readAndHash(turn: Turn, file: SourceFile, offset: number, bytes: number): Pending<Uint8Array> {
+  #readAndHash(turn: Turn, file: SourceFile, range: ReadRange): Pending<ExtentRead> {
     const slice = this.#slices[turn];
+    const { offset, bytes } = range;
     return {
       finish: () => {
         const began = performance.now();
@@ -194,17 +197,30 @@ export class LocalSendIo extends LocalIo implements SendIo {
         }
         this.account.add("read", performance.now() - began - hashMs);
         this.account.add("hash", hashMs);
-        return stream.digest();
+        return this.#withoutWhatIsThere(turn, stream.digest(), range);
       },
     };
   }
 
-  #hashExtent(turn: Turn, bytes: number): Uint8Array {
+  #hashExtent(turn: Turn, range: ReadRange): ExtentRead {
+    const { bytes } = range;
     const began = performance.now();
     const { memory, scratch } = this.#codec;
     this.#codec.hash(this.#slices[turn].offset + headRoomBytes, bytes, scratch.offset);
     this.account.book("hash", began);
-    return memory.slice(scratch.offset, scratch.offset + hashBytes);
+    return this.#withoutWhatIsThere(turn, memory.slice(scratch.offset, scratch.offset + hashBytes), range);
+  }
+
+  /** Leaves in a slice, of an extent of which the receiver has told blocks, those that it has not; all of it where it has none of them. */
+  #withoutWhatIsThere(turn: Turn, hash: Uint8Array, { bytes, there }: ReadRange): ExtentRead {
+    if (!there) return { hash };
+    const began = performance.now();
+    const offset = this.#slices[turn].offset + headRoomBytes;
+    const blocks = differingBlocks(hashBlocks(this.#codec, offset, bytes), there);
+    const isWhole = blocks === allBlocks(bytes);
+    if (!isWhole) gatherBlocks(this.#codec.memory, offset, bytes, blocks);
+    this.account.book("hash", began);
+    return isWhole ? { hash } : { hash, blocks };
   }
 }
 

@@ -6,7 +6,7 @@
 import { RcopyError } from "../../base/errors.ts";
 import type { Codec, Slice } from "../../codec/codec.ts";
 import type { Channel } from "../../net/channel.ts";
-import type { Bundle, Extent, Hashes, Piece } from "../../wire/data.ts";
+import type { Hashes, Piece, UnitHead } from "../../wire/data.ts";
 import { decodeMessage, parseHeader } from "../../wire/frame.ts";
 import { dataMessageBytesMax, extentBytes, hashBytes, headerBytes } from "../../wire/limits.ts";
 import type { StageAccount } from "../session/stage_account.ts";
@@ -25,7 +25,7 @@ export const readerArenaBytes = 2 * sliceBytes + readAheadBytes + headBytesMax +
 
 /** A unit that lies in the codec's memory until the unit after the next is read. */
 export interface ReadUnit {
-  message: Extent | Bundle;
+  message: UnitHead;
   hashes: Uint8Array;
   /** Offset of the content in the codec's memory. */
   payloadOffset: number;
@@ -33,7 +33,7 @@ export interface ReadUnit {
 }
 
 interface Frame {
-  message: Extent | Bundle | Piece | Hashes;
+  message: UnitHead | Piece | Hashes;
   payloadBytes: number;
 }
 
@@ -65,7 +65,7 @@ export class UnitReader implements Disposable {
     const first = await this.#frame();
     if (!first) return undefined;
     const { message } = first;
-    if (message.kind !== "extent" && message.kind !== "bundle") {
+    if (message.kind === "piece" || message.kind === "hashes") {
       throw new RcopyError("protocol", `the peer sent ${message.kind} where no unit had begun`);
     }
     let payloadBytes = await this.#content(slice, 0, first);
@@ -98,8 +98,8 @@ export class UnitReader implements Disposable {
     }
   }
 
-  #checkHashes(message: Extent | Bundle, hashes: Uint8Array): void {
-    const files = message.kind === "extent" ? 1 : message.entries.length;
+  #checkHashes(message: UnitHead, hashes: Uint8Array): void {
+    const files = message.kind === "bundle" ? message.entries.length : 1;
     if (hashes.length === files * hashBytes) return;
     throw new RcopyError(
       "protocol",

@@ -211,7 +211,8 @@ async function throughLane(
     for (let index = 0; index * extentBytes < bytes; index++) {
       const part = content.subarray(index * extentBytes, (index + 1) * extentBytes);
       const turn = index % 2 === 0 ? 0 : 1;
-      const hash = await io.readExtent(turn, file, index * extentBytes, part.length).finish();
+      const range = { offset: index * extentBytes, bytes: part.length };
+      const { hash } = await io.readExtent(turn, file, range).finish();
       assertEquals(hash, xxh3(part.slice()));
       const [unit] = await Promise.all([reader.next(), io.write(turn, unitOf(part.slice(), index))]);
       if (!unit) throw new Error("a unit comes");

@@ -19,6 +19,7 @@ import type { FileSystems } from "../target/file_systems.ts";
 import type { LargeTarget } from "../target/large_file.ts";
 import type { Placement } from "../target/placement.ts";
 import type { TargetDirectory } from "../target/tree.ts";
+import type { ReceiveBasis } from "./basis.ts";
 import { type ComparedFiles, type ComparedLarge, ComparisonReader } from "./comparison_reader.ts";
 import { type LargeFiles, unexpected } from "./large_files.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
@@ -32,6 +33,7 @@ export interface ReceiveComparisonOptions {
   fileSystems: FileSystems;
   unsettled: ReceiveUnsettled;
   large: LargeFiles;
+  basis: ReceiveBasis;
   dryRun: boolean;
   /** In a dry run: the content is another. */
   onImagined: (directory: TargetDirectory, name: Uint8Array, kind: EntryKind, size: number) => void;
@@ -60,7 +62,8 @@ export class ReceiveComparison {
     const small = [...batch.compared.keys()].filter((entry) => !batch.isLarge(entry));
     const large = batch.comparedLarge.map((held): ComparedLarge => {
       const found = batch.compared.get(held.entry)!;
-      return { held, found, hashes: 0, isTold: false, isOpen: true };
+      const isBasis = !this.#options.dryRun && this.#options.basis.mayUse(held.size);
+      return { held, found, hashes: 0, isTold: false, isOpen: true, isBasis };
     });
     for (const one of large) this.#large.set(entryKey(batch.number, one.held.entry), one);
     const files: ComparedFiles[] = small.length > 0 ? [{ batch, entries: small }] : [];
@@ -78,8 +81,25 @@ export class ReceiveComparison {
     for (const entry of equal) this.#settle(number, entry, "equal");
     for (const entry of different) {
       if (dryRun) this.#settle(number, entry, "different");
-      else if (!large.beginAnew(number, entry)) throw unasked(number, entry);
+      else if (!this.#useAsBasis(number, entry) && !large.beginAnew(number, entry)) {
+        throw unasked(number, entry);
+      }
     }
+  }
+
+  /** What is there of a large file is another version, of which the sender waits to hear. False where it does not. */
+  #useAsBasis(number: number, entry: number): boolean {
+    const one = this.#large.get(entryKey(number, entry));
+    if (!one?.isBasis) return false;
+    if (!one.isTold && one.hashes === 0) throw unasked(number, entry);
+    const { held } = one;
+    this.#close(one);
+    // What is told as compared has an end, so that what is told as kept is told from it.
+    if (!one.isTold) this.#reader.tellEnd(one);
+    const refusal = this.#whyNotReplace(held, held.size);
+    if (refusal) this.#options.unsettled.failHeld(held, refusal);
+    else this.#options.large.tell(held);
+    return true;
   }
 
   /** Content of a small file has come, so it is another. @returns whether it may be placed; else it has failed */
@@ -103,6 +123,7 @@ export class ReceiveComparison {
     if (!one.isTold && one.hashes === 0) {
       throw unexpected(batch, entry, "of which it has not been told what is there");
     }
+    if (one.isBasis) throw unexpected(batch, entry, "which it did not call another one");
     const { held } = one;
     this.#close(one);
     const refusal = this.#whyNotReplace(held, held.size);

@@ -35,6 +35,8 @@ export interface ComparedLarge {
   isTold: boolean;
   /** The sender has not said what came of it. */
   isOpen: boolean;
+  /** If it is another one, the sender says so, and waits for what can serve of it. */
+  isBasis: boolean;
 }
 
 export interface ComparisonReaderOptions {
@@ -185,7 +187,7 @@ export class ComparisonReader {
   }
 
   async #readLarge(one: ComparedLarge, memory: { codec: Codec; slices: [Slice, Slice] }): Promise<void> {
-    const { engine, run } = this.#options;
+    const { engine } = this.#options;
     const { held } = one;
     const source = this.#open(one);
     try {
@@ -197,17 +199,14 @@ export class ComparisonReader {
     // What is not told by now could not be read: it is sent.
     one.isTold = true;
     if (one.hashes === 0) held.isCompared = false;
+    this.tellEnd(one);
+  }
+
+  /** Tells that nothing more is told of a file. */
+  tellEnd({ held: { batch, entry }, hashes: first, isBasis: basis }: ComparedLarge): void {
     const none = new Uint8Array(0);
-    const { batch, entry } = held;
-    run.control.send({
-      kind: "kept",
-      batch,
-      entry,
-      first: one.hashes,
-      bitmap: none,
-      hashes: none,
-      more: false,
-    });
+    const message = { kind: "kept", batch, entry, first, bitmap: none, hashes: none, more: false } as const;
+    this.#options.run.control.send({ ...message, basis });
   }
 
   #open({ held, found }: ComparedLarge): SourceFile | undefined {
@@ -269,6 +268,7 @@ export class ComparisonReader {
       bitmap: Uint8Array.of((1 << count) - 1),
       hashes: hashes.slice(0, count * hashBytes),
       more: true,
+      basis: one.isBasis,
     });
     one.hashes += count;
   }

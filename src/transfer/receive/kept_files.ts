@@ -1,10 +1,10 @@
 /**
- * Large files of which an earlier run left something: looked at one after the other, beside everything else, and told to the
+ * Large files of which an earlier run left something, or of which there is an older version: looked at one after the other, beside everything else, and told to the
  * sender, which holds them until then.
- *  1. hold    the plan found a journal; the entry is named in `Wants`
+ *  1. hold    the plan found a journal, or an older version; the entry is named in `Wants`
  *  2. open    its part, where few are open, and few hashes are told that the sender must keep
  *  3. look    which extents are there; what is not known to be on the disk is read and hashed
- *  4. tell    extents and hashes, in pieces
+ *  4. tell    extents and hashes, in pieces, and whether an older version can serve for the rest (`basis.ts`)
  */
 import type { EventLoopYield } from "../../base/event_loop_yield.ts";
 import { KeptHashes, type KeptPiece, KeptPieces } from "../../codec/kept_hashes.ts";
@@ -12,6 +12,7 @@ import type { Engine } from "../../io/contract/engine.ts";
 import { extentBytes, keptHashesMax } from "../../wire/limits.ts";
 import type { Control } from "../session/control.ts";
 import { entryKey } from "../session/entry_key.ts";
+import type { ReceiveBasis } from "./basis.ts";
 import { KeptExtents } from "./kept_extents.ts";
 import type { LargeTarget } from "../target/large_file.ts";
 import type { FoundPart } from "../target/part.ts";
@@ -35,6 +36,7 @@ export interface KeptFilesOptions {
   onKept: (bytes: number) => void;
   /** The content of what is there is compared: no journal is believed. */
   check: boolean;
+  basis: Pick<ReceiveBasis, "open" | "add">;
 }
 
 /** A file that has been told of, or is about to be. */
@@ -136,11 +138,9 @@ export class KeptFiles {
     unsettled.flush();
     const kept = new KeptHashes(target.extents);
     let last: KeptPiece | undefined;
-    const send = (piece: KeptPiece, more: boolean) =>
-      void control.send({ kind: "kept", batch, entry, ...piece, more });
     const pieces = new KeptPieces((piece) => {
       kept.add(piece);
-      if (last) send(last, true);
+      if (last) control.send({ kind: "kept", batch, entry, ...last, more: true });
       last = piece;
     });
     let count = 0;
@@ -158,14 +158,22 @@ export class KeptFiles {
     target.keep(kept);
     if (check && kept.count > 0) held.isCompared = true;
     onKept(target.keptBytes);
-    send(last ?? { first: 0, bitmap: noBytes, hashes: noBytes }, false);
+    this.#tellLast(target, last);
     await control.flushed();
   }
 
   /** A file has been begun anew, since the sender has another one: nothing of it is kept. */
-  tellNothing({ batch, entry }: HeldTarget): void {
-    const none = { first: 0, bitmap: noBytes, hashes: noBytes };
-    this.#options.control.send({ kind: "kept", batch, entry, ...none, more: false });
+  tellNothing(target: LargeTarget): void {
+    this.#tellLast(target);
+  }
+
+  #tellLast(target: LargeTarget, last?: KeptPiece): void {
+    const { batch, entry } = target.held;
+    const { basis, control } = this.#options;
+    const piece = last ?? { first: 0, bitmap: noBytes, hashes: noBytes };
+    const hasBasis = basis.open(target);
+    control.send({ kind: "kept", batch, entry, ...piece, more: false, basis: hasBasis });
+    if (hasBasis) basis.add(target);
   }
 
   /** A file has failed: the sender hears that, and no more. */

@@ -51,6 +51,7 @@ async function withFiles(
       eventLoopYield: run.eventLoopYield,
       start: (work) => void running.push(work()),
       onKept: () => {},
+      basis: { open: () => false, add: () => {} },
       resume(held) {
         opened.push(held.entry);
         if (fails(held.entry)) return undefined;

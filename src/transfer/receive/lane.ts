@@ -11,7 +11,7 @@ import { RcopyError } from "../../base/errors.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import type { FileWrite } from "../../io/contract/engine.ts";
 import { extentBytes, resendsMax } from "../../wire/limits.ts";
-import type { Bundle, Extent } from "../../wire/data.ts";
+import type { Bundle, Extent, Patch, UnitHead } from "../../wire/data.ts";
 import type { ArrivedUnit, ReceiveIo } from "../lane/lane_io.ts";
 import type { LargeTarget } from "../target/large_file.ts";
 import type { ReceiveComparison } from "./comparison.ts";
@@ -41,8 +41,12 @@ export interface ReceiveLaneOptions {
   askAgain: (batch: number, entry: number, extent: number) => void;
   /** Another unit of this connection is settled or under way, of so many content bytes. */
   onUnit: (bytes: number) => void;
-  /** Content bytes verified and written. */
+  /** Content bytes that came, verified and written. */
   onPlaced: (bytes: number) => void;
+  /** Those that an older version had, verified and written. */
+  onMatched: (bytes: number) => void;
+  /** An extent of a file of which blocks are told has come. */
+  onTold: () => void;
 }
 
 /** A write to disk that has been started; `settle` follows when it is done. */
@@ -100,18 +104,18 @@ export class ReceiveLane {
     try {
       if (message.kind === "bundle") return this.#takeBundle(message, batch, unit);
       // Another lane may have begun the file while this one waited for the batch.
-      return this.#takeExtent(
-        message,
-        this.#largeOf(message) ?? (batch && large.begin(batch, message.entry)),
-        unit,
-      );
+      const target = this.#largeOf(message) ?? (batch && large.begin(batch, message.entry));
+      if (!target || target.isEnded) return undefined;
+      return message.kind === "extent"
+        ? this.#takeExtent(message, target, unit)
+        : this.#takePatch(message, target, unit);
     } finally {
       // An I/O in this thread has booked its own work.
       account.add("place", performance.now() - planned - (account.load.busyMs - bookedMs));
     }
   }
 
-  #largeOf(message: Extent | Bundle): LargeTarget | undefined {
+  #largeOf(message: UnitHead): LargeTarget | undefined {
     if (message.kind === "bundle") return undefined;
     const { large, comparison } = this.#options;
     return large.ofContent(message.batch, message.entry) ??
@@ -230,18 +234,14 @@ export class ReceiveLane {
 
   // ---- extents
 
-  #takeExtent({ index }: Extent, target: LargeTarget | undefined, unit: ArrivedUnit): Writing | undefined {
-    if (!target || target.isEnded) return undefined;
-    const { askAgain, large, onPlaced } = this.#options;
+  #takeExtent({ index }: Extent, target: LargeTarget, unit: ArrivedUnit): Writing | undefined {
+    const { large, onPlaced } = this.#options;
     target.check(index, unit.payloadBytes);
     if (target.has(index)) return undefined;
     const { hash } = unit;
-    if (!hash || !sameHash(hash, unit.hashes)) {
-      if (target.mayAskAgain(index)) askAgain(target.held.batch, target.held.entry, index);
-      else large.fail(target, corrupt());
-      return undefined;
-    }
+    if (!hash || !sameHash(hash, unit.hashes)) return this.#corruptExtent(target, index);
     const pending = target.write(index, (file, offset) => unit.writeExtent(file, offset));
+    if (target.basis) this.#options.onTold();
     return {
       finish: async () => {
         try {
@@ -255,6 +255,47 @@ export class ReceiveLane {
         large.finishIfWhole(target);
       },
     };
+  }
+
+  #takePatch({ index, blocks }: Patch, target: LargeTarget, unit: ArrivedUnit): Writing | undefined {
+    const { large, onPlaced, onMatched } = this.#options;
+    const { payloadBytes, hashes } = unit;
+    target.checkPatch(index, blocks, payloadBytes);
+    if (target.has(index)) return undefined;
+    const bytes = target.bytesOf(index);
+    const basis = target.basis!;
+    const pending = target.write(
+      index,
+      (file, offset) => unit.patchExtent({ basis, file, offset, bytes, blocks }),
+    );
+    this.#options.onTold();
+    return {
+      finish: async () => {
+        let isSound = true;
+        try {
+          isSound = await pending.finish();
+        } catch (error) {
+          large.fail(target, asEntryError(error, target.held.directory));
+        }
+        if (!isSound) {
+          target.notWritten(index);
+          if (!target.isEnded) this.#corruptExtent(target, index);
+          return;
+        }
+        target.written(index, hashes);
+        if (target.isEnded) return;
+        onPlaced(payloadBytes);
+        onMatched(bytes - payloadBytes);
+        large.finishIfWhole(target);
+      },
+    };
+  }
+
+  /** Asks for an extent again, which then comes whole, unless that has been done often enough. */
+  #corruptExtent(target: LargeTarget, index: number): undefined {
+    const { askAgain, large } = this.#options;
+    if (target.mayAskAgain(index)) askAgain(target.held.batch, target.held.entry, index);
+    else large.fail(target, corrupt());
   }
 }
 

@@ -34,7 +34,7 @@ interface Place extends ReceiveParts {
   /** `<entry>/<extent>` of what was asked for again. */
   askedAgain: string[];
   /** Content bytes of units taken, and of what was placed. */
-  counted: { taken: number; placed: number };
+  counted: { taken: number; placed: number; matched: number };
 }
 
 interface Sent {
@@ -74,7 +74,7 @@ async function withLane(
     const [near, far] = memoryChannels({ windowBytes: 2 * extentBytes });
     const asked = Promise.withResolvers<void>();
     const askedAgain: string[] = [];
-    const counted = { taken: 0, placed: 0 };
+    const counted = { taken: 0, placed: 0, matched: 0 };
     const lane = new ReceiveLane({
       ...parts,
       io: new LocalConnection(near).toReceiveIo({ engine: folder.engine, account }),
@@ -88,6 +88,8 @@ async function withLane(
       askAgain: (_, entry, extent) => askedAgain.push(`${entry}/${extent}`),
       onUnit: (bytes) => counted.taken += bytes,
       onPlaced: (bytes) => counted.placed += bytes,
+      onMatched: (bytes) => counted.matched += bytes,
+      onTold: () => {},
     });
     const sendUnit = async ({ message, content, hashes }: Sent): Promise<void> => {
       const head = encodeDataHead(message, content.length);
@@ -135,7 +137,7 @@ Deno.test("ReceiveLane places small files whole, and counts what it has taken an
     await runLane();
     for (const [name, content] of Object.entries(contents)) assertEquals(contentOf(folder, name), content);
     assertEquals([run.outcome.files, run.outcome.bytes, unsettled.hash.count], [3, 16, 3]);
-    assertEquals(counted, { taken: 16, placed: 16 });
+    assertEquals(counted, { taken: 16, placed: 16, matched: 0 });
   });
 });
 
@@ -180,7 +182,7 @@ Deno.test("ReceiveLane puts the extents of a large file together, in whatever or
     await sendExtent(0);
     await runLane();
     assertEquals(hasher.hashOf(contentOf(folder, "large")!), hasher.hashOf(concat(...extents)));
-    assertEquals(counted, { taken: extentBytes + 3, placed: extentBytes + 3 });
+    assertEquals(counted, { taken: extentBytes + 3, placed: extentBytes + 3, matched: 0 });
   });
 });
 
@@ -191,7 +193,7 @@ Deno.test("ReceiveLane asks again for an extent that arrived damaged, and takes 
     await sendExtent(1);
     await runLane();
     assertEquals(askedAgain, [`${entryIn(batch, "large")}/1`]);
-    assertEquals([counted, folder.calls.writeRange], [{ taken: 9, placed: 3 }, 1]);
+    assertEquals([counted, folder.calls.writeRange], [{ taken: 9, placed: 3, matched: 0 }, 1]);
   });
 });
 

@@ -22,6 +22,7 @@ import { LargeTarget, type Leftover } from "../target/large_file.ts";
 import type { FoundPart } from "../target/part.ts";
 import type { Placement } from "../target/placement.ts";
 import type { HeldTarget } from "../target/tree.ts";
+import type { ReceiveBasis } from "./basis.ts";
 import { KeptFiles } from "./kept_files.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
 
@@ -46,6 +47,7 @@ export interface LargeFilesOptions {
   onKept: (bytes: number) => void;
   /** The content of what is there is compared. */
   check: boolean;
+  basis: ReceiveBasis;
 }
 
 /** Between two times that the disk is waited for: a copy that takes less never waits. */
@@ -148,7 +150,8 @@ export class LargeFiles {
     const { held } = target;
     target.abandon("removed", () => {
       this.#targets.delete(entryKey(batch, entry));
-      if (this.beginHeld(held)) this.#kept.tellNothing(held);
+      const anew = this.beginHeld(held);
+      if (anew) this.#kept.tellNothing(anew);
       else this.#kept.settled(held);
     });
     return true;
@@ -197,9 +200,15 @@ export class LargeFiles {
     this.#kept.add(batch.kept);
   }
 
+  /** The sender holds a file until it is told what is there of it. */
+  tell(held: HeldTarget): void {
+    this.#kept.add([held]);
+  }
+
   /** Some times a second. */
   onTick(): void {
     this.#kept.lookForRoom();
+    this.#options.basis.onTick(this.#targets.values());
     if (this.#targets.size === 0 || this.#isSyncing) return;
     const now = performance.now();
     this.#syncedAt ??= now;
@@ -282,6 +291,7 @@ export class LargeFiles {
   end(): void {
     this.#question.end();
     this.#kept.end();
+    this.#options.basis.end();
   }
 
   /** The session has ended: leaves what is not whole for a later run. @returns what is left in all */

@@ -36,6 +36,8 @@ export interface ReceivePlanOptions {
   exists: ExistsPolicy;
   /** Content is compared, not size and time. */
   check: boolean;
+  /** Whether an older version of a file of so many bytes is to serve for it. */
+  mayUseOlder: (bytes: number) => boolean;
   /** Absent where nothing that lands is settings, or all of it may be. */
   settings?: SettingsGuard | undefined;
   /** Absent where anything may be replaced unasked. */
@@ -170,7 +172,6 @@ export class ReceivePlan {
       return whyLeft ? this.#fail(at, whyLeft) : this.#ifAgreed(at, () => this.#compare(at, found!));
     }
     const isThere = decision === "skip" || (decision === "copy" && found && this.#isSameLink(at, found));
-    // What is there of settings stays as it is, its mode too.
     if (isThere) return whyLeft ? this.#options.unsettled.skip(batch, entry) : this.#skip(at, found!);
     if (whyLeft) return this.#fail(at, whyLeft);
     if (this.#options.dryRun) return this.#imagine(at);
@@ -191,7 +192,8 @@ export class ReceivePlan {
     const { batch, entry, directory } = at;
     if (batch.kind(entry) === EntryKind.link) return this.#planLink(at);
     this.#options.placement.willWrite(directory);
-    if (left.hasJournal && !this.#options.mustCopy) {
+    const hasOlder = batch.replaces.has(entry) && this.#options.mayUseOlder(batch.size(entry));
+    if (!this.#options.mustCopy && (left.hasJournal || hasOlder)) {
       batch.kept.push(this.#options.unsettled.hold(batch, entry));
     } else batch.states[entry] = EntryState.wanted;
   }

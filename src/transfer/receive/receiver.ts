@@ -32,6 +32,7 @@ import { Placement } from "../target/placement.ts";
 import { StandingEntries } from "../target/standing.ts";
 import { type TargetDirectory, TargetTree } from "../target/tree.ts";
 import { AwaitedBatches } from "./awaited_batches.ts";
+import { ReceiveBasis } from "./basis.ts";
 import { ReceiveComparison } from "./comparison.ts";
 import { ReceiveFailures } from "./failures.ts";
 import { UnitsTaken } from "./units_taken.ts";
@@ -41,7 +42,7 @@ import { LargeFiles, leftSentence } from "./large_files.ts";
 import { ReceivePlan } from "./plan.ts";
 import type { ReceivePolicy } from "./policy.ts";
 import { ReceiptWriter } from "./receipt.ts";
-import { ReplaceQuestion } from "./replace_question.ts";
+import { type ReplaceQuestion, replaceQuestion } from "./replace_question.ts";
 import type { SettingsGuard } from "./settings.ts";
 import { ReceiveUnsettled } from "./unsettled.ts";
 
@@ -82,6 +83,7 @@ export class Receiver implements LaneHost {
   readonly #failures: ReceiveFailures;
   readonly #large: LargeFiles;
   readonly #comparison: ReceiveComparison;
+  readonly #basis: ReceiveBasis;
   readonly #fileSystems: FileSystems;
   readonly #replacing: ReplaceQuestion | undefined;
   /** In a dry run: resolves when there is room to list more. */
@@ -112,6 +114,7 @@ export class Receiver implements LaneHost {
       ask: (onAnswer: () => void) => run.pings.ask(onAnswer),
       timeoutMs: run.silenceMs,
     };
+    const basis = this.#basis = new ReceiveBasis({ run, engine, unsettled, delta: policy.delta });
     const large = this.#large = new LargeFiles({
       engine,
       codec: this.#codec,
@@ -124,10 +127,11 @@ export class Receiver implements LaneHost {
       eventLoopYield: run.eventLoopYield,
       onKept: (bytes) => run.counts.bytesKept += bytes,
       check: options.check || options.peer.check,
+      basis,
     });
     const awaited = this.#awaited = new AwaitedBatches(questions);
     const taken = this.#taken = new UnitsTaken(run.control);
-    this.#replacing = replaceQuestion(run, options);
+    this.#replacing = replaceQuestion(run, options.mayReplace);
     this.#comparison = this.#makeComparison();
     const plan = this.#plan = this.#makePlan();
     this.#intake = new Intake({ run, granted, only, tree, plan, unsettled, awaited });
@@ -160,6 +164,7 @@ export class Receiver implements LaneHost {
       fileSystems: this.#fileSystems,
       unsettled: this.#unsettled,
       large: this.#large,
+      basis: this.#basis,
       dryRun: policy.dryRun,
       onImagined: (...planned) => this.#onImagined(...planned),
       mtimeResolutionNs: this.#mtimeResolutionNs,
@@ -182,6 +187,7 @@ export class Receiver implements LaneHost {
       onImagined: (...planned) => this.#onImagined(...planned),
       exists,
       check: check || peer.check,
+      mayUseOlder: (bytes) => this.#basis.mayUse(bytes),
       settings,
       replacing: this.#replacing,
       mustCopy: told.wantsAll,
@@ -277,6 +283,8 @@ export class Receiver implements LaneHost {
       askAgain: (batch, entry, extent) => control.send({ kind: "resend", batch, entry, extent }),
       onUnit: (bytes) => this.#taken.count(number, bytes),
       onPlaced: (bytes) => counts.bytesDone += bytes,
+      onMatched: (bytes) => counts.addMatched(bytes),
+      onTold: () => this.#basis.lookForRoom(),
     });
     tasks.startLane(io, async () => {
       await lane.run();
@@ -385,15 +393,4 @@ export class Receiver implements LaneHost {
     this.#comparison.add(batch);
     this.#large.onToldWants(batch);
   }
-}
-
-function replaceQuestion(
-  run: SessionRun<"receiver">,
-  { mayReplace }: ReceiverOptions,
-): ReplaceQuestion | undefined {
-  return mayReplace && new ReplaceQuestion({
-    ask: mayReplace,
-    tell: () => void run.control.send({ kind: "waiting" }),
-    everyMs: run.silenceMs / 3,
-  });
 }

@@ -1,4 +1,5 @@
 /** The question to a person whether what is there may be replaced: put once, when it first matters. */
+import type { SessionRun } from "../session/session_run.ts";
 
 export interface ReplaceQuestionOptions {
   /** Asks; may take any time. */
@@ -7,6 +8,15 @@ export interface ReplaceQuestionOptions {
   tell: () => void;
   /** Milliseconds between two times that it is told. */
   everyMs: number;
+}
+
+/** The question of a session, which its sender hears of; `undefined` where nothing is to be asked. */
+export function replaceQuestion(
+  run: SessionRun<"receiver">,
+  ask: (() => Promise<boolean>) | undefined,
+): ReplaceQuestion | undefined {
+  const tell = () => void run.control.send({ kind: "waiting" });
+  return ask && new ReplaceQuestion({ ask, tell, everyMs: run.silenceMs / 3 });
 }
 
 export class ReplaceQuestion {

@@ -57,10 +57,14 @@ export class SendComparison {
   }
 
   /** The receiver tells what extents of a large file hash to there. @throws {RcopyError} `protocol` */
-  onLargeHashes(source: LargeSource, { batch, entry, first, bitmap, hashes, more }: Kept): void {
+  onLargeHashes(
+    source: LargeSource,
+    { batch, entry, first, bitmap, hashes, more, basis = false }: Kept,
+  ): void {
     const comparison = source.comparison;
     if (!comparison || comparison.isTold) throw unexpected(batch, entry);
     this.#claim(source, hashes.length / hashBytes);
+    comparison.isBasis = basis;
     comparison.add({ first, bitmap, hashes }, more);
     if (!more && !comparison.hasHashes) source.batch.forgetCompared(entry);
     if (source.failure || source.isSettled) return;
@@ -113,7 +117,8 @@ export class SendComparison {
       source.beginAnew();
       if (this.#options.isDryRun) return this.#settle(source, { equal: [], different: [entry] });
       batch.states[entry] = SendState.wanted;
-      this.#options.plan.addLarge(source);
+      if (source.comparison!.isBasis) this.#options.large.awaitKept(source);
+      else this.#options.plan.addLarge(source);
       return true;
     }
     try {

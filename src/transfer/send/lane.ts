@@ -10,11 +10,12 @@ import { showName } from "../../base/show.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import type { FileRead, Pending } from "../../io/contract/engine.ts";
 import type { EventLoopYield } from "../../base/event_loop_yield.ts";
+import { bytesOfBlocks } from "../../codec/blocks.ts";
 import { hashAt, sameHash } from "../../codec/hash.ts";
 import { extentBytes, hashBytes } from "../../wire/limits.ts";
-import type { Bundle, Extent } from "../../wire/data.ts";
+import type { Bundle, ExtentHead } from "../../wire/data.ts";
 import type { EntryHasher } from "../../codec/entry_hash.ts";
-import type { SendIo, SentUnit, Turn } from "../lane/lane_io.ts";
+import type { ExtentRead, SendIo, SentUnit, Turn } from "../lane/lane_io.ts";
 import { UnitsOnTheWay } from "./units_on_the_way.ts";
 import { type SendBatch, SendState } from "../source/batch.ts";
 import type { LargeSource } from "../source/large_file.ts";
@@ -43,8 +44,10 @@ export interface SendLaneOptions {
   onGrown: (batch: SendBatch, entry: number, size: number) => void;
   /** Whether another lane takes what this one should not: its own units are stalled. */
   mustLeaveToOthers: () => boolean;
-  /** Content bytes given to the connection. */
+  /** Content bytes given to the connection, or found in what the receiver has. */
   onSent: (bytes: number) => void;
+  /** So many more content bytes need not be sent, since the receiver has them in an older version. */
+  onMatched: (bytes: number) => void;
   /** The lane has taken a job, has begun to wait, or has ended. */
   onBusyChanged: () => void;
 }
@@ -52,7 +55,7 @@ export interface SendLaneOptions {
 /** A job whose read has been started into a slice. */
 interface Reading {
   job: SendJob | CompareJob;
-  pending: Pending<Uint8Array>;
+  pending: Pending<Uint8Array> | Pending<ExtentRead>;
   reads: FileRead[];
 }
 
@@ -176,7 +179,9 @@ export class SendLane {
     if (source.failure || source.isSettled) return undefined;
     try {
       const bytes = source.bytesOf(index);
-      const pending = source.reading((file) => io.readExtent(turn, file, index * extentBytes, bytes));
+      const there = job.of === "extent" ? job.there : undefined;
+      const range = { offset: index * extentBytes, bytes, there };
+      const pending = source.reading((file) => io.readExtent(turn, file, range));
       return { job, pending, reads: [] };
     } catch (error) {
       onFailed(source.batch, source.entry, source.fail(error));
@@ -198,14 +203,16 @@ export class SendLane {
   /** Waits for the read and takes note of it; `undefined` when nothing is left to send. */
   async #complete({ job, pending, reads }: Reading): Promise<SentUnit | undefined> {
     const { comparison } = this.#options;
-    if (job.of === "bundle") return this.#bundle(job, reads, await pending.finish());
-    if (job.of === "compareFiles") {
-      comparison.filesRead(job, reads, await pending.finish());
+    if (job.of === "bundle" || job.of === "compareFiles") {
+      const hashes = await (pending as Pending<Uint8Array>).finish();
+      if (job.of === "bundle") return this.#bundle(job, reads, hashes);
+      comparison.filesRead(job, reads, hashes);
       return undefined;
     }
     try {
-      if (job.of === "extent") return this.#extent(job, await pending.finish());
-      comparison.extentRead(job.source, job.index, await pending.finish());
+      const read = await (pending as Pending<ExtentRead>).finish();
+      if (job.of === "extent") return this.#extent(job, read);
+      comparison.extentRead(job.source, job.index, read.hash);
       return undefined;
     } catch (error) {
       if (!job.source.failure) {
@@ -289,15 +296,22 @@ export class SendLane {
   }
 
   /** @throws {RcopyError} `changed` when the file is found to be another at its end */
-  #extent(job: ExtentJob, hash: Uint8Array): SentUnit | undefined {
+  #extent(job: ExtentJob, { hash, blocks }: ExtentRead): SentUnit | undefined {
     const { source, index } = job;
     if (source.failure || source.isSettled) return undefined;
     source.addHash(index, hash);
     const { batch, entry } = source;
     // `FileVerified` stands in the queue of control before the last frame of this unit leaves.
     if (source.verified() && batch.states[entry] !== SendState.sent) this.#options.onVerified(source);
-    const message: Extent = { kind: "extent", batch: batch.number, entry, index };
-    return { message, payloadBytes: source.bytesOf(index), hashes: hash };
+    const bytes = source.bytesOf(index);
+    const payloadBytes = blocks === undefined ? bytes : bytesOfBlocks(blocks, bytes);
+    const matched = source.setMatched(index, bytes - payloadBytes);
+    if (matched !== 0) this.#options.onMatched(matched);
+    const place = { batch: batch.number, entry, index };
+    const message: ExtentHead = blocks === undefined
+      ? { kind: "extent", ...place }
+      : { kind: "patch", ...place, blocks };
+    return { message, payloadBytes, hashes: hash };
   }
 }
 

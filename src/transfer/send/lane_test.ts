@@ -76,6 +76,7 @@ async function withLane(
       },
       onGrown: (of, entry, size) => void told.push(`${textOf(of.columns.name(entry))}: grown to ${size}`),
       onSent: (bytes) => void told.push(`sent ${bytes}`),
+      onMatched: (bytes) => void told.push(`matched ${bytes}`),
       onBusyChanged: () => void busy.push(lane.isBusy),
     });
     await body({ ...parts, lane, batch, folder, far, receiver, told, busy });

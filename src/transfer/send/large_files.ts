@@ -41,7 +41,7 @@ export class SendLargeFiles {
 
   /** Takes what the receiver has of a file; once that is complete, the rest is sent. @throws {RcopyError} `protocol` */
   onKept(message: Kept): void {
-    const { batch, entry, bitmap, hashes, more } = message;
+    const { batch, entry, bitmap, hashes, more, basis } = message;
     const source = this.#options.unsettled.large(batch, entry);
     if (!source?.isAwaitingKept) {
       throw new RcopyError(
@@ -50,7 +50,7 @@ export class SendLargeFiles {
       );
     }
     this.#claim(source, hashes.length / hashBytes);
-    source.addKept({ first: message.first, bitmap, hashes }, more);
+    source.addKept({ first: message.first, bitmap, hashes }, more, basis);
     if (more || source.failure) return;
     if (this.#options.mustCompare && source.keptExtents > 0) {
       source.batch.addCompared(entry);
@@ -62,15 +62,20 @@ export class SendLargeFiles {
 
   /** A lane has read an extent that the receiver keeps. */
   keptRead(source: LargeSource, index: number, hash: Uint8Array): void {
-    const { keptComparison, batch, entry } = source;
+    const { keptComparison } = source;
     if (!keptComparison || keptComparison.outcome !== "open" || source.failure || source.isSettled) return;
     const outcome = keptComparison.compare(index, hash);
     if (outcome === "equal") return this.#sendRest(source);
     if (outcome === "open") return;
     // The receiver begins the file anew, and says so: what is sent before that would be taken for what it has.
+    this.awaitKept(source);
+  }
+
+  /** The receiver has another file than this one: it hears that, and says what it has of this one. */
+  awaitKept(source: LargeSource): void {
     source.awaitKept();
-    const [equal, different] = [new Uint32Array(0), Uint32Array.of(entry)];
-    this.#options.control.send({ kind: "compared", batch: batch.number, equal, different });
+    const [equal, different] = [new Uint32Array(0), Uint32Array.of(source.entry)];
+    this.#options.control.send({ kind: "compared", batch: source.batch.number, equal, different });
   }
 
   /** What the receiver has is known: the rest is sent. */

@@ -28,6 +28,8 @@ export interface ExtentJob {
   of: "extent";
   source: LargeSource;
   index: number;
+  /** What its blocks hash to at the receiver, which has an older version; without it, it is sent whole. */
+  there?: Uint8Array | undefined;
 }
 
 /** What brings content. */
@@ -71,14 +73,15 @@ export class SendPlan {
         source.awaitKept();
         next++;
       } else if (isCompared) source.awaitComparison();
-      else this.#large.add(source);
+      else this.addLarge(source);
     }
     this.wake();
   }
 
-  /** Adds a file that has waited for what the receiver has of it. */
+  /** There is something to send of a file; it may be that this is known. */
   addLarge(source: LargeSource): void {
-    this.#large.add(source);
+    if (!source.isQueued) this.#large.add(source);
+    source.isQueued = true;
     this.wake();
   }
 
@@ -157,7 +160,8 @@ export class SendPlan {
       const source = this.#begun ??= this.#large.take();
       if (!source) return undefined;
       const index = source.failure === undefined ? source.takeNext() : undefined;
-      if (index !== undefined) return { of: "extent", source, index };
+      if (index !== undefined) return { of: "extent", source, index, there: source.takeBlocks(index) };
+      source.isQueued = false;
       this.#begun = undefined;
     }
   }

@@ -35,6 +35,7 @@ import { closeSources, renameSource, sourceAt, type SourceRoots } from "../sourc
 import { ScanPace } from "../source/scan_pace.ts";
 import type { LaneHost } from "../supply/host.ts";
 import { Announcer } from "./announcer.ts";
+import { SendBasis } from "./basis.ts";
 import { SendComparison } from "./comparison.ts";
 import { SendFailures } from "./failures.ts";
 import { stallMsOf, takenOf, type UnitsOnTheWay } from "./units_on_the_way.ts";
@@ -76,6 +77,7 @@ export class Sender implements LaneHost {
   readonly #resends: ResendRequests;
   readonly #large: SendLargeFiles;
   readonly #comparison: SendComparison;
+  readonly #basis: SendBasis;
   readonly #announcer: Announcer;
   /** What the receiver has said of its destination; nothing is announced before. */
   #destination: Destination | undefined;
@@ -119,6 +121,7 @@ export class Sender implements LaneHost {
       isDryRun: peer.dryRun,
       onEqual: (bytes) => run.counts.bytesKept += bytes,
     });
+    this.#basis = new SendBasis(this.#unsettled, this.#plan);
     this.#announcer = new Announcer({
       run,
       engine,
@@ -188,6 +191,7 @@ export class Sender implements LaneHost {
       onGrown: (batch, entry, size) => this.#failures.grown(batch, entry, size),
       mustLeaveToOthers: () => this.#mustLeaveToOthers(lane),
       onSent: (bytes) => counts.bytesDone += bytes,
+      onMatched: (bytes) => counts.addMatched(bytes),
       onBusyChanged: () => this.#pace.onLaneChanged(),
     });
     this.#lanes.set(number, lane);
@@ -271,6 +275,8 @@ export class Sender implements LaneHost {
         return this.#onWants(message);
       case "kept":
         return this.#onKept(message);
+      case "blocks":
+        return this.#basis.onBlocks(message);
       case "fileHashes":
         return this.#comparison.onFileHashes(message);
       case "failure":
@@ -339,7 +345,7 @@ export class Sender implements LaneHost {
   /** What the receiver has of a large file: from an interrupted run, or under its name, to be compared. */
   #onKept(message: Kept): void {
     const source = this.#unsettled.large(message.batch, message.entry);
-    if (source?.comparison) this.#comparison.onLargeHashes(source, message);
+    if (source?.comparison && !source.comparison.isTold) this.#comparison.onLargeHashes(source, message);
     else this.#large.onKept(message);
   }
 

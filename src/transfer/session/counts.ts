@@ -22,8 +22,10 @@ export class SessionCounts {
   bytesListed = 0;
   /** Content bytes that are to be copied, as far as known. */
   bytesWanted = 0;
-  /** Content bytes given to a connection (sender), or verified and written (receiver). */
+  /** Content bytes given to a connection (sender), or verified and written (receiver); those that were matched are among them. */
   bytesDone = 0;
+  /** Of these, the ones that did not travel, since an older version at the receiver has them. */
+  bytesMatched = 0;
   /** Content bytes of those wanted that were there from an earlier run. */
   bytesKept = 0;
   /** The manifest is not complete: the counts above still grow. */
@@ -32,6 +34,12 @@ export class SessionCounts {
 
   constructor(outcome: Outcome) {
     this.#outcome = outcome;
+  }
+
+  /** So many bytes more, or fewer, are there in an older version. */
+  addMatched(bytes: number): void {
+    this.bytesMatched += bytes;
+    this.bytesDone += bytes;
   }
 
   get work(): SessionWork {

@@ -25,7 +25,7 @@ export interface ProgressSnapshot {
   role: "sender" | "receiver";
   /** Milliseconds since the transfer began. */
   elapsedMs: number;
-  /** Content bytes sent (sender) or verified and written (receiver). */
+  /** Content bytes sent (sender) or verified and written (receiver), those that an older version had among them. */
   bytesDone: number;
   /** Content bytes that were there from an earlier run, and do not travel again. */
   keptBytes: number;
@@ -60,6 +60,8 @@ export interface TransferSummary {
   bytes: number;
   /** Of `bytes`, those that were there from an earlier run. */
   keptBytes: number;
+  /** Content bytes that did not travel, since an older version at the destination had them (`delta`). */
+  matchedBytes: number;
   /** Bytes read from and written to the connections. */
   wireBytes: number;
   elapsedMs: number;

@@ -105,7 +105,9 @@ export class Outcome {
   }
 
   /** The summary of the session, without what the transfer knows. */
-  summary(wireBytes: number): Omit<TransferSummary, "elapsedMs" | "treeHash"> {
+  summary(
+    { wireBytes, matchedBytes }: Pick<TransferSummary, "wireBytes" | "matchedBytes">,
+  ): Omit<TransferSummary, "elapsedMs" | "treeHash"> {
     const { files, directories, links, bytes, keptBytes, skipped, compared } = this;
     const { failed, changed, grown, lacking, replaced } = this;
     return {
@@ -115,6 +117,7 @@ export class Outcome {
       links,
       bytes,
       keptBytes,
+      matchedBytes,
       wireBytes,
       skipped,
       compared,

@@ -180,7 +180,11 @@ export class SessionRun<R extends Role = Role> {
     }
     emit({ type: "progress", progress });
     emit({ type: "stages", stages: this.account.times });
-    return transfer.summary(this.outcome.summary(this.#wireBytes), side.treeHash());
+    const { bytesMatched: matchedBytes } = this.counts;
+    return transfer.summary(
+      this.outcome.summary({ wireBytes: this.#wireBytes, matchedBytes }),
+      side.treeHash(),
+    );
   }
 
   #progress(): ProgressSnapshot {
@@ -198,10 +202,13 @@ export class SessionRun<R extends Role = Role> {
 
   #result({ contentHash }: SessionSide<R>): SessionResult {
     const wireBytes = this.#wireBytes;
-    if (!contentHash) return { placed: nothingPlaced, received: 0, lacking: 0, replaced: 0, wireBytes };
+    const { bytesMatched: matched, bytesDone: received } = this.counts;
+    if (!contentHash) {
+      return { placed: nothingPlaced, received: 0, matched, lacking: 0, replaced: 0, wireBytes };
+    }
     const { files, links, bytes, keptBytes: kept, lackingContent: lacking, replaced } = this.outcome;
     const placed = { files, links, bytes, kept, sum: contentHash().sum };
-    return { placed, received: this.counts.bytesDone, lacking, replaced, wireBytes };
+    return { placed, received, matched, lacking, replaced, wireBytes };
   }
 
   #onMessage(message: Message, side: SessionSide<R>): boolean {

@@ -16,6 +16,7 @@ export type ControlKind = Exclude<
   | "join"
   | "joined"
   | "extent"
+  | "patch"
   | "bundle"
   | "piece"
   | "hashes"
@@ -85,6 +86,7 @@ const reachesSender = {
     credit: "open",
     wants: "open",
     kept: "open",
+    blocks: "open",
     fileHashes: "open",
     failure: "open",
     resend: "open",
@@ -102,6 +104,7 @@ const reachesSender = {
     credit: "listed",
     wants: "listed",
     kept: "listed",
+    blocks: "listed",
     fileHashes: "listed",
     failure: "listed",
     resend: "listed",

@@ -22,10 +22,10 @@ const allowed: Record<Role, Record<SessionState, string>> = {
     greeted:
       "destination>open waiting>greeted ping>greeted pong>greeted laneRequest>greeted laneOffer>greeted close>closed",
     open:
-      "credit>open wants>open kept>open fileHashes>open failure>open resend>open batchSettled>open heldSettled>open ping>open pong>open " +
+      "credit>open wants>open kept>open blocks>open fileHashes>open failure>open resend>open batchSettled>open heldSettled>open ping>open pong>open " +
       "laneRequest>open laneOffer>open taken>open waiting>open close>closed",
     listed:
-      "credit>listed wants>listed kept>listed fileHashes>listed failure>listed resend>listed batchSettled>listed heldSettled>listed " +
+      "credit>listed wants>listed kept>listed blocks>listed fileHashes>listed failure>listed resend>listed batchSettled>listed heldSettled>listed " +
       "receipt>receipted ping>listed pong>listed laneRequest>listed laneOffer>listed taken>listed waiting>listed close>closed",
     receipted: "ping>receipted pong>receipted laneRequest>receipted laneOffer>receipted close>closed",
     closed: "",

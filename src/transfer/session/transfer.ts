@@ -13,8 +13,10 @@ const clockStepMs = 10;
 export interface SessionResult {
   /** Files and links that it placed, the bytes of the files, and the hashes of both; at the receiver alone. */
   placed: Pick<PlacedBefore, "files" | "links" | "bytes" | "kept" | "sum">;
-  /** Content bytes that came, also of files that were not completed; at the receiver alone. */
+  /** Content bytes that came or were matched, also of files that were not completed; at the receiver alone. */
   received: number;
+  /** Content bytes that did not travel, as an older version had them. */
+  matched: number;
   /** Of what it placed, files and links without mode or time. */
   lacking: number;
   /** Entries that took the place of others. */
@@ -29,6 +31,7 @@ export class Transfer {
   readonly #began = performance.now();
   #placed: PlacedBefore = nothingPlaced;
   #received = 0;
+  #matched = 0;
   #lacking = 0;
   #replaced = 0;
   #wireBytes = 0;
@@ -61,7 +64,8 @@ export class Transfer {
   }
 
   /** Counts a session that was lost. */
-  onLost({ placed, received, lacking, replaced, wireBytes }: SessionResult): void {
+  onLost({ placed, received, matched, lacking, replaced, wireBytes }: SessionResult): void {
+    this.#matched += matched;
     this.#replaced += replaced;
     this.#wireBytes += wireBytes;
     this.#received += received;
@@ -129,6 +133,7 @@ export class Transfer {
       links: last.links + links,
       bytes: last.bytes + bytes,
       keptBytes: this.#keptWith(last.keptBytes),
+      matchedBytes: last.matchedBytes + this.#matched,
       lacking: last.lacking + this.#lacking,
       replaced: last.replaced + this.#replaced,
       compared: Math.max(0, last.compared - files),

@@ -28,6 +28,7 @@ const summary = {
   links: 0,
   bytes: 60,
   keptBytes: 0,
+  matchedBytes: 0,
   wireBytes: 100,
   skipped: 5,
   failed: 1,
@@ -56,6 +57,7 @@ function lose(
   transfer.onLost({
     placed: { ...nothingPlaced, ...placed },
     received,
+    matched: 0,
     lacking: 0,
     replaced: 0,
     wireBytes: 0,

@@ -14,6 +14,8 @@ export class LargeComparison {
   #next = 0;
   #equal = 0;
   #outcome: "open" | "equal" | "different" = "open";
+  /** If it is different, the receiver is told so, and says what can serve of what it has. */
+  isBasis = false;
 
   constructor(extents: number) {
     this.extents = extents;

@@ -8,6 +8,7 @@ import { KeptHashes, type KeptPiece } from "../../codec/kept_hashes.ts";
 import type { SendBatch } from "./batch.ts";
 import type { SourceDirectory } from "./directory.ts";
 import { KeptComparison, LargeComparison } from "./large_comparison.ts";
+import { ToldBlocks } from "./told_blocks.ts";
 
 export interface LargeSourceOptions {
   engine: Engine;
@@ -40,6 +41,14 @@ export class LargeSource implements Disposable {
   /** What the receiver has under its name, where that is compared; it stays when that is over. */
   #comparison: LargeComparison | undefined;
   #keptComparison: KeptComparison | undefined;
+  /** What the receiver has told of an older version. */
+  #blocks: ToldBlocks | undefined;
+  /** Blocks were told of before it was begun anew. */
+  #isTelling = false;
+  /** Content bytes of each extent that are not sent, as the older version has them; made with the first. */
+  #matched: Uint32Array | undefined;
+  /** It waits among those of which there is something to send. */
+  isQueued = false;
   readonly #directory: SourceDirectory;
   #file: SourceFile | undefined;
   /** Reads under way, which may be another thread's: the file stays open for them. */
@@ -92,6 +101,11 @@ export class LargeSource implements Disposable {
     this.#comparison = new LargeComparison(this.extents);
   }
 
+  /** Whether nothing is sent of it yet, since it is being compared. */
+  get isCompared(): boolean {
+    return this.#comparison?.outcome === "open";
+  }
+
   get comparison(): LargeComparison | undefined {
     return this.#comparison;
   }
@@ -117,6 +131,8 @@ export class LargeSource implements Disposable {
 
   /** The receiver has something of it, and tells what: until then nothing of it is sent. */
   awaitKept(): void {
+    this.#isTelling = this.#blocks !== undefined;
+    this.#blocks = undefined;
     this.#keptComparison = undefined;
     this.#kept = new KeptHashes(this.extents);
     this.#isAwaitingKept = true;
@@ -126,10 +142,46 @@ export class LargeSource implements Disposable {
     return this.#isAwaitingKept;
   }
 
-  /** Takes what the receiver has. @throws {RcopyError} `protocol` for what this file cannot have */
-  addKept(piece: KeptPiece, more: boolean): void {
+  /**
+   * Takes what the receiver has; `basis` in the last of it: an older version, whose blocks follow.
+   * @throws {RcopyError} `protocol` for what this file cannot have
+   */
+  addKept(piece: KeptPiece, more: boolean, basis = false): void {
     this.#kept?.add(piece);
     this.#isAwaitingKept = more;
+    if (basis && !more) this.#blocks = new ToldBlocks(this.size, true);
+  }
+
+  /** Whether it waits for what the receiver has anew, which may have told of blocks before it knew that. */
+  get mayBeTelling(): boolean {
+    return this.#isAwaitingKept && this.#isTelling;
+  }
+
+  /** Takes what the receiver tells of an older version. @throws {RcopyError} `protocol` for what this file cannot have */
+  addBlocks(first: number, hashes: Uint8Array, more: boolean): void {
+    this.#blocks ??= new ToldBlocks(this.size, false);
+    this.#blocks.add(first, hashes, more);
+    this.#blocks.forgetBefore(this.next);
+    if (this.#isDisposed) this.#blocks.forgetBefore(this.extents);
+  }
+
+  /** What the blocks of an extent hash to at the receiver, which is about to be sent, where that is told. */
+  takeBlocks(extent: number): Uint8Array | undefined {
+    return this.#blocks?.take(extent);
+  }
+
+  /** Extents of which the blocks are told, and which are not taken. */
+  get toldExtents(): number {
+    return this.#blocks?.count ?? 0;
+  }
+
+  /** So many bytes of an extent are not sent. @returns by how many these are more than was said of it before */
+  setMatched(extent: number, bytes: number): number {
+    if (bytes === 0 && !this.#matched) return 0;
+    this.#matched ??= new Uint32Array(this.extents);
+    const more = bytes - this.#matched[extent]!;
+    this.#matched[extent] = bytes;
+    return more;
   }
 
   /** Extents that the receiver has from an earlier run. */
@@ -148,10 +200,11 @@ export class LargeSource implements Disposable {
     return this.#kept?.has(extent) === true;
   }
 
-  /** The next extent for a lane; `undefined` once all are taken. */
+  /** The next extent for a lane; `undefined` once all are taken, or as long as nothing is told of the next one. */
   takeNext(): number | undefined {
     while (this.next < this.extents && this.isKept(this.next)) this.next++;
-    return this.next < this.extents ? this.next++ : undefined;
+    if (this.next >= this.extents || this.#blocks?.mustWait(this.next)) return undefined;
+    return this.next++;
   }
 
   /** Whether anything of it has been read, or is kept; also once it is over. */
@@ -223,6 +276,8 @@ export class LargeSource implements Disposable {
     if (this.#readers === 0) this.#directory.release();
     this.#dropHash();
     this.#kept = undefined;
+    this.#blocks?.forgetBefore(this.extents);
+    this.#matched = undefined;
     this.#comparison?.drop();
     this.#keptComparison = undefined;
   }

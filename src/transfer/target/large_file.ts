@@ -2,8 +2,9 @@
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import type { Codec } from "../../codec/codec.ts";
 import { EntryKind } from "../../entry/metadata.ts";
-import type { Engine, Pending, TargetFile } from "../../io/contract/engine.ts";
+import type { Engine, Pending, SourceFile, TargetFile } from "../../io/contract/engine.ts";
 import { extentBytes, resendsMax } from "../../wire/limits.ts";
+import { allBlocks, bytesOfBlocks } from "../../codec/blocks.ts";
 import { sameHash } from "../../codec/hash.ts";
 import { FileHash } from "../../codec/file_hash.ts";
 import type { KeptHashes } from "../../codec/kept_hashes.ts";
@@ -48,6 +49,10 @@ export class LargeTarget {
   /** The disk was waited for, or an earlier run wrote something. */
   #isPartlyOnDisk = false;
   #keptBytes = 0;
+  /** An older version, from which patches take what they do not bring; closed with the part. */
+  basis: SourceFile | undefined;
+  /** A bit for each extent of which the sender was told blocks; made with the first. */
+  #told: Uint8Array | undefined;
   #bytesWritten = 0;
   #ended = false;
   #removed = false;
@@ -110,10 +115,46 @@ export class LargeTarget {
         `extent ${index} is beyond the end of a file of ${this.held.size} bytes`,
       );
     }
-    const bytes = Math.min(extentBytes, this.held.size - index * extentBytes);
+    const bytes = this.bytesOf(index);
     if (payloadBytes !== bytes) {
       throw new RcopyError("protocol", `extent ${index} has ${payloadBytes} bytes instead of ${bytes}`);
     }
+  }
+
+  /** A patch is of an extent that the sender was told of, and has the blocks that it names. @throws {RcopyError} `protocol` */
+  checkPatch(index: number, blocks: number, payloadBytes: number): void {
+    if (index >= this.extents || !this.#isTold(index)) {
+      throw new RcopyError("protocol", `the peer patches extent ${index}, of which it was told nothing`);
+    }
+    const bytes = this.bytesOf(index);
+    if (blocks > allBlocks(bytes) || payloadBytes !== bytesOfBlocks(blocks, bytes)) {
+      throw new RcopyError(
+        "protocol",
+        `a patch of extent ${index}, which has ${bytes} bytes, has ${payloadBytes} and names blocks ${
+          blocks.toString(16)
+        }`,
+      );
+    }
+  }
+
+  bytesOf(index: number): number {
+    return Math.min(extentBytes, this.held.size - index * extentBytes);
+  }
+
+  /** The sender is told of the blocks of an extent. */
+  setTold(index: number): void {
+    this.#told ??= new Uint8Array((this.extents + 7) >> 3);
+    this.#told[index >> 3]! |= 1 << (index & 7);
+  }
+
+  #isTold(index: number): boolean {
+    return this.basis !== undefined && ((this.#told?.[index >> 3] ?? 0) >> (index & 7) & 1) === 1;
+  }
+
+  /** Lets go of the older version. Nothing may be patched with it at the moment. */
+  dropBasis(): void {
+    if (this.basis) this.#options.engine.closeSource(this.basis);
+    this.basis = undefined;
   }
 
   /** Whether an extent is there already, or being written. */
@@ -129,7 +170,7 @@ export class LargeTarget {
   }
 
   /** Starts to write a verified extent at its offset, by whatever moves its bytes. */
-  write(index: number, start: (file: TargetFile, offset: number) => Pending): Pending {
+  write<T>(index: number, start: (file: TargetFile, offset: number) => Pending<T>): Pending<T> {
     this.#writing.add(index);
     try {
       return start(this.#part.file, index * extentBytes);
@@ -143,6 +184,12 @@ export class LargeTarget {
     }
   }
 
+  /** Takes note of an extent that was not written, as a patch turned out not to fit. */
+  notWritten(index: number): void {
+    this.#writing.delete(index);
+    if (this.#ended && this.#writing.size === 0) this.#remove();
+  }
+
   /** Takes note of an extent whose write has ended, with success or not, and of its hash. */
   written(index: number, hash: Uint8Array): void {
     this.#writing.delete(index);
@@ -151,7 +198,7 @@ export class LargeTarget {
       return;
     }
     this.#hash.add(index, hash);
-    this.#bytesWritten += Math.min(extentBytes, this.held.size - index * extentBytes);
+    this.#bytesWritten += this.bytesOf(index);
     if (!this.#part.journal) return;
     this.#part.journal.note({ index, hash, state: SlotState.written });
     this.#unsynced.push({ index, hash: hash.slice() });
@@ -207,6 +254,7 @@ export class LargeTarget {
       engine.abandonTarget(this.#part.file);
       this.#endPart(error);
       this.#hash[Symbol.dispose]();
+      this.dropBasis();
       throw error;
     }
   }
@@ -217,6 +265,7 @@ export class LargeTarget {
     this.#ended = this.#removed = true;
     const content = this.#hash.digest();
     this.#hash[Symbol.dispose]();
+    this.dropBasis();
     try {
       const lacks = engine.finishTarget(this.#part.file, held);
       placePart(engine, this.#part, held);
@@ -263,6 +312,7 @@ export class LargeTarget {
   #remove(): boolean {
     const { engine } = this.#options;
     this.#removed = true;
+    this.dropBasis();
     engine.abandonTarget(this.#part.file);
     let isLeft = false;
     if (this.#leftover === "left") isLeft = leavePart(engine, this.#part);

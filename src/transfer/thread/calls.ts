@@ -3,10 +3,10 @@ import { type ErrorCode, RcopyError } from "../../base/errors.ts";
 import type { FileRead, FileWrite, Lent } from "../../io/contract/engine.ts";
 import type { PeerAddress } from "../../net/address.ts";
 import type { ClientTransport, ServerTransport } from "../../net/transport.ts";
-import type { Bundle, Extent } from "../../wire/data.ts";
+import type { UnitHead } from "../../wire/data.ts";
 import type { Join, Role } from "../../wire/hello.ts";
 import type { ReadJob, WriteJob } from "./jobs.ts";
-import type { SentUnit, Turn } from "../lane/lane_io.ts";
+import type { ExtentRead, ReadRange, SentUnit, Turn } from "../lane/lane_io.ts";
 import type { StageTimes } from "../session/events.ts";
 
 /** An error of an entry or of a call. */
@@ -27,7 +27,7 @@ type ReadOutcome = Pick<FileRead, "error" | "bytesRead" | "grownTo" | "isUnsized
 /** A unit in a slice of a Worker's: its number there stands for the slice. */
 export interface PlainUnit {
   unit: number;
-  message: Extent | Bundle;
+  message: UnitHead;
   payloadBytes: number;
   hashes: Uint8Array;
   /** Of an extent: the hash of what has come. */
@@ -50,7 +50,7 @@ export interface LaneMethods {
   /** Closes a connection that has arrived at that port. */
   turnAway: [{ arrival: number }, void];
   readFiles: [{ turn: Turn; job: ReadJob }, { hashes: Uint8Array; outcomes: RowOutcome[] }];
-  readExtent: [{ turn: Turn; file: Lent; offset: number; bytes: number }, Uint8Array];
+  readExtent: [{ turn: Turn; file: Lent; range: ReadRange }, ExtentRead];
   write: [{ turn: Turn; unit: SentUnit }, void];
   /** Waits for the end of a connection that is written to, and says what ended it. */
   watch: [undefined, PlainError];
@@ -60,6 +60,10 @@ export interface LaneMethods {
     { sound: Uint8Array; outcomes: RowOutcome[]; lacks: Uint8Array },
   ];
   writeExtent: [{ unit: number; file: Lent; offset: number }, void];
+  patchExtent: [
+    { unit: number; basis: Lent; file: Lent; offset: number; bytes: number; blocks: number },
+    boolean,
+  ];
   /** Closes the connection of a lane; what is under way there fails. */
   close: [undefined, void];
   /** The last call: lets go of everything. */

@@ -9,7 +9,7 @@ import type {
 } from "../../io/contract/engine.ts";
 import { asRcopyError, type RcopyError } from "../../base/errors.ts";
 import type { LaneConnection } from "../../net/channel.ts";
-import type { Bundle, Extent } from "../../wire/data.ts";
+import type { UnitHead } from "../../wire/data.ts";
 import {
   errorOf,
   type LaneCounts,
@@ -21,7 +21,17 @@ import {
 import { pickHashes } from "../../codec/hash.ts";
 import { hashBytes } from "../../wire/limits.ts";
 import { lendReads, lendWrites } from "./jobs.ts";
-import type { ArrivedUnit, LaneContext, ReceiveIo, SendIo, SentUnit, Turn } from "../lane/lane_io.ts";
+import type {
+  ArrivedUnit,
+  ExtentRead,
+  LaneContext,
+  PatchedExtent,
+  ReadRange,
+  ReceiveIo,
+  SendIo,
+  SentUnit,
+  Turn,
+} from "../lane/lane_io.ts";
 import type { RemoteLane } from "./remote_lane.ts";
 
 /** The connection, the calls and the counts that both directions have. */
@@ -78,8 +88,8 @@ export class RemoteSendIo extends RemoteIo implements SendIo {
     return started(this.#readFiles(turn, files));
   }
 
-  readExtent(turn: Turn, file: SourceFile, offset: number, bytes: number): Pending<Uint8Array> {
-    return started(this.call("readExtent", { turn, file: this.engine.lendSource(file), offset, bytes }));
+  readExtent(turn: Turn, file: SourceFile, range: ReadRange): Pending<ExtentRead> {
+    return started(this.call("readExtent", { turn, file: this.engine.lendSource(file), range }));
   }
 
   write(turn: Turn, unit: SentUnit): Promise<void> {
@@ -108,7 +118,7 @@ export class RemoteReceiveIo extends RemoteIo implements ReceiveIo {
 
 /** A unit in a slice of the Worker's. */
 class RemoteUnit implements ArrivedUnit {
-  readonly message: Extent | Bundle;
+  readonly message: UnitHead;
   readonly payloadBytes: number;
   readonly hashes: Uint8Array;
   readonly hash: Uint8Array | undefined;
@@ -131,6 +141,12 @@ class RemoteUnit implements ArrivedUnit {
   writeExtent(file: TargetFile, offset: number): Pending {
     const lent = this.#io.engine.lendTarget(file);
     return started(this.#io.call("writeExtent", { unit: this.#number, file: lent, offset }));
+  }
+
+  patchExtent({ basis, file, ...place }: PatchedExtent): Pending<boolean> {
+    const { engine } = this.#io;
+    const lent = { basis: engine.lendSource(basis), file: engine.lendTarget(file) };
+    return started(this.#io.call("patchExtent", { unit: this.#number, ...lent, ...place }));
   }
 
   /** A peer may put files of any number of directories into a bundle: few are lent at a time. */

@@ -145,10 +145,10 @@ class LaneWorker {
       const hashes = await this.#sendingLane(number).io.readFiles(turn, files).finish();
       return { hashes, outcomes: outcomesOf(files) };
     },
-    readExtent: (number, { turn, file: lent, offset, bytes }) =>
+    readExtent: (number, { turn, file: lent, range }) =>
       this.#sources!.with(
         lent,
-        (file) => this.#sendingLane(number).io.readExtent(turn, file, offset, bytes).finish(),
+        (file) => this.#sendingLane(number).io.readExtent(turn, file, range).finish(),
       ),
     write: (number, { turn, unit }) => this.#sendingLane(number).io.write(turn, unit),
     watch: async (number) => plainOf(await this.#sendingLane(number).io.broken),
@@ -166,6 +166,14 @@ class LaneWorker {
     writeExtent: (number, { unit, file: lent, offset }) => {
       const arrived = this.#receivingLane(number).unit(unit);
       return this.#targets!.with(lent, (file) => arrived.writeExtent(file, offset).finish());
+    },
+    patchExtent: (number, { unit, basis: lentBasis, file: lent, ...place }) => {
+      const arrived = this.#receivingLane(number).unit(unit);
+      return this.#sources!.with(
+        lentBasis,
+        (basis) =>
+          this.#targets!.with(lent, (file) => arrived.patchExtent({ basis, file, ...place }).finish()),
+      );
     },
     close: (number) => {
       this.#laneOf(number)?.io.close();
