@@ -135,15 +135,8 @@ export class Receiver implements LaneHost {
     this.#comparison = this.#makeComparison();
     const plan = this.#plan = this.#makePlan();
     this.#intake = new Intake({ run, granted, only, tree, plan, unsettled, awaited });
-    this.#receipt = new ReceiptWriter({
-      run,
-      tree,
-      placement,
-      unsettled,
-      awaited,
-      taken,
-      durable: policy.durable,
-    });
+    const { durable } = policy;
+    this.#receipt = new ReceiptWriter({ run, tree, placement, unsettled, awaited, taken, durable });
     this.#failures = new ReceiveFailures({
       outcome: run.outcome,
       tree,
