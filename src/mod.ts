@@ -135,10 +135,10 @@ export interface ReceiveOptions extends CommonOptions, Partial<ReceivePolicy> {
   /** Asks a person whether to trust a key, as the sentence says; without it, a key that is not known is refused. */
   confirm?: (question: string) => Promise<boolean>;
   /**
-   * Asks a person a question about the destination, to be answered by yes or no; without it the answer is no. Nothing that
-   * depends on the answer is done before it is there.
+   * Asks a person a question about the destination, to be answered by yes or no. What depends on the answer is put off, and the
+   * rest is copied; `"yes"` answers every question. Without it what is there may be replaced, and any other answer is no.
    */
-  ask?: (question: string) => Promise<boolean>;
+  ask?: ((question: string) => Promise<boolean>) | "yes";
   /** Listen for a sender instead of dialling one. */
   listen?: boolean;
 }

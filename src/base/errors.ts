@@ -17,6 +17,7 @@ export type ErrorCode =
   | "unreachable" // the peer could not be reached
   | "peer-lost" // the connection ended before its time
   | "timeout" // the peer said nothing for too long
+  | "again" // the receiver has answers of a person, and asks for another session of the transfer
   | "peer-ended" // the peer ended the session by itself: it was interrupted there, or failed
   | "no-space" // the destination has no room (bytes or inodes)
   | "read-only" // the destination is on a read-only file system
@@ -54,6 +55,7 @@ export const exitStatusOfCode = {
   "unreachable": 4,
   "peer-lost": 4,
   "timeout": 4,
+  "again": 4,
   "peer-ended": 4,
   "no-space": 5,
   "read-only": 5,

@@ -59,7 +59,7 @@ function receiveOptions(
 ): LibraryOptions {
   const denoFiles = new DenoFiles(dest ?? ".");
   const { onEvent } = job.reporter;
-  const ask = line.flags.yes ? () => Promise.resolve(true) : askOnTerminal(job);
+  const ask = line.flags.yes ? "yes" : askOnTerminal(job);
   return {
     ...libraryOptions(line, job),
     ...(ask === undefined ? {} : { ask }),

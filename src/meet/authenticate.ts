@@ -238,10 +238,10 @@ function expectAnswer(channel: Channel, message: Message): Hello | Close {
 /** The hello of an opener, which requests data connections. @throws {RcopyError} `protocol` for what only an offerer says */
 function expectHello(channel: Channel, message: Message): Hello {
   const hello = expectKind(channel, message, "hello");
-  if (hello.session.length === 0 && hello.laneTokens.length === 0) return hello;
+  if (hello.session.length === 0 && hello.laneTokens.length === 0 && !hello.returned) return hello;
   throw new RcopyError(
     "protocol",
-    `${channel.peer} names a session, or offers data connections, which only the end that it connected to does`,
+    `${channel.peer} names a session, offers data connections, or calls a peer returned, which only the end that it connected to does`,
   );
 }
 

@@ -20,6 +20,7 @@ const sharedReasons: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "read-only",
   "destination",
   "same-place",
+  "again",
 ]);
 
 /** Reasons of a peer that did not mean to end the session: it lost this end, and may be met again. */

@@ -13,6 +13,7 @@ const reasons: [ErrorCode, here: ErrorCode][] = [
   ["no-space", "no-space"],
   ["read-only", "read-only"],
   ["destination", "destination"],
+  ["again", "again"],
   ["io", "peer-ended"],
   ["interrupted", "peer-ended"],
   ["timeout", "peer-lost"],

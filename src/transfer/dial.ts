@@ -29,6 +29,9 @@ export async function dialSession(side: Side, plan: DialPlan, run: RunOptions): 
   return await new Dialer(side, plan, run).run();
 }
 
+/** Sessions of a transfer that a receiver may ask for, for what was put off. */
+const againMax = 8;
+
 /** A session that both ends have agreed on, with its first data connections. */
 interface Agreement {
   session: Session;
@@ -45,6 +48,8 @@ class Dialer {
   readonly #schedule: RedialSchedule;
   /** Of those of the plan, the one that was accepted. */
   #credential: Credential | undefined;
+  /** Sessions that a receiver has asked for. */
+  #agains = 0;
   /** By which this end comes back. */
   #secret: Uint8Array = new Uint8Array(0);
 
@@ -66,8 +71,9 @@ class Dialer {
         return summary;
       } catch (thrown) {
         const error = asRcopyError(thrown);
-        if (signal.aborted || !lossCodes.has(error.code)) throw error;
-        agreement = await this.#agreeAgain(error, reached);
+        const isAgain = error.code === "again" && ++this.#agains <= againMax;
+        if (signal.aborted || !isAgain && !lossCodes.has(error.code)) throw error;
+        agreement = isAgain ? await this.#agreeOnceMore(reached) : await this.#agreeAgain(error, reached);
       }
     }
   }
@@ -116,6 +122,17 @@ class Dialer {
         const message = `none of ${credentials.length} SSH keys was accepted; of the last: ${error.message}`;
         throw new RcopyError("refused", message, { cause: error });
       }
+    }
+  }
+
+  /** The peer is there, and another session is due. @throws {RcopyError} as `#agreeAgain`, where it is lost by now */
+  async #agreeOnceMore(reached: Reached): Promise<Agreement> {
+    try {
+      return await this.#agree(await this.#reachAgain(reached));
+    } catch (thrown) {
+      const error = asRcopyError(thrown);
+      if (this.#run.signal.aborted || !lossCodes.has(error.code)) throw error;
+      return await this.#agreeAgain(error, reached);
     }
   }
 

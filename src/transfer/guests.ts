@@ -104,14 +104,14 @@ export class Guests {
     };
   }
 
-  /** The session of a guest was lost: it may come back, until `onGone` is called. */
-  awaitReturn(guest: Guest, onGone: () => void): void {
+  /** The session of a guest was lost: it may come back within `atLeastMs` or the patience, until `onGone` is called. */
+  awaitReturn(guest: Guest, onGone: () => void, atLeastMs = 0): void {
     guest.session = undefined;
     if (this.#isOver) return;
     guest.timer = setTimeout(() => {
       this.leave(guest);
       onGone();
-    }, this.#options.patienceMs);
+    }, Math.max(this.#options.patienceMs, atLeastMs));
   }
 
   /** A guest is gone for good. */

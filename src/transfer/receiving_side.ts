@@ -9,6 +9,7 @@ import { FrameSplitter } from "../wire/frame_splitter.ts";
 import type { Destination, Hello } from "../wire/hello.ts";
 import { AskedSession } from "./asked_session.ts";
 import type { ReceivePolicy } from "./receive/policy.ts";
+import { Consent } from "./receive/questions.ts";
 import { Receiver } from "./receive/receiver.ts";
 import { findSettingsPlaces, SettingsGuard } from "./receive/settings.ts";
 import { Control } from "./session/control.ts";
@@ -23,14 +24,14 @@ import { RememberedPlaces } from "./remembered_places.ts";
 const none = new Uint8Array(0);
 
 /** Asks a person a question that takes yes or no. */
-type Ask = (question: string) => Promise<boolean>;
+export type Ask = (question: string) => Promise<boolean>;
 
 export interface ReceivingSideOptions {
   /** DEST; without it the sender's name for what it sends. */
   dest: string | undefined;
   policy: ReceivePolicy;
-  /** Without it every answer is no. */
-  ask?: Ask | undefined;
+  /** `yes` answers every question. Without it what is there may be replaced, and every other answer is no. */
+  ask?: Ask | "yes" | undefined;
   /** Ask before the first file is replaced in a directory that has never been received into. */
   asksToReplace?: boolean;
 }
@@ -60,7 +61,7 @@ export class ReceivingSide implements Side, Disposable {
   /** What this run has begun under the sender's name, as it is remembered until it is finished. */
   #begun: string | undefined;
   /** Where the sessions of a transfer land, once one of them has begun. */
-  #landed: { transfer: Transfer; landing: Landing } | undefined;
+  #landed: { transfer: Transfer; landing: Landing; consent: Consent } | undefined;
 
   /** Says what is wrong with DEST now; it is made only once there is a sender. @throws {RcopyError} `destination`, `usage` */
   constructor(engine: Engine, options: ReceivingSideOptions) {
@@ -96,7 +97,7 @@ export class ReceivingSide implements Side, Disposable {
     const control = new Control(channel, new FrameSplitter());
     const { dest } = this.#options;
     // A session that goes on with a transfer lands where that does, whatever has come there meanwhile.
-    const before = this.#landed?.transfer === ends.transfer ? this.#landed.landing : undefined;
+    const before = this.#landedBefore(ends.transfer)?.landing;
     const landing = before ?? landingOf({ dest, form: peer.form, name: peer.name, look: lookAt });
     const question = before ? undefined : this.#questionOf(landing, peer);
     if (question === undefined) return this.#receive(landing, { ...ends, control });
@@ -118,7 +119,8 @@ export class ReceivingSide implements Side, Disposable {
   }
 
   async #require(question: string, { chosen }: Landing): Promise<void> {
-    if (await this.#options.ask?.(question)) return;
+    const { ask } = this.#options;
+    if (ask === "yes" || await ask?.(question)) return;
     throw new RcopyError(
       "usage",
       `"${
@@ -143,24 +145,32 @@ export class ReceivingSide implements Side, Disposable {
       this.#begun = absolute(landing.chosen);
       this.#unfinished.add(this.#begun);
     }
-    this.#landed = { transfer, landing };
+    const consent = this.#landedBefore(transfer)?.consent ?? this.#consentFor(landing.directory);
+    this.#landed = { transfer, landing, consent };
+    const told = this.#told(destination, landing);
+    // What an interrupted copy leaves in it is rcopy's own.
+    if (told.wantsAll) this.#remember(landing.directory);
     return new Receiver({
       control,
       peer,
       granted: hello,
-      told: this.#told(destination, landing),
+      told,
       only: isOneFile ? { name: landing.rename } : undefined,
       engine,
       destination,
       policy,
       check,
       settings: this.#settings(landing.directory),
-      mayReplace: this.#mayReplace(landing.directory),
+      consent,
       timeoutMs,
       emit,
       signal,
       transfer,
     });
+  }
+
+  #landedBefore(transfer: Transfer): { landing: Landing; consent: Consent } | undefined {
+    return this.#landed?.transfer === transfer ? this.#landed : undefined;
   }
 
   /** Opens the directory that things land in, which may have been opened before. */
@@ -183,21 +193,24 @@ export class ReceivingSide implements Side, Disposable {
     return guard?.isIdle ? undefined : guard;
   }
 
-  /** The question that is put before the first file is replaced, where it has to be put. */
-  #mayReplace(directory: string): (() => Promise<boolean>) | undefined {
+  /** What a person is asked about a copy into a directory: before the first file is replaced there, and before settings change. */
+  #consentFor(directory: string): Consent {
     const { ask, asksToReplace = false, policy } = this.#options;
     const real = realPathOf(directory);
-    if (!ask || !asksToReplace || policy.dryRun || real === undefined || this.#received.has(real)) {
-      return undefined;
-    }
-    return async () => {
-      const shown = `"${showText(directory)}"`;
-      const answer = await ask(
-        `in ${shown} are files that did not come by rcopy, and this copy has others of their names; replace them?`,
-      );
-      if (answer) this.#remember(directory);
-      return answer;
-    };
+    // Nobody is asked about what is only looked at.
+    const canAsk = typeof ask === "function" && !policy.dryRun;
+    const mustAsk = canAsk && asksToReplace && real !== undefined && !this.#received.has(real);
+    return new Consent({
+      ask: canAsk ? ask : undefined,
+      answers: {
+        ...mustAsk ? {} : { replace: true },
+        ...canAsk ? {} : { settings: ask === "yes" },
+      },
+      shown: `"${showText(directory)}"`,
+      onAnswer: (matter, answer) => {
+        if (matter === "replace" && answer) this.#remember(directory);
+      },
+    });
   }
 
   #remember(directory: string): void {

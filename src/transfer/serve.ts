@@ -24,6 +24,8 @@ import type { Preparation, RunOptions, Session, Side } from "./side.ts";
 
 /** Sessions at once under `keep`, those of guests that are away among them. */
 const sessionsMax = 64;
+/** In which a receiver comes that asks for another session, however little patience there is. */
+const againMs = 30_000;
 /** What a peer is turned away for, while the run goes on. */
 const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["refused", "busy"]);
 
@@ -258,6 +260,17 @@ export class Server {
   ): void {
     const { keep, patienceMs } = this.#options;
     const emit = guest.transfer.numbered(this.#options.emit);
+    if (error.code === "again" && !this.#options.signal.aborted) {
+      if (guest.isReplaced) return;
+      const message = `the receiver at ${channel.peer} has its answers, and comes for what was put off`;
+      this.#onNote(message);
+      this.#guests.awaitReturn(
+        guest,
+        () => keep || this.#fail(new RcopyError("peer-lost", `${message}; it did not come back`)),
+        againMs,
+      );
+      return;
+    }
     const isLost = lossCodes.has(error.code);
     if (guest.isReplaced && isLost) return this.#onNote(`${channel.peer}: ${error.message}`);
     const hasLeft = isLost || error.code === "peer-ended";

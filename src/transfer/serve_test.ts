@@ -180,6 +180,41 @@ Deno.test("a dialer comes back only after a loss, and ends with what it lost whe
   });
 });
 
+Deno.test("a receiver that asks for another session gets it, without patience and without a loss", async () => {
+  const again = new RcopyError("again", "a person has answered");
+  for (const role of ["sender", "receiver"] as const) {
+    const side = new FakeSide(role);
+    await serving({ side, patienceMs: 0 }, async ({ run, plan, ended }) => {
+      using peer = new FakeRun({ patienceMs: 0 });
+      const other = new FakeSide(role === "sender" ? "receiver" : "sender");
+      const dialled = dial(plan, peer, other);
+      for (const number of [0, 1, 2]) {
+        const [here, there] = [await side.session(number), await other.session(number)];
+        await Promise.all([here.joined, there.joined]);
+        for (const one of [here, there]) one.end(number < 2 ? again : undefined);
+      }
+      await Promise.all([ended, dialled]);
+      for (const { told } of [run, peer]) assertEquals(told, ["connected", "connected", "connected", "done"]);
+    });
+  }
+});
+
+Deno.test("a receiver that asks for ever is not dialled for ever", () =>
+  serving({ side: new FakeSide("receiver") }, async ({ side, plan }) => {
+    using peer = new FakeRun();
+    const other = new FakeSide("sender");
+    const dialled = dial(plan, peer, other);
+    const again = new RcopyError("again", "a person has answered");
+    let sessions = 0;
+    const asking = (async () => {
+      for (;; sessions++) (await side.session(sessions)).end(again);
+    })();
+    asking.catch(() => {});
+    for (let number = 0; number < 9; number++) (await other.session(number)).end(again);
+    await assertFails(dialled, "again");
+    assertEquals(sessions <= 9, true);
+  }));
+
 Deno.test("an interrupt ends a dialer that waits for its next attempt", () =>
   serving({}, async ({ side, plan, listener }) => {
     using peer = new FakeRun();

@@ -37,6 +37,7 @@ export const wireCodeOf = {
   "same-place": 32,
   "grown": 33,
   "peer-ended": 34,
+  "again": 35,
 } as const satisfies Record<ErrorCode, number>;
 
 const codeOfNumber = new Map<number, ErrorCode>(

@@ -158,6 +158,7 @@ export const hello: MessageCodec<Hello> = {
       },
     };
     checkRole(message);
+    checkPlaced(message);
     return message;
   },
 };
@@ -226,6 +227,14 @@ function checkRole(hello: Hello): void {
     const what = name.length > 0 ? "a name, which is not its to say" : "that it brings a file, and no name";
     throw new RcopyError("protocol", `the hello of a ${role} says ${what}`);
   }
+}
+
+/** Only a receiver has placed anything. */
+function checkPlaced({ role, placed }: Hello): void {
+  if (role === "receiver") return;
+  const { sum, ...counts } = placed;
+  if (sum.length === 0 && Object.values(counts).every((number) => number === 0)) return;
+  throw new RcopyError("protocol", "the hello of a sender says what was placed, which is not its to say");
 }
 
 /** First message of the opener on a data connection. */

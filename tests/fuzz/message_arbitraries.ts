@@ -107,7 +107,8 @@ const hello = anyHello.map((one) => {
   const nothing = { mode: 0, mtimeSeconds: 0n, mtimeNanos: 0 };
   const noName = new Uint8Array(0);
   if (one.role === "receiver") return { ...one, ...nothing, form: "contents" as const, name: noName };
-  const sender = { ...one, creditBytes: 0, batchEntries: 0, dryRun: false };
+  const placed = { files: 0, links: 0, bytes: 0, kept: 0, partial: 0, sum: new Uint8Array(0) };
+  const sender = { ...one, creditBytes: 0, batchEntries: 0, dryRun: false, placed };
   if (one.form === "contents") return sender;
   const fileName = one.name.length > 0 ? one.name : Uint8Array.of(97);
   return { ...sender, ...nothing, name: one.form === "file" ? fileName : noName };

@@ -9,6 +9,7 @@ import { ReceiveComparison } from "../../src/transfer/receive/comparison.ts";
 import { ReceiveFailures } from "../../src/transfer/receive/failures.ts";
 import { ReceivePlan, type ReceivePlanOptions } from "../../src/transfer/receive/plan.ts";
 import type { DeltaPolicy } from "../../src/transfer/receive/policy.ts";
+import { Consent, type ConsentOptions, Questions } from "../../src/transfer/receive/questions.ts";
 import { ReceiveUnsettled } from "../../src/transfer/receive/unsettled.ts";
 import type { ReceiveBatch } from "../../src/transfer/target/batch.ts";
 import { LargeFiles } from "../../src/transfer/receive/large_files.ts";
@@ -29,6 +30,7 @@ export interface ReceiveParts extends HeardRun<"receiver">, Disposable {
   failures: ReceiveFailures;
   large: LargeFiles;
   comparison: ReceiveComparison;
+  questions: Questions;
   /** Questions about large files that the sender has not answered; a call answers one. */
   asked: (() => void)[];
   /** What a dry run would copy, as paths. */
@@ -42,7 +44,9 @@ export interface ReceiveParts extends HeardRun<"receiver">, Disposable {
 }
 
 export interface ReceivePartsOptions
-  extends Partial<Pick<ReceivePlanOptions, "exists" | "dryRun" | "mustCopy" | "check">> {
+  extends Partial<Pick<ReceivePlanOptions, "exists" | "dryRun" | "mustCopy" | "check" | "settings">> {
+  /** Asks a person; `answers` are those that are known. */
+  consent?: Partial<ConsentOptions>;
   durable?: boolean;
   delta?: DeltaPolicy;
   free?: FreeSpace;
@@ -94,6 +98,13 @@ export function receiveParts(folder: EngineFolder, options: ReceivePartsOptions 
   const onImagined = (directory: TargetDirectory, name: Uint8Array) =>
     void imagined.push(prefixes.show(directory, name));
   const { mtimeResolutionNs } = engine;
+  const answers = { replace: true, settings: false };
+  const questions = new Questions({
+    consent: new Consent({ answers, shown: "here", ...options.consent }),
+    pathOf: (directory, name) => prefixes.show(directory, name),
+    tell: () => void run.control.send({ kind: "waiting" }),
+    everyMs: 60_000,
+  });
   const comparison = new ReceiveComparison({
     run,
     engine,
@@ -103,6 +114,7 @@ export function receiveParts(folder: EngineFolder, options: ReceivePartsOptions 
     unsettled,
     large,
     basis,
+    questions,
     dryRun,
     onImagined,
     mtimeResolutionNs,
@@ -115,6 +127,8 @@ export function receiveParts(folder: EngineFolder, options: ReceivePartsOptions 
     unsettled,
     fileSystems,
     standing: new StandingEntries(engine, fileSystems),
+    questions,
+    settings: options.settings,
     dryRun,
     exists,
     check: options.check ?? false,
@@ -141,6 +155,7 @@ export function receiveParts(folder: EngineFolder, options: ReceivePartsOptions 
     failures: new ReceiveFailures({ outcome: run.outcome, tree, unsettled, prefixes, large, comparison }),
     large,
     comparison,
+    questions,
     asked,
     imagined,
     allSettled: () => allSettled,

@@ -9,6 +9,7 @@ import type { EventSink, TransferSummary } from "../../src/transfer/session/even
 import { localHello } from "../../src/transfer/session/hello.ts";
 import { Transfer } from "../../src/transfer/session/transfer.ts";
 import type { DeltaPolicy, ExistsPolicy } from "../../src/transfer/receive/policy.ts";
+import { Consent } from "../../src/transfer/receive/questions.ts";
 import { Receiver } from "../../src/transfer/receive/receiver.ts";
 import { Sender } from "../../src/transfer/send/sender.ts";
 import { openSources } from "../../src/transfer/source/roots.ts";
@@ -93,6 +94,7 @@ export async function runSessionPair(options: SessionPairOptions): Promise<Sessi
       dryRun: false,
     },
     check,
+    consent: new Consent({ answers: { replace: true, settings: false }, shown: "here" }),
     timeoutMs,
     emit: options.onReceiverEvent ?? (() => {}),
     signal: options.receiverSignal ?? new AbortController().signal,

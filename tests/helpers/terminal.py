@@ -1,5 +1,8 @@
-"""Runs a program on a terminal of its own: terminal.py ANSWER PROGRAM ARGS... types ANSWER when it is asked [y/N]."""
-import os, pty, select, sys
+"""Runs a program on a terminal of its own: terminal.py ANSWER PROGRAM ARGS... types ANSWER when it is asked [y/N].
+
+Before that it runs the shell command WHEN_ASKED, and prints what that says.
+"""
+import os, pty, subprocess, sys
 
 answer, command = sys.argv[1], sys.argv[2:]
 pid, terminal = pty.fork()
@@ -18,5 +21,7 @@ while True:
     sys.stdout.flush()
     if said.count(b"[y/N]") > 0:
         said = b""
+        if "WHEN_ASKED" in os.environ:
+            sys.stdout.buffer.write(subprocess.run(["sh", "-c", os.environ["WHEN_ASKED"]], capture_output=True).stdout)
         os.write(terminal, answer.encode() + b"\n")
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))

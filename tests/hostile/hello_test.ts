@@ -8,6 +8,9 @@ const badHellos: Record<string, Values> = {
   "credit": { creditBytes: 1 << 20 },
   "entries of a batch": { batchEntries: 1 },
   "a dry run": { dryRun: true },
+  "files that were placed": { placedFiles: 1 },
+  "bytes that were kept": { placedKept: 1 },
+  "a sum of what was placed": { placedSum: new Uint8Array(16) },
   "a file without a name": { form: 1 },
   "a file with the mode of a directory": { form: 1, name: latin1("one"), mode: 0o755 },
   "a file with the time of a directory": { form: 1, name: latin1("one"), mtimeSeconds: 1 },
@@ -39,3 +42,11 @@ for (const [what, failure] of Object.entries(noFailures)) {
     assertEquals([reception.status, reception.code], [3, 8], reception.stderr);
   });
 }
+
+Deno.test("a sender that asks for another session, as only a receiver may, is refused and not dialled again", async () => {
+  const reception = await attackReceiver(async (peer) => {
+    await peer.shakeHands();
+    await peer.control.send("close", { code: 35 });
+  });
+  assertEquals([reception.status, reception.code], [3, 8], reception.stderr);
+});

@@ -208,6 +208,7 @@ const badHellos: Record<string, Values> = {
   "a token and a half": { laneTokens: new Uint8Array(24) },
   "a token, which only the offerer has": { laneTokens: new Uint8Array(16) },
   "a session, which only the offerer names": { session: new Uint8Array(16) },
+  "a peer that has returned, which only the offerer says": { returned: true },
   "a form of files, from a receiver": { form: 1 },
   "a name of files, from a receiver": { name: latin1("name") },
   "a mode, from a receiver": { mode: 0o755 },

@@ -22,6 +22,7 @@ import type { TargetDirectory } from "../target/tree.ts";
 import type { ReceiveBasis } from "./basis.ts";
 import { type ComparedFiles, type ComparedLarge, ComparisonReader } from "./comparison_reader.ts";
 import { type LargeFiles, unexpected } from "./large_files.ts";
+import { type Questions, refusalOf } from "./questions.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
 
 export interface ReceiveComparisonOptions {
@@ -34,6 +35,7 @@ export interface ReceiveComparisonOptions {
   unsettled: ReceiveUnsettled;
   large: LargeFiles;
   basis: ReceiveBasis;
+  questions: Questions;
   dryRun: boolean;
   /** In a dry run: the content is another. */
   onImagined: (directory: TargetDirectory, name: Uint8Array, kind: EntryKind, size: number) => void;
@@ -97,7 +99,7 @@ export class ReceiveComparison {
     // What is told as compared has an end, so that what is told as kept is told from it.
     if (!one.isTold) this.#reader.tellEnd(one);
     const refusal = this.#whyNotReplace(held, held.size);
-    if (refusal) this.#options.unsettled.failHeld(held, refusal);
+    if (refusal) this.#options.unsettled.failHeld(held, refusal === "later" ? undefined : refusal);
     else this.#options.large.tell(held);
     return true;
   }
@@ -106,7 +108,7 @@ export class ReceiveComparison {
   beginSmall(batch: ReceiveBatch, entry: number): boolean {
     const place = { directory: batch.directoryOf(entry), name: batch.name(entry) };
     const refusal = this.#whyNotReplace(place, batch.size(entry));
-    if (refusal) this.#options.unsettled.fail(batch, entry, refusal);
+    if (refusal) this.#options.unsettled.fail(batch, entry, refusal === "later" ? undefined : refusal);
     else batch.states[entry] = EntryState.wanted;
     return refusal === undefined;
   }
@@ -128,7 +130,7 @@ export class ReceiveComparison {
     this.#close(one);
     const refusal = this.#whyNotReplace(held, held.size);
     if (!refusal) return this.#options.large.beginHeld(held);
-    this.#options.unsettled.failHeld(held, refusal);
+    this.#options.unsettled.failHeld(held, refusal === "later" ? undefined : refusal);
     return undefined;
   }
 
@@ -213,9 +215,11 @@ export class ReceiveComparison {
     this.#options.onImagined(directory, name, EntryKind.file, size);
   }
 
-  /** Why what is there cannot be replaced. @throws {RcopyError} `no-space` where the destination itself is full */
-  #whyNotReplace({ directory, name }: Place, size: number): RcopyError | undefined {
-    const { placement, fileSystems } = this.#options;
+  /** Why what is there is not replaced; `later` where a person is asked first. @throws {RcopyError} `no-space` where the destination itself is full */
+  #whyNotReplace({ directory, name }: Place, size: number): RcopyError | "later" | undefined {
+    const { placement, fileSystems, questions } = this.#options;
+    const answer = questions.may("replace", directory, name);
+    if (answer !== "yes") return answer === "later" ? answer : refusalOf("replace");
     const refusal = placement.whyNotWritable(directory);
     if (refusal) return refusal;
     const claim = { bytes: size, returned: size, isNew: false };

@@ -16,7 +16,7 @@ import { asEntryError } from "../target/errors.ts";
 import type { LeftOfFile, Placement } from "../target/placement.ts";
 import { type EntryGroup, EntryState, type ReceiveBatch } from "../target/batch.ts";
 import type { ExistsPolicy } from "./policy.ts";
-import type { ReplaceQuestion } from "./replace_question.ts";
+import { type Matter, type Questions, refusalOf } from "./questions.ts";
 import type { SettingsGuard } from "./settings.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
 import type { TargetDirectory, TargetTree } from "../target/tree.ts";
@@ -40,8 +40,8 @@ export interface ReceivePlanOptions {
   mayUseOlder: (bytes: number) => boolean;
   /** Absent where nothing that lands is settings, or all of it may be. */
   settings?: SettingsGuard | undefined;
-  /** Absent where anything may be replaced unasked. */
-  replacing?: ReplaceQuestion | undefined;
+  /** What a person has to agree to. */
+  questions: Questions;
   /** Everything was announced as wanted before the plan: nothing can be skipped. */
   mustCopy: boolean;
   /** Nothing is made; what would be copied is reported instead. */
@@ -66,32 +66,17 @@ const nothingLeft: LeftOfFile = { bytes: 0, hasJournal: false };
 
 export class ReceivePlan {
   readonly #options: ReceivePlanOptions;
-  /** Entries of the batch at hand that wait for an answer. */
-  readonly #doubtful: { at: PlannedEntry; go: () => void }[] = [];
 
   constructor(options: ReceivePlanOptions) {
     this.#options = options;
   }
 
   /**
-   * Plans a batch that has been checked; afterwards its states say what is wanted. It takes time only where a person is asked.
+   * Plans a batch that has been checked; afterwards its states say what is wanted.
    * @throws {RcopyError} `no-space`, `destination` …
    */
-  make(batch: ReceiveBatch): void | Promise<void> {
+  make(batch: ReceiveBatch): void {
     for (const group of batch.groups) this.#planGroup(batch, group);
-    if (this.#doubtful.length === 0) return this.#finish(batch);
-    return this.#ask(batch);
-  }
-
-  /** What would be replaced waits for the answer, and what comes behind it; what was planned before goes on. */
-  async #ask(batch: ReceiveBatch): Promise<void> {
-    const { replacing } = this.#options;
-    if (!await replacing!.put()) return;
-    for (const { at, go } of this.#doubtful.splice(0)) this.#ifAgreed(at, go);
-    this.#finish(batch);
-  }
-
-  #finish(batch: ReceiveBatch): void {
     batch.isPlanned = true;
     this.#options.onPlanned(batch);
     for (const number of batch.manifest.closed) {
@@ -164,17 +149,33 @@ export class ReceivePlan {
     const found = standing?.found;
     const decision = standing && !standing.isUnfinished ? this.#decide(at, wanted, standing.found) : "copy";
     if (decision instanceof RcopyError) return this.#fail(at, decision);
-    const whyLeft = this.#options.settings?.whyNot(directory, batch.name(entry));
-    if (wanted.kind === EntryKind.directory) {
-      return whyLeft ? this.#fail(at, whyLeft) : this.#planDirectory(at, found);
-    }
-    if (decision === "compare") {
-      return whyLeft ? this.#fail(at, whyLeft) : this.#ifAgreed(at, () => this.#compare(at, found!));
-    }
+    const { settings, questions, unsettled, dryRun } = this.#options;
+    const isOfSettings = settings?.holds(directory, batch.name(entry)) ?? false;
     const isThere = decision === "skip" || (decision === "copy" && found && this.#isSameLink(at, found));
-    if (isThere) return whyLeft ? this.#options.unsettled.skip(batch, entry) : this.#skip(at, found!);
-    if (whyLeft) return this.#fail(at, whyLeft);
-    if (this.#options.dryRun) return this.#imagine(at);
+    if (isThere && wanted.kind !== EntryKind.directory) {
+      // What is there of settings stays as it is, its mode too.
+      return isOfSettings && !questions.allows("settings")
+        ? unsettled.skip(batch, entry)
+        : this.#skip(at, found!);
+    }
+    if (isOfSettings && !this.#isAgreed(at, "settings")) return;
+    if (wanted.kind === EntryKind.directory) return this.#planDirectory(at, found);
+    // Whether it is replaced shows when it has been compared.
+    if (decision === "compare") return this.#compare(at, found!);
+    if (dryRun) return this.#imagine(at);
+    const isReplacing = found !== undefined && !standing!.isUnfinished;
+    // Who agrees that settings change has agreed to this.
+    if (isReplacing && !isOfSettings && !this.#isAgreed(at, "replace")) return;
+    this.#planContent(at, wanted, { found, isReplacing });
+  }
+
+  /** A file or link that is to be copied. `isReplacing`: what is there is somebody's; what an interrupted run left unfinished is nobody's loss. */
+  #planContent(
+    at: PlannedEntry,
+    wanted: Metadata,
+    { found, isReplacing }: { found: EntryLookup | undefined; isReplacing: boolean },
+  ): void {
+    const { batch, entry, directory } = at;
     const isLarge = wanted.kind === EntryKind.file && wanted.size > extentBytes;
     const left = isLarge && directory.origin === "existing"
       ? this.#options.placement.leftOf(directory, batch.name(entry))
@@ -182,10 +183,8 @@ export class ReceivePlan {
     const refusal = this.#whyNot(at, wanted, { found, left });
     if (refusal) return this.#fail(at, refusal);
     if (found) batch.replaces.set(entry, replaceable(found));
-    // What an interrupted run left unfinished is nobody's loss.
-    if (!found || standing!.isUnfinished) return this.#want(at, left);
-    batch.replaced.add(entry);
-    this.#ifAgreed(at, () => this.#want(at, left));
+    if (isReplacing) batch.replaced.add(entry);
+    this.#want(at, left);
   }
 
   #want(at: PlannedEntry, left: LeftOfFile): void {
@@ -198,15 +197,12 @@ export class ReceivePlan {
     } else batch.states[entry] = EntryState.wanted;
   }
 
-  /** Goes on with an entry that takes the place of another, unless a person has said no, or has to be asked first. */
-  #ifAgreed(at: PlannedEntry, go: () => void): void {
-    const { replacing } = this.#options;
-    if (!replacing || replacing.answer === true) return go();
-    if (replacing.answer === undefined) return void this.#doubtful.push({ at, go });
-    this.#fail(
-      at,
-      new RcopyError("exists", "it is there already, and is kept as answered; --yes replaces it"),
-    );
+  /** Whether an entry may be done; otherwise it has failed, or is put off until a person has been asked. */
+  #isAgreed(at: PlannedEntry, matter: Matter): boolean {
+    const answer = this.#options.questions.may(matter, at.directory, at.batch.name(at.entry));
+    if (answer === "yes") return true;
+    this.#fail(at, answer === "no" ? refusalOf(matter) : undefined);
+    return false;
   }
 
   #decide({ directory }: PlannedEntry, wanted: Metadata, found: EntryLookup): Decision {
@@ -262,7 +258,7 @@ export class ReceivePlan {
     }
   }
 
-  /** Without an error, because its directory has failed. What is below a directory that fails, fails too. */
+  /** Without an error, because its directory has failed, or because a person is asked about it later. What is below a directory that fails, fails too. */
   #fail({ batch, entry }: PlannedEntry, error?: RcopyError): void {
     const announced = batch.announced.get(entry);
     if (announced) announced.origin = "failed";

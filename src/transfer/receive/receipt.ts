@@ -1,8 +1,10 @@
 /** The receipt for the sender, once everything is settled and in place. The mirror image is `send/receipt.ts`. */
+import { RcopyError } from "../../base/errors.ts";
 import type { SessionRun } from "../session/session_run.ts";
 import type { Placement } from "../target/placement.ts";
 import type { TargetTree } from "../target/tree.ts";
 import type { AwaitedBatches } from "./awaited_batches.ts";
+import type { Questions } from "./questions.ts";
 import type { UnitsTaken } from "./units_taken.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
 
@@ -13,21 +15,28 @@ export interface ReceiptWriterOptions {
   unsettled: ReceiveUnsettled;
   awaited: AwaitedBatches;
   taken: UnitsTaken;
+  questions: Questions;
   /** Everything is on stable storage before the receipt leaves. */
   durable: boolean;
 }
 
 export class ReceiptWriter {
   readonly #options: ReceiptWriterOptions;
+  #isAsking = false;
 
   constructor(options: ReceiptWriterOptions) {
     this.#options = options;
   }
 
-  /** Sends the receipt if everything is settled. Called whenever something may have been the last. */
+  /** Sends the receipt if everything is settled, or asks about what was put off. Called whenever something may have been the last. */
   sendIfDone(): void {
-    const { run } = this.#options;
-    if (!this.#isDone || run.hasEnded) return;
+    const { run, questions } = this.#options;
+    if (!this.#isDone || run.hasEnded || this.#isAsking) return;
+    if (questions.areOpen) {
+      this.#isAsking = true;
+      run.tasks.start(() => this.#ask());
+      return;
+    }
     run.isFinishing = true;
     run.tasks.start(() => this.#send());
   }
@@ -37,6 +46,12 @@ export class ReceiptWriter {
     const { growing, batches } = run.counts;
     // While a directory is being completed, its parents up to the root may still be to come.
     return !growing && awaited.count === batches && unsettled.isEmpty && tree.root.completed;
+  }
+
+  /** All that could be copied is, and a person decides about the rest. @throws {RcopyError} `again`, by which both ends begin another session */
+  async #ask(): Promise<void> {
+    if (!await this.#options.questions.ask()) return;
+    throw new RcopyError("again", "what was put off until a person had answered is looked at once more");
   }
 
   async #send(): Promise<void> {

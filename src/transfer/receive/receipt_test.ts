@@ -1,7 +1,11 @@
 import { assertEquals } from "@std/assert";
 import type { Fault } from "../../../tests/helpers/fault_engine.ts";
 import { RcopyError } from "../../base/errors.ts";
-import { type ReceiveParts, receiveParts } from "../../../tests/helpers/receive_parts.ts";
+import {
+  type ReceiveParts,
+  receiveParts,
+  type ReceivePartsOptions,
+} from "../../../tests/helpers/receive_parts.ts";
 import { arrivedBatch, type EngineFolder, inFolder } from "../../../tests/helpers/transfer_parts.ts";
 import { UnitsTaken } from "./units_taken.ts";
 import { ReceiptWriter } from "./receipt.ts";
@@ -15,11 +19,12 @@ interface Place extends ReceiveParts {
 }
 
 async function withReceipt(
-  { durable = false, faults = [] }: { durable?: boolean; faults?: Fault[] },
+  { faults = [], ...options }: Pick<ReceivePartsOptions, "durable" | "consent"> & { faults?: Fault[] },
   body: (place: Place) => Promise<void>,
 ): Promise<void> {
   await inFolder(async (folder) => {
-    using parts = receiveParts(folder, { durable });
+    const { durable = false } = options;
+    using parts = receiveParts(folder, options);
     const taken = new UnitsTaken(parts.run.control);
     const receipt = new ReceiptWriter({ ...parts, taken, durable });
     const settle = () => {
@@ -108,6 +113,23 @@ Deno.test("ReceiptWriter sends no receipt when the disk fails", async () => {
       receipt.sendIfDone();
       assertEquals((await run.tasks.ended()).error, error);
       assertEquals((await heard()).some(({ kind }) => kind === "receipt"), false);
+    },
+  );
+});
+
+Deno.test("ReceiptWriter asks about what was put off first, once, and ends the session for another", async () => {
+  const asked: string[] = [];
+  const ask = (question: string) => (asked.push(question), Promise.resolve(true));
+  await withReceipt(
+    { consent: { answers: {}, ask } },
+    async ({ receipt, heard, settle, run, questions, tree }) => {
+      settle();
+      await heard();
+      questions.may("replace", tree.root, new TextEncoder().encode("other"));
+      receipt.sendIfDone();
+      receipt.sendIfDone();
+      assertEquals((await run.tasks.ended()).error?.code, "again");
+      assertEquals([asked.length, (await heard()).map(({ kind }) => kind)], [1, ["waiting"]]);
     },
   );
 });

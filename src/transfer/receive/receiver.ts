@@ -41,8 +41,8 @@ import { ReceiveLane } from "./lane.ts";
 import { LargeFiles, leftSentence } from "./large_files.ts";
 import { ReceivePlan } from "./plan.ts";
 import type { ReceivePolicy } from "./policy.ts";
+import { type Consent, Questions } from "./questions.ts";
 import { ReceiptWriter } from "./receipt.ts";
-import { type ReplaceQuestion, replaceQuestion } from "./replace_question.ts";
 import type { SettingsGuard } from "./settings.ts";
 import { ReceiveUnsettled } from "./unsettled.ts";
 
@@ -61,8 +61,8 @@ export interface ReceiverOptions extends SessionRunOptions {
   check: boolean;
   /** Absent where nothing that lands is settings, or all of it may be. */
   settings?: SettingsGuard | undefined;
-  /** Asks whether what is there may be replaced; absent where it may be unasked. */
-  mayReplace?: (() => Promise<boolean>) | undefined;
+  /** What a person has to agree to, in all sessions of the transfer. */
+  consent: Consent;
 }
 
 export class Receiver implements LaneHost {
@@ -85,7 +85,7 @@ export class Receiver implements LaneHost {
   readonly #comparison: ReceiveComparison;
   readonly #basis: ReceiveBasis;
   readonly #fileSystems: FileSystems;
-  readonly #replacing: ReplaceQuestion | undefined;
+  readonly #questions: Questions;
   /** In a dry run: resolves when there is room to list more. */
   #listing: unknown;
   /** Number of requests to send a small file again, by `entryKey`. */
@@ -131,12 +131,18 @@ export class Receiver implements LaneHost {
     });
     const awaited = this.#awaited = new AwaitedBatches(questions);
     const taken = this.#taken = new UnitsTaken(run.control);
-    this.#replacing = replaceQuestion(run, options.mayReplace);
+    this.#questions = new Questions({
+      consent: options.consent,
+      pathOf: (directory, name) => this.#prefixes.show(directory, name),
+      tell: () => void run.control.send({ kind: "waiting" }),
+      everyMs: run.silenceMs / 3,
+    });
     this.#comparison = this.#makeComparison();
     const plan = this.#plan = this.#makePlan();
     this.#intake = new Intake({ run, granted, only, tree, plan, unsettled, awaited });
     const { durable } = policy;
-    this.#receipt = new ReceiptWriter({ run, tree, placement, unsettled, awaited, taken, durable });
+    const settled = { run, tree, placement, unsettled, awaited, taken, durable };
+    this.#receipt = new ReceiptWriter({ ...settled, questions: this.#questions });
     this.#failures = new ReceiveFailures({
       outcome: run.outcome,
       tree,
@@ -158,6 +164,7 @@ export class Receiver implements LaneHost {
       unsettled: this.#unsettled,
       large: this.#large,
       basis: this.#basis,
+      questions: this.#questions,
       dryRun: policy.dryRun,
       onImagined: (...planned) => this.#onImagined(...planned),
       mtimeResolutionNs: this.#mtimeResolutionNs,
@@ -182,7 +189,7 @@ export class Receiver implements LaneHost {
       check: check || peer.check,
       mayUseOlder: (bytes) => this.#basis.mayUse(bytes),
       settings,
-      replacing: this.#replacing,
+      questions: this.#questions,
       mustCopy: told.wantsAll,
       ownSinceNs: transfer.placedSinceNs,
       mtimeResolutionNs: this.#mtimeResolutionNs,
@@ -223,7 +230,7 @@ export class Receiver implements LaneHost {
       },
       stopWaiting: () => {
         this.#intake.end();
-        this.#replacing?.end();
+        this.#questions.end();
         this.#awaited.end();
         this.#large.end();
         this.#comparison.end();
@@ -353,7 +360,11 @@ export class Receiver implements LaneHost {
 
   #onClose(message: Close): void {
     const isAgreed = message.code === 0 && this.#run.isFinishing;
-    this.#run.tasks.end(isAgreed ? {} : { error: errorOfClose(message) });
+    const error = errorOfClose(message);
+    if (error.code === "again") {
+      throw new RcopyError("protocol", "the peer asked for another session, as only a receiver may");
+    }
+    this.#run.tasks.end(isAgreed ? {} : { error });
   }
 
   // ---- plan
@@ -364,9 +375,7 @@ export class Receiver implements LaneHost {
       const batch = await this.#intake.next();
       if (!batch || tasks.hasEnded) break;
       const began = performance.now();
-      const asked = this.#plan.make(batch);
-      if (asked) await asked;
-      if (tasks.hasEnded) break;
+      this.#plan.make(batch);
       this.#failures.onPlanned(batch);
       account.book("place", began);
       this.#awaited.onPlanned();

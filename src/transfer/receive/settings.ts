@@ -3,7 +3,6 @@
  * by its absolute path: names that begin with a dot directly in a home, and all that is below them; for root those of every
  * home, and all of `/etc`.
  */
-import { RcopyError } from "../../base/errors.ts";
 import { realPathOf } from "../../base/real_path.ts";
 import type { EntryName } from "../../entry/name.ts";
 import type { TargetDirectory } from "../target/tree.ts";
@@ -35,13 +34,9 @@ export class SettingsGuard {
     return this.#root === "free";
   }
 
-  /** Why an entry is not taken unasked; `undefined` where it may be. */
-  whyNot(directory: TargetDirectory, name: EntryName): RcopyError | undefined {
-    if (this.#below(this.#of(directory), name) !== "settings") return undefined;
-    return new RcopyError(
-      "not-permitted",
-      "left out: it would change settings of a home or of this machine; --dotfiles takes such entries, too",
-    );
+  /** Whether an entry would be settings, and is not taken unasked. */
+  holds(directory: TargetDirectory, name: EntryName): boolean {
+    return this.#below(this.#of(directory), name) === "settings";
   }
 
   #of(directory: TargetDirectory): Place {

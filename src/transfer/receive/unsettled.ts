@@ -95,7 +95,7 @@ export class ReceiveUnsettled implements Settlement {
     this.#settle(batch, entry, EntryState.kept);
   }
 
-  /** An entry of a batch that is not settled fails; without an error, because its directory failed. */
+  /** An entry of a batch that is not settled fails; without an error, because its directory failed, or a person is asked about it later. */
   fail(batch: ReceiveBatch, entry: number, error?: RcopyError): void {
     const directory = batch.directoryOf(entry);
     this.#options.outcome.failed++;
@@ -134,9 +134,10 @@ export class ReceiveUnsettled implements Settlement {
     this.#settleHeld(held, EntryState.kept);
   }
 
-  failHeld(held: HeldTarget, error: RcopyError): void {
+  /** Without an error, because a person is asked about it later. */
+  failHeld(held: HeldTarget, error?: RcopyError): void {
     this.#options.outcome.failed++;
-    this.#report(held, error);
+    if (error) this.#report(held, error);
     this.#settleHeld(held, EntryState.failed);
   }
 
