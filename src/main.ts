@@ -1,6 +1,6 @@
 /**
  * The program: `rcopy send PATH`, `rcopy receive TICKET DEST`. Installed by
- * `deno install -g --no-config -A -n rcopy jsr:@rcopy/cli`.
+ * `deno install -g --no-config --no-prompt -A -n rcopy jsr:@rcopy/cli`.
  *
  * @module
  */

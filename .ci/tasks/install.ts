@@ -20,7 +20,7 @@ if (installed !== undefined) {
 async function install(): Promise<string | undefined> {
   const main = await mainModule();
   const { success } = await new Deno.Command(Deno.execPath(), {
-    args: ["install", "--quiet", "-g", "-f", "--no-config", "-A", "-n", "rcopy", main],
+    args: ["install", "--quiet", "-g", "-f", "--no-config", "--no-prompt", "-A", "-n", "rcopy", main],
     stdin: "null",
     stdout: "null",
   }).output();

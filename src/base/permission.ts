@@ -16,6 +16,22 @@ export function requirePermission(name: "read" | "write", path: string, what: st
   );
 }
 
+/**
+ * Whether Deno lets us connect to or listen at a place. Where it does not it would ask a person, in the middle of a copy and
+ * for a port that the peer named.
+ */
+export function mayUseNetwork({ host, port }: { host: string; port: number }): boolean {
+  const isGranted = (descriptor: Deno.PermissionDescriptor) =>
+    Deno.permissions.querySync(descriptor).state === "granted";
+  if (isGranted({ name: "net" })) return true;
+  const shown = host.includes(":") ? `[${host}]` : host;
+  try {
+    return isGranted({ name: "net", host: `${shown}:${port}` });
+  } catch {
+    return false; // a host that Deno cannot name in a permission, as one with a zone
+  }
+}
+
 const kinds = ["read", "write", "net", "env", "run", "sys", "ffi"] as const;
 
 /** Whether Deno restrains nothing. Only then it lets `/proc`, `/dev` and `/sys` be read; else it would ask a person, or refuse. */

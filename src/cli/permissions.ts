@@ -24,8 +24,11 @@ const nativeAdded =
   "with --allow-ffi added, io_uring serves the run: every byte of a name, nanosecond times, no path races; native code voids Deno's sandbox";
 const nativeAsked = "--io uring needs --allow-ffi, and native code voids Deno's sandbox";
 
-/** Keeps deno.json and node_modules of the current directory, which may have been received, from deciding what runs. */
-const noConfig = "--no-config";
+/**
+ * Keeps deno.json and node_modules of the current directory, which may have been received, from deciding what runs; and keeps
+ * Deno from asking a person for a permission in the middle of a copy, where the answer is no.
+ */
+const always = ["--no-config", "--no-prompt"];
 
 /** How a command line meets its peer. */
 export type MeetingAdvice =
@@ -67,7 +70,7 @@ export function sendPermissions(
   });
   return {
     flags: [
-      noConfig,
+      ...always,
       met.net,
       flagOf("read", outermost([...read, ...met.read])),
       ...met.more,
@@ -105,7 +108,7 @@ export function receivePermissions(
   ];
   return {
     flags: [
-      noConfig,
+      ...always,
       met.net,
       flagOf("read", outermost([...ways, ...met.read])),
       ...(writes.length > 0 ? [flagOf("write", writes)] : []),
@@ -125,7 +128,7 @@ export function cleanPermissions(
   const ways = bothWays(dest, look(dest).real);
   const writes = flags["dry-run"] ? [] : [flagOf("write", outermost(ways))];
   return {
-    flags: [noConfig, flagOf("read", ways), ...writes, ...nativeFlags(flags)],
+    flags: [...always, flagOf("read", ways), ...writes, ...nativeFlags(flags)],
     notes: [nativeNote(flags), ...commaNotes(ways)],
   };
 }

@@ -6,6 +6,7 @@
 import { settlesWithin } from "../base/deadline.ts";
 import { RcopyError } from "../base/errors.ts";
 import { pause } from "../base/pause.ts";
+import { mayUseNetwork } from "../base/permission.ts";
 import { showText } from "../base/show.ts";
 import { type PeerAddress, showAddress } from "../net/address.ts";
 
@@ -144,7 +145,7 @@ function asProbeError(error: unknown, address: PeerAddress): unknown {
 /** Checks the permission first: `node:tls` would report its absence in words of its own. @throws {RcopyError} `permission-flag` */
 function requireNet(address: PeerAddress): void {
   const asked = showAddress(address);
-  if (Deno.permissions.querySync({ name: "net", host: asked }).state === "granted") return;
+  if (mayUseNetwork(address)) return;
   throw new RcopyError(
     "permission-flag",
     `cannot connect to ${asked}: Deno was not given --allow-net for it`,

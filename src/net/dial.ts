@@ -1,6 +1,7 @@
 /** Connecting to a peer that listens. */
 import { asRcopyError, RcopyError } from "../base/errors.ts";
 import { pause } from "../base/pause.ts";
+import { mayUseNetwork } from "../base/permission.ts";
 import { type PeerAddress, showAddress } from "./address.ts";
 import type { Channel } from "./channel.ts";
 import { TcpChannel } from "./tcp_channel.ts";
@@ -72,6 +73,7 @@ export async function dialOne(
   address: PeerAddress,
   { transport, signal }: DialOptions,
 ): Promise<Channel> {
+  if (!mayUseNetwork(address)) throw new Deno.errors.NotCapable(`no --allow-net for ${showAddress(address)}`);
   const limit = AbortSignal.any([signal, AbortSignal.timeout(attemptMs)]);
   const connection = await Deno.connect({
     hostname: address.host,

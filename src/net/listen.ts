@@ -1,6 +1,7 @@
 /** Listening for peers. */
 import { RcopyError } from "../base/errors.ts";
 import { pause } from "../base/pause.ts";
+import { mayUseNetwork } from "../base/permission.ts";
 import type { Channel } from "./channel.ts";
 import { TcpChannel } from "./tcp_channel.ts";
 import type { ServerTransport } from "./transport.ts";
@@ -45,6 +46,9 @@ export class PeerListener implements Disposable {
     { hostname, port }: { hostname: string; port: number },
     transport: ServerTransport,
   ): Deno.TcpListener | Deno.TlsListener {
+    if (!mayUseNetwork({ host: hostname, port })) {
+      throw new Deno.errors.NotCapable(`no --allow-net for ${hostname}`);
+    }
     if (transport.kind === "plain") return Deno.listen({ hostname, port });
     const { chainPem: cert, keyPem: key } = transport;
     const listener = Deno.listenTls({ hostname, port, cert, key });

@@ -231,7 +231,7 @@ testWhere(
         assertEquals(missing.status, 4, missing.stderr);
         assertMatch(
           missing.stderr,
-          /has no rcopy.*; run there: deno install -g --no-config -A -n rcopy src\/main\.ts/,
+          /has no rcopy.*; run there: deno install -g --no-config --no-prompt -A -n rcopy src\/main\.ts/,
         );
 
         assertEquals((await there.run(installLine, { cwd: root })).status, 0);
@@ -257,7 +257,7 @@ testWhere(
     }),
 );
 
-Deno.test("every start of rcopy by deno that the documentation names has --no-config", async () => {
+Deno.test("every start of rcopy by deno that the documentation names has --no-config and --no-prompt", async () => {
   const found = await shell(
     `cd "$1" && grep -rnE 'deno (run|install) [^|]*(jsr:@rcopy|src/main\\.ts)' README.md CHANGELOG.md .github src ffi ` +
       `--include='*.md' --include='*.ts'`,
@@ -265,5 +265,7 @@ Deno.test("every start of rcopy by deno that the documentation names has --no-co
   );
   const lines = found.trim().split("\n").filter((line) => !/^\S+_test\.ts:/.test(line));
   assert(lines.length >= 4, found);
-  assertEquals(lines.filter((line) => !line.includes("--no-config")), []);
+  for (const flag of ["--no-config", "--no-prompt"]) {
+    assertEquals(lines.filter((line) => !line.includes(flag)), []);
+  }
 });

@@ -1,7 +1,7 @@
 /** The program under narrow permissions, and never a question about one. */
 import { assert, assertEquals } from "@std/assert";
 import { assertStatuses, copyTree, RcopyProcess, startReceiver } from "../helpers/rcopy_process.ts";
-import { shell, withFolder } from "../helpers/test_folder.ts";
+import { shell, testWhere, withFolder } from "../helpers/test_folder.ts";
 import { compileTargets } from "../../.ci/tasks/compile.ts";
 
 async function makeTree(folder: string): Promise<void> {
@@ -33,10 +33,11 @@ async function flagsFor(command: string[]): Promise<string[]> {
   await using doctor = new RcopyProcess(["doctor", ...command]);
   const { status, stdout } = await doctor.end();
   assertEquals(status, 0);
-  const [first, ...flags] = stdout.trim().split(/\s+/);
+  const [first, second, ...flags] = stdout.trim().split(/\s+/);
   assertEquals(first, "--no-config", "what lies in the current directory has a say");
+  assertEquals(second, "--no-prompt", "Deno asks a person in the middle of a copy");
   assert(flags.length > 0 && flags.every((flag) => /^--allow-(net|read|write)=./.test(flag)), stdout);
-  return [first!, ...flags];
+  return [first!, second!, ...flags];
 }
 
 Deno.test("the permission sets send and receive of src/deno.json are enough", async () => {
@@ -118,3 +119,60 @@ Deno.test("without any permission, help and version still come", async () => {
     assert(stdout.length > 4);
   }
 });
+
+testWhere(
+  { programs: ["python3"] },
+  "at a terminal nobody is asked for a permission in the middle of a copy",
+  async () => {
+    const terminal = new URL("../helpers/terminal.py", import.meta.url).pathname;
+    const onTerminal = { within: ["python3", terminal, "n"], mayPrompt: true };
+    await withFolder(async (folder) => {
+      await makeTree(folder);
+      await shell('ln -s large "$1/a/link"', folder);
+      const files = [`--allow-read=${folder}`, `--allow-write=${folder}`];
+      for (
+        const [permissions, status] of [
+          [["--allow-net", "--allow-read", "--allow-write"], 0],
+          // A link cannot be made, and no thread be started; the ports of the sender's threads are not those that are allowed.
+          [["--allow-net=127.0.0.1:PORT", ...files], 23],
+        ] as const
+      ) {
+        await Deno.mkdir(`${folder}/b`);
+        await using sender = new RcopyProcess([
+          "send",
+          "--insecure",
+          "-l",
+          "-p",
+          "0",
+          "--streams",
+          "3",
+          `${folder}/a`,
+        ]);
+        const [, number] = await sender.stdoutMatch(/127\.0\.0\.1:(\d+)/);
+        const args = ["receive", "--insecure", "--streams", "3", "-a", `127.0.0.1:${number}`, `${folder}/b`];
+        await using receiver = new RcopyProcess(args, {
+          ...onTerminal,
+          permissions: ["--no-config", ...permissions.map((flag) => flag.replace("PORT", number!))],
+        });
+        const received = await receiver.end();
+        assertEquals(received.status, status, received.stdout);
+        assert(!received.stdout.includes("Allow?"), received.stdout);
+        await Deno.remove(`${folder}/b`, { recursive: true });
+      }
+      for (
+        const command of [["send", "-p", "0", `${folder}/a`], [
+          "receive",
+          "--insecure",
+          "--listen",
+          "-p",
+          "0",
+          "x",
+        ]]
+      ) {
+        await using refused = new RcopyProcess(command, { ...onTerminal, permissions: files });
+        const { status, stdout } = await refused.end();
+        assertEquals([status, stdout.includes("Allow?")], [2, false], stdout);
+      }
+    });
+  },
+);

@@ -33,6 +33,8 @@ export interface RcopyOptions {
   within?: readonly string[];
   /** Start it as this user, but without what makes root more than a user: modes count again. Needs root. */
   withoutPrivileges?: boolean;
+  /** Deno may ask a person at a terminal for a permission. */
+  mayPrompt?: boolean;
   deadlineMs?: number;
 }
 
@@ -168,11 +170,11 @@ class Output {
 }
 
 function commandLine(args: readonly string[], options: RcopyOptions): string[] {
-  const { permissions, before, within = [], withoutPrivileges = false } = options;
+  const { permissions, before, within = [], withoutPrivileges = false, mayPrompt = false } = options;
   // What doctor says holds for the program that it is a part of.
   const isOfModules = permissions !== undefined || args[0] === "doctor";
   const main = isOfModules ? [...permissions ?? ["-A"], modules] : ["-A", program];
-  let command = [Deno.execPath(), "run", "--no-prompt", ...main, ...args];
+  let command = [Deno.execPath(), "run", ...mayPrompt ? [] : ["--no-prompt"], ...main, ...args];
   if (before !== undefined) command = ["bash", "-c", `${before}; exec "$@"`, "-", ...command];
   if (withoutPrivileges) command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", ...command];
   return [...within, ...command];

@@ -1,8 +1,9 @@
 """Runs a program on a terminal of its own: terminal.py ANSWER PROGRAM ARGS... types ANSWER when it is asked [y/N].
 
-Before that it runs the shell command WHEN_ASKED, and prints what that says.
+Before that it runs the shell command WHEN_ASKED, and prints what that says. A program that Deno stops to ask for a
+permission ("Allow?") is killed.
 """
-import os, pty, subprocess, sys
+import os, pty, signal, subprocess, sys
 
 answer, command = sys.argv[1], sys.argv[2:]
 pid, terminal = pty.fork()
@@ -19,6 +20,8 @@ while True:
     said += chunk
     sys.stdout.buffer.write(chunk)
     sys.stdout.flush()
+    if b"Allow?" in said:
+        os.kill(pid, signal.SIGKILL)
     if said.count(b"[y/N]") > 0:
         said = b""
         if "WHEN_ASKED" in os.environ:

@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert";
 import { shell } from "../helpers/test_folder.ts";
 import type { Values } from "./capnp.ts";
 import { type HostileSender, joined, latin1, manifestOf } from "./hostile_sender.ts";
+import { frame } from "./messages.ts";
 import { attackReceiver } from "./sessions.ts";
 import { placesOf, withVictim } from "./victim_tree.ts";
 import { xxh3 } from "./xxh3.ts";
@@ -76,10 +77,12 @@ Deno.test("hashes that are told wrongly end the session, and the next receiver i
           const at = await placesOf(peer);
           const compared = [at.one, at.big].sort((a, b) => a - b);
           await peer.control.send("wants", { bitmap: Uint8Array.of(255), compared });
-          for (const [kind, { of, ...values }] of messages) {
+          const frames = messages.map(([kind, { of, ...values }]) => {
             const entry = of === undefined ? {} : kind === "kept" ? { entry: at[of] } : { entries: [at[of]] };
-            await peer.control.send(kind, { ...entry, ...values });
-          }
+            return frame(kind, { ...entry, ...values });
+          });
+          // At once: what is told of a file that the sender has found to be another meanwhile is dropped.
+          await peer.control.write(joined(frames));
         }, checking);
         assertEquals(code, 8);
       });

@@ -33,7 +33,7 @@ function whyNotFound(label: string, named: string | undefined): string {
 
 /** The line that installs an rcopy like this one on another machine. */
 function installLine(): string {
-  const install = "deno install -g --no-config -A -n rcopy";
+  const install = "deno install -g --no-config --no-prompt -A -n rcopy";
   return import.meta.url.startsWith("file:")
     ? `${install} src/main.ts (in a checkout of rcopy ${version})`
     : `${install} jsr:@rcopy/cli@${version}`;

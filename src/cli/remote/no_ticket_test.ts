@@ -10,7 +10,7 @@ const cases: [what: string, status: number, flags: Flags, code: ErrorCode, messa
     127,
     {},
     "unreachable",
-    "run there: deno install -g --no-config -A -n rcopy src/main.ts (in a checkout of rcopy ",
+    "run there: deno install -g --no-config --no-prompt -A -n rcopy src/main.ts (in a checkout of rcopy ",
   ],
   [
     "there is no program of that name",

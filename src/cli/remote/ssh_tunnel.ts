@@ -1,5 +1,6 @@
 /** A port of this machine that ssh forwards to one of another. */
 import { RcopyError } from "../../base/errors.ts";
+import { mayUseNetwork } from "../../base/permission.ts";
 import { showText } from "../../base/show.ts";
 import type { PeerAddress } from "../../mod.ts";
 import { showAddress } from "../../net/address.ts";
@@ -64,7 +65,9 @@ function isFree(port: number): boolean {
 
 /** A port that is free at this moment. */
 function freePort(): number {
+  const place = { host: loopback, port: 0 };
   try {
+    if (!mayUseNetwork(place)) throw new Deno.errors.NotCapable(`no --allow-net for ${loopback}`);
     using listener = Deno.listen({ hostname: loopback, port: 0 });
     return listener.addr.port;
   } catch (cause) {

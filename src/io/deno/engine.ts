@@ -258,7 +258,7 @@ class DenoEngine implements Engine {
   createLink(directory: Directory, name: EntryName, target: Uint8Array, mtime: Timestamp): number {
     const path = this.#checked(directory).pathOf(name);
     const text = nameText(target);
-    attempt(`cannot create link "${showText(path)}"`, () => Deno.symlinkSync(text, path));
+    attempt(`cannot create link "${showText(path)}"`, () => makeLink(text, path));
     try {
       setLinkTime(path, mtime);
       return Lacks.nothing;
@@ -378,4 +378,13 @@ function readLinkText(path: string): string | undefined {
     if (error instanceof Deno.errors.InvalidData) return undefined;
     throw denoError(`cannot read link "${showText(path)}"`, error);
   }
+}
+
+/** Deno makes links with leave to read and write everything alone; without it, it would ask a person in the middle of a copy. */
+function makeLink(text: string, path: string): void {
+  for (const name of ["read", "write"] as const) {
+    if (Deno.permissions.querySync({ name }).state === "granted") continue;
+    throw new Deno.errors.NotCapable(`Requires --allow-${name} access to all paths`);
+  }
+  Deno.symlinkSync(text, path);
 }
