@@ -131,12 +131,7 @@ export class Receiver implements LaneHost {
     });
     const awaited = this.#awaited = new AwaitedBatches(questions);
     const taken = this.#taken = new UnitsTaken(run.control);
-    this.#questions = new Questions({
-      consent: options.consent,
-      pathOf: (directory, name) => this.#prefixes.show(directory, name),
-      tell: () => void run.control.send({ kind: "waiting" }),
-      everyMs: run.silenceMs / 3,
-    });
+    this.#questions = this.#makeQuestions();
     this.#comparison = this.#makeComparison();
     const plan = this.#plan = this.#makePlan();
     this.#intake = new Intake({ run, granted, only, tree, plan, unsettled, awaited });
@@ -151,6 +146,13 @@ export class Receiver implements LaneHost {
       large,
       comparison: this.#comparison,
     });
+  }
+
+  #makeQuestions(): Questions {
+    const { control, silenceMs } = this.#run;
+    const pathOf = (directory: TargetDirectory, name: Uint8Array) => this.#prefixes.show(directory, name);
+    const tell = () => void control.send({ kind: "waiting" });
+    return new Questions({ consent: this.#options.consent, pathOf, tell, everyMs: silenceMs / 3 });
   }
 
   #makeComparison(): ReceiveComparison {
