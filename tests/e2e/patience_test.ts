@@ -171,6 +171,35 @@ testCable("a cable that is pulled out longer than --timeout, and put in again", 
   assertMatch(received.stdout, /"type":"connected","peer":"10\.77\.1\.1:3120","returned":true/);
 });
 
+/** So many data connections have brought something. */
+async function lanesOf({ namespaces }: Cable, count: number): Promise<{ control: number; lanes: number[] }> {
+  for (;;) {
+    const connections = await namespaces.connections();
+    if (connections.lanes.length >= count) return connections;
+  }
+}
+
+const resets: [what: string, reset: (it: Cable) => Promise<void>][] = [
+  ["control", async (it) => it.namespaces.reset([(await lanesOf(it, 3)).control])],
+  ["one data connection after the other", async (it) => {
+    for (const port of (await lanesOf(it, 3)).lanes) await it.namespaces.reset([port]);
+  }],
+  ["everything at once", async (it) => {
+    const { control, lanes } = await lanesOf(it, 3);
+    await it.namespaces.reset([control, ...lanes]);
+  }],
+];
+for (const [what, reset] of resets) {
+  testCable(`a reset of ${what}`, async (it) => {
+    await using receiver = it.receive("--streams", "3");
+    await it.isUnderWay(receiver);
+    await reset(it);
+    const received = await receiver.end();
+    await assertOneCopy(it.folder, await it.sender.end(), received);
+    assertForward(received);
+  });
+}
+
 testCable("a receiver that gets another address", async (it) => {
   await using receiver = it.receive();
   await it.isUnderWay(receiver);

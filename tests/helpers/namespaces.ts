@@ -24,6 +24,9 @@ export function whyNoNamespaces(): string | undefined {
   return success ? undefined : "needs ip netns";
 }
 
+/** Of Ethernet (14), IPv4 (20), and TCP (20) with a time stamp (12). */
+const headerBytes = 66;
+
 let made = 0;
 
 export class Namespaces implements AsyncDisposable {
@@ -67,6 +70,28 @@ export class Namespaces implements AsyncDisposable {
     );
   }
 
+  /** Ports in the middle of the connections to the sender: that of control, over which the fewest bytes come, and the others. */
+  async connections(): Promise<{ control: number; lanes: number[] }> {
+    const printed = await shell(
+      'ip netns exec "$1" ss -HOtni state established dst "$2"',
+      this.#names.middle,
+      addresses.sender,
+    );
+    const found = printed.trim().split("\n").map((line) => ({
+      port: Number(/ \S+:(\d+) +\S+:\d+ /.exec(`${line} `)?.[1]),
+      received: Number(/bytes_received:(\d+)/.exec(line)?.[1] ?? 0),
+    })).toSorted((a, b) => a.received - b.received);
+    const [control, ...lanes] = found.map(({ port }) => port);
+    return { control: control!, lanes };
+  }
+
+  /** Breaks connections of the middle, by their ports: each end gets a reset. */
+  async reset(ports: readonly number[]): Promise<void> {
+    for (const port of ports) {
+      await shell('ip netns exec "$1" ss -K sport = ":$2" >/dev/null 2>&1', this.#names.middle, String(port));
+    }
+  }
+
   /** Gives the middle another address beside the sender. */
   async readdress(from: string, to: string): Promise<void> {
     const cable = cableOf(from);
@@ -89,6 +114,20 @@ export class Namespaces implements AsyncDisposable {
       cable,
       rate,
     );
+  }
+
+  /**
+   * Bytes that have left the sender towards the middle, with all headers, and without those of Ethernet, IPv4 and TCP with a
+   * time stamp. What the system hands over as one large segment has them once.
+   */
+  async sentBySender(): Promise<{ bytes: number; withHeaders: number }> {
+    const counted = await shell(
+      'ip netns exec "$1" cat "/sys/class/net/$2/statistics/tx_bytes" "/sys/class/net/$2/statistics/tx_packets"',
+      this.#names.sender,
+      cableOf(addresses.sender),
+    );
+    const [withHeaders, packets] = counted.trim().split("\n").map(Number) as [number, number];
+    return { bytes: withHeaders - packets * headerBytes, withHeaders };
   }
 
   /** Removes them, with the cables. Programs in them must have ended. */

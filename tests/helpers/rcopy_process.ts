@@ -81,7 +81,15 @@ export class RcopyProcess implements AsyncDisposable {
     return this.#match(this.#stdout, pattern);
   }
 
-  /** The same for standard error. */
+  /** Waits until what it has printed so far is as wanted. Fails if the process ends before. */
+  async stdoutWhere(isWanted: (text: string) => boolean): Promise<void> {
+    while (!isWanted(this.#stdout.text)) {
+      if (this.#stdout.ended) throw new Error(`${this.#shown} ended\n${await this.#everything()}`);
+      await this.#stdout.more();
+    }
+  }
+
+  /** {@linkcode stdoutMatch} for standard error. */
   stderrMatch(pattern: RegExp): Promise<RegExpExecArray> {
     return this.#match(this.#stderr, pattern);
   }

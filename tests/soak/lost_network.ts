@@ -1,7 +1,7 @@
 /**
  * `deno task soak:network`: a copy of 60 MB over a cable of 30 Mbit/s that is pulled out for 5, 20, 45 and 120 s, whose
- * receiver gets another address, and whose ends are stopped for 60 s, each with the times and limits that people have. Takes
- * some ten minutes, and needs root.
+ * receiver gets another address, whose connections are reset, and whose ends are stopped for 60 s, each with the times and
+ * limits that people have. Takes some ten minutes, and needs root. Names of disturbances, or parts of them, choose among them.
  */
 import { assertEquals } from "@std/assert";
 import { pause } from "../../src/base/pause.ts";
@@ -29,6 +29,26 @@ const disturbances: [what: string, disturb: (copy: Copy) => Promise<void>][] = [
     "another address",
     ({ namespaces }) => namespaces.readdress(namespaces.addresses.besideSender, "10.77.1.9"),
   ],
+  [
+    "reset of control",
+    async ({ namespaces }) => namespaces.reset([(await namespaces.connections()).control]),
+  ],
+  [
+    "reset of each lane",
+    async ({ namespaces }) => {
+      for (const port of (await namespaces.connections()).lanes) {
+        await namespaces.reset([port]);
+        await pause(1000);
+      }
+    },
+  ],
+  [
+    "reset of everything",
+    async ({ namespaces }) => {
+      const { control, lanes } = await namespaces.connections();
+      await namespaces.reset([control, ...lanes]);
+    },
+  ],
   ...(["sender", "receiver"] as const).map((end): [string, (copy: Copy) => Promise<void>] => [
     `${end} stopped for 60 s`,
     async (copy) => {
@@ -44,7 +64,10 @@ if (why !== undefined) {
   console.error(`cannot run here: ${why}`);
   Deno.exit(2);
 }
-for (const [what, disturb] of disturbances) {
+const chosen = disturbances.filter(([what]) =>
+  Deno.args.length === 0 || Deno.args.some((arg) => what.includes(arg))
+);
+for (const [what, disturb] of chosen) {
   const { seconds, wireBytes, sessions } = await copyDisturbed(disturb);
   const sent = (wireBytes / 1e6).toFixed(1);
   console.log(`${what.padEnd(24)} ${seconds.toFixed(1)} s, ${sent} MB on the wire, ${sessions} sessions`);
@@ -67,7 +90,7 @@ async function copyDisturbed(
     });
     const [ticket] = await sender.stdoutMatch(/rcopy1[a-z2-7]+/);
     const began = performance.now();
-    await using receiver = new RcopyProcess(["receive", "--json", ticket, `${folder}/b`], {
+    await using receiver = new RcopyProcess(["receive", "--json", "--streams", "3", ticket, `${folder}/b`], {
       within: namespaces.within("middle"),
     });
     await receiver.stdoutMatch(/"entriesDone":[1-9]/);

@@ -1,8 +1,10 @@
 /** Units and bytes that a receiver has taken of each data connection, and those that the sender has been told of. */
+import { extentBytes } from "../../wire/limits.ts";
 import type { Control } from "../session/control.ts";
 
-/** The sender is told at least every so many units; at every tick of the session besides. */
+/** The sender is told at least every so many units, or so much content; at every tick of the session besides. */
 const untoldUnitsMax = 32;
+const untoldBytesMax = extentBytes;
 /** And so long after a unit was taken, also where ticks are late since the thread is busy. */
 const untoldMsMax = 200;
 
@@ -10,6 +12,7 @@ interface LaneUnits {
   units: number;
   bytes: number;
   toldUnits: number;
+  toldBytes: number;
   /** `performance.now()` when the oldest of what it was not told was taken. */
   untoldSince: number;
 }
@@ -26,12 +29,15 @@ export class UnitsTaken {
   /** Another unit of a lane has been taken, of so many content bytes. */
   count(lane: number, bytes: number): void {
     let taken = this.#lanes.get(lane);
-    if (!taken) this.#lanes.set(lane, taken = { units: 0, bytes: 0, toldUnits: 0, untoldSince: 0 });
+    if (!taken) {
+      this.#lanes.set(lane, taken = { units: 0, bytes: 0, toldUnits: 0, toldBytes: 0, untoldSince: 0 });
+    }
     const now = performance.now();
     if (taken.units === taken.toldUnits) taken.untoldSince = now;
     taken.units++;
     taken.bytes += bytes;
-    const isDue = taken.units - taken.toldUnits >= untoldUnitsMax || now - taken.untoldSince >= untoldMsMax;
+    const isDue = taken.units - taken.toldUnits >= untoldUnitsMax ||
+      taken.bytes - taken.toldBytes >= untoldBytesMax || now - taken.untoldSince >= untoldMsMax;
     if (isDue) this.#tellOf(lane, taken);
   }
 
@@ -49,6 +55,7 @@ export class UnitsTaken {
     const { units, bytes } = taken;
     if (this.#isEnded || units === taken.toldUnits) return;
     taken.toldUnits = units;
+    taken.toldBytes = bytes;
     this.#control.send({ kind: "taken", lane, units, bytes });
   }
 }

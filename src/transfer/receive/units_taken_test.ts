@@ -21,6 +21,18 @@ Deno.test("UnitsTaken tells the sender of each data connection what was taken, a
   );
 });
 
+Deno.test("UnitsTaken tells the sender of each extent, since it leaves little on the way", async () => {
+  const { control, heard } = heardControl();
+  const taken = new UnitsTaken(control);
+  const [extent, half] = [4 << 20, 2 << 20];
+  taken.count(0, extent);
+  assertEquals(await heard(), [{ kind: "taken", lane: 0, units: 1, bytes: extent }]);
+  taken.count(0, half);
+  assertEquals(await heard(), []);
+  taken.count(0, half);
+  assertEquals(await heard(), [{ kind: "taken", lane: 0, units: 3, bytes: 2 * extent }]);
+});
+
 Deno.test("UnitsTaken tells nothing once the receipt is on its way", async () => {
   const { control, heard } = heardControl();
   const taken = new UnitsTaken(control);

@@ -16,7 +16,7 @@ import { extentBytes, hashBytes } from "../../wire/limits.ts";
 import type { Bundle, ExtentHead } from "../../wire/data.ts";
 import type { EntryHasher } from "../../codec/entry_hash.ts";
 import type { ExtentRead, SendIo, SentUnit, Turn } from "../lane/lane_io.ts";
-import { UnitsOnTheWay } from "./units_on_the_way.ts";
+import { type Surroundings, UnitsOnTheWay } from "./units_on_the_way.ts";
 import { type SendBatch, SendState } from "../source/batch.ts";
 import type { LargeSource } from "../source/large_file.ts";
 import type { PathPrefixes } from "../../entry/path_prefixes.ts";
@@ -44,6 +44,7 @@ export interface SendLaneOptions {
   onGrown: (batch: SendBatch, entry: number, size: number) => void;
   /** Whether another lane takes what this one should not: its own units are stalled. */
   mustLeaveToOthers: () => boolean;
+  surroundings: Surroundings;
   /** Content bytes given to the connection, or found in what the receiver has. */
   onSent: (bytes: number) => void;
   /** So many more content bytes need not be sent, since the receiver has them in an older version. */
@@ -60,7 +61,7 @@ interface Reading {
 }
 
 export class SendLane {
-  readonly onTheWay = new UnitsOnTheWay();
+  readonly onTheWay: UnitsOnTheWay;
   readonly #options: SendLaneOptions;
   /** The last write from each slice. */
   readonly #writes: [Promise<void>, Promise<void>] = [Promise.resolve(), Promise.resolve()];
@@ -72,6 +73,7 @@ export class SendLane {
 
   constructor(options: SendLaneOptions) {
     this.#options = options;
+    this.onTheWay = new UnitsOnTheWay(options.surroundings);
   }
 
   /** Whether the lane works in the main thread, and waits neither for the network nor for a job. */

@@ -69,6 +69,7 @@ async function withLane(
         told.push(`${textOf(of.columns.name(entry))}: ${error.code}`);
         parts.failures.entryFailed(of, entry, error);
       },
+      surroundings: { roundTripMs: () => undefined, hasOthers: () => false },
       mustLeaveToOthers: () => false,
       onVerified: (source) => {
         told.push(`${textOf(batch.columns.name(source.entry))}: verified`);

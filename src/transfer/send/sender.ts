@@ -82,6 +82,7 @@ export class Sender implements LaneHost {
   /** What the receiver has said of its destination; nothing is announced before. */
   #destination: Destination | undefined;
   #isAsked = false;
+  #firstPings = 10;
   readonly #told = Promise.withResolvers<void>();
 
   constructor(options: SenderOptions) {
@@ -140,7 +141,10 @@ export class Sender implements LaneHost {
     return this.#run.run({
       onMessage: (message) => this.#onMessage(message),
       work: () => this.#announce(),
-      onTick: () => this.#handBackStalled(),
+      onTick: () => {
+        this.#measureRoundTrip();
+        this.#handBackStalled();
+      },
       stopWaiting: () => {
         this.#told.resolve();
         this.#plan.end();
@@ -189,6 +193,10 @@ export class Sender implements LaneHost {
       onFailed: (batch, entry, error) => this.#failures.entryFailed(batch, entry, error),
       onVerified: (source) => this.#large.vouch(source),
       onGrown: (batch, entry, size) => this.#failures.grown(batch, entry, size),
+      surroundings: {
+        roundTripMs: () => this.#run.pings.roundTripMs,
+        hasOthers: () => tasks.lanesAlive > 1,
+      },
       mustLeaveToOthers: () => this.#mustLeaveToOthers(lane),
       onSent: (bytes) => counts.bytesDone += bytes,
       onMatched: (bytes) => counts.addMatched(bytes),
@@ -243,6 +251,13 @@ export class Sender implements LaneHost {
     if (!onTheWay.isStalled(stallMs)) return false;
     for (const other of this.#lanes.values()) if (!other.onTheWay.isStalled(stallMs)) return true;
     return false;
+  }
+
+  /** How far the receiver is says how much may be on the way to it. Of some pings at least one finds both ends at leisure. */
+  #measureRoundTrip(): void {
+    if (this.#firstPings === 0) return;
+    this.#firstPings--;
+    this.#run.pings.beat();
   }
 
   #lookAgain(): void {

@@ -1,10 +1,26 @@
 /** Units of one data connection that were sent and of which the receiver has not said that it took them. */
 import { RcopyError } from "../../base/errors.ts";
+import { extentBytes } from "../../wire/limits.ts";
 import type { Taken } from "../../wire/settlement.ts";
 import type { SendJob } from "./plan.ts";
 
 /** More than a receiver leaves unsaid and a network holds; a lane waits while it has as many. */
 export const unitsOnTheWayMax = 4096;
+
+/**
+ * Content on the way that keeps a connection to a peer nearby busy: what this end writes, what the receiver reads, and what
+ * lies between them. More would only lie in the buffers of the systems, which may take tens of megabytes, and would travel
+ * again after a kill.
+ */
+const windowBytesMin = 3 * extentBytes;
+/** The same where other connections work while this one waits. */
+const sharedWindowBytesMin = 2 * extentBytes;
+/** A peer is nearby up to such a round trip: much of it may be the time in which either end was busy. */
+const nearMs = 10;
+/** So many times what a round trip brings is on the way to a peer far away: as much again as now, so that the rate can grow. */
+const windowRoundTrips = 2;
+/** Rates are measured for so long. */
+const rateMs = 100;
 
 /** A lane of which the receiver has taken nothing for so long is stalled, unless it was as slow before. */
 const stallMsMin = 1_000;
@@ -19,7 +35,18 @@ interface Sent {
   isHandedBack: boolean;
 }
 
+/** What a lane knows of its session. */
+export interface Surroundings {
+  /** Milliseconds of a round trip; `undefined` while it is not known. */
+  roundTripMs: () => number | undefined;
+  /** Whether other data connections work beside this one. */
+  hasOthers: () => boolean;
+}
+
+const alone: Surroundings = { roundTripMs: () => undefined, hasOthers: () => false };
+
 export class UnitsOnTheWay {
+  readonly #session: Surroundings;
   #units: Sent[] = [];
   #queuedUnits = 0;
   #queuedBytes = 0;
@@ -31,6 +58,12 @@ export class UnitsOnTheWay {
   #isLost = false;
   /** Longest time, in milliseconds, that the receiver took for a unit while others waited. */
   #slowestMs = 0;
+  /** Where the measuring of the rate has begun, and the rate before, in bytes a millisecond. */
+  #measured = { at: performance.now(), bytes: 0, rate: 0 };
+
+  constructor(session = alone) {
+    this.#session = session;
+  }
 
   get count(): number {
     return this.#units.length;
@@ -61,6 +94,7 @@ export class UnitsOnTheWay {
     this.#takenBytes = bytes;
     if (units === this.#takenUnits) return;
     const now = performance.now();
+    this.#measure(now);
     this.#slowestMs = Math.max(this.#slowestMs, this.#waitedMs(now));
     this.#units.splice(0, units - this.#takenUnits);
     this.#takenUnits = units;
@@ -70,9 +104,25 @@ export class UnitsOnTheWay {
 
   /** Waits until there is room for another unit. */
   async room(): Promise<void> {
-    while (this.#units.length >= unitsOnTheWayMax && !this.#isEnded && !this.#isLost) {
+    while (!this.#hasRoom && !this.#isEnded && !this.#isLost) {
       await new Promise<void>((resolve) => this.#onRoom = resolve);
     }
+  }
+
+  get #hasRoom(): boolean {
+    if (this.#units.length >= unitsOnTheWayMax) return false;
+    const { roundTripMs, hasOthers } = this.#session;
+    const nearBytes = hasOthers() ? sharedWindowBytesMin : windowBytesMin;
+    const farMs = Math.max(0, (roundTripMs() ?? 0) - nearMs);
+    const farBytes = windowRoundTrips * this.#measured.rate * farMs;
+    return this.#queuedBytes - this.#takenBytes < nearBytes + farBytes;
+  }
+
+  #measure(now: number): void {
+    const { at, bytes } = this.#measured;
+    const ms = now - at;
+    if (ms < rateMs) return;
+    this.#measured = { at: now, bytes: this.#takenBytes, rate: (this.#takenBytes - bytes) / ms };
   }
 
   /** Waits until the receiver has taken another unit, or {@linkcode lookAgain}; false once the session has ended. */

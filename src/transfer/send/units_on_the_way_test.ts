@@ -68,3 +68,38 @@ Deno.test("UnitsOnTheWay makes a lane wait while too much is untold, until some 
   await second;
   assertEquals(await units.progress(), false, "who asks after the end does not wait, and knows it");
 });
+
+const extent = 4 * 1024 * 1024;
+
+/** How many extents of which none is taken are given to a lane before it waits. */
+async function windowOf(units: UnitsOnTheWay): Promise<number> {
+  for (let count = 0;; count++) {
+    let hasRoom = false;
+    void units.room().then(() => hasRoom = true);
+    await new Promise((resolve) => setTimeout(resolve));
+    if (!hasRoom) return count;
+    units.push(job(extent), extent);
+  }
+}
+
+Deno.test("UnitsOnTheWay keeps little on the way to a peer nearby, and less beside other lanes", async () => {
+  const near = { roundTripMs: () => 10, hasOthers: () => false };
+  assertEquals(await windowOf(new UnitsOnTheWay(near)), 3);
+  assertEquals(await windowOf(new UnitsOnTheWay({ ...near, hasOthers: () => true })), 2);
+});
+
+Deno.test("UnitsOnTheWay keeps twice a round trip more on the way to a peer far away", async () => {
+  let now = 0;
+  const { now: clock } = performance;
+  performance.now = () => now;
+  try {
+    const units = new UnitsOnTheWay({ roundTripMs: () => 110, hasOthers: () => false });
+    assertEquals(await windowOf(units), 3, "no rate is known yet");
+    now = 100;
+    units.onTaken(taken(3, 3 * extent));
+    // 3 extents in 100 ms are 6 in two of the 100 ms by which the peer is farther away.
+    assertEquals(await windowOf(units), 3 + 6);
+  } finally {
+    performance.now = clock;
+  }
+});

@@ -169,7 +169,7 @@ export class SessionRun<R extends Role = Role> {
     heartbeat[Symbol.dispose]();
     this.supply?.end();
     side.stopWaiting();
-    await tasks.close(end);
+    await tasks.close(end, { takesRest: this.role === "receiver" });
     const error = side.release(end.error) ?? end.error;
     const progress = this.#progress();
     if (error) {

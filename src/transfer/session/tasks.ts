@@ -1,6 +1,7 @@
 /** The loops of one session: the first that ends or fails ends all, and nothing is left running. */
 import { settlesWithin } from "../../base/deadline.ts";
-import { asRcopyError, type RcopyError } from "../../base/errors.ts";
+import { pause } from "../../base/pause.ts";
+import { asRcopyError, type ErrorCode, type RcopyError } from "../../base/errors.ts";
 import { closeAfter, closeOf } from "../../meet/farewell.ts";
 import type { LaneConnection } from "../../net/channel.ts";
 import type { Close } from "../../wire/closing.ts";
@@ -11,6 +12,13 @@ import type { Control } from "./control.ts";
  * control.
  */
 const reasonMs = 500;
+
+/** A session is over with these while its data connections may still bring what the peer had written before. */
+const lossCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["peer-lost", "timeout", "peer-ended"]);
+/** What has arrived is taken as long as more of it comes within this time, */
+const restQuietMs = 50;
+/** and so long at most: the peer may be back already. */
+const restMs = 1_000;
 
 /** The end of a session: the first error, if there was one, and the last message for the peer, if there is one. */
 export interface SessionEnd {
@@ -116,15 +124,32 @@ export class SessionTasks {
     return this.#end.promise;
   }
 
-  /** Tells the peer, closes every connection and waits for every loop. Bounded in time; throws nothing. */
-  async close(end: SessionEnd): Promise<void> {
+  /** Lets the loops of data connections take what the system has of them: it would have to travel again. */
+  async #takeRest(): Promise<void> {
+    const began = performance.now();
+    let read = -1;
+    while (this.#lanesAlive > 0 && performance.now() - began < restMs) {
+      const before = read;
+      read = this.#lanes.reduce((sum, lane) => sum + lane.bytesRead, 0);
+      if (read === before) return;
+      await pause(restQuietMs);
+    }
+  }
+
+  /**
+   * Tells the peer, closes every connection and waits for every loop. Bounded in time; throws nothing.
+   * `takesRest`: where the peer was lost, its data connections are read to the end first.
+   */
+  async close(end: SessionEnd, { takesRest = false } = {}): Promise<void> {
     this.#stopListening();
     const { channel } = this.#control;
+    if (!end.close) channel.close(); // the peer writes nothing more then
+    if (takesRest && end.error && lossCodes.has(end.error.code)) await this.#takeRest();
     if (end.error) { for (const lane of this.#lanes) lane.close(); }
     if (end.close) {
       this.#control.send(end.close);
       await closeAfter(channel, this.#control.flushed());
-    } else channel.close();
+    }
     for (const lane of this.#lanes) lane.close();
     await Promise.all(this.#running);
   }

@@ -147,3 +147,35 @@ Deno.test("SessionTasks closes with a last message, and waits for the peer and f
   loop.resolve();
   await closing;
 });
+
+Deno.test("SessionTasks takes what still comes over data connections when the peer is lost, where it is to", async () => {
+  for (const takesRest of [true, false]) {
+    const { tasks } = session();
+    const { connection, loop, run } = lane();
+    tasks.startLane(connection, run);
+    tasks.fail(lost);
+    const closing = tasks.close(await tasks.ended(), { takesRest });
+    assertEquals(connection.closed > 0, !takesRest);
+    connection.bytesRead += 10;
+    loop.resolve(); // the stream has ended
+    await closing;
+    assertEquals(connection.closed > 0, true);
+  }
+});
+
+Deno.test("SessionTasks takes nothing more of a peer that sends nonsense, or brings nothing", async () => {
+  for (const [error, isAtOnce] of [[damaged, true], [lost, false]] as const) {
+    const { tasks, hangUp } = session();
+    const { connection, loop, run } = lane();
+    connection.close = () => {
+      connection.closed++;
+      loop.resolve();
+    };
+    tasks.startLane(connection, run);
+    const closing = tasks.close({ error }, { takesRest: true });
+    assertEquals(connection.closed > 0, isAtOnce);
+    hangUp();
+    await closing;
+    assertEquals(connection.closed > 0, true);
+  }
+});
