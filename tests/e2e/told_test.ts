@@ -48,7 +48,7 @@ Deno.test("no byte of a name acts on a terminal, with --log-level debug neither"
   const { stderr } = await run(["send", "--log-level", "debug", "/nowhere/\u001b]0;title\u0007\u009b2J"]);
   // deno-lint-ignore no-control-regex
   assert(!/[\u001b\u0007\u009b]/.test(stderr), stderr);
-  assertMatch(stderr, /at .*\.ts/);
+  assertMatch(stderr, /at .*\.[jt]s:\d+/);
 });
 
 Deno.test("a printed line that was pasted whole is understood", async () => {
