@@ -5,6 +5,8 @@ import { proxied } from "./proxy.ts";
 const modules = new URL("../../src/main.ts", import.meta.url).pathname;
 /** The main module of the program: of what the task `test` has bundled at its start, which starts sooner; else the modules. */
 export const program = Deno.env.get("RCOPY_TEST_PROGRAM") ?? modules;
+/** It needs no configuration, and is started as the installed program is. */
+const isBundled = program !== modules;
 
 /**
  * Nothing that a test waits for takes this long, on a busy machine neither; reaching it is a failure. The task `test`
@@ -181,7 +183,9 @@ function commandLine(args: readonly string[], options: RcopyOptions): string[] {
   const { permissions, before, within = [], withoutPrivileges = false, mayPrompt = false } = options;
   // What doctor says holds for the program that it is a part of.
   const isOfModules = permissions !== undefined || args[0] === "doctor";
-  const main = isOfModules ? [...permissions ?? ["-A"], modules] : ["-A", program];
+  const main = isOfModules
+    ? [...permissions ?? ["-A"], modules]
+    : ["-A", ...isBundled ? ["--no-config"] : [], program];
   let command = [Deno.execPath(), "run", ...mayPrompt ? [] : ["--no-prompt"], ...main, ...args];
   if (before !== undefined) command = ["bash", "-c", `${before}; exec "$@"`, "-", ...command];
   if (withoutPrivileges) command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", ...command];
