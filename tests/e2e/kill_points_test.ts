@@ -125,8 +125,8 @@ testEngines(
 );
 
 const whyNone = whyNoQuietNetwork();
-/** Each disturbance twice, kills four times. */
-const disturbedPoints = 12;
+/** Each disturbance once, kills four times. */
+const disturbedPoints = 8;
 Deno.test({
   name:
     "kills, stops, networks that fail and disks that fill up: all that was whole is kept and not sent again" +

@@ -22,7 +22,7 @@ interface KillOptions extends CopyOptions {
 }
 
 /** Points of one test; `kill_points_test.ts` has more, of copies onto an older state. */
-const killsOfEach = 10;
+const killsOfEach = 8;
 /** Pairs of processes at a time. */
 const pairsMax = 4;
 const comparison = { mtimeStepNs: 1_000_000, linkTimes: false };

@@ -36,12 +36,12 @@ async function copiesWhole(io: string, entries: number, make: (root: string) => 
 }
 
 testEngines(
-  "30,000 empty files are copied, half of them in one directory",
+  "15,000 empty files are copied, half of them in one directory",
   (io) =>
-    copiesWhole(io, 30_100, (root) => {
+    copiesWhole(io, 15_100, (root) => {
       for (let d = 0; d < 100; d++) {
         Deno.mkdirSync(`${root}/d${d}`);
-        const files = d === 0 ? 15_150 : 150;
+        const files = d === 0 ? 7_575 : 75;
         for (let f = 0; f < files; f++) Deno.createSync(`${root}/d${d}/file-${f}`).close();
       }
     }),
@@ -49,16 +49,16 @@ testEngines(
 );
 
 testEngines(
-  "15,000 directories are copied, three deep and all but empty",
+  "8,000 directories are copied, three deep and all but empty",
   (io) =>
-    copiesWhole(io, 15_000, (root) => {
-      for (let i = 0, made = 0; made < 15_000; i++) {
+    copiesWhole(io, 8_000, (root) => {
+      for (let i = 0, made = 0; made < 8_000; i++) {
         Deno.mkdirSync(`${root}/d${i}`);
         made++;
-        for (let j = 0; j < 30 && made < 15_000; j++) {
+        for (let j = 0; j < 30 && made < 8_000; j++) {
           Deno.mkdirSync(`${root}/d${i}/d${j}`);
           made++;
-          for (let k = 0; k < 20 && made < 15_000; k++, made++) Deno.mkdirSync(`${root}/d${i}/d${j}/d${k}`);
+          for (let k = 0; k < 20 && made < 8_000; k++, made++) Deno.mkdirSync(`${root}/d${i}/d${j}/d${k}`);
         }
       }
     }),

@@ -176,16 +176,15 @@ for (const kind of [0, 4, 5, 6, 255]) {
   });
 }
 
-for (const mode of [0o20666, 0o10644, 0o140777, 0o6755, 0o4755, 0o1777, 0o1000, 0xffff]) {
+for (const [turn, mode] of [0o20666, 0o10644, 0o140777, 0o6755, 0o4755, 0o1777, 0o1000, 0xffff].entries()) {
   Deno.test(`A10, A11: mode 0${mode.toString(8)} ends the session: there are only permission bits`, async () => {
-    for (const kind of [1, 2]) {
-      assertRefused(
-        await attackReceiver(async (peer) => {
-          await peer.shakeHands();
-          await peer.announce([{ name: "harmless" }, { name: "x", kind, mode }]);
-        }, { after: assertNothingPlaced }),
-      );
-    }
+    const kind = 1 + turn % 2; // a file or a directory
+    assertRefused(
+      await attackReceiver(async (peer) => {
+        await peer.shakeHands();
+        await peer.announce([{ name: "harmless" }, { name: "x", kind, mode }]);
+      }, { after: assertNothingPlaced }),
+    );
   });
 }
 
