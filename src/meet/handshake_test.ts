@@ -81,6 +81,18 @@ Deno.test("readJoined() takes the answer to a join, and nothing else", async () 
   for (const [bytes, wanted] of cases) await assertFails(bytes, readJoined, wanted);
 });
 
+Deno.test("readJoined() gives up a data connection whose join has no answer in time, and closes it", async () => {
+  const [peer, channel] = memoryChannels();
+  await peer.write(concat(encodePreamble("data"))); // an answer that is begun is none
+  const error = await assertRejects(
+    () => readJoined(channel, 0),
+    RcopyError,
+    "did not answer a data connection",
+  );
+  assertEquals((error as RcopyError).code, "peer-lost");
+  assertEquals(await peer.read(new Uint8Array(1)), 0);
+});
+
 Deno.test("readMessage() reads one frame and not a byte more, in whatever pieces it comes", async () => {
   const [peer, channel] = memoryChannels({ readBytesMax: 1 });
   await writeFrames(peer, undefined, join, { ...join, lane: 4 });

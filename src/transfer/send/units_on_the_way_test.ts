@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { RcopyError } from "../../base/errors.ts";
-import { UnitsOnTheWay, unitsOnTheWayMax } from "./units_on_the_way.ts";
+import { stallMsOf, UnitsOnTheWay, unitsOnTheWayMax } from "./units_on_the_way.ts";
 import type { SendBatch } from "../source/batch.ts";
 import type { SendJob } from "./plan.ts";
 
@@ -88,18 +88,59 @@ Deno.test("UnitsOnTheWay keeps little on the way to a peer nearby, and less besi
   assertEquals(await windowOf(new UnitsOnTheWay({ ...near, hasOthers: () => true })), 2);
 });
 
-Deno.test("UnitsOnTheWay keeps twice a round trip more on the way to a peer far away", async () => {
-  let now = 0;
-  const { now: clock } = performance;
-  performance.now = () => now;
+/** Runs `body` with a clock that it sets. */
+async function withClock(body: (clock: { now: number }) => Promise<void> | void): Promise<void> {
+  const clock = { now: 0 };
+  const { now } = performance;
+  performance.now = () => clock.now;
   try {
+    await body(clock);
+  } finally {
+    performance.now = now;
+  }
+}
+
+Deno.test("UnitsOnTheWay keeps twice a round trip more on the way to a peer far away", () =>
+  withClock(async (clock) => {
     const units = new UnitsOnTheWay({ roundTripMs: () => 110, hasOthers: () => false });
     assertEquals(await windowOf(units), 3, "no rate is known yet");
-    now = 100;
+    clock.now = 100;
     units.onTaken(taken(3, 3 * extent));
     // 3 extents in 100 ms are 6 in two of the 100 ms by which the peer is farther away.
     assertEquals(await windowOf(units), 3 + 6);
-  } finally {
-    performance.now = clock;
-  }
-});
+  }));
+
+Deno.test("stallMsOf() is a second, or three times what the slowest lane has needed, up to ten", () =>
+  withClock((clock) => {
+    const slowTo = (ms: number) => {
+      const units = new UnitsOnTheWay();
+      units.push(job(1), 10);
+      clock.now += ms;
+      units.onTaken(taken(1));
+      return units;
+    };
+    const cases: [slowest: number[], stallMs: number][] = [
+      [[], 1_000],
+      [[0], 1_000],
+      [[333], 1_000],
+      [[10, 500, 20], 1_500],
+      [[3_333], 9_999],
+      [[3_334, 1], 10_000],
+      [[60_000], 10_000],
+    ];
+    for (const [slowest, stallMs] of cases) assertEquals(stallMsOf(slowest.map(slowTo)), stallMs);
+  }));
+
+Deno.test("UnitsOnTheWay stalls past the threshold, counted from the last unit that was taken", () =>
+  withClock((clock) => {
+    const units = new UnitsOnTheWay();
+    for (let i = 0; i < 3; i++) units.push(job(i), 10);
+    const isStalledAt = (ms: number) => (clock.now = ms, units.isStalled(1_000));
+    assertEquals([isStalledAt(1_000), isStalledAt(1_001)], [false, true]);
+    units.onTaken(taken(1));
+    assertEquals([isStalledAt(2_001), isStalledAt(2_002)], [false, true]);
+    units.onTaken(taken(3));
+    assertEquals(isStalledAt(100_000), false, "nothing is on the way");
+    units.push(job(4), 10);
+    assertEquals([isStalledAt(101_000), isStalledAt(101_001)], [false, true], "idle time does not count");
+  }));
