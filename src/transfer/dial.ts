@@ -3,6 +3,7 @@
  * It opens the TCP connections, and so it has three more roles: it is the TLS client, it is the prover of the handshake, and
  * it requests data connections (`supply/requested.ts`). Which side of the transfer it is plays no part.
  */
+import { sameBytes } from "../base/bytes.ts";
 import { asRcopyError, RcopyError } from "../base/errors.ts";
 import { pause } from "../base/pause.ts";
 import { formatDuration } from "../base/units.ts";
@@ -251,6 +252,7 @@ function checkAnswer(answer: Hello, { hello, channel }: { hello: Hello; channel:
     const [same, other] = hello.role === "receiver" ? ["receive", "send"] : ["send", "receive"];
     throw new RcopyError("refused", `both ends want to ${same}; run rcopy ${other} on one of them`);
   }
+  checkReturn(answer, { hello, channel });
   const lanes = answer.laneTokens.length / tokenBytes;
   if (
     !Number.isInteger(lanes) || lanes < 1 || lanes > hello.streams || answer.session.length !== tokenBytes
@@ -260,6 +262,17 @@ function checkAnswer(answer: Hello, { hello, channel }: { hello: Hello; channel:
       `the ${answer.role} at ${channel.peer} offers ${lanes} data connections`,
     );
   }
+}
+
+/** Only a listener that was given its own secret knows the transfer. @throws {RcopyError} `protocol` */
+function checkReturn(answer: Hello, { hello, channel }: { hello: Hello; channel: Channel }): void {
+  const { returned, returnSecret } = answer;
+  const isOurs = hello.returnSecret.length > 0 && sameBytes(returnSecret, hello.returnSecret);
+  if (returnSecret.length === tokenBytes && (!returned || isOurs)) return;
+  const what = returned
+    ? "takes this end for one that came back, which it is not"
+    : "gives no secret for a return";
+  throw new RcopyError("protocol", `the ${answer.role} at ${channel.peer} ${what}`);
 }
 
 async function openLane(

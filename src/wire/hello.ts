@@ -229,10 +229,14 @@ function checkRole(hello: Hello): void {
   }
 }
 
-/** Only a receiver has placed anything. */
+/** Only a receiver has placed anything, and what it says of that agrees with itself. */
 function checkPlaced({ role, placed }: Hello): void {
-  if (role === "receiver") return;
   const { sum, ...counts } = placed;
+  if (role === "receiver") {
+    const { files, links, bytes, kept } = counts;
+    if (kept <= bytes && (files > 0 || bytes === 0) && (files + links > 0) === (sum.length > 0)) return;
+    throw new RcopyError("protocol", "the hello of a receiver says of what was placed what cannot be");
+  }
   if (sum.length === 0 && Object.values(counts).every((number) => number === 0)) return;
   throw new RcopyError("protocol", "the hello of a sender says what was placed, which is not its to say");
 }

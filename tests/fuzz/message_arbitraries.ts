@@ -98,7 +98,11 @@ const anyHello = fc.record({
     bytes: count,
     kept: count,
     partial: count,
-    sum: emptyOrHash,
+    sum: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+  }).map((one) => {
+    const bytes = one.files > 0 ? one.bytes : 0;
+    const sum = one.files + one.links > 0 ? one.sum : new Uint8Array(0);
+    return { ...one, bytes, kept: Math.min(one.kept, bytes), sum };
   }),
 });
 

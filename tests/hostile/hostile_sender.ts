@@ -136,7 +136,8 @@ export class HostileSender implements AsyncDisposable {
   }
 
   ownHello(streams: number): Values {
-    return { role: 0, software: "hostile", streams, timeoutMs: 20_000, mtimeResolutionNs: 1 };
+    const returnSecret = crypto.getRandomValues(new Uint8Array(16));
+    return { role: 0, software: "hostile", streams, timeoutMs: 20_000, mtimeResolutionNs: 1, returnSecret };
   }
 
   /** One batch that is the whole manifest, and its end. */

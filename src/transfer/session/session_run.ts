@@ -97,6 +97,8 @@ export class SessionRun<R extends Role = Role> {
   /** Brings data connections beside those that the session gets at first. */
   supply: LaneSupply | undefined;
   readonly #options: SessionRunOptions;
+  /** Resolves when the peer answers the question whether it is there. */
+  #answer: Promise<void> | undefined;
 
   constructor(role: R, options: SessionRunOptions) {
     this.role = role;
@@ -133,9 +135,14 @@ export class SessionRun<R extends Role = Role> {
   async answersWithin(ms: number): Promise<boolean> {
     if (this.tasks.hasEnded) return false;
     const before = this.#bytesRead;
-    const answer = Promise.withResolvers<void>();
-    this.pings.ask(answer.resolve);
-    await settlesWithin(Promise.race([answer.promise, this.tasks.ended()]), ms);
+    // However many ask, one question is out.
+    this.#answer ??= new Promise((resolve) =>
+      this.pings.ask(() => {
+        this.#answer = undefined;
+        resolve();
+      })
+    );
+    await settlesWithin(Promise.race([this.#answer, this.tasks.ended()]), ms);
     return !this.tasks.hasEnded && this.#bytesRead > before;
   }
 

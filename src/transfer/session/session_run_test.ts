@@ -138,3 +138,19 @@ Deno.test("SessionRun says that content takes another way when a data connection
     }]);
   });
 });
+
+Deno.test("SessionRun has one question out, however many ask whether the peer is there", async () => {
+  await inFolder(async ({ engine }) => {
+    const { run, say, heard, hangUp } = heardRun("sender", engine);
+    const running = run.run(side([]));
+    const answers = Array.from({ length: 40 }, () => run.answersWithin(60_000));
+    assertEquals(await heard(), [{ kind: "ping", id: 0 }]);
+    await say({ kind: "pong", id: 0 });
+    assertEquals((await Promise.all(answers)).every((answer) => answer), true);
+    const again = run.answersWithin(60_000);
+    assertEquals(await heard(), [{ kind: "ping", id: 1 }]);
+    hangUp();
+    assertEquals(await again, false);
+    await assertRejects(() => running, RcopyError);
+  });
+});
