@@ -32,13 +32,25 @@ export interface ReceivingSideOptions {
   policy: ReceivePolicy;
   /** `yes` answers every question. Without it what is there may be replaced, and every other answer is no. */
   ask?: Ask | "yes" | undefined;
-  /** Ask before the first file is replaced in a directory that has never been received into. */
+  /** Ask before the first file is replaced in a directory that was not empty when it was first received into. */
   asksToReplace?: boolean;
 }
 
 /** The path of `./NAME`, of which the folder is there. */
 function absolute(chosen: string): string {
   return `${realPathOf(dirname(chosen)) ?? dirname(chosen)}/${basename(chosen)}`;
+}
+
+/** A directory as it is remembered: another one that is made under its path later is not taken for it. */
+function receivedPlace(directory: string): string | undefined {
+  const real = realPathOf(directory);
+  if (real === undefined) return undefined;
+  try {
+    const { ino, birthtime } = Deno.statSync(real);
+    return `${real} (${ino ?? 0}, ${birthtime?.getTime() ?? 0})`;
+  } catch {
+    return undefined; // it is gone
+  }
 }
 
 /** A session that is about to begin. */
@@ -83,7 +95,6 @@ export class ReceivingSide implements Side, Disposable {
   /** The copy has come to its end. */
   onDone(): void {
     if (this.#begun !== undefined) this.#unfinished.remove(this.#begun);
-    if (this.#opened && !this.#options.policy.dryRun) this.#remember(this.#opened.path);
   }
 
   propose(run: RunOptions, transfer: Transfer): Proposal {
@@ -148,7 +159,7 @@ export class ReceivingSide implements Side, Disposable {
     const consent = this.#landedBefore(transfer)?.consent ?? this.#consentFor(landing.directory);
     this.#landed = { transfer, landing, consent };
     const told = this.#told(destination, landing);
-    // What an interrupted copy leaves in it is rcopy's own.
+    // It is empty: whatever is in it later came by rcopy, what an interrupted copy leaves too.
     if (told.wantsAll) this.#remember(landing.directory);
     return new Receiver({
       control,
@@ -196,10 +207,10 @@ export class ReceivingSide implements Side, Disposable {
   /** What a person is asked about a copy into a directory: before the first file is replaced there, and before settings change. */
   #consentFor(directory: string): Consent {
     const { ask, asksToReplace = false, policy } = this.#options;
-    const real = realPathOf(directory);
+    const known = receivedPlace(directory);
     // Nobody is asked about what is only looked at.
     const canAsk = typeof ask === "function" && !policy.dryRun;
-    const mustAsk = canAsk && asksToReplace && real !== undefined && !this.#received.has(real);
+    const mustAsk = canAsk && asksToReplace && known !== undefined && !this.#received.has(known);
     return new Consent({
       ask: canAsk ? ask : undefined,
       answers: {
@@ -214,8 +225,8 @@ export class ReceivingSide implements Side, Disposable {
   }
 
   #remember(directory: string): void {
-    const real = realPathOf(directory);
-    if (real !== undefined) this.#received.add(real);
+    const known = receivedPlace(directory);
+    if (known !== undefined) this.#received.add(known);
   }
 
   #told(destination: Directory | undefined, { rename }: Landing): Destination {

@@ -2,7 +2,7 @@
  * Places that are remembered from one run to the next, as real paths in the user's own state, so that a person is not asked
  * about what rcopy has put there itself:
  *  unfinished  what a receive without DEST has begun under the sender's name and not finished
- *  received    directories that have been received into
+ *  received    directories that were empty when rcopy first received into them, or in which a person let it replace files
  */
 import { dirname } from "../base/path.ts";
 

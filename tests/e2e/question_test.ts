@@ -75,8 +75,45 @@ testWhere(needs, "no keeps what is there, and copies the rest", async () => {
       assertMatch(said, /(received|sent) 1 file, 1 directory, .* 2 failed, tree hash/);
     }
     assertEquals(await shell('cd "$1/here/b" && cat one two d/three', folder), "other\nnew\nother\n");
+    const again = await receiveAt(folder, { answer: "n", receive: ["b"] });
+    assertEquals(again.received.stdout.split("[y/N]").length, 2, "asked again, since the answer was no");
+    assertEquals(await shell('cd "$1/here/b" && cat one two d/three', folder), "other\nnew\nother\n");
   });
 });
+
+testWhere(
+  needs,
+  "what came by rcopy alone is replaced without a question, another directory of that name is not",
+  async () => {
+    await withFolder(async (folder) => {
+      await shell('mkdir -p "$1/a" "$1/here" && echo 1 > "$1/a/one"', folder);
+      const isAsked = async () =>
+        (await receiveAt(folder, { answer: "n", receive: ["b"] })).received.stdout.includes("[y/N]");
+      assertEquals(await isAsked(), false);
+      await shell('echo second > "$1/a/one"', folder);
+      assertEquals(await isAsked(), false);
+      assertEquals(await shell('cat "$1/here/b/one"', folder), "second\n");
+      await shell('cd "$1/here" && rm -r b && mkdir other b && echo precious > b/one', folder);
+      assertEquals(await isAsked(), true);
+      assertEquals(await shell('cat "$1/here/b/one"', folder), "precious\n");
+    });
+  },
+);
+
+testWhere(
+  needs,
+  "a directory that had files already is asked about after a copy that replaced none, too",
+  async () => {
+    await withFolder(async (folder) => {
+      await shell('mkdir -p "$1/a" "$1/here/b" && echo 1 > "$1/a/one" && echo own > "$1/here/b/two"', folder);
+      await receiveAt(folder, { answer: "n", receive: ["b"] });
+      await shell('echo 22 > "$1/a/two"', folder);
+      const { received } = await receiveAt(folder, { answer: "n", receive: ["b"] });
+      assertMatch(received.stdout, /two; replace them\?/);
+      assertEquals(await shell('cat "$1/here/b/two"', folder), "own\n");
+    });
+  },
+);
 
 testWhere(needs, "--yes and --exists ask nothing", async () => {
   await withFolder(async (folder) => {

@@ -59,7 +59,7 @@ export class Consent {
   #question(matter: Matter, about: PutOff): string {
     const { shown } = this.#options;
     return matter === "replace"
-      ? `in ${shown} are files that did not come by rcopy, and this copy has others of their names: ` +
+      ? `in ${shown} are files that rcopy may not have put there, and this copy has others of their names: ` +
         `${listOf(about)}; replace them?`
       : `this copy would change settings of a home or of this machine in ${shown}: ${
         listOf(about)
