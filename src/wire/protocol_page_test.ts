@@ -35,6 +35,7 @@ Deno.test("PROTOCOL.md gives every error code its number", () => {
     "not-sent": "not sent (listed, not a failure)",
     "io": "input/output",
     "grown": "grown (in no message)",
+    "again": "again (of a receiver alone)",
     "read-only": "read-only",
   };
   for (const [code, number] of Object.entries(wireCodeOf)) {
