@@ -31,6 +31,7 @@ export async function runCopy(line: CommandLine, options: CopyOptions): Promise<
     json: flags.json === true,
     quiet: flags.quiet === true,
     logLevel,
+    namesPeers: flags.keep === true,
     lineForPeer: command === "send" ? lineForReceiver : lineForSender,
   });
   try {

@@ -170,6 +170,7 @@ export class ReceivingSide implements Side, Disposable {
       engine,
       destination,
       policy,
+      isDryRun: policy.dryRun,
       check,
       settings: this.#settings(landing.directory),
       consent,

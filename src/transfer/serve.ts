@@ -241,6 +241,7 @@ export class Server {
   ): void {
     const { keep } = this.#options;
     const emit = guest.transfer.numbered(this.#options.emit);
+    emit({ type: "done", summary });
     if (peer.dryRun && !keep) {
       const message =
         `the receiver at ${channel.peer} looked at what would be copied (--dry-run), and took ` +
@@ -248,7 +249,6 @@ export class Server {
       emit({ type: "note", level: "info", message });
       return;
     }
-    emit({ type: "done", summary });
     if (keep) return;
     this.#isOver = true;
     this.#ended.resolve(summary);

@@ -204,6 +204,8 @@ struct Receipt {
   treeSum @8 :Data;
   durable @9 :Bool;
   grown @10 :UInt64;
+  replaced @11 :UInt64;
+  differing @12 :UInt64;
 }
 
 struct Ping {

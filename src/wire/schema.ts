@@ -1408,7 +1408,7 @@ export class Receipt extends $.Struct {
     static override readonly _capnp = {
         displayName: "Receipt",
         id: "844c328bc7b475a5",
-        size: new $.ObjectSize(80, 1),
+        size: new $.ObjectSize(96, 1),
     };
     get files(): bigint {
         return $.utils.getUint64(0, this);
@@ -1487,6 +1487,18 @@ export class Receipt extends $.Struct {
     }
     set grown(value: bigint) {
         $.utils.setUint64(72, value, this);
+    }
+    get replaced(): bigint {
+        return $.utils.getUint64(80, this);
+    }
+    set replaced(value: bigint) {
+        $.utils.setUint64(80, value, this);
+    }
+    get differing(): bigint {
+        return $.utils.getUint64(88, this);
+    }
+    set differing(value: bigint) {
+        $.utils.setUint64(88, value, this);
     }
     override toString(): string { return "Receipt_" + super.toString(); }
 }

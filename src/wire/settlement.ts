@@ -187,6 +187,10 @@ export interface Receipt {
   changed: number;
   /** Files that were placed as they were at the scan, and had grown since. */
   grown: number;
+  /** Files and links that took the place of others, in all sessions of the transfer; after `dryRun`, that would. */
+  replaced: number;
+  /** After `dryRun`: files whose content was compared, and is another. */
+  differing: number;
   /** Entries in the tree hash, and their sum modulo 2^128 (16 bytes, big-endian). */
   treeCount: number;
   treeSum: Uint8Array;
@@ -205,6 +209,8 @@ export const receipt: MessageCodec<Receipt> = {
       failed: BigInt(message.failed),
       changed: BigInt(message.changed),
       grown: BigInt(message.grown),
+      replaced: BigInt(message.replaced),
+      differing: BigInt(message.differing),
       treeCount: BigInt(message.treeCount),
       durable: message.durable,
     });
@@ -222,6 +228,8 @@ export const receipt: MessageCodec<Receipt> = {
       failed: count(root.failed),
       changed: count(root.changed),
       grown: count(root.grown),
+      replaced: count(root.replaced),
+      differing: count(root.differing),
       treeCount: count(root.treeCount),
       treeSum: exactly(root.treeSum, hashBytes),
       durable: root.durable,

@@ -156,11 +156,11 @@ testRemote("a sender passes the receiver's options on to the receiver that it st
   assert(!await exists(`${folder}/b`), "a dry run made DEST");
   for (const [kind, letter] of [["file", "f"], ["directory", "d"], ["symbolic link", "l"]]) {
     const count = await shell('find "$1/a" -mindepth 1 -type "$2" | wc -l', folder, letter!);
-    const listed = dry.stdout.split("\n").filter((row) => row.startsWith(`${kind}\t`));
+    const listed = dry.stdout.split("\n").filter((row) => row.startsWith(`new\t${kind}\t`));
     assertEquals(listed.length, Number(count), dry.stdout);
   }
-  assertMatch(dry.stdout, /^file\t9\.0+ MB\tlarge$/m);
-  assertMatch(dry.stdout, /^file\t1 B\ttab\\there$/m);
+  assertMatch(dry.stdout, /^new\tfile\t9\.0+ MB\tlarge$/m);
+  assertMatch(dry.stdout, /^new\tfile\t1 B\ttab\\there$/m);
 
   const durable = await send("--durable");
   assertEquals(durable.status, 0, durable.stderr);

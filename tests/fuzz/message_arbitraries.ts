@@ -290,6 +290,8 @@ export const controlMessage: fc.Arbitrary<Message> = fc.oneof(
     failed: count,
     changed: count,
     grown: count,
+    replaced: count,
+    differing: count,
     treeCount: count,
     treeSum: hash,
     durable: fc.boolean(),

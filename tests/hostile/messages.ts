@@ -137,7 +137,7 @@ export const messages = {
     fields: { batches: ["u32s", 0], entries: ["u32s", 1], failed: ["u8s", 2] },
   }],
   receipt: [13, {
-    words: 10,
+    words: 12,
     pointers: 1,
     fields: {
       files: ["u64", 0],
@@ -151,6 +151,8 @@ export const messages = {
       treeSum: ["data", 0],
       durable: ["bool", 512],
       grown: ["u64", 72],
+      replaced: ["u64", 80],
+      differing: ["u64", 88],
     },
   }],
   ping: [14, { words: 1, pointers: 0, fields: { id: ["u32", 0] } }],

@@ -160,6 +160,6 @@ function relay(line: string, label: string, { reporter }: Job): void {
 
 /** Shows a row of the list that a dry run at the other end prints; the names in it were escaped there. */
 function listRow(row: string, { console }: Job): void {
-  if (!/^(file|directory|symbolic link)\t[^\t]*\t/.test(row)) return;
+  if (!/^(new|replace)\t(file|directory|symbolic link)\t[^\t]*\t/.test(row)) return;
   console.out(`${row.split("\t").map((column) => showText(column).replaceAll("\\\\", "\\")).join("\t")}\n`);
 }

@@ -1,5 +1,4 @@
 /** Events as lines: text for people, JSON for scripts. */
-import { formatBytes } from "../../base/units.ts";
 import type {
   EntryFailure,
   ProgressSnapshot,
@@ -13,6 +12,7 @@ import {
   describeStages,
   failuresShownMax,
   renderFailures,
+  renderPlanned,
   renderReplaced,
   renderSummary,
 } from "./summary.ts";
@@ -36,6 +36,8 @@ export interface ReporterOptions {
   logLevel: LogLevel;
   /** The line to run on the other machine, for an end that listens. */
   lineForPeer?: (event: TransferEvent & { type: "listening" }) => string;
+  /** What is said of a transfer begins with its peer: there may be several at a time. */
+  namesPeers?: boolean;
   /** Milliseconds that never go backwards. */
   now?: () => number;
 }
@@ -46,6 +48,8 @@ interface Shown {
   failures: EntryFailure[];
   replaced: string[];
   failureCount: number;
+  /** Address of the other end, for people. */
+  peer: string;
 }
 
 /** Transfers that are remembered, those that were lost and did not come back among them. */
@@ -129,7 +133,7 @@ export class Reporter {
   #shownOf({ session = 0 }: TransferEvent): Shown {
     let shown = this.#transfers.get(session);
     if (!shown) {
-      shown = { history: new ProgressHistory(), failures: [], replaced: [], failureCount: 0 };
+      shown = { history: new ProgressHistory(), failures: [], replaced: [], failureCount: 0, peer: "" };
       this.#transfers.set(session, shown);
       const [oldest] = this.#transfers.keys();
       if (this.#transfers.size > shownMax) this.#transfers.delete(oldest!);
@@ -153,6 +157,7 @@ export class Reporter {
         shown.failures.length = 0;
         if (!event.returned) shown.replaced.length = 0;
         shown.failureCount = 0;
+        shown.peer = event.peer;
         this.log("debug", `connected to ${event.peer}`);
         return;
       case "progress":
@@ -167,9 +172,7 @@ export class Reporter {
         return;
       case "planned":
         this.#eraseLine();
-        console.out(
-          `${event.kind}\t${event.kind === "file" ? formatBytes(event.size) : "-"}\t${event.path}\n`,
-        );
+        console.out(`${renderPlanned(event)}\n`);
         return;
       case "note":
         this.log(event.level, event.message);
@@ -196,16 +199,14 @@ export class Reporter {
     // The last snapshot may have come too soon after the one before it to be drawn.
     if (this.#isLineOpen) this.#drawLine(shown);
     this.#closeLine();
-    for (
-      const line of renderReplaced(
-        shown.replaced.slice(0, summary.replaced),
-        summary.replaced,
-      )
-    ) {
-      if (!quiet) this.log("info", line);
+    const whose = this.#options.namesPeers && shown.peer !== "" ? `${shown.peer}: ` : "";
+    // The list of a dry run has them all.
+    const replaced = summary.dryRun ? 0 : summary.replaced;
+    for (const line of renderReplaced(shown.replaced.slice(0, replaced), replaced)) {
+      if (!quiet) this.log("info", whose + line);
     }
-    for (const line of renderFailures(shown.failures, shown.failureCount)) this.log("error", line);
-    if (!quiet) this.log("info", renderSummary(summary));
+    for (const line of renderFailures(shown.failures, shown.failureCount)) this.log("error", whose + line);
+    if (!quiet) this.log("info", whose + renderSummary(summary));
   }
 
   #showListening(event: TransferEvent & { type: "listening" }): void {

@@ -1,16 +1,36 @@
 /** The last lines of a run, for people. Pure. */
 import { formatBytes, formatCount, formatDuration, formatRate } from "../../base/units.ts";
-import type { EntryFailure, StageTimes, TransferSummary } from "../../transfer/session/events.ts";
+import type {
+  EntryFailure,
+  StageTimes,
+  TransferEvent,
+  TransferSummary,
+} from "../../transfer/session/events.ts";
 
 /** Names that are shown of what failed. */
 export const failuresShownMax = 20;
 
 /** One line: files, bytes, time, mean rate, bytes on the wire, skipped, failed, without mode or time, tree hash. */
 export function renderSummary(summary: TransferSummary): string {
+  return summary.dryRun ? renderPlan(summary) : renderCopy(summary);
+}
+
+/** Of a dry run: what a copy would do, at both ends. */
+function renderPlan(summary: TransferSummary): string {
+  const { bytes, replaced, skipped, compared, differing = 0, failed } = summary;
+  const parts = [
+    `would copy ${entriesOf(summary)}`,
+    formatBytes(bytes),
+    replaced > 0 ? `${formatCount(replaced)} of them in the place of others` : "",
+    skipped > 0 ? `${formatCount(skipped)} skipped, as they are there already` : "",
+    compared > 0 ? `${counted(compared, "file")} compared, ${formatCount(differing)} of them different` : "",
+    failed > 0 ? `${formatCount(failed)} would fail` : "",
+  ];
+  return `${joined(parts)}; nothing was written`;
+}
+
+function renderCopy(summary: TransferSummary): string {
   const {
-    files,
-    directories,
-    links,
     bytes,
     keptBytes,
     matchedBytes,
@@ -22,13 +42,11 @@ export function renderSummary(summary: TransferSummary): string {
     grown,
     lacking,
     replaced,
-    treeHash,
+    treeHash = "",
   } = summary;
   const verb = summary.role === "sender" ? "sent" : "received";
   const parts = [
-    `${verb} ${counted(files, "file")}`,
-    directories > 0 ? counted(directories, "directory", "directories") : "",
-    links > 0 ? counted(links, "link") : "",
+    `${verb} ${entriesOf(summary)}`,
     `${formatBytes(bytes)} in ${formatDuration(elapsedMs)} (${
       formatRate(Math.max(0, bytes - keptBytes - matchedBytes) / elapsedMs * 1000)
     })`,
@@ -45,7 +63,24 @@ export function renderSummary(summary: TransferSummary): string {
     lacking > 0 ? `${formatCount(lacking)} without mode or time, which the file system refused` : "",
     `tree hash ${treeHash}`,
   ];
+  return joined(parts);
+}
+
+function entriesOf({ files, directories, links }: TransferSummary): string {
+  return joined([
+    counted(files, "file"),
+    directories > 0 ? counted(directories, "directory", "directories") : "",
+    links > 0 ? counted(links, "link") : "",
+  ]);
+}
+
+function joined(parts: readonly string[]): string {
   return parts.filter((part) => part !== "").join(", ");
+}
+
+/** A row of the list that a dry run gives: what would become of the entry, its kind, its size, its path. */
+export function renderPlanned({ kind, size, path, replaces }: TransferEvent & { type: "planned" }): string {
+  return `${replaces ? "replace" : "new"}\t${kind}\t${kind === "file" ? formatBytes(size) : "-"}\t${path}`;
 }
 
 /** The names of what failed, with the reason, and how many more there are. `listed` are the first of them. */

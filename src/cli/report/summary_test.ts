@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { showName } from "../../base/show.ts";
 import type { TransferSummary } from "../../transfer/session/events.ts";
 import { StageAccount } from "../../transfer/session/stage_account.ts";
-import { describeStages, renderFailures, renderSummary } from "./summary.ts";
+import { describeStages, renderFailures, renderPlanned, renderSummary } from "./summary.ts";
 
 const summary: TransferSummary = {
   role: "receiver",
@@ -54,6 +54,35 @@ Deno.test("renderSummary() is silent about what there was none of", () => {
   });
   assertEquals(plain.startsWith("sent 1 file, 2.50 GB in"), true);
   assertEquals(/skipped|failed|directory|link/.test(plain), false);
+});
+
+Deno.test("renderSummary() says of a dry run what would be copied, and that nothing was written", () => {
+  const dry = {
+    ...summary,
+    dryRun: true as const,
+    files: 7,
+    directories: 6,
+    links: 3,
+    bytes: 3_000_000,
+    skipped: 0,
+    failed: 0,
+  };
+  const expected = "would copy 7 files, 6 directories, 3 links, 3.00 MB; nothing was written";
+  assertEquals(renderSummary(dry), expected);
+  assertEquals(renderSummary({ ...dry, role: "sender" }), expected);
+  const more = { ...dry, replaced: 2, skipped: 4, compared: 5, differing: 1, failed: 1 };
+  assertEquals(
+    renderSummary(more),
+    "would copy 7 files, 6 directories, 3 links, 3.00 MB, 2 of them in the place of others, " +
+      "4 skipped, as they are there already, 5 files compared, 1 of them different, 1 would fail; nothing was written",
+  );
+});
+
+Deno.test("renderPlanned() says what is new, and what would replace something", () => {
+  const row = { type: "planned" as const, path: "a", kind: "file" as const, size: 7, replaces: false };
+  assertEquals(renderPlanned(row), "new\tfile\t7 B\ta");
+  assertEquals(renderPlanned({ ...row, replaces: true }), "replace\tfile\t7 B\ta");
+  assertEquals(renderPlanned({ ...row, kind: "directory" }), "new\tdirectory\t-\ta");
 });
 
 Deno.test("renderSummary() says when ssh carried the connections", () => {

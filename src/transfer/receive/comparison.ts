@@ -10,6 +10,7 @@ import type { EntryName } from "../../entry/name.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import type { Engine, EntryLookup, FileMetadata } from "../../io/contract/engine.ts";
 import type { Compared } from "../../wire/data.ts";
+import type { PlannedEntry } from "../session/outcome.ts";
 import type { SessionRun } from "../session/session_run.ts";
 import { entryKey } from "../session/entry_key.ts";
 import { EntryState, type ReceiveBatch } from "../target/batch.ts";
@@ -38,7 +39,7 @@ export interface ReceiveComparisonOptions {
   questions: Questions;
   dryRun: boolean;
   /** In a dry run: the content is another. */
-  onImagined: (directory: TargetDirectory, name: Uint8Array, kind: EntryKind, size: number) => void;
+  onImagined: (directory: TargetDirectory, name: Uint8Array, planned: PlannedEntry) => void;
   mtimeResolutionNs: number;
 }
 
@@ -212,7 +213,8 @@ export class ReceiveComparison {
   }
 
   #imagine({ directory, name }: Place, size: number): void {
-    this.#options.onImagined(directory, name, EntryKind.file, size);
+    const planned = { kind: EntryKind.file, size, replaces: true, differs: true };
+    this.#options.onImagined(directory, name, planned);
   }
 
   /** Why what is there is not replaced; `later` where a person is asked first. @throws {RcopyError} `no-space` where the destination itself is full */

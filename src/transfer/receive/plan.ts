@@ -12,6 +12,7 @@ import type { Codec } from "../../codec/codec.ts";
 import { EntryKind, kindNames, type Metadata, type Timestamp } from "../../entry/metadata.ts";
 import type { Engine, EntryLookup, Replaceable } from "../../io/contract/engine.ts";
 import { extentBytes } from "../../wire/limits.ts";
+import type { PlannedEntry as Imagined } from "../session/outcome.ts";
 import { asEntryError } from "../target/errors.ts";
 import type { LeftOfFile, Placement } from "../target/placement.ts";
 import { type EntryGroup, EntryState, type ReceiveBatch } from "../target/batch.ts";
@@ -46,7 +47,7 @@ export interface ReceivePlanOptions {
   mustCopy: boolean;
   /** Nothing is made; what would be copied is reported instead. */
   dryRun: boolean;
-  onImagined: (directory: TargetDirectory, name: Uint8Array, kind: EntryKind, size: number) => void;
+  onImagined: (directory: TargetDirectory, name: Uint8Array, planned: Imagined) => void;
   /** What has changed since then (ns since 1970) may be of an earlier session: what is the same of it is skipped, whatever `exists` says. */
   ownSinceNs: bigint | undefined;
   /** Step of times, in nanoseconds, that both ends can keep. */
@@ -162,8 +163,8 @@ export class ReceivePlan {
     if (wanted.kind === EntryKind.directory) return this.#planDirectory(at, found);
     // Whether it is replaced shows when it has been compared.
     if (decision === "compare") return this.#compare(at, found!);
-    if (dryRun) return this.#imagine(at);
     const isReplacing = found !== undefined && !standing!.isUnfinished;
+    if (dryRun) return this.#imagine(at, isReplacing);
     // Who agrees that settings change has agreed to this.
     if (isReplacing && !isOfSettings && !this.#isAgreed(at, "replace")) return;
     this.#planContent(at, wanted, { found, isReplacing });
@@ -271,7 +272,7 @@ export class ReceivePlan {
     const announced = batch.announced.get(entry)!;
     if (dryRun && !found) {
       announced.origin = "imagined";
-      return this.#imagine(at);
+      return this.#imagine(at, false);
     }
     try {
       const refusal = found ? undefined : this.#whyNot(at, batch.metadata(entry));
@@ -285,8 +286,9 @@ export class ReceivePlan {
     else announced.held = { ...unsettled.hold(batch, entry), name: announced.name, mtime: announced.mtime };
   }
 
-  #imagine({ batch, entry, directory }: PlannedEntry): void {
-    this.#options.onImagined(directory, batch.name(entry), batch.kind(entry), batch.size(entry));
+  #imagine({ batch, entry, directory }: PlannedEntry, replaces: boolean): void {
+    const planned = { kind: batch.kind(entry), size: batch.size(entry), replaces };
+    this.#options.onImagined(directory, batch.name(entry), planned);
     this.#options.unsettled.skip(batch, entry);
   }
 

@@ -65,7 +65,7 @@ export class ReceiptWriter {
     if (run.tasks.hasEnded) return;
     unsettled.flush();
     taken.end();
-    const { files, directories, links, bytes, skipped, failed, changed, grown } = run.outcome;
+    const { files, directories, links, bytes, skipped, failed, changed, grown, differing } = run.outcome;
     const { hash } = unsettled;
     run.state = "receipted";
     run.control.send({
@@ -78,6 +78,8 @@ export class ReceiptWriter {
       failed,
       changed,
       grown,
+      replaced: run.replacedInAll,
+      differing,
       treeCount: hash.count,
       treeSum: hash.sum,
       durable,

@@ -62,6 +62,8 @@ Deno.test("ReceiptWriter sends what was counted, once, when everything is settle
       failed: 0,
       changed: 0,
       grown: 0,
+      replaced: 0,
+      differing: 0,
     };
     const receiptSent = {
       kind: "receipt",

@@ -9,7 +9,7 @@
 import { RcopyError } from "../../base/errors.ts";
 import { Codec } from "../../codec/codec.ts";
 import { EntryHasher } from "../../codec/entry_hash.ts";
-import { type EntryKind, kindNames } from "../../entry/metadata.ts";
+import { kindNames } from "../../entry/metadata.ts";
 import { PathPrefixes } from "../../entry/path_prefixes.ts";
 import type { Directory, Engine } from "../../io/contract/engine.ts";
 import type { Close } from "../../wire/closing.ts";
@@ -17,6 +17,7 @@ import type { Destination } from "../../wire/hello.ts";
 import type { LaneOffer, LaneRequest } from "../../wire/lanes.ts";
 import type { DataConnection } from "../lane/lane_io.ts";
 import type { TransferSummary } from "../session/events.ts";
+import type { PlannedEntry } from "../session/outcome.ts";
 import {
   type LaneSupply,
   type SessionLoad,
@@ -205,13 +206,12 @@ export class Receiver implements LaneHost {
   }
 
   /** A dry run has found what would be copied. */
-  #onImagined(directory: TargetDirectory, name: Uint8Array, kind: EntryKind, size: number): void {
-    this.#listing = this.#options.emit({
-      type: "planned",
-      path: this.#prefixes.show(directory, name),
-      kind: kindNames[kind] as "file" | "directory" | "symbolic link",
-      size,
-    });
+  #onImagined(directory: TargetDirectory, name: Uint8Array, planned: PlannedEntry): void {
+    const { size, replaces } = planned;
+    const kind = kindNames[planned.kind] as "file" | "directory" | "symbolic link";
+    const path = this.#prefixes.show(directory, name);
+    this.#run.outcome.countPlanned(planned);
+    this.#listing = this.#options.emit({ type: "planned", path, kind, size, replaces });
   }
 
   /** Runs the session to its end. @throws {RcopyError} whatever ended it without an agreed receipt */

@@ -26,15 +26,27 @@ export function endOfReceipt(receipt: Receipt, counted: SentCounts): SessionEnd 
       `the peer sent its receipt while ${batches} batches and ${entries} held entries were not settled`,
     );
   }
-  // Of a file that was sent twice the receiver alone knows which reading it took.
-  counted.outcome.grown = receipt.grown;
-  const why = whyDisagree(receipt, counted);
+  // Of a file that was sent twice the receiver alone knows which reading it took, and what stood in its place.
+  const { grown, replaced, differing } = receipt;
+  Object.assign(counted.outcome, { grown, replaced, differing });
+  const why = counted.outcome.isDryRun ? takePlan(receipt, counted.outcome) : whyDisagree(receipt, counted);
   if (why === undefined) return { close: { kind: "close", code: 0, text: "" } };
   const error = new RcopyError(
     "integrity",
     `the two ends disagree about what was copied: ${why}; copy it again`,
   );
   return { error, close: { kind: "close", code: wireCodeOf.integrity, text: error.message } };
+}
+
+/** What would be copied the receiver alone knows: it found what is there. @returns why that cannot be, if so */
+function takePlan(receipt: Receipt, outcome: Outcome): string | undefined {
+  const { files, directories, links, bytes } = receipt;
+  for (const count of ["skipped", "failed", "changed"] as const) {
+    if (receipt[count] !== outcome[count]) return `${receipt[count]} ${count} there, ${outcome[count]} here`;
+  }
+  if (files + directories + links > receipt.skipped) return "it would copy more entries than there are";
+  Object.assign(outcome, { files, directories, links, bytes: Number(bytes) });
+  return undefined;
 }
 
 /** The first difference, or `undefined` where there is none. */

@@ -19,7 +19,7 @@ function agreeing(): Receipt {
   const { hash } = counted();
   const sums = { treeCount: hash.count, treeSum: hash.sum, durable: false };
   const counts = { files: 1, directories: 2, links: 3, bytes: 4n, skipped: 5, failed: 6, changed: 7 };
-  return { kind: "receipt", ...counts, grown: 0, ...sums };
+  return { kind: "receipt", ...counts, grown: 0, replaced: 0, differing: 0, ...sums };
 }
 
 Deno.test("endOfReceipt() closes with 0 when both ends counted the same", () => {
@@ -52,6 +52,31 @@ Deno.test("endOfReceipt() takes the number of growing files from the receiver, a
   assertEquals(sent.outcome.exitStatus, 0);
   assertEquals(endOfReceipt({ ...agreeing(), failed: 0, changed: 0, grown: 8 }, sent).error, undefined);
   assertEquals([sent.outcome.grown, sent.outcome.exitStatus], [8, 24]);
+});
+
+Deno.test("endOfReceipt() takes the number of replaced entries from the receiver", () => {
+  const sent = counted();
+  assertEquals(endOfReceipt({ ...agreeing(), replaced: 3 }, sent).error, undefined);
+  assertEquals(sent.outcome.replaced, 3);
+});
+
+Deno.test("endOfReceipt() takes what a dry run would copy from the receiver, unless that is more than there is", () => {
+  const dry = () => {
+    const outcome = new Outcome("sender", () => {}, { isDryRun: true });
+    Object.assign(outcome, { skipped: 9, failed: 6, changed: 7 });
+    return { ...counted(), outcome };
+  };
+  const sent = dry();
+  const plan = { ...agreeing(), skipped: 9, replaced: 1, differing: 1, treeCount: 0 };
+  assertEquals(endOfReceipt(plan, sent).error, undefined);
+  const { files, directories, links, bytes, skipped, replaced, dryRun, differing } = sent.outcome.summary({
+    wireBytes: 0,
+    matchedBytes: 0,
+  });
+  assertEquals([files, directories, links, bytes, skipped, replaced], [1, 2, 3, 4, 3, 1]);
+  assertEquals([dryRun, differing, sent.outcome.settled], [true, 1, 15]);
+  assertEquals(endOfReceipt({ ...plan, files: 5 }, dry()).error?.code, "integrity");
+  assertEquals(endOfReceipt({ ...plan, skipped: 8 }, dry()).error?.code, "integrity");
 });
 
 Deno.test("endOfReceipt() refuses a receipt while something is not settled", () => {

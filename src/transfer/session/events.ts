@@ -76,12 +76,16 @@ export interface TransferSummary {
   grown: number;
   /** Entries copied without their mode or their time, which the receiver's file system refused; the receiver alone knows. */
   lacking: number;
-  /** Files and links that took the place of another one; the receiver alone knows, a sender has 0. */
+  /** Files and links that took the place of another one. */
   replaced: number;
-  /** Count and 128-bit sum of the entry hashes, in hexadecimal: `<count>-<32 digits>`. */
-  treeHash: string;
+  /** Count and 128-bit sum of the entry hashes, in hexadecimal: `<count>-<32 digits>`; absent with `dryRun`. */
+  treeHash?: string;
   /** 0, 23 or 24. */
   exitStatus: number;
+  /** Nothing was written: `files`, `directories`, `links`, `bytes` and `replaced` are what a copy would do. */
+  dryRun?: true;
+  /** With `dryRun`: of `compared`, those whose content is another. */
+  differing?: number;
   /** Present if no address of the peer answered and the connections went through ssh. */
   forwarded?: true;
 }
@@ -102,8 +106,14 @@ type EventBody =
   | { type: "failure"; failure: EntryFailure }
   /** An entry that was there has been replaced; said of the first 20, the summary has the count. */
   | { type: "replaced"; path: string }
-  /** Under `dryRun`: what would be copied. */
-  | { type: "planned"; path: string; kind: "file" | "directory" | "symbolic link"; size: number }
+  /** Under `dryRun`: what would be copied, and whether another file or link is in its place. */
+  | {
+    type: "planned";
+    path: string;
+    kind: "file" | "directory" | "symbolic link";
+    size: number;
+    replaces: boolean;
+  }
   | { type: "note"; level: "debug" | "info" | "warn"; message: string }
   | { type: "session-lost"; message: string }
   /** At a receiver whose session failed: what is in place and verified, over all sessions so far. */

@@ -16,6 +16,16 @@ export interface ProgressFigures extends Pick<ProgressSnapshot, "entriesTotal" |
   bytesWanted: number;
 }
 
+/** An entry that a dry run would copy. */
+export interface PlannedEntry {
+  kind: EntryKind;
+  size: number;
+  /** In the place of another file or link. */
+  replaces: boolean;
+  /** Its content was compared, and is another. */
+  differs?: boolean;
+}
+
 /** Counts of one end, from its construction on; both ends must arrive at the same. */
 export class Outcome {
   files = 0;
@@ -36,17 +46,33 @@ export class Outcome {
   replaced = 0;
   /** Of those, the files and links. */
   lackingContent = 0;
+  /** In a dry run: files whose content was compared, and is another. */
+  differing = 0;
+  /** Nothing is placed: what would be counts as such, and as skipped. */
+  readonly isDryRun: boolean;
   readonly #role: Role;
   readonly #emit: EventSink;
 
-  constructor(role: Role, emit: EventSink) {
+  constructor(role: Role, emit: EventSink, { isDryRun = false } = {}) {
     this.#role = role;
     this.#emit = emit;
+    this.isDryRun = isDryRun;
   }
 
   /** Entries that are settled, one way or another. */
   get settled(): number {
-    return this.files + this.directories + this.links + this.skipped + this.failed;
+    return (this.isDryRun ? 0 : this.#placed) + this.skipped + this.failed;
+  }
+
+  get #placed(): number {
+    return this.files + this.directories + this.links;
+  }
+
+  /** In a dry run: an entry that is skipped would be copied. */
+  countPlanned({ kind, size, replaces, differs }: PlannedEntry): void {
+    this.countPlaced(kind, size);
+    if (replaces) this.replaced++;
+    if (differs) this.differing++;
   }
 
   /** `keptBytes`: bytes of a large file that were there from an earlier run. */
@@ -108,9 +134,11 @@ export class Outcome {
   summary(
     { wireBytes, matchedBytes }: Pick<TransferSummary, "wireBytes" | "matchedBytes">,
   ): Omit<TransferSummary, "elapsedMs" | "treeHash"> {
-    const { files, directories, links, bytes, keptBytes, skipped, compared } = this;
-    const { failed, changed, grown, lacking, replaced } = this;
+    const { files, directories, links, bytes, keptBytes, compared, isDryRun } = this;
+    const { failed, changed, grown, lacking, replaced, differing } = this;
+    const skipped = this.skipped - (isDryRun ? this.#placed : 0);
     return {
+      ...isDryRun ? { dryRun: true as const, differing } : {},
       role: this.#role,
       files,
       directories,

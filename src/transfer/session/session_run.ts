@@ -35,6 +35,8 @@ export interface SessionRunOptions {
   signal: AbortSignal;
   /** The transfer that the session is a part of. */
   transfer: Transfer;
+  /** This end, a receiver, writes nothing. */
+  isDryRun?: boolean;
 }
 
 /** The part of a run that only a sender or only a receiver has. */
@@ -104,7 +106,8 @@ export class SessionRun<R extends Role = Role> {
     this.role = role;
     this.#options = options;
     this.control = options.control;
-    this.outcome = new Outcome(role, options.emit);
+    const isDryRun = options.isDryRun === true || options.peer.dryRun;
+    this.outcome = new Outcome(role, options.emit, { isDryRun });
     this.counts = new SessionCounts(this.outcome);
     this.tasks = new SessionTasks(options.control, options.signal);
     this.pings = new Pings(options.control);
@@ -119,6 +122,11 @@ export class SessionRun<R extends Role = Role> {
   /** The session is over, or so near its end that nothing new may begin. */
   get hasEnded(): boolean {
     return this.isFinishing || this.tasks.hasEnded;
+  }
+
+  /** Entries that took the place of others, in all sessions of the transfer. */
+  get replacedInAll(): number {
+    return this.#options.transfer.replacedBefore + this.outcome.replaced;
   }
 
   get load(): SessionLoad {
@@ -210,7 +218,7 @@ export class SessionRun<R extends Role = Role> {
   #result({ contentHash }: SessionSide<R>): SessionResult {
     const wireBytes = this.#wireBytes;
     const { bytesMatched: matched, bytesDone: received } = this.counts;
-    if (!contentHash) {
+    if (!contentHash || this.outcome.isDryRun) {
       return { placed: nothingPlaced, received: 0, matched, lacking: 0, replaced: 0, wireBytes };
     }
     const { files, links, bytes, keptBytes: kept, lackingContent: lacking, replaced } = this.outcome;

@@ -52,6 +52,11 @@ export class Transfer {
     return this.#placed;
   }
 
+  /** Entries that took the place of others in the sessions before. */
+  get replacedBefore(): number {
+    return this.#replaced;
+  }
+
   /** When the first of what was placed may have been made, in nanoseconds since 1970; `undefined` where nothing was placed. */
   get placedSinceNs(): bigint | undefined {
     const { files, links } = this.#placed;
@@ -140,7 +145,7 @@ export class Transfer {
       skipped: Math.max(0, last.skipped - files - links),
       wireBytes: last.wireBytes + this.#wireBytes,
       elapsedMs: Math.round(performance.now() - this.#began),
-      treeHash: all.toString(),
+      ...last.dryRun ? {} : { treeHash: all.toString() },
     };
   }
 }
