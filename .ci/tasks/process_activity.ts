@@ -29,14 +29,23 @@ export function activityOf(group: number): Activity | undefined {
 
 /** Kills a group of processes, and their descendants in other groups. */
 export function killAll(group: number): void {
-  const members = membersOf(group);
-  kill(-group);
-  for (const pid of members?.keys() ?? []) kill(pid);
+  // They are stopped first: one that was killed before its child was seen would leave the child to nobody.
+  const stopped = new Set<number>();
+  for (;;) {
+    const others = [...membersOf(group)?.keys() ?? []].filter((pid) => !stopped.has(pid));
+    if (others.length === 0) break;
+    for (const pid of others) {
+      signal(pid, "SIGSTOP");
+      stopped.add(pid);
+    }
+  }
+  signal(-group, "SIGKILL");
+  for (const pid of stopped) signal(pid, "SIGKILL");
 }
 
-function kill(pid: number): void {
+function signal(pid: number, name: Deno.Signal): void {
   try {
-    Deno.kill(pid, "SIGKILL");
+    Deno.kill(pid, name);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
