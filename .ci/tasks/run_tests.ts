@@ -8,6 +8,7 @@
  */
 import { existsSync } from "node:fs";
 import { formatDuration } from "../../src/base/units.ts";
+import { whyNoUringEngine } from "../../tests/helpers/uring_engine.ts";
 import { buildProgram } from "./build.ts";
 import { type TestEnd, TestProcesses } from "./test_process.ts";
 import { testFilesIn, type TestUnit, testUnits } from "./test_queue.ts";
@@ -36,11 +37,12 @@ if (import.meta.main) {
 export async function runTests(options: TestRunOptions): Promise<{ passed: number; failed: number }> {
   await fetchPackages();
   const program = await bundleProgram();
+  const env = {
+    RCOPY_TEST_NO_URING: whyNoUringEngine() ?? "",
+    ...(program === undefined ? {} : { RCOPY_TEST_PROGRAM: program }),
+  };
   const folder = await Deno.makeTempDir({ prefix: "rcopy-tests-" });
-  const processes = new TestProcesses({
-    folder,
-    ...(program === undefined ? {} : { env: { RCOPY_TEST_PROGRAM: program } }),
-  });
+  const processes = new TestProcesses({ folder, env });
   // The processes are in groups of their own: a terminal's Ctrl-C reaches only this one.
   const interrupt = () => processes.stop();
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, interrupt);

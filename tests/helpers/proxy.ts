@@ -1,6 +1,7 @@
 /** A man between the two ends: counts, holds, cuts, and changes what goes by. */
 import { crc32 } from "node:zlib";
 import { FrameKind } from "../../src/wire/message.ts";
+import { proxied } from "./proxied.ts";
 
 /** Towards which end bytes go. The sender listens, so it is the proxy's upstream. */
 export type Direction = "to-sender" | "to-receiver";
@@ -16,9 +17,6 @@ export interface ProxyOptions {
 
 const preambleBytes = 16;
 const headerBytes = 16;
-
-/** Addresses of proxies that run. A data connection at the port of a Worker would pass such a one by. */
-export const proxied = new Set<string>();
 
 export class Proxy implements AsyncDisposable {
   readonly address: string;

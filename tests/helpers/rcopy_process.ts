@@ -1,6 +1,6 @@
 /** The real program, as processes: started, watched line by line, stopped at a deadline. */
 
-import { proxied } from "./proxy.ts";
+import { proxied } from "./proxied.ts";
 
 const modules = new URL("../../src/main.ts", import.meta.url).pathname;
 /** The main module of the program: of what the task `test` has bundled at its start, which starts sooner; else the modules. */
