@@ -15,6 +15,8 @@ export interface EntryStat {
   kind: EntryKind;
   /** 0 to 0o777. */
   mode: number;
+  /** Set-id and sticky bits, 0 to 0o7000. */
+  special: number;
   /** Bytes; a safe integer. 0 for anything but a file. */
   size: number;
   mtimeSeconds: number;
@@ -33,6 +35,8 @@ export class EntryColumns {
   count = 0;
   kinds: Uint8Array<ArrayBuffer>;
   modes: Uint16Array<ArrayBuffer>;
+  /** Set-id and sticky bits, which do not travel. */
+  specials: Uint16Array<ArrayBuffer>;
   sizes: Float64Array<ArrayBuffer>;
   mtimeSeconds: Float64Array<ArrayBuffer>;
   mtimeNanos: Uint32Array<ArrayBuffer>;
@@ -49,6 +53,7 @@ export class EntryColumns {
   constructor(capacity = 256) {
     this.kinds = new Uint8Array(capacity);
     this.modes = new Uint16Array(capacity);
+    this.specials = new Uint16Array(capacity);
     this.sizes = new Float64Array(capacity);
     this.mtimeSeconds = new Float64Array(capacity);
     this.mtimeNanos = new Uint32Array(capacity);
@@ -74,6 +79,7 @@ export class EntryColumns {
     this.names[end - 1] = 0;
     this.kinds[at] = stat.kind;
     this.modes[at] = stat.mode;
+    this.specials[at] = stat.special;
     this.sizes[at] = stat.size;
     this.mtimeSeconds[at] = stat.mtimeSeconds;
     this.mtimeNanos[at] = stat.mtimeNanos;
@@ -89,6 +95,7 @@ export class EntryColumns {
     this.append(other.name(index), {
       kind: other.kinds[index] as EntryKind,
       mode: other.modes[index]!,
+      special: other.specials[index]!,
       size: other.sizes[index]!,
       mtimeSeconds: other.mtimeSeconds[index]!,
       mtimeNanos: other.mtimeNanos[index]!,
@@ -129,6 +136,7 @@ export class EntryColumns {
     const grow = <T extends { set(other: T): void }>(wider: T, old: T): T => (wider.set(old), wider);
     this.kinds = grow(new Uint8Array(capacity), this.kinds);
     this.modes = grow(new Uint16Array(capacity), this.modes);
+    this.specials = grow(new Uint16Array(capacity), this.specials);
     this.sizes = grow(new Float64Array(capacity), this.sizes);
     this.mtimeSeconds = grow(new Float64Array(capacity), this.mtimeSeconds);
     this.mtimeNanos = grow(new Uint32Array(capacity), this.mtimeNanos);

@@ -9,6 +9,16 @@ const hashWords = 4;
 const suffixes = { part: ".part", journal: ".journal", base: ".base" } as const;
 type Suffix = keyof typeof suffixes;
 
+/** A dot; names of files that people make seldom begin with it, and no other is looked at. */
+const dot = 0x2e;
+const form = /^\.rcopy-[a-z2-7]{26}\.(part|journal|base)$/;
+
+/** What a file of such a name is, if it is rcopy's own, which its name does not tell; `undefined` for any other name. */
+export function temporaryKind(name: Uint8Array): Suffix | undefined {
+  if (name[0] !== dot || name[1] !== prefix.charCodeAt(1)) return undefined;
+  return form.exec(String.fromCharCode(...name))?.[1] as Suffix | undefined;
+}
+
 /** The temporary name of what gets this name in the end: the same in every run. */
 export function temporaryName(name: EntryName): EntryName {
   return spell(hashOf(name), "part");

@@ -8,7 +8,7 @@ import { EntryColumns } from "../entry/columns.ts";
 import { EntryKind } from "../entry/metadata.ts";
 import { copyName, type EntryName } from "../entry/name.ts";
 import { isRunJournal, ownHeaderBytes } from "../entry/own_files.ts";
-import { partOfJournal } from "../entry/temporary_name.ts";
+import { partOfJournal, temporaryKind } from "../entry/temporary_name.ts";
 import type { Directory, Engine, EntryLookup } from "../io/contract/engine.ts";
 import { lookUp } from "./target/part.ts";
 import { isLeft, isOurs, PartJournal, removeOurs } from "./journal/part_journal.ts";
@@ -17,7 +17,6 @@ import { journalNames } from "./target/run_journal.ts";
 
 /** Entries of a directory in memory at a time, beside the names of its subdirectories. */
 const chunkEntries = 1024;
-const temporaryForm = /^\.rcopy-[a-z2-7]{26}\.(part|journal|base)$/;
 
 /** A file that a run left. */
 export interface Leftover {
@@ -70,7 +69,7 @@ function findBelow(directory: Directory, walk: Walk): void {
       more = listing.next(columns, chunkEntries);
       for (let i = 0; i < columns.count; i++) {
         if (columns.kinds[i] === EntryKind.directory) below.push(copyName(columns.name(i)));
-        else if (isTemporary(columns.name(i))) found.push(copyName(columns.name(i)));
+        else if (temporaryKind(columns.name(i))) found.push(copyName(columns.name(i)));
       }
     }
   } catch (thrown) {
@@ -94,7 +93,7 @@ function findOne(directory: Directory, name: EntryName, walk: Walk): void {
   try {
     const found = lookUp(engine, directory, name);
     if (found?.kind !== EntryKind.file) return;
-    const kind = temporaryForm.exec(textOf(name))![1] as "part" | "journal" | "base";
+    const kind = temporaryKind(name)!;
     const leftover = leftoverOf({ kind, directory, name }, found);
     const isFree = kind === "journal"
       ? isLeft({ engine, codec: walk.codec, directory, part: partOfJournal(name) })
@@ -146,10 +145,6 @@ function leftoverOf(
   { size, mtime }: EntryLookup,
 ): Leftover {
   return { ...what, bytes: size, writtenMs: mtime.seconds * 1000 + Math.floor(mtime.nanos / 1e6) };
-}
-
-function isTemporary(name: Uint8Array): boolean {
-  return name[0] === 0x2e && temporaryForm.test(textOf(name));
 }
 
 function rank(name: Uint8Array): number {

@@ -30,6 +30,7 @@ function manifestOf(entries: number): Manifest {
     columns.append(encoder.encode(`file-${i}.txt`), {
       kind: EntryKind.file,
       mode: 0o644,
+      special: 0,
       size: 4096 + i,
       mtimeSeconds: 1_700_000_000 + i,
       mtimeNanos: i,

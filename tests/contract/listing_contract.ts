@@ -50,6 +50,15 @@ for index, ns in enumerate(sys.argv[2:]):
     os.utime(path, ns=(0, int(ns)))`;
 
 export function listingContract(test: ContractTest): void {
+  test("a listing tells set-id and sticky bits apart from the mode", async ({ engine, root, folder }) => {
+    await shell('cd "$1" && touch plain marked && chmod 640 plain && chmod 1600 marked', folder);
+    const columns = listAll(engine, root);
+    const found = Array.from({ length: columns.count }, (_, at) => {
+      return [new TextDecoder().decode(columns.name(at)), columns.modes[at], columns.specials[at]];
+    });
+    assertEquals(found.toSorted(), [["marked", 0o600, 0o1000], ["plain", 0o640, 0]]);
+  });
+
   test("a listing tells kind, mode and size of every kind of entry", async ({ engine, root, folder }) => {
     await shell(everyKind, folder);
     const columns = listAll(engine, root);

@@ -1,6 +1,6 @@
 /** Entries that cannot be copied are listed as `not copied` at both ends, and the rest arrives. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { assertStatuses, copyTree } from "../helpers/rcopy_process.ts";
+import { assertStatuses, copyTree, startReceiver, startSender } from "../helpers/rcopy_process.ts";
 import { shell, testEngines, withFolder } from "../helpers/test_folder.ts";
 
 testEngines(
@@ -77,3 +77,36 @@ testEngines(
     });
   },
 );
+
+testEngines("what a copy that was killed has left in a tree is not sent from there", async (io) => {
+  await withFolder(async (folder) => {
+    await shell(
+      'mkdir "$1/a" "$1/b" && head -c 200000000 /dev/zero > "$1/a/large" && echo 1 > "$1/a/small"',
+      folder,
+    );
+    const options = {
+      source: `${folder}/a`,
+      target: `${folder}/b`,
+      receive: ["--io", io, "--patience", "0s"],
+    };
+    const { sender, address } = await startSender({ ...options, send: ["--patience", "0s"] });
+    await using _sender = sender;
+    await using receiver = startReceiver(options, address);
+    const parts = () => shell('cd "$1/b" && find . -name "*.part" -size +4096k', folder);
+    while (!await parts()) await new Promise((resolve) => setTimeout(resolve, 2));
+    receiver.kill("SIGKILL");
+    await Promise.all([receiver.end(), sender.end()]);
+    // As a kill leaves a small file, under its final name.
+    await shell('echo unfin > "$1/b/marked" && chmod 1600 "$1/b/marked"', folder);
+    const onward = await copyTree({ source: `${folder}/b`, target: `${folder}/c`, send: ["--io", io] });
+    assertStatuses(onward, 23);
+    for (const { stderr } of [onward.sent, onward.received]) {
+      assertMatch(stderr, /not copied: marked: .*left it unfinished, as its mode 1600 says/);
+      assertMatch(stderr, /not copied: \.rcopy-\w{26}\.part: .*left out: rcopy's own/);
+      assertMatch(stderr, / 1 failed, /);
+    }
+    assertEquals(await shell('cd "$1/c" && find . -type f', folder), "./small\n");
+    await shell('rm -r "$1/b/marked" "$1/c"', folder);
+    assertStatuses(await copyTree({ source: `${folder}/b`, target: `${folder}/c`, send: ["--io", io] }), 0);
+  });
+});

@@ -73,6 +73,7 @@ export class DenoListing implements Listing {
     columns.append(encoder.encode(name), {
       kind,
       mode: (info.mode ?? 0) & 0o777,
+      special: (info.mode ?? 0) & 0o7000,
       size: kind === EntryKind.file ? info.size : 0,
       mtimeSeconds: mtime.seconds,
       mtimeNanos: mtime.nanos,

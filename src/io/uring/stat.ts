@@ -14,6 +14,7 @@ export class StatView {
   readonly #entry: EntryStat = {
     kind: EntryKind.file,
     mode: 0,
+    special: 0,
     size: 0,
     mtimeSeconds: 0,
     mtimeNanos: 0,
@@ -95,6 +96,7 @@ export class StatView {
     const entry = this.#entry;
     entry.kind = this.kind;
     entry.mode = this.mode;
+    entry.special = this.special;
     entry.size = entry.kind === EntryKind.file ? this.bytes : 0;
     entry.mtimeSeconds = this.mtimeSeconds;
     entry.mtimeNanos = this.mtimeNanos;

@@ -81,7 +81,15 @@ Deno.test("SendPlan takes no more files into a bundle than a frame may have, nor
   await withPlan({}, (plan, { engine, path }) => {
     const directory = new SourceDirectory(engine, engine.openRoot(path), { number: 0 });
     const columns = new EntryColumns(1);
-    const stat = { mode: 0o644, mtimeSeconds: 0, mtimeNanos: 0, device: 0, inode: 0n, ctimeNs: 0n };
+    const stat = {
+      mode: 0o644,
+      special: 0,
+      mtimeSeconds: 0,
+      mtimeNanos: 0,
+      device: 0,
+      inode: 0n,
+      ctimeNs: 0n,
+    };
     columns.append(bytesOf("file"), { kind: EntryKind.file, size: 1, ...stat });
     const batch = new SendBatch(1, { bytes: 1_000_000, entries: bundleFilesMax + 10 });
     while (batch.fits(4, 0)) batch.add(directory, { listed: columns, index: 0 });

@@ -11,7 +11,7 @@ import { SourceDirectory } from "./directory.ts";
 function listed(name: string, kind: EntryKind = EntryKind.file): EntryColumns {
   const columns = new EntryColumns(1);
   const times = { mtimeSeconds: -1, mtimeNanos: 999_999_999, ctimeNs: 0n };
-  columns.append(bytesOf(name), { kind, mode: 0o755, size: 7, device: 1, inode: 2n, ...times });
+  columns.append(bytesOf(name), { kind, mode: 0o755, special: 0, size: 7, device: 1, inode: 2n, ...times });
   return columns;
 }
 

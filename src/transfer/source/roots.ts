@@ -152,11 +152,13 @@ export function renameSource(roots: SourceRoots, bytes: Uint8Array): void {
   if (!isOneFile) throw new RcopyError("protocol", "the peer renames what is not one file");
   const name = parseEntryName(bytes);
   for (const named of roots.named) {
-    const { kinds, modes, sizes, devices, inodes, ctimesNs, mtimeSeconds, mtimeNanos } = named.entry;
+    const { kinds, modes, specials, sizes, devices, inodes, ctimesNs, mtimeSeconds, mtimeNanos } =
+      named.entry;
     const renamed = new EntryColumns(1);
     renamed.append(name, {
       kind: kinds[0] as EntryKind,
       mode: modes[0]!,
+      special: specials[0]!,
       size: sizes[0]!,
       mtimeSeconds: mtimeSeconds[0]!,
       mtimeNanos: mtimeNanos[0]!,
@@ -257,8 +259,8 @@ function statOf(engine: Engine, { handle, nameOnDisk }: SourceDirectory, path: s
   if (found.kind !== EntryKind.file && found.kind !== EntryKind.directory) {
     throw new RcopyError("usage", `cannot send "${showText(path)}": it is neither a file nor a directory`);
   }
-  const { kind, mode, size, mtime, device, inode, ctimeNs } = found;
-  return { kind, mode, size, mtimeSeconds: mtime.seconds, mtimeNanos: mtime.nanos, device, inode, ctimeNs };
+  const { mtime, ...rest } = found;
+  return { ...rest, mtimeSeconds: mtime.seconds, mtimeNanos: mtime.nanos };
 }
 
 function resolvePath(path: string): string {

@@ -12,7 +12,9 @@ import { EntryColumns } from "../../entry/columns.ts";
 import { copyName, type EntryName } from "../../entry/name.ts";
 import { EntryKind, kindNames } from "../../entry/metadata.ts";
 import { hasOwnName, isOwnFile, ownHeaderBytes } from "../../entry/own_files.ts";
-import type { Engine, Listing } from "../../io/contract/engine.ts";
+import { journalName, temporaryKind } from "../../entry/temporary_name.ts";
+import type { Directory, Engine, Listing } from "../../io/contract/engine.ts";
+import { unfinishedMode } from "../../io/contract/unfinished.ts";
 import { fileBytesMax } from "../../wire/limits.ts";
 import type { SendBatch } from "./batch.ts";
 import type { SourceRoots } from "./roots.ts";
@@ -183,10 +185,9 @@ export class Scan implements Disposable {
   #whySkipped(directory: SourceDirectory, index: number, name: EntryName): RcopyError | undefined {
     const staged = this.#staged;
     const kind = staged.kinds[index] as EntryKind;
-    if (kind === EntryKind.file && hasOwnName(name) && this.#isOwnFile(directory, index, name)) {
-      return new RcopyError("not-sent", "left out: a journal of rcopy's own, of a copy into this directory");
-    }
     if (kind === EntryKind.file) {
+      const whyLeft = this.#whyLeft(directory, index, name);
+      if (whyLeft) return whyLeft;
       if (staged.sizes[index]! <= fileBytesMax) return undefined;
       return new RcopyError("io", `not copied: larger than ${fileBytesMax} bytes`);
     }
@@ -198,13 +199,33 @@ export class Scan implements Disposable {
     return new RcopyError("unsupported-kind", `skipped: it is a ${kindNames[kind]}`);
   }
 
-  /** Whether a file of such a name begins as one that rcopy keeps for itself. */
-  #isOwnFile(directory: SourceDirectory, index: number, name: EntryName): boolean {
-    if (this.#staged.sizes[index]! < ownHeaderBytes) return false;
+  /** Why a file is left out that a copy into this directory has left, or is about to finish. */
+  #whyLeft({ handle }: SourceDirectory, index: number, name: EntryName): RcopyError | undefined {
+    const { modes, specials } = this.#staged;
+    const isMarked = (specials[index]! | modes[index]!) === unfinishedMode;
+    const kind = temporaryKind(name);
+    if (isMarked && !kind) {
+      return new RcopyError(
+        "io",
+        "not copied: a copy to here was interrupted and has left it unfinished, as its mode 1600 says; run that copy " +
+          "again, or give the file another mode if it is whole",
+      );
+    }
+    if (!kind && !hasOwnName(name)) return undefined;
+    // A part is told by the journal beside it.
+    if (!isMarked && !this.#isOwn(handle, kind === "part" ? journalName(name) : name)) return undefined;
+    return new RcopyError(
+      "not-sent",
+      "left out: rcopy's own, of a copy into this directory that is not finished",
+    );
+  }
+
+  /** Whether a file begins as one that rcopy keeps for itself. */
+  #isOwn(handle: Directory, name: EntryName): boolean {
     try {
-      return isOwnFile(this.#engine.readStart(directory.handle, name, ownHeaderBytes));
+      return isOwnFile(this.#engine.readStart(handle, name, ownHeaderBytes));
     } catch {
-      return false; // it is an entry like any other, which fails by itself
+      return false; // it is an entry like any other, which fails by itself; or there is none
     }
   }
 

@@ -121,14 +121,24 @@ Deno.test("Scan numbers named PATHs in the directory 0 that belongs to them all"
   });
 });
 
-Deno.test("Scan leaves out what is no file, directory or link, and rcopy's own journals, and tells of each", async () => {
+Deno.test("Scan leaves out what is no file, directory or link, and what rcopy has not finished, and tells of each", async () => {
   await inFolder(({ engine, path, write }) => {
     write("a/file");
     write("a/.rcopy-1234/file");
     write("a/.rcopy-run-0", "rcopy run journal 1\nmade 755 0 0 61\n");
     write("a/.rcopy-run-1", "rcopy run journal"); // a name is not enough
     write("a/.rcopy-abc.journal", "rcopy part journal 1 and what follows");
-    write("a/.rcopy-abc.part", "a part is a file like any other");
+    write("a/.rcopy-abc.part", "no name of a part, and a file like any other");
+    const [name, other, third] = ["a", "b", "c"].map((letter) => `.rcopy-${letter.repeat(26)}`);
+    write(`a/${name}.part`, "half of a file");
+    write(`a/${name}.journal`, "rcopy part journal 1 and what follows");
+    write(`a/${other}.part`, "mine: no journal stands beside it");
+    write(`a/${third}.part`, "a small file");
+    write(`a/${third}.base`, "an older version");
+    write("a/unfinished", "hal");
+    for (const marked of [`${third}.part`, `${third}.base`, "unfinished"]) {
+      Deno.chmodSync(`${path}/a/${marked}`, 0o1600);
+    }
     write("a/.rcopy-mine.journal", "mine, and longer than the first bytes of a journal");
     write("a/.rcopy-run-notes", "mine, and longer than the first line of a journal");
     new Deno.Command("mkfifo", { args: [`${path}/a/fifo`] }).outputSync();
@@ -139,17 +149,24 @@ Deno.test("Scan leaves out what is no file, directory or link, and rcopy's own j
         "a/.rcopy-1234/",
         "a/.rcopy-1234/file",
         "a/.rcopy-abc.part",
+        `a/${other}.part`,
         "a/.rcopy-mine.journal",
         "a/.rcopy-run-1",
         "a/.rcopy-run-notes",
         "a/file",
       ];
-      assertEquals(paths.toSorted(), kept);
-      assertEquals(skipped.toSorted(), [
-        "1/.rcopy-abc.journal: not-sent",
-        "1/.rcopy-run-0: not-sent",
-        "1/fifo: unsupported-kind",
-      ]);
+      assertEquals(paths.toSorted(), kept.toSorted());
+      const own = [`${name}.journal`, `${name}.part`, `${third}.base`, `${third}.part`];
+      assertEquals(
+        skipped.toSorted(),
+        [
+          ...own.map((each) => `1/${each}: not-sent`),
+          "1/.rcopy-abc.journal: not-sent",
+          "1/.rcopy-run-0: not-sent",
+          "1/fifo: unsupported-kind",
+          "1/unfinished: io",
+        ].toSorted(),
+      );
     }
   });
 });
