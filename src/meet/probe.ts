@@ -3,6 +3,7 @@
  * certificates are not checked here, and the key found is only the question that trust has to answer before a pinned
  * connection is made.
  */
+import type { Duplex } from "node:stream";
 import { settlesWithin } from "../base/deadline.ts";
 import { RcopyError } from "../base/errors.ts";
 import { pause } from "../base/pause.ts";
@@ -67,11 +68,13 @@ async function probeOne(address: PeerAddress, signal: AbortSignal): Promise<Prob
   const { host, port } = address;
   requireNet(address);
   const { connect } = await import("node:tls");
+  const way = host.includes("%")
+    ? { socket: await zonedStream(address, signal) }
+    : { host, port, socket: undefined };
   if (signal.aborted) throw signal.reason;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const socket = connect({
-    host,
-    port,
+    ...way,
     servername: "probe.rcopy.invalid",
     rejectUnauthorized: false,
     minVersion: "TLSv1.3",
@@ -90,8 +93,41 @@ async function probeOne(address: PeerAddress, signal: AbortSignal): Promise<Prob
   } finally {
     signal.removeEventListener("abort", stop);
     socket.on("error", () => {}); // Errors from now on have no effect.
-    socket.destroy();
+    // What carries it over has to be there until the listener has been told of the end.
+    if (way.socket) socket.end(() => way.socket.destroy());
+    else socket.destroy();
   }
+}
+
+/** A connection to a link-local address with its zone: Deno itself knows zones, its `node:net` does not. */
+async function zonedStream({ host, port }: PeerAddress, signal: AbortSignal): Promise<Duplex> {
+  const { Duplex } = await import("node:stream");
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(attemptMs)]);
+  const connection = await Deno.connect({ hostname: host, port, signal: limit });
+  const buffer = new Uint8Array(certificateBytesMax);
+  return new Duplex({
+    read() {
+      connection.read(buffer).then(
+        (count) => this.push(count === null ? null : buffer.slice(0, count)),
+        (error) => this.destroy(error),
+      );
+    },
+    write(bytes: Uint8Array, _, done) {
+      writeAll(connection, bytes).then(() => done(), done);
+    },
+    destroy(error, done) {
+      try {
+        connection.close();
+      } catch {
+        // It is closed already.
+      }
+      done(error);
+    },
+  });
+}
+
+async function writeAll(connection: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
 }
 
 /** The fields of a certificate that are read here, as `node:tls` gives them. */

@@ -1,5 +1,6 @@
 /** What `rcopy receive` makes of DEST, for whom, and how it ends when the sender misbehaves or is not there. */
 import { assertEquals, assertMatch } from "@std/assert";
+import { whyNoNamespaces } from "../helpers/namespaces.ts";
 import { Proxy } from "../helpers/proxy.ts";
 import {
   assertStatuses,
@@ -273,4 +274,51 @@ Deno.test("a deno.json that is replaced in DEST is said once, before the summary
     assertStatuses(again, 0);
     assertEquals(again.received.stderr.includes("has been replaced"), false, again.received.stderr);
   });
+});
+
+const whyNoZone = whyNoNamespaces();
+Deno.test({
+  name: `a link-local address with its zone leads to the sender, by ticket, by key and without either${
+    whyNoZone ? ` (${whyNoZone})` : ""
+  }`,
+  ignore: whyNoZone !== undefined,
+  async fn() {
+    const name = `rcopy-zone-${Deno.pid}`;
+    await withFolder(async (folder) => {
+      try {
+        await shell(
+          'mkdir "$1/a" && echo 1 > "$1/a/one" && ssh-keygen -q -t ed25519 -N "" -f "$1/identity" && ip netns add "$2" && ' +
+            'ip -n "$2" link set lo up && ip -n "$2" link add here type veth peer name there && ' +
+            'ip -n "$2" link set here up && ip -n "$2" link set there up && ip -n "$2" addr add fe80::77/64 dev here nodad',
+          folder,
+          name,
+        );
+        const within = ["ip", "netns", "exec", name];
+        const env = { NODE_EXTRA_CA_CERTS: "" };
+        const key = ["--identity", `${folder}/identity`];
+        for (
+          const [how, more] of [
+            ["insecure", ["--insecure"]],
+            ["key", ["--auth", "ssh", ...key]],
+            ["ticket", ["--auth", "ticket"]],
+          ] as const
+        ) {
+          await using sender = new RcopyProcess(["send", "-p", "0", ...more, `${folder}/a`], { within, env });
+          const [, port] = await sender.stderrMatch(/listening on port (\d+)/);
+          const [, ticket] = how === "ticket" ? await sender.stdoutMatch(/(rcopy1\S+)/) : [];
+          const options = how === "ticket" ? [] : more;
+          const at = ["-a", `[fe80::77%here]:${port}`, ...ticket === undefined ? [] : [ticket]];
+          await using receiver = new RcopyProcess(["receive", ...options, ...at, `${folder}/${how}`], {
+            within,
+            env,
+          });
+          const [received, sent] = [await receiver.end(), await sender.end()];
+          assertEquals([sent.status, received.status], [0, 0], `${how}: ${received.stderr}${sent.stderr}`);
+          assertEquals(await Deno.readTextFile(`${folder}/${how}/one`), "1\n");
+        }
+      } finally {
+        await shell('ip netns del "$1" 2>/dev/null || true', name);
+      }
+    });
+  },
 });
