@@ -3,7 +3,6 @@
  * certificates are not checked here, and the key found is only the question that trust has to answer before a pinned
  * connection is made.
  */
-import type { Duplex } from "node:stream";
 import { settlesWithin } from "../base/deadline.ts";
 import { RcopyError } from "../base/errors.ts";
 import { pause } from "../base/pause.ts";
@@ -100,7 +99,7 @@ async function probeOne(address: PeerAddress, signal: AbortSignal): Promise<Prob
 }
 
 /** A connection to a link-local address with its zone: Deno itself knows zones, its `node:net` does not. */
-async function zonedStream({ host, port }: PeerAddress, signal: AbortSignal): Promise<Duplex> {
+async function zonedStream({ host, port }: PeerAddress, signal: AbortSignal) {
   const { Duplex } = await import("node:stream");
   const limit = AbortSignal.any([signal, AbortSignal.timeout(attemptMs)]);
   const connection = await Deno.connect({ hostname: host, port, signal: limit });
