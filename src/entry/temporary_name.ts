@@ -2,6 +2,7 @@
 import { type EntryName, ownName } from "./name.ts";
 
 const prefix = ".rcopy-";
+const prefixBytes = new TextEncoder().encode(prefix);
 const alphabet = "abcdefghijklmnopqrstuvwxyz234567";
 const hashWords = 4;
 
@@ -38,6 +39,11 @@ export function partOfJournal(journal: EntryName): EntryName {
 /** The name that such a file gets when another version is received in its place. */
 export function baseName(part: EntryName): EntryName {
   return replaceSuffix(part, "base");
+}
+
+/** Whether a name begins as those of rcopy's own files do: an entry may be called so, and then no such file is. */
+export function hasOwnPrefix(name: Uint8Array): boolean {
+  return name[0] === prefixBytes[0] && prefixBytes.every((byte, i) => name[i] === byte);
 }
 
 function replaceSuffix(part: EntryName, suffix: Suffix): EntryName {

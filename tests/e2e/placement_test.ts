@@ -1,5 +1,7 @@
 /** Entries are made where they belong: they take what their directory gives, and nothing of anybody else's is touched. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { EntryName } from "../../src/entry/name.ts";
+import { temporaryName } from "../../src/entry/temporary_name.ts";
 import { asOtherUser, otherUser } from "../helpers/other_user.ts";
 import { Proxy } from "../helpers/proxy.ts";
 import {
@@ -37,6 +39,29 @@ testEngines(
     });
   },
 );
+
+for (const isThere of [false, true]) {
+  testEngines(
+    `entries have the very names of rcopy's own files for the same tree, in a DEST that is ${
+      isThere ? "there" : "new"
+    }`,
+    async (io) => {
+      await withFolder(async (folder) => {
+        const part = new TextDecoder().decode(temporaryName(new TextEncoder().encode("big") as EntryName));
+        await shell(
+          `cd "$1" && mkdir -p source/pkg source/.rcopy-run-1 && chmod 555 source/pkg && head -c 9000000 /dev/urandom >source/big &&
+        for i in 0 2 3; do echo $i >source/.rcopy-run-$i; done && ln -s big source/.rcopy-run-4 &&
+        head -c 5000000 /dev/urandom >"source/$2" && echo j >"source/\${2%part}journal" && mkdir "source/\${2%part}base"`,
+          folder,
+          part,
+        );
+        if (isThere) await Deno.mkdir(`${folder}/target`);
+        assertStatuses(await copyTree(bothWays(io, folder)), 0);
+        await assertEqualTrees(`${folder}/source`, `${folder}/target`, comparisonOf(io));
+      });
+    },
+  );
+}
 
 /** What appears under a name during the copy, and what becomes of it. */
 const appearing = [

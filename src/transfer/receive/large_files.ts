@@ -352,9 +352,17 @@ function notAsRead(): RcopyError {
   );
 }
 
-/** What is left of large files that are not complete, for a person. */
-export function leftSentence({ files, bytes }: { files: number; bytes: number }): string {
+/** What is left of large files that are not complete, for a person. After an `error` that is a loss the copy itself may go on. */
+export function leftSentence(
+  { files, bytes }: { files: number; bytes: number },
+  error: RcopyError | undefined,
+): string | undefined {
+  if (files === 0) return undefined;
   const what = files === 1 ? "an unfinished file" : `${files} unfinished files`;
-  return `${formatBytes(bytes)} of ${what} stay in the destination: the next copy of the same tree goes on ` +
-    "with them, and rcopy receive --clean removes them";
+  const isLost = error?.code === "peer-lost" || error?.code === "timeout";
+  const who = isLost ? "this copy, or else the next one of the same tree," : "the next copy of the same tree";
+  return `${
+    formatBytes(bytes)
+  } of ${what} stay in the destination: ${who} goes on with them, and rcopy receive --clean ` +
+    "removes them";
 }

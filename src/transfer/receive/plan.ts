@@ -21,7 +21,6 @@ import { type Matter, type Questions, refusalOf } from "./questions.ts";
 import type { SettingsGuard } from "./settings.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
 import type { TargetDirectory, TargetTree } from "../target/tree.ts";
-import { NameSet } from "../target/name_set.ts";
 import { type FileSystems, sameTime } from "../target/file_systems.ts";
 import type { Standing, StandingEntries } from "../target/standing.ts";
 
@@ -104,7 +103,7 @@ export class ReceivePlan {
       directory.pending += end - start;
       for (; entry < end; entry++) {
         const name = batch.name(entry);
-        if (!(directory.names ??= new NameSet()).add(name)) {
+        if (!directory.addName(name)) {
           throw new RcopyError(
             "protocol",
             `the manifest has one name twice in directory ${directory.number}`,
@@ -136,6 +135,7 @@ export class ReceivePlan {
   #lookUp(batch: ReceiveBatch, { directory, start, end }: EntryGroup) {
     const names: EntryName[] = [];
     for (let entry = start; entry < end; entry++) names.push(batch.name(entry));
+    if (directory.ownNames) this.#options.placement.makeWay(directory, names);
     try {
       return this.#options.standing.lookUp(directory, names);
     } catch (thrown) {

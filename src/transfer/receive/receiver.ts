@@ -238,7 +238,8 @@ export class Receiver implements LaneHost {
         this.#comparison.end();
       },
       release: (error) => {
-        this.#noteLeft(this.#large.leaveAll());
+        const message = leftSentence(this.#large.leaveAll(), error);
+        if (message) this.#options.emit({ type: "note", level: "info", message });
         if (error && !this.#options.policy.dryRun) this.#placement.settleWhatIsThere(this.#unsettled);
         this.#unsettled.stop();
         this.#placement.close();
@@ -260,10 +261,6 @@ export class Receiver implements LaneHost {
       : `the next run copies them again, but ${failed} entries could not be reached: use --exists replace`;
     const message = `${cause.message}; ${files} files have lost their time, so that ${left}`;
     return new RcopyError("integrity", message, { cause });
-  }
-
-  #noteLeft(left: { files: number; bytes: number }): void {
-    if (left.files > 0) this.#options.emit({ type: "note", level: "info", message: leftSentence(left) });
   }
 
   // ---- data connections

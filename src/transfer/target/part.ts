@@ -3,11 +3,11 @@ import { sameBytes } from "../../base/bytes.ts";
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import type { Codec } from "../../codec/codec.ts";
 import type { EntryName } from "../../entry/name.ts";
-import { baseName, randomTemporaryName, temporaryName } from "../../entry/temporary_name.ts";
+import { baseName, journalName, randomTemporaryName, temporaryName } from "../../entry/temporary_name.ts";
 import type { Directory, Engine, EntryLookup, TargetFile, WholeFile } from "../../io/contract/engine.ts";
 import { stampBytes } from "../../wire/limits.ts";
 import type { JournalHeader } from "../journal/journal_format.ts";
-import { PartJournal, type PartPlace } from "../journal/part_journal.ts";
+import { PartJournal, type PartPlace, removeOurs } from "../journal/part_journal.ts";
 import type { HeldTarget } from "./tree.ts";
 
 export interface Part {
@@ -37,7 +37,8 @@ const noStamp = new Uint8Array(stampBytes);
 
 /**
  * Creates the part of a file, behind its journal, so that a run that is killed leaves no part without one. What a run that has
- * ended left of it is replaced; anything else under the temporary names is left alone, and a random name taken.
+ * ended left of it is replaced; anything else under the temporary names is left alone, and a random name taken, as it is
+ * where an entry of the tree has one of those names.
  * `hasBase`: an older version stands beside.
  * @throws {RcopyError} whatever the engine says
  */
@@ -54,20 +55,21 @@ export function createPart(options: PartOptions, held: HeldTarget, hasBase = fal
     }
   };
   const name = temporaryName(held.name);
-  const journal = PartJournal.create({ engine, codec, directory, part: name }, {
-    size,
-    mtime,
-    stamp,
-    hasBase,
-  });
-  try {
-    const file = create(name) ?? (engine.removeUnfinished(directory, name, held) ? create(name) : undefined);
-    if (file) return { directory, name, file, journal };
-  } catch (thrown) {
+  if (!isNameOfEntry(held, name)) {
+    const journal = PartJournal.create(
+      { engine, codec, directory, part: name },
+      { size, mtime, stamp, hasBase },
+    );
+    try {
+      const file = create(name) ??
+        (engine.removeUnfinished(directory, name, held) ? create(name) : undefined);
+      if (file) return { directory, name, file, journal };
+    } catch (thrown) {
+      journal?.remove();
+      throw thrown;
+    }
     journal?.remove();
-    throw thrown;
   }
-  journal?.remove();
   let random = randomTemporaryName();
   let file = create(random);
   if (!file) file = engine.createTarget(directory, random = randomTemporaryName(), { size, mode, isDurable });
@@ -84,7 +86,13 @@ export function reopenPart(options: PartOptions, held: HeldTarget): FoundPart | 
   const { engine, codec, isDurable } = options;
   const directory = held.directory.handle!;
   const part = temporaryName(held.name);
-  const journal = PartJournal.find({ engine, codec, directory, part });
+  const place = { engine, codec, directory, part };
+  if (isNameOfEntry(held, part)) {
+    // What an earlier run left makes way for the entry, and its journal has nothing to tell of any more.
+    removeOurs(place);
+    return { hasBase: false };
+  }
+  const journal = PartJournal.find(place);
   if (!journal) return { hasBase: false };
   if (!isSameVersion(journal.header, held)) {
     const hasBase = setAside(engine, held, journal);
@@ -97,6 +105,12 @@ export function reopenPart(options: PartOptions, held: HeldTarget): FoundPart | 
   if (file) return { directory, name: part, file, journal, found };
   journal.close();
   return { hasBase: false };
+}
+
+/** Whether an entry of the tree has a name that the part of a file, its journal or its base would have. */
+function isNameOfEntry({ directory: { ownNames } }: HeldTarget, part: EntryName): boolean {
+  return ownNames !== undefined &&
+    [part, journalName(part), baseName(part)].some((name) => ownNames.has(name));
 }
 
 function isSameVersion(header: JournalHeader, { size, mtime, stamp = noStamp }: HeldTarget): boolean {

@@ -135,6 +135,11 @@ export class Placement {
       ((mode & this.#umask) !== 0 && isOpenToOthers(parent, this.#engine.user));
   }
 
+  /** Entries of the tree are to have these names in a directory: the journal of this run makes way. */
+  makeWay(directory: TargetDirectory, names: readonly EntryName[]): void {
+    if (directory === this.#tree.root) { for (const name of names) this.#journal.makeWay(name); }
+  }
+
   /** Something is about to be made in a directory. */
   willWrite(directory: TargetDirectory): void {
     this.#times.willWrite(directory.device);

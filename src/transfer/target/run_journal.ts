@@ -7,6 +7,7 @@
  */
 import { RcopyError } from "../../base/errors.ts";
 import type { Timestamp } from "../../entry/metadata.ts";
+import { sameBytes } from "../../base/bytes.ts";
 import { type EntryName, ownName } from "../../entry/name.ts";
 import { isRunJournal, newRunJournal, ownHeaderBytes } from "../../entry/own_files.ts";
 import type { Directory, Engine, OwnFile } from "../../io/contract/engine.ts";
@@ -48,6 +49,8 @@ export class RunJournal {
   #count = 0;
   /** Records by directory, by number. */
   readonly #open = new Map<number, number>();
+  /** Names that entries of the tree have: by their places in {@linkcode journalNames}. */
+  readonly #taken = new Set<number>();
 
   /** Without a destination nothing is written down. */
   constructor(engine: Engine, root: Directory | undefined) {
@@ -83,6 +86,35 @@ export class RunJournal {
     }
   }
 
+  /** An entry of the tree is to have this name in the destination. A journal that has it makes way. Throws nothing but faults of our own. */
+  makeWay(name: EntryName): void {
+    const slot = journalNames.findIndex((one) => sameBytes(one, name));
+    if (slot < 0) return;
+    this.#taken.add(slot);
+    if (!this.#file || !sameBytes(this.#file.name, name)) return;
+    for (const [i, other] of journalNames.entries()) {
+      if (!this.#taken.has(i) && this.#move(this.#file, other)) return;
+    }
+    this.#remove();
+  }
+
+  #move(file: { own: OwnFile; name: EntryName }, to: EntryName): boolean {
+    try {
+      this.#engine.place(this.#root!, file.name, to);
+      file.name = to;
+      return true;
+    } catch (thrown) {
+      if (!(thrown instanceof RcopyError) || thrown.code === "internal") throw thrown;
+      return false;
+    }
+  }
+
+  /** Ends it before the run: what it told of is known in memory alone. */
+  #remove(): void {
+    this.#open.clear();
+    this.close();
+  }
+
   /** The run has ended in order. Throws nothing. */
   close(): void {
     const { own, name } = this.#file ?? {};
@@ -116,7 +148,9 @@ export class RunJournal {
 
   /** The file, made at the first use; false where it cannot be had. */
   #opened(): boolean {
-    for (let i = 0; !this.#file && i < slots; i++) this.#file = this.#create(journalNames[i]!);
+    for (let i = 0; !this.#file && i < slots; i++) {
+      if (!this.#taken.has(i)) this.#file = this.#create(journalNames[i]!);
+    }
     if (this.#file) return true;
     this.#isImpossible = true;
     return false;

@@ -85,6 +85,25 @@ Deno.test("RunJournal leaves alone what has its name, and takes the next", async
   });
 });
 
+Deno.test("RunJournal makes way for entries that have its names, and is in memory alone where they have all", async () => {
+  await withJournal(({ journal, directory, root, left, folder }) => {
+    const makeWay = (i: number) => journal.makeWay(name(`.rcopy-run-${i}`));
+    makeWay(0);
+    const a = directory(root, "a", 0o555);
+    journal.made(a);
+    assertEquals(folder.names(), [".rcopy-run-1"]);
+    makeWay(1);
+    journal.makeWay(name(".rcopy-run-10"));
+    assertEquals([folder.names(), left()], [[".rcopy-run-2"], ["made a 555"]]);
+    for (let i = 2; i < 8; i++) makeWay(i);
+    assertEquals(folder.names(), []);
+    journal.made(directory(root, "b", 0o555));
+    journal.finished(a);
+    journal.close();
+    assertEquals(folder.names(), []);
+  });
+});
+
 const header = "rcopy run journal 1\n";
 const damaged: [what: string, text: string, records: string[] | undefined][] = [
   ["nothing", "", undefined],

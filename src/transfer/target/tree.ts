@@ -1,11 +1,12 @@
 /** The directories of the destination, from their announcement until they are complete. */
 import { RcopyError } from "../../base/errors.ts";
 import { openDirectoriesMax } from "../../wire/limits.ts";
+import { hasOwnPrefix } from "../../entry/temporary_name.ts";
 import { copyName, type EntryName, noName } from "../../entry/name.ts";
 import type { EntryKind, Timestamp } from "../../entry/metadata.ts";
 import type { Directory, EntryLookup, Replaceable } from "../../io/contract/engine.ts";
 import type { FoldedNames, Folding } from "./folded_names.ts";
-import type { NameSet } from "./name_set.ts";
+import { NameSet } from "./name_set.ts";
 import type { PathNode } from "../../entry/path_prefixes.ts";
 
 /** An entry whose settlement may come after that of its batch. Holds copies: the batch's memory goes with the batch. */
@@ -73,6 +74,8 @@ export class TargetDirectory implements PathNode {
   links: HeldLink[] | undefined;
   /** The names that the manifest has listed in it; made with the first. */
   names: NameSet | undefined;
+  /** Those among them that begin as names of rcopy's own files do: no such file may have them. */
+  ownNames: NameSet | undefined;
 
   constructor(place: {
     number: number;
@@ -87,6 +90,12 @@ export class TargetDirectory implements PathNode {
     this.name = place.name;
     this.mode = place.mode;
     this.mtime = place.mtime;
+  }
+
+  /** Takes note of a name that the manifest lists in it; false if it was there. */
+  addName(name: EntryName): boolean {
+    if (hasOwnPrefix(name)) (this.ownNames ??= new NameSet()).add(name);
+    return (this.names ??= new NameSet()).add(name);
   }
 }
 
