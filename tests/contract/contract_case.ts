@@ -5,13 +5,14 @@ import { EntryColumns } from "../../src/entry/columns.ts";
 import { type EntryName, ownName } from "../../src/entry/name.ts";
 import { temporaryName } from "../../src/entry/temporary_name.ts";
 import type { FileIdentity, Timestamp } from "../../src/entry/metadata.ts";
-import type {
-  Directory,
-  Engine,
-  EntryLookup,
-  FileRead,
-  FileWrite,
-  Replaceable,
+import {
+  type Directory,
+  type Engine,
+  type EntryLookup,
+  type FileRead,
+  type FileWrite,
+  Lacks,
+  type Replaceable,
 } from "../../src/io/contract/engine.ts";
 import { whyNot, withFolder } from "../helpers/test_folder.ts";
 
@@ -126,6 +127,8 @@ export interface FileOptions {
   content?: Uint8Array<ArrayBuffer>;
   mode?: number;
   mtime?: Timestamp;
+  /** What of a large file is refused; nothing by default. */
+  lacks?: number;
 }
 
 /** A time that no file has by itself. */
@@ -175,11 +178,11 @@ export async function createLarge(
   name: string,
   options: FileOptions = {},
 ): Promise<void> {
-  const { content = contentOf(100_000), mode = 0o644, mtime = plainTime } = options;
+  const { content = contentOf(100_000), mode = 0o644, mtime = plainTime, lacks = Lacks.nothing } = options;
   const temporary = temporaryName(named(name));
   const file = engine.createTarget(directory, temporary, { size: content.length, mode });
   await engine.writeRange(file, 0, content).finish();
-  assertEquals(engine.finishTarget(file, { mode, mtime }), 0, "nothing is refused");
+  assertEquals(engine.finishTarget(file, { mode, mtime }), lacks, "what is refused");
   engine.place(directory, temporary, named(name));
 }
 

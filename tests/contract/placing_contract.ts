@@ -1,7 +1,7 @@
 /** The contract of placing: final names, what may be replaced, temporary names, default ACLs. */
 import { assert, assertEquals } from "@std/assert";
 import { probeName, temporaryName } from "../../src/entry/temporary_name.ts";
-import type { Engine } from "../../src/io/contract/engine.ts";
+import { type Engine, Lacks } from "../../src/io/contract/engine.ts";
 import { shell, withTmpfs } from "../helpers/test_folder.ts";
 import {
   assertCode,
@@ -56,12 +56,7 @@ function places(test: ContractTest): void {
   });
 
   test("where there are no links a name is not taken either", async ({ engine, root, folder }) => {
-    await shell(
-      `cd "$1"; truncate -s 32M image; mkfs.exfat image >/dev/null; mkdir m
-       losetup -f --show image > loop; mount.exfat-fuse "$(cat loop)" m >/dev/null 2>&1`,
-      folder,
-    );
-    try {
+    await withExfat(folder, async () => {
       const other = engine.openDirectory(root, named("m"));
       for (const [name, options] of [["a", {}], ["b", { atOnce: true }]] as const) {
         assertEquals(await createOne(engine, other, name, options), undefined);
@@ -69,13 +64,50 @@ function places(test: ContractTest): void {
         checkCode("exists", await createOne(engine, other, name, options));
         assertEquals(await Deno.readFile(`${folder}/m/${name}`), contentOf(5));
       }
-      await createLarge(engine, other, "large");
+      await createLarge(engine, other, "large", { lacks: Lacks.mode });
       assertEquals(await shell('ls -A "$1/m"', folder), "a\nb\nlarge\n");
       engine.closeDirectory(other);
-    } finally {
-      await shell('cd "$1"; umount m; losetup -d "$(cat loop)"', folder);
-    }
+    });
   }, { mount: true, programs: ["mkfs.exfat", "mount.exfat-fuse"] });
+
+  for (const [mode, lacks] of [[0o640, Lacks.mode], [0o777, Lacks.nothing]] as const) {
+    test(
+      `where every mode is 0777, ${mode.toString(8)} is${lacks ? "" : " not"} lacking`,
+      async (context) => {
+        const { engine, root, folder } = context;
+        await withExfat(folder, async () => {
+          const other = engine.openDirectory(root, named("m"));
+          // Of a directory, before anything is known of the file system, and afterwards.
+          const directories = ["first", "last"].map((name) => makeDirectory(engine, other, name, mode));
+          assertEquals(settle(engine, directories[0]!, mode), lacks);
+          for (const atOnce of [true, false]) {
+            const file = fileWrite(other, `file ${atOnce}`, { atOnce, mode });
+            await engine.createFiles([file], contentOf(5)).finish();
+            assertEquals([file.error, file.lacks], [undefined, lacks]);
+            assertEquals(engine.setFileMode(other, file.name, mode), lacks);
+          }
+          await createLarge(engine, other, "large", { mode, lacks });
+          assertEquals(settle(engine, directories[1]!, mode), lacks);
+          for (const directory of [...directories, other]) engine.closeDirectory(directory);
+        });
+      },
+      { mount: true, programs: ["mkfs.exfat", "mount.exfat-fuse"] },
+    );
+  }
+}
+
+/** While an exFAT of 32 MiB is mounted at `m` in a folder. */
+async function withExfat(folder: string, body: () => Promise<void>): Promise<void> {
+  await shell(
+    `cd "$1"; truncate -s 32M image; mkfs.exfat image >/dev/null; mkdir m
+     losetup -f --show image > loop; mount.exfat-fuse "$(cat loop)" m >/dev/null 2>&1`,
+    folder,
+  );
+  try {
+    await body();
+  } finally {
+    await shell('cd "$1"; umount m || umount -l m; losetup -d "$(cat loop)"', folder);
+  }
 }
 
 function replacements(test: ContractTest): void {

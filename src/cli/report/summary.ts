@@ -60,7 +60,7 @@ function renderCopy(summary: TransferSummary): string {
     compared > 0 ? `${counted(compared, "file")} compared` : "",
     failed > 0 ? `${formatCount(failed)} failed` : "",
     grown > 0 ? `${formatCount(grown)} growing` : "",
-    lacking > 0 ? `${formatCount(lacking)} without mode or time, which the file system refused` : "",
+    lacking > 0 ? `${formatCount(lacking)} without mode or time, which the file system does not keep` : "",
     `tree hash ${treeHash}`,
   ];
   return joined(parts);

@@ -18,7 +18,7 @@
  * - **Nothing is replaced unless it was looked at**, and nothing gets its final name before it is whole, except a file
  *   with the mode of an unfinished one (`unfinished.ts`) in a directory that the run has made itself.
  * - **What a file system does not keep is no failure**: chmod and utimes that are refused (EPERM, EOPNOTSUPP, ENOSYS) come
- *   back as {@linkcode Lacks}. Every close is looked at: a file server may say only then that it could not write.
+ *   back as {@linkcode Lacks}, and so does a mode that is dropped in silence (exFAT, NTFS, CIFS). Every close is looked at: a file server may say only then that it could not write.
  * - **Errors map the same way everywhere**: ENOENT `not-found`, EACCES/EPERM `not-permitted`, ENOSPC/EDQUOT
  *   `no-space`, EROFS `read-only`, ENOTDIR/EISDIR/ELOOP `type-conflict`, EEXIST/ENOTEMPTY `exists`, anything else
  *   `io`. A source file that is not any more what the listing said is `changed`, one that is gone is `vanished`.

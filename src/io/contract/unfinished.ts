@@ -7,6 +7,11 @@ import type { EntryLookup, FileSystemTraits } from "./directories.ts";
 
 /** Mode of a file whose content is not whole: its sticky bit, which has no effect on files, and read and write for the owner. */
 export const unfinishedMode = 0o1600;
+/**
+ * What a file has before it can be marked: Deno creates no other mode than up to 0o777. Nobody has an empty file of this mode
+ * otherwise, and an open descriptor writes all the same.
+ */
+export const unmarkedMode = 0o200;
 /** 2 January 1980: the times of FAT and exFAT begin a day before. */
 const standInSecondsMax = 315_619_200;
 
@@ -25,15 +30,14 @@ export function isUnfinished(
   const mode = found.special | found.mode;
   const { seconds, nanos } = found.mtime;
   if (mode === unfinishedMode || (mode === 0o600 && seconds === 0 && nanos === 0)) return true;
-  // Deno cannot create a file with its sticky bit: what it creates has this mode until it is marked.
-  return mode === 0o200 && found.size === 0;
+  return mode === unmarkedMode && found.size === 0;
 }
 
 /** Whether the traits of its file system would have to be known to tell. */
 export function mayBeUnfinished(found: Found): boolean {
   if (found.kind !== EntryKind.file) return false;
   const mode = found.special | found.mode;
-  return mode === unfinishedMode || mode === 0o200 || found.mtime.seconds === 0 || isStandIn(found);
+  return mode === unfinishedMode || mode === unmarkedMode || found.mtime.seconds === 0 || isStandIn(found);
 }
 
 function isStandIn({ size, mtime }: Found): boolean {

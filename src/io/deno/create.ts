@@ -8,11 +8,11 @@ import { showText } from "../../base/show.ts";
 import type { EntryName } from "../../entry/name.ts";
 import { randomTemporaryName, temporaryName } from "../../entry/temporary_name.ts";
 import { type FileWrite, Lacks } from "../contract/engine.ts";
-import { unfinishedMode } from "../contract/unfinished.ts";
+import { unfinishedMode, unmarkedMode } from "../contract/unfinished.ts";
 import { type DenoDirectory, nodeSecondsOf, secondsOf } from "./directory.ts";
 import { createLocked } from "./lock.ts";
 import { removeUnfinished } from "./locked_file.ts";
-import { attempt, hasModes, lacking, setMode } from "./metadata.ts";
+import { attempt, hasMode, hasModes, lacking, setMode } from "./metadata.ts";
 import { createExclusively, nodeFs } from "./node_fs.ts";
 import { place } from "./place.ts";
 import { shutsOut } from "./sync.ts";
@@ -20,11 +20,6 @@ import type { Traits } from "./traits.ts";
 
 /** Random names that are tried: more than one is taken only where somebody plants them. */
 const namesMax = 8;
-/**
- * What a file has before it can be marked: no other mode than up to 0o777 can be created. Nobody has an empty file of this mode
- * otherwise, and an open descriptor writes all the same.
- */
-const unmarkedMode = 0o200;
 
 /** Creates a small file whole; what fails leaves nothing behind. Fills in `lacks`. */
 export function createFile(write: FileWrite, content: Uint8Array, traits: Traits): void {
@@ -109,11 +104,13 @@ export function giveMode(
   const have = (has ?? 0) & 0o7777;
   const wanted = traits.isRuled(directory) ? have & mode & 0o777 : mode & 0o777;
   if (have === wanted) return Lacks.nothing;
-  return lacking(Lacks.mode, () => {
+  const lacks = lacking(Lacks.mode, () => {
     if (directory.isExposed) {
       setMode(path, wanted, { device: dev, inode: ino ?? 0 });
     } else Deno.chmodSync(path, wanted);
   });
+  if (lacks !== Lacks.nothing || !traits.mayDropModes(directory)) return lacks;
+  return hasMode(file.statSync(), wanted) ? Lacks.nothing : Lacks.mode;
 }
 
 /** A new file under the temporary name; under a random one where something else has that. */

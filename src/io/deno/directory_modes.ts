@@ -4,7 +4,7 @@ import { showText } from "../../base/show.ts";
 import type { EntryName } from "../../entry/name.ts";
 import { type DirectoryMetadataOptions, type FileMetadata, Lacks } from "../contract/engine.ts";
 import { DenoDirectory, lstat, nameText, secondsOf, stat } from "./directory.ts";
-import { attempt, hasModes, lacking, setMode } from "./metadata.ts";
+import { attempt, hasMode, hasModes, lacking, setMode } from "./metadata.ts";
 import { shutsOut, syncTree } from "./sync.ts";
 import type { Traits } from "./traits.ts";
 
@@ -60,10 +60,12 @@ export function setDirectoryMetadata(
   const wanted = have & 0o7000 | (isKept ? have & mode : mode) & 0o777;
   if (!mayLoosen && isLoosened) lacks |= Lacks.mode;
   if (wanted === have) return lacks;
-  return lacks | attempt(
-    `cannot set the mode of ${shown}`,
-    () => lacking(Lacks.mode, () => setMode(path, wanted, directory)),
-  );
+  return lacks | attempt(`cannot set the mode of ${shown}`, () => {
+    const refused = lacking(Lacks.mode, () => setMode(path, wanted, directory));
+    const isThere = refused === Lacks.nothing &&
+      (!traits.mayDropModes(directory) || hasMode(stat(path), wanted));
+    return isThere ? Lacks.nothing : Lacks.mode;
+  });
 }
 
 export function setDirectoryMode(directory: DenoDirectory, mode: number): void {

@@ -272,10 +272,13 @@ class DenoEngine implements Engine {
     const path = checked.pathOf(name);
     if (!hasModes) return Lacks.nothing;
     const isBound = () => this.#traits.decides(checked);
-    return attempt(
-      `cannot set the mode of "${showText(path)}"`,
-      () => lacking(Lacks.mode, () => setFileMode(path, mode & 0o777, isBound)),
-    );
+    return attempt(`cannot set the mode of "${showText(path)}"`, () => {
+      let isThere = true;
+      const lacks = lacking(Lacks.mode, () => {
+        isThere = setFileMode(path, mode & 0o777, isBound);
+      });
+      return isThere ? lacks : Lacks.mode;
+    });
   }
 
   setFileTime(directory: Directory, name: EntryName, mtime: Timestamp): void {

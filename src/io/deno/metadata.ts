@@ -8,6 +8,11 @@ import { type Identity, nodeFs, openForMetadata } from "./node_fs.ts";
 
 export const hasModes = Deno.build.os !== "windows";
 
+/** Whether a mode has stayed: some file systems drop it in silence (exFAT, NTFS, CIFS). */
+export function hasMode({ mode }: Deno.FileInfo, wanted: number): boolean {
+  return ((mode ?? 0) & 0o777) === (wanted & 0o777);
+}
+
 /** What a chmod or utimes says that the file system, or its owner, does not let one do at all. */
 const refusals: ReadonlySet<string | undefined> = new Set(["EPERM", "EOPNOTSUPP", "ENOSYS"]);
 
@@ -51,13 +56,15 @@ export function setMode(path: string, mode: number, { device, inode }: Identity)
 /**
  * Sets the mode of a regular file that is there; of a link or anything else nothing is changed. Where `isBound` says so, the
  * file gets nothing that it does not have.
+ * @returns whether the mode has stayed
  */
-export function setFileMode(path: string, mode: number, isBound: () => boolean): void {
+export function setFileMode(path: string, mode: number, isBound: () => boolean): boolean {
   const info = Deno.lstatSync(path);
   if (!info.isFile) throw isNoFile(path);
   const has = (info.mode ?? 0) & 0o777;
   const wanted = (mode & ~has) !== 0 && isBound() ? has & mode : mode;
   setMode(path, wanted, { device: info.dev, inode: info.ino ?? 0 });
+  return hasMode(Deno.lstatSync(path), wanted);
 }
 
 /** Sets the mtime of a regular file that is there; of a link or anything else nothing is changed. */

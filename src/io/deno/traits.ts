@@ -42,6 +42,11 @@ export class Traits {
     return traits;
   }
 
+  /** Whether a mode that was set must be looked at: the file system may have dropped it in silence. */
+  mayDropModes({ device }: DenoDirectory): boolean {
+    return this.#ofDevice.get(device)?.keepsModes !== true;
+  }
+
   /**
    * Whether a directory has a default ACL, as far as it shows: what is made there does not have the mode that the umask
    * would give it. Deno cannot read ACLs. Where it may not tell the umask, modes are set as if there were none.

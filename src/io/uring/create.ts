@@ -15,7 +15,7 @@ import type { UringDirectory } from "./directory.ts";
 import { createFile } from "./file.ts";
 import type { Memory } from "./memory.ts";
 import type { Placing } from "./place.ts";
-import { isRefused, type Traits } from "./traits.ts";
+import { isRefused, stayed, type Traits } from "./traits.ts";
 
 /** Random names that are tried where others take away what this run makes. */
 const attemptsMax = 8;
@@ -79,7 +79,7 @@ export class SmallCreates {
   }
 
   #learnMark(directory: UringDirectory, fd: number): boolean {
-    return this.#calls.statFd(fd) >= 0 && this.#traits.learnMark(directory.device);
+    return this.#calls.statFd(fd) >= 0 && this.#traits.learnMark(directory.device, fd);
   }
 
   #drop(directoryFd: number, name: EntryName, fd: number): void {
@@ -164,7 +164,8 @@ export class SmallCreates {
     if (this.#traits.keepsMark(directory.device) !== false) return this.#calls.libc.fchmod(fd, mode);
     const found = this.#calls.statFd(fd);
     if (found < 0 || (this.#calls.stat.special | this.#calls.stat.mode) === mode) return found;
-    return this.#calls.libc.fchmod(fd, mode);
+    const moded = this.#calls.libc.fchmod(fd, mode);
+    return moded < 0 ? moded : stayed(this.#calls, fd, mode);
   }
 
   #unlink(directory: UringDirectory, name: EntryName): void {

@@ -14,7 +14,7 @@ import type { SystemCalls } from "./system_calls.ts";
 import type { Directories } from "./directories.ts";
 import type { UringDirectory } from "./directory.ts";
 import { pathBytesMax } from "./memory.ts";
-import { isRefused, type Traits } from "./traits.ts";
+import { isRefused, stayed, type Traits } from "./traits.ts";
 
 const everythingForOwner = 0o700;
 
@@ -70,10 +70,17 @@ export class Destination {
     const wanted = isBound ? found.mode & mode : mode & 0o777;
     if (!mayLoosen && isLoosened) lacks |= Lacks.mode;
     if (wanted === found.mode) return lacks;
-    const moded = this.#calls.chmodPlace(this.#directories.fd(directory), found.special | wanted);
+    const fd = this.#directories.fd(directory);
+    const moded = this.#setMode(directory, fd, found.special | wanted);
     if (isRefused(moded)) lacks |= Lacks.mode;
     else if (moded < 0) throw errnoError(-moded, `cannot set the mode of ${directory.shown}`, "fchmodat2");
     return lacks;
+  }
+
+  /** Of a directory, or of an entry in it that is open as a place. */
+  #setMode({ device }: UringDirectory, fd: number, mode: number): number {
+    const moded = this.#calls.chmodPlace(fd, mode);
+    return moded < 0 || !this.#traits.mayDropModes(device) ? moded : stayed(this.#calls, fd, mode);
   }
 
   /** Whether a default ACL has decided about the mode of a directory, in this run or in an earlier one. */
@@ -176,7 +183,7 @@ export class Destination {
       if (stat.kind !== EntryKind.file) throw new RcopyError("type-conflict", `${shown} is not a file`);
       const { mode: has } = stat;
       const isBound = (mode & ~has) !== 0 && this.#traits.hasPolicy(directory);
-      const moded = this.#calls.chmodPlace(fd, isBound ? has & mode : mode & 0o777);
+      const moded = this.#setMode(directory, fd, isBound ? has & mode : mode & 0o777);
       if (isRefused(moded)) return Lacks.mode;
       if (moded < 0) throw errnoError(-moded, `cannot set the mode of ${shown}`, "fchmodat2");
       return Lacks.nothing;

@@ -197,8 +197,11 @@ export class Placing {
     const isFree = this.#calls.lock(fd) !== "busy";
     const found = this.#calls.statFd(fd);
     if (isFree && found >= 0 && stat.links > 0) {
-      if (!isBound) this.#traits.learnMark(device);
-      return fd;
+      if (isBound || this.#traits.learnMark(device, fd)) return fd;
+      // It could look unfinished for good: it is made again with its mode from the start.
+      libc.close(fd);
+      libc.unlinkat(parentFd, memory.putName(temporary), 0);
+      return this.createPart(directory, temporary, mode);
     }
     libc.close(fd);
     if (found < 0) libc.unlinkat(parentFd, memory.putName(temporary), 0);

@@ -14,7 +14,7 @@ import type { UringDirectory } from "./directory.ts";
 import { isInMemory } from "./file.ts";
 import type { Placing } from "./place.ts";
 import type { SystemCalls } from "./system_calls.ts";
-import { isRefused, type Traits } from "./traits.ts";
+import { isRefused, stayed, type Traits } from "./traits.ts";
 
 /** Room is reserved so far ahead of what is written: some extents, which are returned where nothing comes. */
 const reserveBytes = 32 * 1024 * 1024;
@@ -28,6 +28,8 @@ interface LentTarget extends Lent {
   isDurable: boolean;
 }
 
+const finishedElsewhere = { isUnderPolicy: false, mayDropMode: false };
+
 /** What a target is opened with. */
 interface Opened {
   fd: number;
@@ -38,6 +40,8 @@ interface Opened {
   isBorrowed: boolean;
   /** A default ACL decides about its mode. */
   isUnderPolicy: boolean;
+  /** Its file system may drop its mode in silence. */
+  mayDropMode: boolean;
 }
 
 export class UringTarget implements TargetFile {
@@ -50,6 +54,7 @@ export class UringTarget implements TargetFile {
   readonly #calls: SystemCalls;
   readonly #isBorrowed: boolean;
   readonly #isUnderPolicy: boolean;
+  readonly #mayDropMode: boolean;
   /** Room is reserved, or cannot be, from here to there. */
   #reservedFrom = 0;
   #reservedTo = 0;
@@ -63,6 +68,7 @@ export class UringTarget implements TargetFile {
     this.isDurable = opened.isDurable;
     this.#isBorrowed = opened.isBorrowed;
     this.#isUnderPolicy = opened.isUnderPolicy;
+    this.#mayDropMode = opened.mayDropMode;
     if (opened.inMemory) this.#reservedTo = Infinity; // there, reserving costs as much as writing
   }
 
@@ -75,7 +81,7 @@ export class UringTarget implements TargetFile {
 
   /** A file that another thread has open and closes. */
   static borrow(calls: SystemCalls, lent: Lent): UringTarget {
-    return new UringTarget(calls, { ...lent as LentTarget, isBorrowed: true, isUnderPolicy: false });
+    return new UringTarget(calls, { ...lent as LentTarget, isBorrowed: true, ...finishedElsewhere });
   }
 
   /** @throws {RcopyError} `exists`, `no-space`, `not-permitted`, … and leaves nothing behind */
@@ -89,8 +95,9 @@ export class UringTarget implements TargetFile {
     traits.askForModes(directory);
     const fd = placing.createPart(directory, name, mode & 0o777);
     if (fd < 0) throw errnoError(-fd, `cannot create ${shown}`, "openat");
-    const inMemory = isInMemory(calls, fd);
-    return new UringTarget(calls, { fd, shown, size, inMemory, isDurable, isBorrowed: false, isUnderPolicy });
+    const mayDropMode = traits.mayDropModes(directory.device);
+    const opened = { fd, shown, size, inMemory: isInMemory(calls, fd), isDurable, isBorrowed: false };
+    return new UringTarget(calls, { ...opened, isUnderPolicy, mayDropMode });
   }
 
   /** As the contract's `openTarget`. */
@@ -110,8 +117,9 @@ export class UringTarget implements TargetFile {
       }
     }
     const isUnderPolicy = traits.hasPolicy(directory);
-    const inMemory = isInMemory(calls, fd);
-    return new UringTarget(calls, { fd, shown, size, inMemory, isDurable, isBorrowed: false, isUnderPolicy });
+    const mayDropMode = traits.mayDropModes(directory.device);
+    const opened = { fd, shown, size, inMemory: isInMemory(calls, fd), isDurable, isBorrowed: false };
+    return new UringTarget(calls, { ...opened, isUnderPolicy, mayDropMode });
   }
 
   /**
@@ -148,7 +156,7 @@ export class UringTarget implements TargetFile {
       const timed = libc.futimens(this.fd, memory.putTimes(mtime));
       if (isRefused(timed)) lacks |= Lacks.time;
       else if (timed < 0) throw errnoError(-timed, `cannot set the time of ${this.shown}`, "futimens");
-      const moded = this.#isUnderPolicy ? 0 : libc.fchmod(this.fd, mode & 0o777);
+      const moded = this.#isUnderPolicy ? 0 : this.#setMode(mode & 0o777);
       if (isRefused(moded)) lacks |= Lacks.mode;
       else if (moded < 0) throw errnoError(-moded, `cannot set the mode of ${this.shown}`, "fchmod");
       // A file server may say only now that it could not keep what was written.
@@ -158,6 +166,11 @@ export class UringTarget implements TargetFile {
     } finally {
       this.close();
     }
+  }
+
+  #setMode(mode: number): number {
+    const moded = this.#calls.libc.fchmod(this.fd, mode);
+    return moded < 0 || !this.#mayDropMode ? moded : stayed(this.#calls, this.fd, mode);
   }
 
   /** 0, or a negated errno; the descriptor is gone in either case. */

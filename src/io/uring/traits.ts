@@ -5,7 +5,7 @@ import { EntryKind, type Timestamp } from "../../entry/metadata.ts";
 import type { EntryName } from "../../entry/name.ts";
 import { probeName, randomTemporaryName } from "../../entry/temporary_name.ts";
 import type { FileSystemTraits } from "../contract/engine.ts";
-import { unfinishedMode } from "../contract/unfinished.ts";
+import { unfinishedMode, unmarkedMode } from "../contract/unfinished.ts";
 import type { Directories } from "./directories.ts";
 import type { UringDirectory } from "./directory.ts";
 import { createFile } from "./file.ts";
@@ -34,12 +34,31 @@ export class Traits {
     return owner === undefined ? this.#known.get(device)?.keepsModes : owner >= 0;
   }
 
-  /** A file was created with the mode of an unfinished file; the last statx was of it. @returns whether it has that mode */
-  learnMark(device: number): boolean {
+  /**
+   * An empty file was created with the mode of an unfinished file; the last statx was of it.
+   * @returns whether it has that mode, and (asked of the first on each device) takes another
+   */
+  learnMark(device: number, fd: number): boolean {
     const { stat } = this.#calls;
-    const isKept = (stat.special | stat.mode) === unfinishedMode;
-    this.#markOwners.set(device, isKept ? stat.owner : -1);
+    const { owner } = stat;
+    let isKept = (stat.special | stat.mode) === unfinishedMode;
+    if (isKept && !this.#markOwners.has(device)) isKept = this.#changesModes(fd);
+    this.#markOwners.set(device, isKept ? owner : -1);
     return isKept;
+  }
+
+  /** Some file systems take a mode when a file is made, and later refuse another, or drop it in silence. */
+  #changesModes(fd: number): boolean {
+    const { libc, stat } = this.#calls;
+    // Empty and of this mode it is an unfinished file, too.
+    const isChanged = libc.fchmod(fd, unmarkedMode) >= 0 && this.#calls.statFd(fd) >= 0 &&
+      (stat.special | stat.mode) === unmarkedMode;
+    return isChanged && libc.fchmod(fd, unfinishedMode) >= 0;
+  }
+
+  /** Whether a mode that was set must be looked at: the file system may have dropped it in silence. */
+  mayDropModes(device: number): boolean {
+    return this.keepsMark(device) !== true;
   }
 
   /** Modes can be given there when a file is made, and not be changed. */
@@ -127,6 +146,13 @@ function stepOf(seconds: number, nanos: number): number {
     const cutNanos = step >= 1e9 ? 0 : tried.nanos - tried.nanos % step;
     return seconds === cutSeconds && nanos === cutNanos;
   }) ?? 0;
+}
+
+/** The result of a chmod that reported success: -EOPNOTSUPP where the mode is another one (exFAT, NTFS, CIFS say nothing). */
+export function stayed(calls: SystemCalls, fd: number, mode: number): number {
+  const found = calls.statFd(fd);
+  if (found < 0) return found;
+  return calls.stat.mode === (mode & 0o777) ? 0 : -errno.opnotsupp;
 }
 
 /** Whether a failed chmod or utimes says that it cannot be done there at all. */

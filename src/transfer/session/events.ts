@@ -74,7 +74,7 @@ export interface TransferSummary {
   changed: number;
   /** Files copied as they were at the start, that had grown by the time they were read. */
   grown: number;
-  /** Entries copied without their mode or their time, which the receiver's file system refused; the receiver alone knows. */
+  /** Entries copied without their mode or their time, which the receiver's file system refused or dropped; the receiver alone knows. */
   lacking: number;
   /** Files and links that took the place of another one. */
   replaced: number;
