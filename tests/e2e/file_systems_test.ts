@@ -71,6 +71,38 @@ for (const [row, error] of ["EPERM", "ENOSYS", "EOPNOTSUPP"].entries()) {
   }
 }
 
+/** File systems that say yes to a mode and have another one afterwards. */
+const dropping: readonly FileSystem[] = [
+  { kind: "exfat" },
+  { kind: "exfat", options: "-o umask=027" },
+  { kind: "ntfs" },
+  { kind: "odd", options: "own-modes" },
+  { kind: "odd", options: "own-modes,plain-rename,link=EPERM" },
+  { kind: "odd", options: "deaf-chmod" },
+  { kind: "tmpfs", options: "-o size=64m" },
+];
+for (const fileSystem of dropping) {
+  testOn(fileSystem, "an entry whose mode is not the wanted one lacks its mode", async (it) => {
+    const { io, folder, mount } = it;
+    await makeTree(`${folder}/source`, false);
+    await shell('cd "$1" && mkdir -m 777 open && echo 1 >open/all && chmod 777 open/all', `${folder}/source`);
+    const options = bothWays(io, `${folder}/source`, `${mount}/x`);
+    const first = await copyTree(options);
+    assertStatuses(first, 0);
+    assertEquals(summaryOf(first.received).lacking, await otherModes(folder, "true"));
+    // In directories that were there files come into place from temporary names.
+    await shell(
+      'cd "$1" && echo 1 >sub/new && chmod 640 sub/new && echo longer >sub/small && head -c 5000000 /dev/zero >new',
+      `${folder}/source`,
+    );
+    const second = await copyTree(options);
+    assertStatuses(second, 0);
+    assertEquals(summaryOf(second.received).files, 3);
+    const settled = '[ -d "$1" ] || case $1 in ./sub/new|./sub/small|./new) true;; *) false;; esac';
+    assertEquals(summaryOf(second.received).lacking, await otherModes(folder, settled));
+  });
+}
+
 for (const options of ["-o umask=0,uid=1500", "-o umask=0,uid=1500,noatime"]) {
   testOn(
     { kind: "exfat", options },
@@ -196,6 +228,67 @@ testOn(
   },
 );
 
+const steps: readonly (FileSystem & { step?: RegExp })[] = [
+  { kind: "exfat", step: /in steps of 1 s/ },
+  { kind: "ext4-128", step: /in steps of 1 s/ },
+  { kind: "ntfs", only: "uring", step: /in steps of 100 ns/ },
+  { kind: "ntfs", only: "deno" },
+  { kind: "tmpfs", options: "-o size=64m" },
+];
+for (const { step, ...fileSystem } of steps) {
+  testOn(fileSystem, `times are ${step ? "cut to a step, which is said once" : "kept"}`, async (it) => {
+    const { io, folder, mount } = it;
+    await makeTree(`${folder}/source`, false);
+    const { sent, received } = await copyTree(bothWays(io, `${folder}/source`, `${mount}/x`));
+    assertStatuses({ sent, received }, 0);
+    const notes = received.stdout.split("\n").filter((line) => line.includes("in steps of"));
+    assertEquals(notes.length, step ? 1 : 0, received.stdout);
+    if (step) assertMatch(notes[0]!, step);
+  });
+}
+
+testOn({ kind: "odd", options: "own-times" }, "every entry whose time is dropped lacks it", async (it) => {
+  const { io, folder, mount } = it;
+  await makeTree(`${folder}/source`, true);
+  const { sent, received } = await copyTree(bothWays(io, `${folder}/source`, `${mount}/x`));
+  assertStatuses({ sent, received }, 0);
+  const entries = await shell('find "$1" -mindepth 1 -printf x', `${folder}/source`);
+  assertEquals(summaryOf(received).lacking, entries.length);
+});
+
+/** What a file system does not take is said in plain words at both ends, the errno behind. */
+testOn({ kind: "exfat" }, "what is not taken there is said in plain words", async (it) => {
+  const { io, folder, mount } = it;
+  await shell(
+    `mkdir -p "$1/s/d" "$1/s/d:x" "$1/s/Sub" "$1/s/sub" && cd "$1/s" && for f in "q?" a:b case Case d/fine; do echo 1 >"$f"; done &&
+      printf x >$'new\\nline' && ln -s case link && head -c 5000000 /dev/zero >"d/large|one" &&
+      { [ "$2" = deno ] || echo 1 >$'b\\xffd'; }`,
+    folder,
+    io,
+  );
+  const options = bothWays(io, `${folder}/s`, `${mount}/x`);
+  // At first in directories that the run makes, then in such as are there.
+  for (let run = 0; run < 2; run++) {
+    const { sent, received } = await copyTree(options);
+    assertStatuses({ sent, received }, 23);
+    for (const { stdout } of [sent, received]) {
+      const failures = stdout.split("\n").filter((line) => line.includes('"failure"')).join("\n");
+      const said = [
+        /does not take the name \\"q\?\\": it holds \\"\?\\" \(E/,
+        /does not take the name \\"a:b\\": it holds \\":\\" \(E/,
+        /does not take the name \\"d:x\\"/,
+        /does not take the name \\"large\|one\\"/,
+        /does not take the name \\"new\\\\\\\\nline\\"|does not take the name \\"new\\\\nline\\"/,
+        /takes \\"case\\" and \\"case\\" for one name/i,
+        /takes \\"sub\\" and \\"sub\\" for one name/i,
+        /has no symbolic links/,
+      ];
+      if (io === "uring") said.push(/it is not UTF-8 \(EILSEQ\)/);
+      for (const pattern of said) assertMatch(failures, pattern);
+    }
+  }
+});
+
 testOn({ kind: "odd", options: "short-names" }, "a name that is too long there fails alone", async (it) => {
   const { io, folder, mount } = it;
   await shell(
@@ -250,6 +343,17 @@ async function refuses(
     assertEquals(there === wanted, false, `${name} would be skipped by the next run`);
   }
   if (received.status === 23) await shell('diff -r "$1/source/keep" "$1/m/x/keep"', folder);
+}
+
+/** How many entries have another mode than those of the source, of those for which a condition of the shell holds. */
+async function otherModes(folder: string, condition: string): Promise<number> {
+  const counted = await shell(
+    `cd "$1/source" && wanted() { ${condition}; } && find . -mindepth 1 -print0 | while IFS= read -r -d "" path; do
+      ! wanted "$path" || [ "$(stat -c %a "$path")" = "$(stat -c %a "$1/m/x/$path")" ] || echo
+    done`,
+    folder,
+  );
+  return counted.length;
 }
 
 async function copiesNothing(options: CopyOptions): Promise<void> {

@@ -13,6 +13,8 @@
  *   fold-case      names that differ in the case of ASCII letters are one (exFAT, APFS, casefold)
  *   renumber       the inode number of a path is another one each time that somebody looks (FUSE under memory pressure)
  *   own-modes      every mode is 0777, whatever was asked for, and nobody is told (exFAT, NTFS, CIFS)
+ *   deaf-chmod     a mode is what it was when the entry was made, whatever chmod asks for, and nobody is told
+ *   own-times      a time is that of the last change, whatever was asked for, and nobody is told
  *   short-names    names of more than 143 bytes are ENAMETOOLONG (eCryptfs)
  */
 #define FUSE_USE_VERSION 31
@@ -148,7 +150,7 @@ static int do_link(const char *from, const char *to) {
 static int do_chmod(const char *path, mode_t mode, struct fuse_file_info *file) {
   (void)file;
   int no = refusal("chmod", path);
-  if (no || has("own-modes")) return no;
+  if (no || has("own-modes") || has("deaf-chmod")) return no;
   return RESULT(fchmodat(root, BELOW(path), mode, 0));
 }
 static int do_chown(const char *path, uid_t user, gid_t group, struct fuse_file_info *file) {
@@ -159,7 +161,7 @@ static int do_utimens(const char *path, const struct timespec times[2], struct f
   (void)file;
   int no = refusal("utimens", path);
   if (no) return no;
-  if (has("both-times") && times[0].tv_nsec == UTIME_OMIT) return 0;
+  if (has("own-times") || (has("both-times") && times[0].tv_nsec == UTIME_OMIT)) return 0;
   return RESULT(utimensat(root, BELOW(path), times, AT_SYMLINK_NOFOLLOW));
 }
 static int do_truncate(const char *path, off_t size, struct fuse_file_info *file) {

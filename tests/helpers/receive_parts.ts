@@ -1,6 +1,5 @@
 /** The parts of a receiver between control and the lanes, on a folder. Its run has not begun. */
 import { Codec } from "../../src/codec/codec.ts";
-import { EntryHasher } from "../../src/codec/entry_hash.ts";
 import { PathPrefixes } from "../../src/entry/path_prefixes.ts";
 import type { Engine, FreeSpace } from "../../src/io/contract/engine.ts";
 import { AwaitedBatches } from "../../src/transfer/receive/awaited_batches.ts";
@@ -71,7 +70,7 @@ export function receiveParts(folder: EngineFolder, options: ReceivePartsOptions 
     control: run.control,
     outcome: run.outcome,
     codec,
-    hasher: new EntryHasher(codec),
+    engine,
     prefixes,
     onSettled: (directory) => placement.completeFrom(directory, unsettled),
     onCredit: (bytes) => credit += bytes,

@@ -46,10 +46,13 @@ export function denoError(what: string, thrown: unknown): RcopyError {
 const nameOfNumber: ReadonlyMap<number, string> = new Map([
   [1, "EPERM"],
   [5, "EIO"],
+  [22, "EINVAL"],
   [27, "EFBIG"],
   [31, "EMLINK"],
+  [36, "ENAMETOOLONG"],
   [37, "ENOLCK"],
   [38, "ENOSYS"],
+  [84, "EILSEQ"],
   [95, "EOPNOTSUPP"],
   [122, "EDQUOT"],
 ]);

@@ -8,7 +8,6 @@
  */
 import { RcopyError } from "../../base/errors.ts";
 import { Codec } from "../../codec/codec.ts";
-import { EntryHasher } from "../../codec/entry_hash.ts";
 import { kindNames } from "../../entry/metadata.ts";
 import { PathPrefixes } from "../../entry/path_prefixes.ts";
 import type { Directory, Engine } from "../../io/contract/engine.ts";
@@ -104,7 +103,7 @@ export class Receiver implements LaneHost {
       control: run.control,
       outcome: run.outcome,
       codec: this.#codec,
-      hasher: new EntryHasher(this.#codec),
+      engine,
       prefixes: this.#prefixes,
       onSettled: (directory) => placement.completeFrom(directory, unsettled),
       onCredit: (bytes) => this.#intake.grant(bytes),

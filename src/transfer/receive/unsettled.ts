@@ -6,13 +6,16 @@ import { TreeHash } from "../../codec/tree_hash.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import { copyName } from "../../entry/name.ts";
 import { wireCodeOf } from "../../wire/codes.ts";
+import type { Engine } from "../../io/contract/engine.ts";
 import { hashBytes, settlementEntriesMax } from "../../wire/limits.ts";
 import { HeldOutcome } from "../../wire/settlement.ts";
 import type { Control } from "../session/control.ts";
-import type { EntryHasher } from "../../codec/entry_hash.ts";
+import { EntryHasher } from "../../codec/entry_hash.ts";
 import type { Outcome } from "../session/outcome.ts";
 import type { PathPrefixes } from "../../entry/path_prefixes.ts";
 import { EntryState, type ReceiveBatch } from "../target/batch.ts";
+import { Refusals, type RefusedEntry } from "../target/errors.ts";
+import { KeptTimes } from "../target/file_systems.ts";
 import type { Placed, Settlement } from "../target/settlement.ts";
 import type { HeldTarget, TargetDirectory } from "../target/tree.ts";
 
@@ -24,7 +27,7 @@ export interface ReceiveUnsettledOptions {
   control: Control;
   outcome: Outcome;
   codec: Codec;
-  hasher: EntryHasher;
+  engine: Engine;
   prefixes: PathPrefixes;
   /** A file or subdirectory in `directory` has been settled. */
   onSettled: (directory: TargetDirectory) => void;
@@ -39,6 +42,9 @@ export class ReceiveUnsettled implements Settlement {
   /** Of the directories among them. */
   readonly #directoryHash = new TreeHash();
   readonly #options: ReceiveUnsettledOptions;
+  readonly #hasher: EntryHasher;
+  readonly #refusals: Refusals;
+  readonly #times: KeptTimes;
   readonly #batches = new Map<number, ReceiveBatch>();
   readonly #entryHash = new Uint8Array(hashBytes);
   #held = 0;
@@ -47,6 +53,9 @@ export class ReceiveUnsettled implements Settlement {
 
   constructor(options: ReceiveUnsettledOptions) {
     this.#options = options;
+    this.#hasher = new EntryHasher(options.codec);
+    this.#refusals = new Refusals(options.engine);
+    this.#times = new KeptTimes(options.engine, (message) => options.outcome.note(message));
   }
 
   /** Of the files and links alone. */
@@ -71,9 +80,10 @@ export class ReceiveUnsettled implements Settlement {
   /** A small file is in place. `content` is its hash, `lacks` a sum of `Lacks`. */
   place(batch: ReceiveBatch, entry: number, content: Uint8Array, lacks: number): void {
     const directory = batch.directoryOf(entry);
-    this.#options.outcome.countLacking(lacks, EntryKind.file);
+    const placed = { ...batch.metadata(entry), directory, name: batch.name(entry) };
+    this.#options.outcome.countLacking(this.#times.lacksOf(placed, lacks), EntryKind.file);
     if (batch.grown.has(entry)) this.#hasGrown(directory, batch.name(entry));
-    this.#count({ ...batch.metadata(entry), directory, name: batch.name(entry) }, content);
+    this.#count(placed, content);
     if (batch.replaced.has(entry)) this.#countReplaced({ directory, name: batch.name(entry) });
     this.#settle(batch, entry, EntryState.placed);
   }
@@ -99,7 +109,10 @@ export class ReceiveUnsettled implements Settlement {
   fail(batch: ReceiveBatch, entry: number, error?: RcopyError): void {
     const directory = batch.directoryOf(entry);
     this.#options.outcome.failed++;
-    if (error) this.#report({ batch: batch.number, entry, directory, name: batch.name(entry) }, error);
+    if (error) {
+      const place = { batch: batch.number, entry, directory };
+      this.#report({ ...place, name: batch.name(entry), kind: batch.kind(entry) }, error);
+    }
     this.#settle(batch, entry, EntryState.failed);
   }
 
@@ -122,7 +135,7 @@ export class ReceiveUnsettled implements Settlement {
   }
 
   placeHeld(held: HeldTarget, { content = noContent, lacks, keptBytes }: Placed): void {
-    this.#options.outcome.countLacking(lacks, held.kind);
+    this.#options.outcome.countLacking(this.#times.lacksOf(held, lacks), held.kind);
     if (held.hasGrown) this.#hasGrown(held.directory, held.name);
     this.#count(held, content, keptBytes);
     if (held.isReplacing) this.#countReplaced(held);
@@ -231,7 +244,7 @@ export class ReceiveUnsettled implements Settlement {
 
   #count(entry: Omit<HeldTarget, "batch" | "entry">, content: Uint8Array, keptBytes = 0): void {
     const prefix = this.#options.prefixes.of(entry.directory);
-    this.#options.hasher.hash({ ...entry, content, prefix }, this.#entryHash, 0);
+    this.#hasher.hash({ ...entry, content, prefix }, this.#entryHash, 0);
     this.hash.add(this.#entryHash);
     if (entry.kind === EntryKind.directory) this.#directoryHash.add(this.#entryHash);
     this.#options.outcome.countPlaced(entry.kind, entry.size, keptBytes);
@@ -249,9 +262,11 @@ export class ReceiveUnsettled implements Settlement {
   }
 
   #report(
-    { batch, entry, directory, name }: Pick<HeldTarget, "batch" | "entry" | "directory" | "name">,
-    error: RcopyError,
+    refused: RefusedEntry & Pick<HeldTarget, "batch" | "entry">,
+    thrown: RcopyError,
   ): void {
+    const { batch, entry, directory, name } = refused;
+    const error = this.#refusals.explain(refused, thrown);
     this.#options.outcome.report(this.#options.prefixes.show(directory, name), error.code, error.message);
     this.#options.control.send({
       kind: "failure",

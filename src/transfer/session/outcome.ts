@@ -98,6 +98,11 @@ export class Outcome {
     if (kind !== EntryKind.directory) this.lackingContent++;
   }
 
+  /** Something that a person should know, and no failure. */
+  note(message: string): void {
+    this.#emit({ type: "note", level: "info", message });
+  }
+
   /** An entry has been placed where another was; the first of them are named. */
   countReplaced(path: () => string): void {
     if (this.replaced++ < replacedNamedMax) this.#emit({ type: "replaced", path: path() });

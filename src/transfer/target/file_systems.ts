@@ -1,7 +1,15 @@
 /** What the run knows of each file system in the destination: its room, and how entries come out there. */
-import { asRcopyError } from "../../base/errors.ts";
+import { asRcopyError, RcopyError } from "../../base/errors.ts";
+import type { EntryName } from "../../entry/name.ts";
 import { EntryKind, type Metadata, type Timestamp } from "../../entry/metadata.ts";
-import type { Engine, EntryLookup, FileSystemTraits, FreeSpace } from "../../io/contract/engine.ts";
+import {
+  type Directory,
+  type Engine,
+  type EntryLookup,
+  type FileSystemTraits,
+  type FreeSpace,
+  Lacks,
+} from "../../io/contract/engine.ts";
 import { isUnfinished, mayBeUnfinished } from "../../io/contract/unfinished.ts";
 import { SpaceBudget } from "./space_budget.ts";
 import type { TargetDirectory } from "./tree.ts";
@@ -69,6 +77,91 @@ export class FileSystems {
     this.#traits.set(device, traits);
     return traits;
   }
+}
+
+/** Entries of a kind that are looked at on a file system where none of their times could show a step. */
+const looksMax = 8;
+
+/** An entry that has been placed, and got a time. */
+export interface TimedEntry {
+  directory: TargetDirectory;
+  name: EntryName;
+  kind: EntryKind;
+  mtime: Timestamp;
+}
+
+/**
+ * Whether the times that entries get have stayed, which some file systems do not say. The first of each kind on each file system is
+ * looked at; every one, where a time was dropped.
+ */
+export class KeptTimes {
+  readonly #engine: Engine;
+  readonly #onNote: (message: string) => void;
+  /** By device and kind: how many may still be looked at. */
+  readonly #looks = new Map<string, number>();
+  readonly #noted = new Set<number>();
+
+  constructor(engine: Engine, onNote: (message: string) => void) {
+    this.#engine = engine;
+    this.#onNote = onNote;
+  }
+
+  /** What an entry lacks: `lacks`, and its time where another one is there. */
+  lacksOf({ directory, name, kind, mtime }: TimedEntry, lacks: number): number {
+    const { handle, device } = directory;
+    const key = `${device} ${kind}`;
+    const looks = this.#looks.get(key) ?? looksMax;
+    const finest = Math.floor(mtime.nanos / this.#engine.mtimeResolutionNs);
+    const isWhole = finest === 0 && mtime.seconds % 2 === 0;
+    if (looks <= 0 || isWhole || !handle || (lacks & Lacks.time) !== 0) return lacks;
+    const found = this.#lookAt(handle, name);
+    const isThere = found?.kind === kind;
+    if (!isThere || sameTime(mtime, found.mtime, this.#engine.mtimeResolutionNs)) {
+      this.#looks.set(key, isThere && finest % 10 !== 0 ? 0 : looks - 1);
+      return lacks;
+    }
+    if (!isAsCut(mtime, found.mtime)) {
+      this.#looks.set(key, Infinity);
+      return lacks | Lacks.time;
+    }
+    this.#looks.set(key, 0);
+    this.#note(directory);
+    return lacks;
+  }
+
+  #lookAt(handle: Directory, name: EntryName): EntryLookup | undefined {
+    try {
+      const [found] = this.#engine.lookup(handle, [name]);
+      return found instanceof RcopyError ? undefined : found;
+    } catch (thrown) {
+      if (asRcopyError(thrown).code === "internal") throw thrown;
+      return undefined; // the directory is gone: what is done in it next says so
+    }
+  }
+
+  /** Says once for each file system to which step it cuts times. */
+  #note({ device, handle }: TargetDirectory): void {
+    if (this.#noted.has(device)) return;
+    this.#noted.add(device);
+    let stepNs: number;
+    try {
+      stepNs = this.#engine.traitsOf(handle!).timeStepNs;
+    } catch {
+      return; // nothing can be made there any more
+    }
+    if (stepNs <= this.#engine.mtimeResolutionNs) return;
+    this.#onNote(
+      `the file system of ${handle!.shown} keeps times in steps of ${
+        showStep(stepNs)
+      }: the times of what is copied there are cut to that, and a later run takes them as equal`,
+    );
+  }
+}
+
+function showStep(stepNs: number): string {
+  if (stepNs >= 1e9) return `${stepNs / 1e9} s`;
+  if (stepNs >= 1e6) return `${stepNs / 1e6} ms`;
+  return stepNs >= 1e3 ? `${stepNs / 1e3} µs` : `${stepNs} ns`;
 }
 
 /** Whether two times are the same at a step of `resolutionNs` (1, or a divisor or multiple of a second). */
