@@ -178,6 +178,7 @@ export async function receive(
   const { ticket, listen = false } = options;
   const policy = receivePolicy(options);
   const { dryRun } = policy;
+  refuseIdleCheck(options.check, policy.exists);
   if (listen && (ticket !== undefined || addresses.length > 0)) {
     throw new RcopyError(
       "usage",
@@ -216,6 +217,7 @@ async function withEngine(
   body: (run: Run) => Promise<TransferSummary>,
 ): Promise<TransferSummary> {
   const emit = options.onEvent ?? (() => {});
+  refuseProofs(options);
   const timeoutMs = checkedTimeout(options.timeoutMs);
   const patienceMs = checkedPatience(options.patienceMs);
   const streams = checkedStreams(options.streams);
@@ -296,6 +298,32 @@ function checkedStreams(streams: number | "auto" = "auto"): Streams {
   throw new RcopyError(
     "usage",
     `${streams} data connections are out of range; --streams takes 1 to ${streamsMax}, or auto`,
+  );
+}
+
+/** A plain channel proves nothing. @throws {RcopyError} `usage` naming the option that says how to */
+function refuseProofs({ insecure, auth = "auto", identity, allow = [] }: CommonOptions): void {
+  if (!insecure) return;
+  const given = auth !== "auto"
+    ? `--auth ${auth}`
+    : identity !== undefined
+    ? "--identity"
+    : allow.length > 0
+    ? "--allow"
+    : undefined;
+  if (given === undefined) return;
+  throw new RcopyError(
+    "usage",
+    `--insecure is a channel on which nobody proves anything, and ${given} says how to; leave out one of the two`,
+  );
+}
+
+/** @throws {RcopyError} `usage` where nothing would be compared */
+function refuseIdleCheck(check: boolean | undefined, exists: ReceivePolicy["exists"]): void {
+  if (!check || exists === "changed") return;
+  throw new RcopyError(
+    "usage",
+    `--check compares what is there with what is sent, and with --exists ${exists} nothing is compared; leave out one of the two`,
   );
 }
 

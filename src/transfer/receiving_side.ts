@@ -150,6 +150,10 @@ export class ReceivingSide implements Side, Disposable {
     if (isOneFile && peer.name.length === 0) {
       throw new RcopyError("protocol", "the peer sends a file without a name");
     }
+    if (peer.check && policy.exists !== "changed") {
+      const message = `the sender asks for --check; with --exists ${policy.exists} here nothing is compared`;
+      emit({ type: "note", level: "warn", message });
+    }
     // Absent only in a dry run.
     const destination = this.#open(landing.directory, !policy.dryRun, isOneFile ? undefined : peer);
     if (landing.chosen !== undefined && !policy.dryRun) {

@@ -7,7 +7,13 @@ import { encodeHeader, slotOffset, Slots, SlotState } from "../../src/transfer/j
 import { stampOf } from "../../src/transfer/source/stamp.ts";
 import { extentBytes } from "../../src/wire/limits.ts";
 import { untilOld } from "../helpers/old_file.ts";
-import { assertStatuses, copyTree, startReceiver, startSender } from "../helpers/rcopy_process.ts";
+import {
+  assertStatuses,
+  copyTree,
+  RcopyProcess,
+  startReceiver,
+  startSender,
+} from "../helpers/rcopy_process.ts";
 import { shell, testEngines, withFolder } from "../helpers/test_folder.ts";
 import { assertEqualTrees } from "../helpers/tree_record.ts";
 
@@ -114,15 +120,38 @@ testEngines(
       const options = { source: `${folder}/a`, target: `${folder}/b`, send: ["--io", io] };
       const kept = await copyTree({
         ...options,
-        receive: ["--io", io, "--check", "--exists", "skip", "--json"],
+        send: ["--io", io, "--check"],
+        receive: ["--io", io, "--exists", "skip", "--json"],
       });
       assertStatuses(kept, 0);
       assertEquals([summaryOf(kept.received).files, summaryOf(kept.received).compared], [0, 0]);
+      assertMatch(
+        kept.received.stdout,
+        /the sender asks for --check; with --exists skip here nothing is compared/,
+      );
       const outcome = await copyTree({ ...options, receive: ["--io", io, "--check"] });
       for (const { stderr } of [outcome.sent, outcome.received]) assertMatch(stderr, /53 files compared/);
     });
   },
 );
+
+Deno.test("--check and an --exists that compares nothing exclude each other", async () => {
+  for (const exists of ["skip", "newer", "replace", "fail"]) {
+    await using receiver = new RcopyProcess([
+      "receive",
+      "--insecure",
+      "-a",
+      "[::1]:9",
+      "--check",
+      "--exists",
+      exists,
+      "x",
+    ]);
+    const { status, stderr } = await receiver.end();
+    assertEquals(status, 2);
+    assertMatch(stderr, new RegExp(`with --exists ${exists} nothing is compared; leave out one of the two`));
+  }
+});
 
 testEngines("--check replaces what is of another kind or size", async (io) => {
   await withFolder(async (folder) => {

@@ -280,3 +280,28 @@ async function untilClosed(connection: Deno.TcpConn): Promise<void> {
     // Reset: closed as well.
   }
 }
+
+Deno.test("--insecure and what says how to prove oneself exclude each other", async () => {
+  for (
+    const given of [["--auth", "ssh"], ["--auth", "ticket"], ["--identity", "key"], [
+      "--allow",
+      "ssh-ed25519 AAAA",
+    ]]
+  ) {
+    for (
+      const words of [["send", ...given, "--insecure", "-l", "."], [
+        "receive",
+        ...given,
+        "--insecure",
+        "-a",
+        "[::1]:9",
+        "x",
+      ]]
+    ) {
+      await using end = new RcopyProcess(words);
+      const { status, stderr } = await end.end();
+      assertEquals(status, 2, stderr);
+      assertMatch(stderr, /leave out one of the two/);
+    }
+  }
+});
