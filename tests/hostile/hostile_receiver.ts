@@ -203,6 +203,10 @@ export async function fetchTruly(
       pieces.push(frame.payload);
     }
   });
+  const cut = Promise.all(reading).then(() => {
+    throw new Error("the data connections ended before everything was there");
+  });
+  cut.catch(() => {}); // at the end they are closed
   const end = await control.until("manifestEnd", ({ kind, values, frameBytes }) => {
     if (kind !== "manifest") return;
     const entries = announcedBy(values, paths.size);
@@ -220,7 +224,13 @@ export async function fetchTruly(
   const isComplete = () =>
     files.size === small &&
     large.every(([key, { size }]) => bytesIn(extents.get(key)) === size);
-  while (!isComplete()) await wait();
+  // Nobody reads control until everything is there, and so nobody answers: on a busy machine the sender would give up.
+  const alive = setInterval(() => void control.send("ping", { id: 1 }).catch(() => {}), 2_000);
+  try {
+    while (!isComplete()) await Promise.race([wait(), cut]);
+  } finally {
+    clearInterval(alive);
+  }
   const held = [...announced].filter(([, { kind, size }]) => kind === 2 || (kind === 1 && size > 4 << 20));
   for (const [batch] of batches.entries()) {
     const own = held.map(([key]) => key.split("/").map(Number)).filter(([number]) => number === batch);
