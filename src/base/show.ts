@@ -43,7 +43,7 @@ const pathInText = /(["'])(?:(?!\1).)*(?:\/|[A-Za-z]:\\)(?:(?!\1).)*\1|(?<![^\s(
 
 /** A message for the peer, which is not told where things lie on this machine: it knows its entries by their numbers. */
 export function textForPeer(message: string): string {
-  return message.replace(pathInText, '"…"');
+  return message.replace(pathInText, "a path there");
 }
 
 /** A name as text that can be printed as it is and typed again; `undefined` where it cannot, and for an empty one. */

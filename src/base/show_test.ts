@@ -37,11 +37,11 @@ Deno.test("showPeerText() caps and labels what the peer says", () => {
 });
 
 const told: [string, string][] = [
-  ['cannot list "/home/alice/my photos": io (from openat2)', 'cannot list "…": io (from openat2)'],
-  ["Permission denied (os error 13): mkdir '/srv/x'", 'Permission denied (os error 13): mkdir "…"'],
-  ["cannot open /etc/ssh/key, and (/tmp/x) too", 'cannot open "…", and ("…") too'],
-  ['the file "one" is gone, "d/two" too; and/or 3/4', 'the file "one" is gone, "…" too; and/or 3/4'],
-  ['cannot use "C:\\\\Users\\\\alice"', 'cannot use "…"'],
+  ['cannot list "/home/alice/my photos": io (from openat2)', "cannot list a path there: io (from openat2)"],
+  ["Permission denied (os error 13): mkdir '/srv/x'", "Permission denied (os error 13): mkdir a path there"],
+  ["cannot open /etc/ssh/key, and (/tmp/x) too", "cannot open a path there, and (a path there) too"],
+  ['the file "one" is gone, "d/two" too; and/or 3/4', 'the file "one" is gone, a path there too; and/or 3/4'],
+  ['cannot use "C:\\\\Users\\\\alice"', "cannot use a path there"],
   ["nothing to hide", "nothing to hide"],
 ];
 for (const [message, text] of told) {

@@ -49,8 +49,9 @@ export async function runCopy(line: CommandLine, options: CopyOptions): Promise<
   } catch (thrown) {
     reporter.close();
     const status = complain(console, thrown, logLevel);
-    const { hasMet, kept } = reporter;
-    const lines = hasMet ? whatNext(line, { code: asRcopyError(thrown).code, kept }) : [];
+    const { hasMet, hasProgressed, kept } = reporter;
+    const end = { code: asRcopyError(thrown).code, kept, hasProgressed };
+    const lines = hasMet ? whatNext(line, end) : [];
     for (const message of lines) reporter.onEvent({ type: "note", level: "info", message });
     return signals.status ?? status;
   } finally {

@@ -5,10 +5,15 @@ import { whatNext } from "./what_next.ts";
 
 const kept = { files: 1234, links: 1, bytes: 5_600_000_000 };
 
-function lines(words: string[], code: ErrorCode, what: typeof kept | undefined = undefined): string[] {
+function lines(
+  words: string[],
+  code: ErrorCode,
+  what: typeof kept | undefined = undefined,
+  hasProgressed = true,
+): string[] {
   const invocation = parseCommandLine(words);
   if (invocation.of !== "command") throw new Error(invocation.of);
-  return whatNext(invocation.line, { code, kept: what });
+  return whatNext(invocation.line, { code, kept: what, hasProgressed });
 }
 
 Deno.test("a receiver says what it has in place", () => {
@@ -83,4 +88,41 @@ Deno.test("nothing is said where the same would fail again, of a dry run, and of
   assertEquals(lines(["receive", "-", "d"], "refused"), []);
   assertEquals(lines(["receive", "--dry-run", "-", "d"], "peer-lost", kept), []);
   assertEquals(lines(["send", "--keep", "a"], "interrupted"), []);
+});
+
+const faults: [code: ErrorCode, remedy: RegExp][] = [
+  ["no-space", /make room there, or choose another DEST; then run/],
+  ["read-only", /choose another DEST, on a file system that can be written to; then run/],
+  ["destination", /choose another DEST, or see to it that this one can be written to; then run/],
+];
+const commands = [
+  ["receive", "-", "d"],
+  ["receive", "--listen", "d"],
+  ["receive", "h:a", "d"],
+  ["send", "a"],
+  [
+    "send",
+    "--to",
+    "-",
+    "a",
+  ],
+  ["send", "a", "h:b"],
+];
+for (const [code, remedy] of faults) {
+  Deno.test(`after ${code} the destination has to be seen to first, whatever the command`, () => {
+    for (const words of commands) {
+      for (const hasProgressed of [true, false]) {
+        const [said] = lines(words, code, undefined, hasProgressed);
+        assertMatch(said!, remedy);
+        assertEquals(/to go on|goes on|same DEST/.test(said!), false, said);
+      }
+    }
+  });
+}
+
+Deno.test("a sender of which nothing was taken says nothing of what a receiver keeps", () => {
+  for (const words of [["send", "a"], ["send", "--to", "-", "a"], ["send", "a", "h:b"]]) {
+    assertEquals(lines(words, "interrupted", undefined, false), []);
+    assertEquals(lines(words, "peer-ended", undefined, false), []);
+  }
 });

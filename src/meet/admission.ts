@@ -6,6 +6,7 @@ import { settlesWithin } from "../base/deadline.ts";
 import { asRcopyError } from "../base/errors.ts";
 import { showText } from "../base/show.ts";
 import type { Channel } from "../net/channel.ts";
+import { reasonOf } from "../net/reason.ts";
 import type { PeerListener } from "../net/listen.ts";
 import { type Handshake, readHandshake, type Verifier } from "./authenticate.ts";
 import { handshakeMs } from "../wire/limits.ts";
@@ -159,6 +160,7 @@ export class Admission {
       else await this.#options.onHandshake(channel, handshake);
     } catch (thrown) {
       channel.close();
+      if (isLook(channel, thrown)) return;
       this.#note(`closed a connection from ${channel.peer}: ${showText(asRcopyError(thrown).message)}`);
     } finally {
       this.#forget(channel);
@@ -180,4 +182,9 @@ export class Admission {
     this.#unnoted = 0;
     this.#options.onNote(message + more);
   }
+}
+
+/** Whether somebody came, perhaps for the key that TLS shows, and left without a word: that is no fault of anybody. */
+function isLook(channel: Channel, thrown: unknown): boolean {
+  return channel.bytesRead === 0 && reasonOf(thrown).kind === "closed";
 }

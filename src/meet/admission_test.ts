@@ -149,6 +149,19 @@ Deno.test("a valid handshake is handed on; what is none is closed, with one note
     assertMatch(notes[0]!, /^closed a connection from .*looks like an HTTP client/);
   }));
 
+Deno.test("who comes for a look and leaves without a word is worth no note; who says half a word is", () =>
+  admitting(async ({ arrivals, notes }) => {
+    arrivals.connect("192.0.2.7").close();
+    const half = arrivals.connect("192.0.2.7");
+    await half.write(encodePreamble("control").slice(0, 4));
+    half.close();
+    const last = arrivals.connect("192.0.2.7");
+    await writeFrames(last, encodePreamble("control"), validHello);
+    await hangUp(last);
+    assertEquals(notes.length, 1);
+    assertMatch(notes[0]!, /hung up during the handshake/);
+  }));
+
 Deno.test("one address has 32 silent connections at most; a newer one displaces the oldest, and no other's", () =>
   admitting(async ({ arrivals, handedOn }) => {
     const other = arrivals.connect("192.0.2.7");

@@ -4,6 +4,7 @@ import { settlesWithin } from "../base/deadline.ts";
 import { RcopyError } from "../base/errors.ts";
 import { showPeerText } from "../base/show.ts";
 import type { Channel } from "../net/channel.ts";
+import { reasonOf } from "../net/reason.ts";
 import { decodeMessage, encodeFrame, parseHeader } from "../wire/frame.ts";
 import { handshakeMs, headerBytes, preambleBytes } from "../wire/limits.ts";
 import type { Join } from "../wire/hello.ts";
@@ -110,9 +111,9 @@ function wantsTls({ peer }: Channel): RcopyError {
   );
 }
 
-/** Whether TLS found, at either end, that bytes were altered. Deno tells that by text alone. */
+/** Whether TLS found, at either end, that bytes were altered. */
 function isTampering(error: unknown): boolean {
-  return error instanceof RcopyError && /BadRecordMac|cannot decrypt/i.test(error.message);
+  return error instanceof RcopyError && reasonOf(error).kind === "altered";
 }
 
 /** The error for an altered handshake: it may have been altered to make both ends agree on less. */

@@ -118,7 +118,11 @@ Deno.test("readMessage() refuses a frame that is cut, damaged or larger than a h
 Deno.test("a connection that was altered on the way is refused, not lost", async () => {
   const [, channel] = memoryChannels();
   channel.readAtLeast = () =>
-    Promise.reject(new RcopyError("peer-lost", "lost the connection: received fatal alert: BadRecordMac"));
+    Promise.reject(
+      new RcopyError("peer-lost", "lost the connection", {
+        cause: new Deno.errors.InvalidData("received fatal alert: BadRecordMac"),
+      }),
+    );
   const error = await assertRejects(() => readPreamble(channel), RcopyError);
   assertMatch(`${error.code}: ${error.message}`, /^refused: .*was changed on the way/);
   channel.readAtLeast = () => Promise.reject(new RcopyError("peer-lost", "connection reset"));

@@ -7,8 +7,8 @@ import { settlesWithin } from "../base/deadline.ts";
 import { RcopyError } from "../base/errors.ts";
 import { pause } from "../base/pause.ts";
 import { mayUseNetwork } from "../base/permission.ts";
-import { showText } from "../base/show.ts";
 import { type PeerAddress, showAddress } from "../net/address.ts";
+import { reasonOf, speaksNoTls, unreachable } from "../net/reason.ts";
 
 /** A key that a listener claims to have. */
 export interface ProbedKey {
@@ -36,7 +36,7 @@ export async function probeListener(
 ): Promise<ProbedKey> {
   const deadline = performance.now() + startUpMs;
   for (;;) {
-    const failures: string[] = [];
+    const failures: { address: PeerAddress; error: unknown }[] = [];
     let isStarting = false;
     for (const address of addresses) {
       try {
@@ -44,21 +44,11 @@ export async function probeListener(
       } catch (error) {
         if (signal.aborted) throw signal.reason;
         if (error instanceof RcopyError && error.code !== "unreachable") throw error;
-        const code = errnoOf(error);
-        if (code === "ECONNREFUSED") isStarting = true;
-        const reason = code === "ECONNREFUSED" ? "nothing listens there" : reasonOf(error);
-        failures.push(`${showAddress(address)}: ${reason}`);
+        if (reasonOf(error).kind === "refused") isStarting = true;
+        failures.push({ address, error });
       }
     }
-    if (!isStarting || performance.now() > deadline) {
-      throw new RcopyError(
-        "unreachable",
-        `cannot reach the peer at ${
-          failures.join("; ")
-        }; is rcopy listening there, and does a firewall let its ` +
-          "port through?",
-      );
-    }
+    if (!isStarting || performance.now() > deadline) throw unreachable(failures);
     await pause(retryDelayMs, signal);
   }
 }
@@ -161,20 +151,10 @@ function noRcopy(address: PeerAddress, cause?: unknown): RcopyError {
   );
 }
 
-/** The error of a failed handshake in rcopy's terms. Deno tells reasons by text alone. */
+/** The error of a failed handshake in rcopy's terms. */
 function asProbeError(error: unknown, address: PeerAddress): unknown {
-  if (error instanceof RcopyError || errnoOf(error) !== undefined) return error;
-  if (!/corrupt message|InvalidContentType|wrong version|EPROTO|eof|closed/i.test(reasonOf(error))) {
-    return error;
-  }
-  return new RcopyError(
-    "refused",
-    `${
-      showAddress(address)
-    } does not speak TLS; it may have been started with --insecure: start it without, or say ` +
-      "--insecure at both ends",
-    { cause: error },
-  );
+  const { kind } = reasonOf(error);
+  return kind === "no-tls" || kind === "closed" ? speaksNoTls(showAddress(address), error) : error;
 }
 
 /** Checks the permission first: `node:tls` would report its absence in words of its own. @throws {RcopyError} `permission-flag` */
@@ -185,13 +165,4 @@ function requireNet(address: PeerAddress): void {
     "permission-flag",
     `cannot connect to ${asked}: Deno was not given --allow-net for it`,
   );
-}
-
-function errnoOf(error: unknown): string | undefined {
-  const code = (error as { code?: unknown } | undefined)?.code;
-  return typeof code === "string" && /^E[A-Z]+$/.test(code) && code !== "EPROTO" ? code : undefined;
-}
-
-function reasonOf(error: unknown): string {
-  return showText((error instanceof Error ? error.message : String(error)).split("\n")[0]!);
 }

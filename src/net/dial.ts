@@ -4,6 +4,7 @@ import { pause } from "../base/pause.ts";
 import { mayUseNetwork } from "../base/permission.ts";
 import { type PeerAddress, showAddress } from "./address.ts";
 import type { Channel } from "./channel.ts";
+import { reasonOf, unreachable } from "./reason.ts";
 import { TcpChannel } from "./tcp_channel.ts";
 import { type ClientTransport, startTls } from "./transport.ts";
 
@@ -163,21 +164,13 @@ function dialError(failures: readonly Failure[]): RcopyError {
     const message = `cannot connect to ${where}: Deno was not given --allow-net for it`;
     return new RcopyError("permission-flag", message, { cause: error });
   }
-  const reasons = failures.map(({ address, error }) => {
-    return `${showAddress(address)}: ${reasonOf(error)}`;
-  });
   const refusal = failures.find(({ error }) => error instanceof RcopyError)?.error;
   if (refusal) {
     const { code } = asRcopyError(refusal);
+    const reasons = failures.map(({ address, error }) =>
+      error instanceof RcopyError ? error.message : `${showAddress(address)}: ${reasonOf(error).words}`
+    );
     return new RcopyError(code, `cannot connect to the peer: ${reasons.join("; ")}`, { cause: refusal });
   }
-  const message = `cannot reach the peer at ${reasons.join("; ")}; is rcopy running there, ` +
-    "and does a firewall let its port through?";
-  return new RcopyError("unreachable", message, { cause: failures[0]?.error });
-}
-
-function reasonOf(error: unknown): string {
-  if (error instanceof Deno.errors.ConnectionRefused) return "nothing listens there";
-  if (error instanceof DOMException && error.name === "TimeoutError") return "no answer";
-  return error instanceof Error ? error.message.split("\n")[0]! : String(error);
+  return unreachable(failures);
 }

@@ -2,6 +2,7 @@
 import { RcopyError } from "../base/errors.ts";
 import { type PeerAddress, plainHost, showAddress } from "./address.ts";
 import type { Channel } from "./channel.ts";
+import { reasonOf } from "./reason.ts";
 
 /** A channel over TCP, as it is or inside TLS. */
 export class TcpChannel implements Channel {
@@ -79,11 +80,7 @@ export class TcpChannel implements Channel {
   }
 
   #lost(cause: unknown): RcopyError {
-    const reason = this.#closed
-      ? "it was closed here"
-      : cause instanceof Error
-      ? cause.message
-      : String(cause);
+    const reason = this.#closed ? "it was closed here" : reasonOf(cause).words;
     return new RcopyError("peer-lost", `lost the connection to ${this.peer}: ${reason}`, { cause });
   }
 }

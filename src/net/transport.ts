@@ -3,6 +3,7 @@
  * posted to a Worker, and so that what a test or a thread needs is spelled in full.
  */
 import { RcopyError } from "../base/errors.ts";
+import { reasonOf, speaksNoTls } from "./reason.ts";
 
 /** The client's half of a transport: of TLS, what the server must prove. */
 export type ClientTransport =
@@ -48,7 +49,9 @@ export async function startTls(
     });
   } catch (cause) {
     close(connection);
-    throw new RcopyError("refused", `cannot use the certificate of ${peer}: ${reasonOf(cause)}`, { cause });
+    throw new RcopyError("refused", `cannot use the certificate of ${peer}: ${reasonOf(cause).words}`, {
+      cause,
+    });
   }
   const stop = () => close(tls);
   signal.addEventListener("abort", stop, { once: true });
@@ -65,42 +68,22 @@ export async function startTls(
   }
 }
 
-/** What became of a handshake. Deno tells reasons of certificates by text alone. */
+/** What became of a handshake. */
 function handshakeError(peer: string, cause: unknown): RcopyError {
-  const reason = reasonOf(cause);
-  if (!(cause instanceof Deno.errors.InvalidData)) {
+  const { kind } = reasonOf(cause);
+  if (kind === "clock") {
     return new RcopyError(
       "refused",
-      `${peer} ended the connection instead of proving who it is (${reason}): it may have been started with ` +
-        "--insecure; start it without, or say --insecure at both ends",
+      `the certificate of ${peer} is not valid at this time: the clocks of the two machines differ; set them right`,
       { cause },
     );
   }
-  if (/expired|not valid (yet|before|after)/i.test(reason)) {
-    return new RcopyError(
-      "refused",
-      `the certificate of ${peer} is not valid at this time (${reason}): the clocks of the two machines differ; ` +
-        "set them right",
-      { cause },
-    );
-  }
-  if (/corrupt message|InvalidContentType/i.test(reason)) {
-    return new RcopyError(
-      "refused",
-      `${peer} does not speak TLS; it may have been started with --insecure: start it without, or say ` +
-        "--insecure at both ends",
-      { cause },
-    );
-  }
+  if (kind === "no-tls" || !(cause instanceof Deno.errors.InvalidData)) return speaksNoTls(peer, cause);
   return new RcopyError(
     "refused",
-    `${peer} is not the peer that was meant: it does not hold the key that its certificate must lead to (${reason})`,
+    `${peer} is not the peer that was meant: it does not hold the key that its certificate must lead to`,
     { cause },
   );
-}
-
-function reasonOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message.split("\n")[0]! : String(thrown);
 }
 
 function close(connection: Deno.Conn): void {

@@ -17,6 +17,8 @@ export interface AskedSessionOptions {
   control: Control;
   /** Milliseconds that either end may be silent. */
   silenceMs: number;
+  /** Whether a person is asked; else the answer is known, and the sender is told of none. */
+  asksPerson: boolean;
   /** Asks, and makes the session that follows. @throws {RcopyError} where the answer is no, or what it asks for cannot be had */
   begin: () => Promise<Session>;
 }
@@ -37,10 +39,10 @@ export class AskedSession implements Session {
   }
 
   async run(): Promise<TransferSummary> {
-    const { begin, control, silenceMs } = this.#options;
+    const { begin, control, silenceMs, asksPerson } = this.#options;
     const tell = () => void control.send({ kind: "waiting" });
-    tell();
-    const timer = setInterval(tell, silenceMs / 3);
+    if (asksPerson) tell();
+    const timer = asksPerson ? setInterval(tell, silenceMs / 3) : undefined;
     let session: Session;
     try {
       session = await Promise.race([begin(), this.#abandoned.promise]);

@@ -110,34 +110,37 @@ export class ReceivingSide implements Side, Disposable {
     // A session that goes on with a transfer lands where that does, whatever has come there meanwhile.
     const before = this.#landedBefore(ends.transfer)?.landing;
     const landing = before ?? landingOf({ dest, form: peer.form, name: peer.name, look: lookAt });
-    const question = before ? undefined : this.#questionOf(landing, peer);
-    if (question === undefined) return this.#receive(landing, { ...ends, control });
+    const deed = before ? undefined : this.#deedOf(landing, peer);
+    if (deed === undefined) return this.#receive(landing, { ...ends, control });
     const silenceMs = Math.min(run.timeoutMs, peer.timeoutMs);
     const begin = async () => {
-      await this.#require(question, landing);
+      await this.#require(deed, landing);
       return this.#receive(landing, { ...ends, control });
     };
-    return new AskedSession({ engine: run.engine, control, silenceMs, begin });
+    const asksPerson = typeof this.#options.ask === "function";
+    return new AskedSession({ engine: run.engine, control, silenceMs, asksPerson, begin });
   }
 
-  /** What a person has to agree to before anything is copied: what is there under a name that only the sender has chosen. */
-  #questionOf({ chosen }: Landing, { form }: Hello): string | undefined {
+  /** What a person has to agree to before anything is copied, where something is there under a name that only the sender has chosen. */
+  #deedOf({ chosen }: Landing, { form }: Hello): string | undefined {
     if (chosen === undefined || this.#opened?.path === chosen) return undefined;
     const found = lookAt(chosen);
     if (found === "nothing" || this.#unfinished.has(absolute(chosen))) return undefined;
-    const into = form === "file" && found === "other" ? "replace it" : "copy into it";
-    return `"${showText(chosen)}" is there already; ${into}?`;
+    // Where a directory cannot go, nobody need be asked.
+    if (found === "other" && form !== "file") return undefined;
+    return found === "other" ? "replace it" : "copy into it";
   }
 
-  async #require(question: string, { chosen }: Landing): Promise<void> {
+  /** @throws {RcopyError} `usage` where what is there is not to be touched */
+  async #require(deed: string, { chosen }: Landing): Promise<void> {
     const { ask } = this.#options;
-    if (ask === "yes" || await ask?.(question)) return;
-    throw new RcopyError(
-      "usage",
-      `"${
-        showText(chosen!)
-      }", as the sender calls what it sends, is there already; to copy into it, name it as DEST`,
-    );
+    const isThere = `"${showText(chosen!)}" is there already`;
+    if (ask === "yes" || await ask?.(`${isThere}; ${deed}?`)) return;
+    const others = `name another DEST, or to ${deed} say --yes`;
+    const why = ask === undefined
+      ? `${isThere}, under the sender's name for what it sends, and there is no terminal to ask on; ${others}`
+      : `${isThere}, and is left as it is, as answered; ${others}`;
+    throw new RcopyError("usage", why);
   }
 
   #receive(

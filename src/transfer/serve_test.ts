@@ -282,7 +282,7 @@ Deno.test("a receiver in a dry run does not end the run of the sender", () => {
     const dialled = dial(plan, peer);
     (await side.session(1)).end();
     await ended;
-    assertEquals(run.told, ["connected", "connected", "done"]);
+    assertEquals(run.told, ["connected", "done", "connected", "done"]);
     peer.stop();
     await assertRejects(() => dialled);
   });

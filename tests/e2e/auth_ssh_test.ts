@@ -61,6 +61,7 @@ testPeople("two commands without a ticket copy between people who know each othe
   await assertEqualTrees(tree, `${folder}/b`, comparisonOf());
   assertMatch(sent.stderr, /open to: whoever has this ticket; 1 key in authorized_keys; your own keys/);
   assert(sent.stderr.includes(await fingerprintOf(alice)), sent.stderr);
+  assert(!/closed a connection|close_notify/.test(sent.stderr), sent.stderr);
   assertMatch(received.stderr, /is trusted: in .*authorized_keys, line 1/);
 });
 

@@ -134,7 +134,10 @@ Deno.test("a folder that is there already is not copied into for its name alone,
     await shell('mkdir -p "$1/a" "$1/here/a" && echo 1 > "$1/a/one"', folder);
     const refused = await land(folder, { send: [`${folder}/a`], receive: [] });
     assertEquals([refused.received.status, refused.sent.status], [2, 130], refused.received.stderr);
-    assertMatch(refused.received.stderr, /"\.\/a", as the sender calls .* is there already/);
+    assertMatch(
+      refused.received.stderr,
+      /"\.\/a" is there already, .* no terminal to ask on; name another DEST, or to copy into it say --yes/,
+    );
     assertMatch(refused.sent.stderr, /still listening/);
     assert(!refused.sent.stderr.includes("./a"), "the sender is told no path of the receiver");
     assertEquals(await tree(folder), ".\n./a\n");

@@ -66,6 +66,7 @@ export class Reporter {
   #isLineOpen = false;
   #holds = 0;
   #hasMet = false;
+  #hasProgressed = false;
   #kept: Kept | undefined;
 
   constructor(options: ReporterOptions) {
@@ -77,6 +78,11 @@ export class Reporter {
   /** The sink for {@linkcode TransferEvent}s. */
   readonly onEvent = (event: TransferEvent): void | Promise<void> => {
     if (event.type === "connected") this.#hasMet = true;
+    if (event.type === "progress") {
+      this.#hasProgressed ||= event.progress.bytesDone + event.progress.entriesDone > 0;
+    }
+    // After a look at what would be copied all is as it was before.
+    if (event.type === "done" && event.summary.dryRun) this.#hasMet = this.#hasProgressed = false;
     if (event.type === "kept") this.#kept = event;
     if (event.type === "note" && event.level === "info" && this.#options.quiet) return;
     if (this.#options.json) this.#emit(event);
@@ -87,6 +93,11 @@ export class Reporter {
   /** Whether there was a session. */
   get hasMet(): boolean {
     return this.#hasMet;
+  }
+
+  /** Whether anything was copied, or settled in another way. */
+  get hasProgressed(): boolean {
+    return this.#hasProgressed;
   }
 
   /** What a receiver whose session failed has in place. */

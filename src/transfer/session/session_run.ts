@@ -186,14 +186,14 @@ export class SessionRun<R extends Role = Role> {
     side.stopWaiting();
     await tasks.close(end, { takesRest: this.role === "receiver" });
     const error = side.release(end.error) ?? end.error;
-    const progress = this.#progress();
+    // The last one may be some time ago; an end that fails early has said nothing yet.
+    emit({ type: "progress", progress: this.#progress() });
     if (error) {
       transfer.onLost(this.#result(side));
       const { files, links, bytes } = transfer.placed;
       if (side.contentHash) emit({ type: "kept", files, links, bytes });
       throw error;
     }
-    emit({ type: "progress", progress });
     emit({ type: "stages", stages: this.account.times });
     const { bytesMatched: matchedBytes } = this.counts;
     return transfer.summary(
