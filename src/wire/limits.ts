@@ -60,8 +60,6 @@ export const keptHashesMax = 1024 * 1024;
 export const blockBytes = 128 * 1024;
 /** Blocks of a whole extent: as many as `Patch` has bits for. */
 export const blocksPerExtent = extentBytes / blockBytes;
-/** Smallest file of which the receiver tells blocks. */
-export const basisFileBytesMin = 16 * 1024 * 1024;
 /** Extents whose blocks the receiver has told, and of which no content has come: what the sender holds of them, over all files. */
 export const toldExtentsMax = 256;
 /** Files of which one `Compared` says what came of them, of either kind. */

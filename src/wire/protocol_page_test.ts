@@ -69,7 +69,6 @@ Deno.test("PROTOCOL.md repeats the limits of limits.ts", () => {
     "files of a `FileHashes`, of a `Compared`": `${limits.bundleFilesMax} in each list`,
     "hashes of compared extents at a time": limits.keptHashesMax.toLocaleString("en"),
     "block of an extent": kib(limits.blockBytes),
-    "file of which blocks are told": `at least ${kib(limits.basisFileBytesMin)}`,
     "extents of a `Blocks`": `${limits.toldExtentsMax}`,
     "extents of which blocks are told at a time": `${limits.toldExtentsMax}`,
     "kept extents of files not settled": limits.keptHashesMax.toLocaleString("en"),

@@ -85,11 +85,12 @@ export class HostileReceiver implements Disposable {
     return connection;
   }
 
-  /** Reads the data connections to their end, and keeps what comes but for its payload. */
+  /** Reads the data connections to their end, and keeps what comes, but for payloads that are not of patches. */
   async drain(): Promise<void> {
     await Promise.all(this.lanes.map(async (lane) => {
       for (let arrived = await lane.next(); arrived; arrived = await lane.next()) {
-        this.data.push({ ...arrived, payload: new Uint8Array(0) });
+        const { payload } = arrived.kind === "patch" ? arrived : { payload: new Uint8Array(0) };
+        this.data.push({ ...arrived, payload });
         this.#more.resolve();
         this.#more = Promise.withResolvers();
       }

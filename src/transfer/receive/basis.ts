@@ -11,7 +11,7 @@ import { Codec, type Slice } from "../../codec/codec.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import { baseName, temporaryName } from "../../entry/temporary_name.ts";
 import type { Engine, SourceFile } from "../../io/contract/engine.ts";
-import { basisFileBytesMin, blockBytes, extentBytes, toldExtentsMax } from "../../wire/limits.ts";
+import { blockBytes, extentBytes, toldExtentsMax } from "../../wire/limits.ts";
 import { entryKey } from "../session/entry_key.ts";
 import type { SessionRun } from "../session/session_run.ts";
 import type { LargeTarget } from "../target/large_file.ts";
@@ -21,6 +21,8 @@ import { NetworkWatch } from "./network_watch.ts";
 import type { DeltaPolicy } from "./policy.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
 
+/** A smaller file is sent whole: what it would spare is not worth a round trip. */
+const fileBytesMin = 16 * 1024 * 1024;
 /** Extents that are told of together. */
 const extentsTold = 8;
 /** Older versions that are open at a time where the sender did not wait for them. */
@@ -54,6 +56,8 @@ export class ReceiveBasis {
   readonly #watch: NetworkWatch;
   #waiting: ToldFile[] = [];
   readonly #files = new Map<number, ToldFile>();
+  /** Files under way whose older version was looked for. */
+  readonly #lookedFor = new WeakSet<LargeTarget>();
   #isRunning = false;
   #hasEnded = false;
   #onRoom: (() => void) | undefined;
@@ -66,7 +70,7 @@ export class ReceiveBasis {
   /** Whether an older version of a file of so many bytes is to be used, as far as is known now. */
   mayUse(bytes: number): boolean {
     const { delta } = this.#options;
-    return bytes >= basisFileBytesMin && (delta === "always" || (delta === "auto" && this.#watch.isSlow));
+    return bytes >= fileBytesMin && (delta === "always" || (delta === "auto" && this.#watch.isSlow));
   }
 
   /** Opens the older version of a file. @returns whether there is one, which is told of once the sender knows: {@linkcode add} */
@@ -97,11 +101,12 @@ export class ReceiveBasis {
     if (this.#options.delta !== "auto") return;
     this.#watch.look();
     if (!this.#watch.isSlow) return;
+    this.#forgetSettled();
     for (const target of underWay) {
       if (this.#files.size >= openMax) return;
-      if (!target.basis && !target.isEnded && !this.#isKnown(target) && this.open(target)) {
-        this.add(target, true);
-      }
+      if (target.basis || target.isEnded || this.#lookedFor.has(target)) continue;
+      this.#lookedFor.add(target);
+      if (this.open(target)) this.add(target, true);
     }
   }
 
@@ -110,10 +115,6 @@ export class ReceiveBasis {
     this.#hasEnded = true;
     this.#waiting = [];
     this.#onRoom?.();
-  }
-
-  #isKnown(target: LargeTarget): boolean {
-    return this.#files.get(entryKey(target.held.batch, target.held.entry))?.target === target;
   }
 
   #openBasis({ directory, name }: HeldTarget): SourceFile | undefined {
@@ -165,7 +166,8 @@ export class ReceiveBasis {
   ): Promise<boolean> {
     const { engine, run } = this.#options;
     const { target, outstanding } = file;
-    const extents = Math.min(target.extents, Math.ceil(source.size / extentBytes));
+    const size = Math.min(target.held.size, source.size, target.basis?.size ?? 0);
+    const extents = Math.ceil(size / extentBytes);
     for (let index = 0; index < extents; index++) {
       await this.#room(file);
       if (this.#hasEnded || target.isEnded) return false;
@@ -234,21 +236,23 @@ export class ReceiveBasis {
   }
 
   /** What has failed here counts until the sender knows that: until its batch is settled as well. */
+  #forgetSettled(): void {
+    for (const [key, { target }] of this.#files) {
+      if (target.isEnded && !this.#options.unsettled.find(target.held.batch)) this.#files.delete(key);
+    }
+  }
+
   #hasRoom(): boolean {
-    const { unsettled } = this.#options;
+    this.#forgetSettled();
     let extents = 0;
-    for (const [key, { target, outstanding }] of this.#files) {
-      if (target.isEnded && !unsettled.find(target.held.batch)) {
-        this.#files.delete(key);
-        continue;
-      }
+    for (const { target, outstanding } of this.#files.values()) {
       if (!target.isEnded) {
         for (const index of outstanding) if (target.has(index)) outstanding.delete(index);
       }
       extents += outstanding.size;
     }
     // Settlements that made room are told before what takes it.
-    unsettled.flush();
+    this.#options.unsettled.flush();
     return extents < toldExtentsMax;
   }
 }

@@ -5,7 +5,9 @@ import type { StageAccount } from "../session/stage_account.ts";
 /** Time over which is looked: what takes less is over before it could be told. */
 const periodMs = 1_000;
 /** Part of the time of all lanes in which they wait for the network. */
-const waitingShare = 0.75;
+const waitingShare = 0.9;
+/** Bytes a millisecond of a network that is never waited for less: beyond it, reading and hashing twice at both ends costs as much. */
+const rateMax = 150_000;
 /** What is there must be read this much faster than new content comes. */
 const readFactor = 2;
 
@@ -48,7 +50,8 @@ export class NetworkWatch {
     // Where nothing came, nothing is known of the network; and where something was matched, it has less to do for that.
     if (!before || now.bytes === before.bytes || now.matched > before.matched) return;
     const share = (now.waitingMs - before.waitingMs) / (now.allMs - before.allMs);
-    this.#rate = share >= waitingShare ? (now.bytes - before.bytes) / (at - before.at) : undefined;
+    const rate = (now.bytes - before.bytes) / (at - before.at);
+    this.#rate = share >= waitingShare && rate <= rateMax ? rate : undefined;
   }
 
   /** Whether so many bytes of what is there, read and hashed in so many milliseconds, come faster than new content. */

@@ -33,7 +33,8 @@ Deno.test("NetworkWatch calls the network slow where lanes wait for it, and noth
   const { second } = watched();
   assertEquals(second(1_000_000, 500, 500), false);
   assertEquals(second(1_000_000, 900, 100), true);
-  assertEquals(second(1_000_000, 100, 900), false);
+  assertEquals(second(1_000_000, 890, 110), false);
+  assertEquals(second(151_000_000, 1000, 0), false);
 });
 
 Deno.test("NetworkWatch learns nothing where nothing came, and nothing from what was matched", () => {

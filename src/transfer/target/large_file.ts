@@ -143,7 +143,7 @@ export class LargeTarget {
 
   /** The sender is told of the blocks of an extent. */
   setTold(index: number): void {
-    this.#told ??= new Uint8Array((this.extents + 7) >> 3);
+    this.#told ??= new Uint8Array(Math.ceil(this.basis!.size / extentBytes / 8));
     this.#told[index >> 3]! |= 1 << (index & 7);
   }
 
