@@ -208,7 +208,7 @@ export class LargeFiles {
   /** Some times a second. */
   onTick(): void {
     this.#kept.lookForRoom();
-    this.#options.basis.onTick(this.#targets.values());
+    this.#options.basis.onTick(this.#targetsUnderWay());
     if (this.#targets.size === 0 || this.#isSyncing) return;
     const now = performance.now();
     this.#syncedAt ??= now;
@@ -219,6 +219,13 @@ export class LargeFiles {
       this.#syncedAt = performance.now();
       this.#isSyncing = false;
     });
+  }
+
+  /** Files of which the sender may send what is missing. */
+  *#targetsUnderWay(): Iterable<LargeTarget> {
+    for (const target of this.#targets.values()) {
+      if (!this.#kept.isAwaited(target.held.batch, target.held.entry)) yield target;
+    }
   }
 
   /** Places a file of which every extent is there, or lets it fail. */

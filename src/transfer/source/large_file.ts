@@ -43,7 +43,7 @@ export class LargeSource implements Disposable {
   #keptComparison: KeptComparison | undefined;
   /** What the receiver has told of an older version. */
   #blocks: ToldBlocks | undefined;
-  /** Blocks were told of before it was begun anew. */
+  /** Blocks may have been told of before it was begun anew. */
   #isTelling = false;
   /** Content bytes of each extent that are not sent, as the older version has them; made with the first. */
   #matched: Uint32Array | undefined;
@@ -131,7 +131,8 @@ export class LargeSource implements Disposable {
 
   /** The receiver has something of it, and tells what: until then nothing of it is sent. */
   awaitKept(): void {
-    this.#isTelling = this.#blocks !== undefined;
+    // The first time nothing can have been told of it.
+    this.#isTelling = this.#kept !== undefined;
     this.#blocks = undefined;
     this.#keptComparison = undefined;
     this.#kept = new KeptHashes(this.extents);
