@@ -194,27 +194,45 @@ async function leavePart(io: string, folder: string, content: Uint8Array<ArrayBu
   });
 }
 
-for (const [what, isSame] of [["is the sender's", true], ["is not the sender's", false]] as const) {
+for (
+  const [what, isSame, hasOlder] of [
+    ["is the sender's", true, false],
+    ["is not the sender's", false, false],
+    ["is the sender's, beside an older version", true, true],
+    ["is not the sender's, beside an older version", false, true],
+  ] as const
+) {
   testEngines(`--check reads what is kept of an interrupted copy, which ${what}`, async (io) => {
     await withFolder(async (folder) => {
       await shell(
-        'cd "$1" && mkdir a b && head -c 13000000 /dev/urandom > a/large && touch -d @1700000000 a/large && : > b/other',
+        'cd "$1" && mkdir a b && head -c "$2" /dev/urandom > a/large && touch -d @1700000000 a/large && : > b/other',
         folder,
+        String(hasOlder ? 17_000_000 : 13_000_000),
       );
       await untilOld(`${folder}/a/large`, io);
       const content = await Deno.readFile(`${folder}/a/large`);
       if (!isSame) content[extentBytes + 5]! ^= 1;
       await leavePart(io, folder, content);
+      const older = await Deno.readFile(`${folder}/a/large`);
+      const keptExtents = Math.floor(content.length / extentBytes);
+      for (const at of [2 * extentBytes + 7, keptExtents * extentBytes + 7]) older[at]! ^= 1;
+      if (hasOlder) await Deno.writeFile(`${folder}/b/large`, older);
       const options = { source: `${folder}/a`, target: `${folder}/b`, send: ["--io", io, "--json"] };
-      const outcome = await copyTree({ ...options, receive: ["--io", io, "--check", "--json"] });
+      const outcome = await copyTree({
+        ...options,
+        receive: ["--io", io, "--check", "--json", "--delta", hasOlder ? "always" : "auto"],
+      });
       assertStatuses(outcome, 0);
       assertEquals(await shell('cmp "$1/a/large" "$1/b/large" && ls -A "$1/b"', folder), "large\nother\n");
       for (const end of [outcome.sent, outcome.received]) {
-        const { files, bytes, keptBytes, compared, wireBytes } = summaryOf(end);
+        const { files, bytes, keptBytes, matchedBytes, compared, wireBytes } = summaryOf(end);
         assertEquals([files, bytes, compared], [1, content.length, 1]);
-        assertEquals(keptBytes, isSame ? 3 * extentBytes : 0);
+        assertEquals(keptBytes, isSame ? keptExtents * extentBytes : 0);
+        const changedBytes = (isSame ? 1 : 2) * 128 * 1024;
+        const lastBytes = content.length - keptExtents * extentBytes;
+        assertEquals(matchedBytes, hasOlder ? (isSame ? lastBytes : content.length) - changedBytes : 0);
         assert(
-          isSame ? wireBytes < 2 * extentBytes : wireBytes > content.length,
+          isSame || hasOlder ? wireBytes < 2 * extentBytes : wireBytes > content.length,
           `${wireBytes} bytes on the wire`,
         );
       }

@@ -12,7 +12,7 @@ import { hashBytes, keptHashesMax } from "../../wire/limits.ts";
 import type { Control } from "../session/control.ts";
 import { type SendBatch, SendState } from "../source/batch.ts";
 import type { LargeSource } from "../source/large_file.ts";
-import type { CompareFilesJob } from "./comparison_queue.ts";
+import type { CompareExtentJob, CompareFilesJob } from "./comparison_queue.ts";
 import type { SendFailures } from "./failures.ts";
 import type { SendLargeFiles } from "./large_files.ts";
 import type { SendPlan } from "./plan.ts";
@@ -97,10 +97,10 @@ export class SendComparison {
   }
 
   /** A lane has read an extent of a large file. */
-  extentRead(source: LargeSource, index: number, hash: Uint8Array): void {
+  extentRead({ source, index, isKept }: CompareExtentJob, hash: Uint8Array): void {
+    if (isKept) return this.#options.large.keptRead(source, index, hash);
     const { comparison } = source;
-    if (!comparison) return this.#options.large.keptRead(source, index, hash);
-    if (comparison.outcome !== "open" || source.failure || source.isSettled) return;
+    if (!comparison || comparison.outcome !== "open" || source.failure || source.isSettled) return;
     source.addHash(index, hash);
     comparison.compare(index, hash);
     this.#conclude(source);

@@ -20,6 +20,8 @@ export interface CompareExtentJob {
   of: "compareExtent";
   source: LargeSource;
   index: number;
+  /** It is compared with what is kept of an interrupted copy. */
+  isKept: boolean;
 }
 
 export type CompareJob = CompareFilesJob | CompareExtentJob;
@@ -61,7 +63,8 @@ export class ComparisonQueue {
   #nextExtent(): CompareExtentJob | undefined {
     for (const source of this.#large) {
       const index = source.failure === undefined ? source.takeCompared() : undefined;
-      if (index !== undefined) return { of: "compareExtent", source, index };
+      const isKept = source.keptComparison !== undefined;
+      if (index !== undefined) return { of: "compareExtent", source, index, isKept };
       this.#large.delete(source);
     }
     return undefined;

@@ -214,7 +214,7 @@ export class SendLane {
     try {
       const read = await (pending as Pending<ExtentRead>).finish();
       if (job.of === "extent") return this.#extent(job, read);
-      comparison.extentRead(job.source, job.index, read.hash);
+      comparison.extentRead(job, read.hash);
       return undefined;
     } catch (error) {
       if (!job.source.failure) {

@@ -204,8 +204,14 @@ export class LargeSource implements Disposable {
   /** The next extent for a lane; `undefined` once all are taken, or as long as nothing is told of the next one. */
   takeNext(): number | undefined {
     while (this.next < this.extents && this.isKept(this.next)) this.next++;
-    if (this.next >= this.extents || this.#blocks?.mustWait(this.next)) return undefined;
+    if (this.next >= this.extents || this.#mustWait) return undefined;
     return this.next++;
+  }
+
+  /** What is kept is not known, or not compared yet, or something may yet be told of the next extent. */
+  get #mustWait(): boolean {
+    return this.#isAwaitingKept || this.#keptComparison?.outcome === "open" ||
+      this.#blocks?.mustWait(this.next) === true;
   }
 
   /** Whether anything of it has been read, or is kept; also once it is over. */
