@@ -172,6 +172,7 @@ export async function fetchTruly(
   const pathOf = (entry: Announced) => paths.get(entry.directory)! + String.fromCharCode(...entry.name);
   // A unit may come before its manifest, which another connection brings.
   let early: (() => void)[] | undefined = [];
+  let hasConcluded = false;
   const onUnit = (unit: Arrived, payload: Uint8Array) => {
     if (early) early.push(() => keep(unit, payload));
     else keep(unit, payload);
@@ -190,12 +191,17 @@ export async function fetchTruly(
     }
     changed.resolve();
   };
-  const reading = peer.lanes.map(async (lane) => {
+  const reading = peer.lanes.map(async (lane, number) => {
     let unit: Arrived | undefined;
     let pieces: Uint8Array[] = [];
+    const taken = { lane: number, units: 0, bytes: 0 };
     for (let frame = await lane.next(); frame; frame = await lane.next()) {
       if (unit && frame.kind === "hashes") {
-        onUnit(unit, joined(pieces));
+        const content = joined(pieces);
+        onUnit(unit, content);
+        taken.units++;
+        taken.bytes += content.length;
+        if (!hasConcluded) await control.send("taken", taken);
         [unit, pieces] = [undefined, []];
         continue;
       }
@@ -244,6 +250,7 @@ export async function fetchTruly(
     entries: keys.map(([, entry]) => entry),
     failed: keys.map(() => 0),
   });
+  hasConcluded = true;
   const hashes: bigint[] = [];
   for (const [key, entry] of announced) {
     const whole = extents.get(key);

@@ -6,6 +6,7 @@ import { bundleFilesMax, extentBytes } from "../../wire/limits.ts";
 import { entryKey } from "../session/entry_key.ts";
 import { type CompareJob, ComparisonQueue } from "./comparison_queue.ts";
 import { LargeQueue } from "./large_queue.ts";
+import { SettlingFiles } from "./settling_files.ts";
 import { LargeSource } from "../source/large_file.ts";
 import { type SendBatch, SendState } from "../source/batch.ts";
 
@@ -45,6 +46,7 @@ export class SendPlan {
   #batches: SendBatch[] = [];
   #cursor = 0;
   readonly #large = new LargeQueue();
+  readonly #settling = new SettlingFiles();
   /** The large file whose extents are being given out. */
   #begun: LargeSource | undefined;
   readonly #comparisons = new ComparisonQueue();
@@ -80,9 +82,12 @@ export class SendPlan {
 
   /** There is something to send of a file; it may be that this is known. */
   addLarge(source: LargeSource): void {
-    if (!source.isQueued) this.#large.add(source);
+    if (source.isQueued) return this.wake();
     source.isQueued = true;
-    this.wake();
+    this.#settling.add(source, () => {
+      this.#large.add(source);
+      this.wake();
+    });
   }
 
   /** Adds small files to be compared with what they hash to at the receiver. */
@@ -93,8 +98,10 @@ export class SendPlan {
 
   /** More of a large file can be compared. */
   addComparedLarge(source: LargeSource): void {
-    this.#comparisons.addLarge(source);
-    this.wake();
+    this.#settling.add(source, () => {
+      this.#comparisons.addLarge(source);
+      this.wake();
+    });
   }
 
   /** Puts a job before all others: what must be sent again, or what a lost lane had taken. */
@@ -106,6 +113,7 @@ export class SendPlan {
   /** No job will come any more. */
   end(): void {
     this.#ended = true;
+    this.#settling.end();
     this.wake();
   }
 
