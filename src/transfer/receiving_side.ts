@@ -92,6 +92,10 @@ export class ReceivingSide implements Side, Disposable {
     this.#engine.closeDirectory(directory);
   }
 
+  #lacksOfDestination(): number {
+    return this.#opened?.metadata?.lacks(this.#engine, this.#opened.directory) ?? 0;
+  }
+
   /** The copy has come to its end. */
   onDone(): void {
     if (this.#begun !== undefined) this.#unfinished.remove(this.#begun);
@@ -176,6 +180,7 @@ export class ReceivingSide implements Side, Disposable {
       only: isOneFile ? { name: landing.rename } : undefined,
       engine,
       destination,
+      lacksOfDestination: () => this.#lacksOfDestination(),
       policy,
       isDryRun: policy.dryRun,
       check,

@@ -80,6 +80,7 @@ export async function runSessionPair(options: SessionPairOptions): Promise<Sessi
     isDestination: () => false,
   });
   const receiver = new Receiver({
+    lacksOfDestination: () => 0,
     control: new Control(receiverControl, new FrameSplitter()),
     peer: localHello("sender", senderEngine, { streams: { limit: lanes.length }, timeoutMs, check }),
     granted,

@@ -1,5 +1,6 @@
 /** The receipt for the sender, once everything is settled and in place. The mirror image is `send/receipt.ts`. */
 import { RcopyError } from "../../base/errors.ts";
+import { EntryKind } from "../../entry/metadata.ts";
 import type { SessionRun } from "../session/session_run.ts";
 import type { Placement } from "../target/placement.ts";
 import type { TargetTree } from "../target/tree.ts";
@@ -8,7 +9,13 @@ import type { Questions } from "./questions.ts";
 import type { UnitsTaken } from "./units_taken.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
 
-export interface ReceiptWriterOptions {
+/** What is known of the destination itself, which no entry stands for. */
+export interface DestinationState {
+  /** What it lacks of its mode, as a sum of `Lacks`. */
+  lacksOfDestination: () => number;
+}
+
+export interface ReceiptWriterOptions extends DestinationState {
   run: SessionRun<"receiver">;
   tree: TargetTree;
   placement: Placement;
@@ -60,6 +67,7 @@ export class ReceiptWriter {
     // Where everything failed because nothing can be made in the destination itself, that is what is said.
     const why = run.outcome.failed > 0 && placed + kept + made === 0 ? placement.whyUseless() : undefined;
     if (why) throw why;
+    run.outcome.countLacking(this.#options.lacksOfDestination(), EntryKind.directory);
     placement.close();
     if (durable) await placement.sync();
     if (run.tasks.hasEnded) return;

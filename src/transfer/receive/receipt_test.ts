@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { Fault } from "../../../tests/helpers/fault_engine.ts";
 import { RcopyError } from "../../base/errors.ts";
+import { Lacks } from "../../io/contract/engine.ts";
 import {
   type ReceiveParts,
   receiveParts,
@@ -19,14 +20,17 @@ interface Place extends ReceiveParts {
 }
 
 async function withReceipt(
-  { faults = [], ...options }: Pick<ReceivePartsOptions, "durable" | "consent"> & { faults?: Fault[] },
+  { faults = [], ...options }: Pick<ReceivePartsOptions, "durable" | "consent"> & {
+    faults?: Fault[];
+    lacks?: number;
+  },
   body: (place: Place) => Promise<void>,
 ): Promise<void> {
   await inFolder(async (folder) => {
-    const { durable = false } = options;
+    const { durable = false, lacks = Lacks.nothing } = options;
     using parts = receiveParts(folder, options);
     const taken = new UnitsTaken(parts.run.control);
-    const receipt = new ReceiptWriter({ ...parts, taken, durable });
+    const receipt = new ReceiptWriter({ ...parts, taken, durable, lacksOfDestination: () => lacks });
     const settle = () => {
       parts.run.counts.batches = 1;
       parts.run.counts.entries = 1;
@@ -40,6 +44,17 @@ async function withReceipt(
     await body({ ...parts, receipt, taken, folder, settle });
   }, faults);
 }
+
+Deno.test("ReceiptWriter counts a destination that lacks its mode, once", async () => {
+  await withReceipt({ lacks: Lacks.mode }, async ({ receipt, heard, settle, run, placement }) => {
+    placement.prepare();
+    settle();
+    receipt.sendIfDone();
+    await heard();
+    receipt.sendIfDone();
+    assertEquals([run.outcome.lacking, run.outcome.lackingContent], [1, 0]);
+  });
+});
 
 Deno.test("ReceiptWriter sends what was counted, once, when everything is settled and in place", async () => {
   await withReceipt({}, async ({ receipt, heard, settle, run, unsettled, taken, placement, folder }) => {

@@ -42,11 +42,11 @@ import { LargeFiles, leftSentence } from "./large_files.ts";
 import { ReceivePlan } from "./plan.ts";
 import type { ReceivePolicy } from "./policy.ts";
 import { type Consent, Questions } from "./questions.ts";
-import { ReceiptWriter } from "./receipt.ts";
+import { type DestinationState, ReceiptWriter } from "./receipt.ts";
 import type { SettingsGuard } from "./settings.ts";
 import { ReceiveUnsettled } from "./unsettled.ts";
 
-export interface ReceiverOptions extends SessionRunOptions {
+export interface ReceiverOptions extends SessionRunOptions, DestinationState {
   /** The grant in the hello of this side. */
   granted: { creditBytes: number; batchEntries: number };
   /** What the sender is told of the destination. */
@@ -136,8 +136,9 @@ export class Receiver implements LaneHost {
     const plan = this.#plan = this.#makePlan();
     this.#intake = new Intake({ run, granted, only, tree, plan, unsettled, awaited });
     const { durable } = policy;
+    const { lacksOfDestination } = options;
     const settled = { run, tree, placement, unsettled, awaited, taken, durable };
-    this.#receipt = new ReceiptWriter({ ...settled, questions: this.#questions });
+    this.#receipt = new ReceiptWriter({ ...settled, questions: this.#questions, lacksOfDestination });
     this.#failures = new ReceiveFailures({
       outcome: run.outcome,
       tree,

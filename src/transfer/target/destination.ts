@@ -4,7 +4,7 @@ import { foreignLinkOn } from "../../base/foreign_link.ts";
 import { dirname } from "../../base/path.ts";
 import { showText } from "../../base/show.ts";
 import { EntryColumns } from "../../entry/columns.ts";
-import type { Directory, Engine, FileMetadata } from "../../io/contract/engine.ts";
+import { type Directory, type Engine, type FileMetadata, Lacks } from "../../io/contract/engine.ts";
 import { destinationError } from "./errors.ts";
 import type { Found } from "./landing.ts";
 
@@ -25,6 +25,20 @@ export class DestinationMetadata {
   constructor(metadata: FileMetadata, isMade: boolean) {
     this.#metadata = metadata;
     this.#isMade = isMade;
+  }
+
+  /**
+   * What DEST will lack of its mode, as a sum of `Lacks`: where it has another one, the traits of its file system tell whether
+   * the wanted one would stay. Changes nothing.
+   */
+  lacks(engine: Engine, directory: Directory): number {
+    if (!this.#isMade) return Lacks.nothing;
+    try {
+      const isOther = engine.lookAt(directory).mode !== this.#metadata.mode;
+      return isOther && !engine.traitsOf(directory).keepsModes ? Lacks.mode : Lacks.nothing;
+    } catch {
+      return Lacks.nothing; // it went away: what is in it was told by itself
+    }
   }
 
   /** Where it is refused, DEST stays as it is. */
