@@ -19,6 +19,7 @@ export const longest: readonly string[] = [
   "tests/e2e/file_systems_test.ts",
   "tests/e2e/power_loss_test.ts",
   "tests/e2e/kill_points_test.ts",
+  "tests/e2e/delta_test.ts",
   "tests/e2e/placement_test.ts",
   "tests/e2e/resume_test.ts",
   "tests/e2e/remote_test.ts",
