@@ -68,15 +68,28 @@ export class EntryColumns {
     return this.nameStarts[this.count]!;
   }
 
-  /** Adds one entry; `name` is copied. */
-  append(name: Uint8Array, stat: EntryStat): void {
+  /**
+   * Adds an entry with the name that lies in `bytes` from `start` on; it is copied. The other columns are the caller's to fill,
+   * one number each: a listing makes no object for an entry.
+   * @returns the index of the entry
+   */
+  appendName(bytes: Uint8Array, start: number, end: number): number {
     const at = this.count;
     if (at === this.kinds.length) this.#growEntries();
-    const start = this.nameStarts[at]!;
-    const end = start + name.length + 1;
-    if (end > this.names.length) this.#growNames(end);
-    this.names.set(name, start);
-    this.names[end - 1] = 0;
+    let to = this.nameStarts[at]!;
+    if (to + end - start >= this.names.length) this.#growNames(to + end - start + 1);
+    const { names } = this;
+    // Names are short: a loop is cheaper than TypedArray.prototype.set.
+    for (let from = start; from < end; from++) names[to++] = bytes[from]!;
+    names[to] = 0;
+    this.nameStarts[at + 1] = to + 1;
+    this.count = at + 1;
+    return at;
+  }
+
+  /** Adds one entry; `name` is copied. */
+  append(name: Uint8Array, stat: EntryStat): void {
+    const at = this.appendName(name, 0, name.length);
     this.kinds[at] = stat.kind;
     this.modes[at] = stat.mode;
     this.specials[at] = stat.special;
@@ -86,23 +99,25 @@ export class EntryColumns {
     this.devices[at] = stat.device;
     this.inodes[at] = stat.inode;
     this.ctimesNs[at] = stat.ctimeNs;
-    this.nameStarts[at + 1] = end;
-    this.count = at + 1;
   }
 
   /** Adds entry `index` of other columns. */
   appendFrom(other: EntryColumns, index: number): void {
-    this.append(other.name(index), {
-      kind: other.kinds[index] as EntryKind,
-      mode: other.modes[index]!,
-      special: other.specials[index]!,
-      size: other.sizes[index]!,
-      mtimeSeconds: other.mtimeSeconds[index]!,
-      mtimeNanos: other.mtimeNanos[index]!,
-      device: other.devices[index]!,
-      inode: other.inodes[index]!,
-      ctimeNs: other.ctimesNs[index]!,
-    });
+    const at = this.appendName(other.names, other.nameStarts[index]!, other.nameStarts[index + 1]! - 1);
+    this.kinds[at] = other.kinds[index]!;
+    this.modes[at] = other.modes[index]!;
+    this.specials[at] = other.specials[index]!;
+    this.sizes[at] = other.sizes[index]!;
+    this.mtimeSeconds[at] = other.mtimeSeconds[index]!;
+    this.mtimeNanos[at] = other.mtimeNanos[index]!;
+    this.devices[at] = other.devices[index]!;
+    this.inodes[at] = other.inodes[index]!;
+    this.ctimesNs[at] = other.ctimesNs[index]!;
+  }
+
+  /** Bytes of a name, without a view of it. */
+  nameLength(index: number): number {
+    return this.nameStarts[index + 1]! - this.nameStarts[index]! - 1;
   }
 
   /** Name i as a view of the blob, checked when the columns were filled. */

@@ -30,6 +30,21 @@ export function whyUnsafeName(bytes: Uint8Array): string | undefined {
 }
 
 /**
+ * Where a name in a blob ends, at its NUL byte, if it is plainly safe: {@linkcode whyUnsafeName} has nothing against it. Else -1,
+ * also for a name that is safe and begins with a dot.
+ */
+export function endOfSafeName(names: Uint8Array, start: number): number {
+  if (names[start] === dot) return -1;
+  const endMax = Math.min(names.length - 1, start + nameBytesMax);
+  for (let at = start; at <= endMax; at++) {
+    const byte = names[at];
+    if (byte === 0) return at > start ? at : -1;
+    if (byte === slash) return -1;
+  }
+  return -1;
+}
+
+/**
  * The bytes as a component that can be given to an engine.
  * @throws {RcopyError} `name-unsafe` for an empty name, `.`, `..`, a slash, a NUL byte or more than 255 bytes
  */

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { RcopyError } from "../base/errors.ts";
-import { copyName, nameIn, parseEntryName } from "./name.ts";
+import { copyName, endOfSafeName, nameIn, parseEntryName, whyUnsafeName } from "./name.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -47,4 +47,20 @@ Deno.test("copyName() survives the blob that nameIn() gave a view of", () => {
   const copy = copyName(nameIn(blob, 4, 7));
   blob.fill(0);
   assertEquals(copy, bytes("two"));
+});
+
+Deno.test("endOfSafeName() finds the end of a name only where whyUnsafeName() has nothing against it", () => {
+  const names = ["a", "", "x".repeat(255), "x".repeat(256), "a/b", "/", ".", "..", ".a", "é", "a.", "\u0001"];
+  for (const name of names) {
+    const encoded = new TextEncoder().encode(name);
+    const blob = Uint8Array.of(0x79, 0, ...encoded, 0, 0x7a, 0);
+    const isPlain = whyUnsafeName(encoded) === undefined && !name.startsWith(".");
+    assertEquals(endOfSafeName(blob, 2), isPlain ? 2 + encoded.length : -1, name);
+  }
+});
+
+Deno.test("endOfSafeName() finds no end of a name that nothing ends", () => {
+  for (const name of ["", "a", "x".repeat(300)]) {
+    assertEquals(endOfSafeName(new TextEncoder().encode(name), 0), -1);
+  }
 });

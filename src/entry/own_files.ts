@@ -14,6 +14,9 @@ export const partJournalHeader = encoder.encode("rcopy part journal 1");
 /** The first bytes of such a file that must be looked at: all of them begin with so many. */
 export const ownHeaderBytes = runJournalHeader.length;
 
+/** The first byte of the name of any such file. */
+export const ownNameStart = partPrefix[0]!;
+
 /** The first line of a run journal. */
 export function newRunJournal(): Uint8Array<ArrayBuffer> {
   return runJournalHeader.slice();

@@ -42,8 +42,8 @@ export function baseName(part: EntryName): EntryName {
 }
 
 /** Whether a name begins as those of rcopy's own files do: an entry may be called so, and then no such file is. */
-export function hasOwnPrefix(name: Uint8Array): boolean {
-  return name[0] === prefixBytes[0] && prefixBytes.every((byte, i) => name[i] === byte);
+export function hasOwnPrefix(name: Uint8Array, start = 0): boolean {
+  return name[start] === prefixBytes[0] && prefixBytes.every((byte, i) => name[start + i] === byte);
 }
 
 function replaceSuffix(part: EntryName, suffix: Suffix): EntryName {

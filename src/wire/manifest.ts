@@ -1,8 +1,9 @@
 /** The messages about the tree: `Manifest`, `ManifestEnd`, the `Credit` for them, and what is wanted of them (`Wants`). */
 import { RcopyError } from "../base/errors.ts";
+import { wideNumbers } from "../base/wide_numbers.ts";
 import { showName } from "../base/show.ts";
 import { EntryKind } from "../entry/metadata.ts";
-import { whyUnsafeName } from "../entry/name.ts";
+import { endOfSafeName, whyUnsafeName } from "../entry/name.ts";
 import { readColumn, writeColumn } from "./column.ts";
 import { ascendingEntries, assign, count, type MessageCodec, outOfRange } from "./fields.ts";
 import {
@@ -107,19 +108,23 @@ function checkColumns(manifest: Manifest): void {
 }
 
 function checkEntries(manifest: Manifest): void {
-  const { kinds, modes, sizes, mtimeSeconds, mtimeNanos } = manifest;
-  const sizeMax = BigInt(fileBytesMax);
-  const secondsMax = BigInt(Number.MAX_SAFE_INTEGER);
+  const { kinds, modes, mtimeNanos } = manifest;
+  // What is beyond safe integers comes out as a number beyond them, though not exactly.
+  const sizes = wideNumbers(manifest.sizes);
+  const mtimeSeconds = wideNumbers(manifest.mtimeSeconds);
+  const secondsMax = Number.MAX_SAFE_INTEGER;
   for (let i = 0; i < kinds.length; i++) {
     const kind = kinds[i]!;
     if (kind < EntryKind.file || kind > EntryKind.link) refuse(manifest, `has an entry of kind ${kind}`);
     if (modes[i]! > modeMax) refuse(manifest, `has an entry of mode 0${modes[i]!.toString(8)}`);
     if (mtimeNanos[i]! > nanosMax) refuse(manifest, `has a time with ${mtimeNanos[i]} nanoseconds`);
     const seconds = mtimeSeconds[i]!;
-    if (seconds > secondsMax || seconds < -secondsMax) refuse(manifest, `has a time of ${seconds} seconds`);
+    if (seconds > secondsMax || seconds < -secondsMax) {
+      refuse(manifest, `has a time of ${manifest.mtimeSeconds[i]} seconds`);
+    }
     const size = sizes[i]!;
-    if (size > sizeMax) refuse(manifest, `has a file of ${size} bytes`);
-    if (size !== 0n && kind !== EntryKind.file) refuse(manifest, "has a directory or link with a size");
+    if (size > fileBytesMax) refuse(manifest, `has a file of ${manifest.sizes[i]} bytes`);
+    if (size !== 0 && kind !== EntryKind.file) refuse(manifest, "has a directory or link with a size");
   }
 }
 
@@ -127,14 +132,16 @@ function checkNames(manifest: Manifest): void {
   const { names, kinds } = manifest;
   let start = 0;
   for (let i = 0; i < kinds.length; i++) {
-    const end = names.indexOf(0, start);
-    if (end < 0) refuse(manifest, `has fewer names than entries (${i} of ${kinds.length})`);
-    const why = whyUnsafeName(names.subarray(start, end));
+    const end = endOfSafeName(names, start);
+    // A view of the name is made only where it may be refused.
+    const stop = end >= 0 ? end : names.indexOf(0, start);
+    if (stop < 0) refuse(manifest, `has fewer names than entries (${i} of ${kinds.length})`);
+    const why = end >= 0 ? undefined : whyUnsafeName(names.subarray(start, stop));
     if (why !== undefined) {
-      const name = showName(names.subarray(start, Math.min(end, start + 80)));
+      const name = showName(names.subarray(start, Math.min(stop, start + 80)));
       throw new RcopyError("name-unsafe", `refused name "${name}" from the peer: ${why}`);
     }
-    start = end + 1;
+    start = stop + 1;
   }
   if (start !== names.length) refuse(manifest, "has more names than entries");
 }

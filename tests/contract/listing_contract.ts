@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { RcopyError } from "../../src/base/errors.ts";
 import { EntryKind } from "../../src/entry/metadata.ts";
+import { FoundEntries, type NameRun } from "../../src/io/contract/found.ts";
 import { shell } from "../helpers/test_folder.ts";
 import {
   assertCode,
@@ -244,6 +245,64 @@ export function listingContract(test: ContractTest): void {
     },
     { programs: ["python3"] },
   );
+
+  test(
+    "lookUpAll() finds in columns what lookup() finds, of the names of the run alone, each time anew",
+    async ({ engine, root, folder }) => {
+      await shell(everyKind, folder);
+      await shell('ln "$1/file" "$1/second"; chmod 2755 "$1/directory"', folder);
+      const names = [
+        "left out",
+        "file",
+        "none",
+        "directory",
+        "link",
+        "fifo",
+        "socket",
+        "second",
+        "ä",
+        "left out",
+      ];
+      const found = new FoundEntries();
+      const run = nameRun(names.map((name) => new TextEncoder().encode(name)));
+      engine.lookUpAll(root, { ...run, from: 1, to: names.length - 1 }, found);
+      const looked = engine.lookup(root, names.slice(1, -1).map(named));
+      assertEquals(found.count, names.length - 2);
+      assertEquals(looked.map((_, row) => found.at(row)), looked);
+      engine.lookUpAll(root, { ...run, from: 2, to: 3 }, found);
+      assertEquals([found.count, found.at(0), found.kinds[0]], [1, undefined, 0]);
+      engine.lookUpAll(root, { ...run, from: 0, to: 0 }, found);
+      assertEquals(found.count, 0);
+    },
+    { programs: ["python3"] },
+  );
+
+  test("lookUpAll() tells beside an entry why it cannot be told", async ({ engine, root, folder }) => {
+    await shell('touch "$1/a" "$1/b"; touch "$1"/$\'\\xff\'', folder);
+    const run = nameRun([Uint8Array.of(0x61), Uint8Array.of(0xff), Uint8Array.of(0x62)]);
+    const found = new FoundEntries();
+    engine.lookUpAll(root, run, found);
+    assertEquals([found.kinds[0], found.kinds[2]], [EntryKind.file, EntryKind.file]);
+    if (engine.exactNames) assertEquals(found.kinds[1], EntryKind.file);
+    else assertEquals((found.at(1) as RcopyError).code, "name-unrepresentable");
+    engine.lookUpAll(root, { ...run, from: 0, to: 1 }, found);
+    assertEquals(found.errors.size, 0);
+    // Longer than any file system takes.
+    engine.lookUpAll(root, nameRun([new Uint8Array(300).fill(0x78)]), found);
+    assert(found.at(0) instanceof RcopyError);
+  });
+}
+
+/** The names in a blob. */
+function nameRun(names: readonly Uint8Array[]): NameRun {
+  const starts = Uint32Array.of(0, ...names.map((_, i) => sumOf(names.slice(0, i + 1))));
+  const blob = new Uint8Array(starts.at(-1)!);
+  for (const [i, name] of names.entries()) blob.set(name, starts[i]);
+  return { names: blob, starts, from: 0, to: names.length };
+}
+
+function sumOf(names: readonly Uint8Array[]): number {
+  return names.reduce((sum, { length }) => sum + length + 1, 0);
 }
 
 function hexOf(bytes: Uint8Array): string {

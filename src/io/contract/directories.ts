@@ -1,8 +1,9 @@
 /** Directories by handle: what is in them, and changes of single entries by name. */
 import type { RcopyError } from "../../base/errors.ts";
 import type { EntryColumns } from "../../entry/columns.ts";
-import type { Metadata, Timestamp } from "../../entry/metadata.ts";
+import type { Timestamp } from "../../entry/metadata.ts";
 import type { EntryName } from "../../entry/name.ts";
+import type { EntryLookup, FoundEntries, NameRun } from "./found.ts";
 
 /** A directory, by handle. Opaque: it belongs to the engine that made it. */
 export interface Directory {
@@ -18,20 +19,6 @@ export interface Listing extends Disposable {
    * @returns false once the directory has been listed to its end
    */
   next(columns: EntryColumns, entriesMax: number): boolean;
-}
-
-/** What is at the destination already. */
-export interface EntryLookup extends Metadata {
-  /** Set-user, set-group and sticky bit: 0 to 0o7000, in steps of 0o1000. */
-  special: number;
-  /** User number of the owner; -1 where the engine cannot know it. */
-  owner: number;
-  /** Names that it has; 1 where the engine cannot know it. */
-  links: number;
-  device: number;
-  inode: bigint;
-  /** 0n where the engine cannot know it. */
-  ctimeNs: bigint;
 }
 
 /**
@@ -113,8 +100,8 @@ export interface Directories {
   /** What a directory itself is now. */
   lookAt(directory: Directory): EntryLookup;
   /**
-   * Sets mtime and mode of the directory itself, mode last. Set-id and sticky bits stay. The mode is set only
-   * where it is not right already. Below a default ACL it gets nothing that it does not have, since that ACL gave it, and no more than
+   * Sets mtime and mode of the directory itself, mode last, each only where it is not right already: a directory in which nothing
+   * changed is not written to. Set-id and sticky bits stay. Below a default ACL it gets nothing that it does not have, since that ACL gave it, and no more than
    * `mode`.
    * @returns what was refused, as a sum of {@linkcode Lacks}
    */
@@ -134,6 +121,8 @@ export interface Directories {
     directory: Directory,
     names: readonly EntryName[],
   ): (EntryLookup | RcopyError | undefined)[];
+  /** The same for many names that lie in a blob; what is found goes into columns. */
+  lookUpAll(directory: Directory, run: NameRun, found: FoundEntries): void;
   /**
    * Gives what stands under a temporary name its final name in the same directory; it is no directory.
    * Without `replaces` nothing is ever replaced: `exists` where anything has that name. With it, what is there must be the

@@ -31,6 +31,7 @@ import type { Writing } from "./writing.ts";
 
 export type * from "./directories.ts";
 export { Lacks } from "./directories.ts";
+export type * from "./found.ts";
 export type * from "./lending.ts";
 export type * from "./pending.ts";
 export type * from "./reading.ts";

@@ -3,7 +3,8 @@
  * takes such a file for absent.
  */
 import { EntryKind } from "../../entry/metadata.ts";
-import type { EntryLookup, FileSystemTraits } from "./directories.ts";
+import type { FileSystemTraits } from "./directories.ts";
+import type { EntryLookup } from "./found.ts";
 
 /** Mode of a file whose content is not whole: its sticky bit, which has no effect on files, and read and write for the owner. */
 export const unfinishedMode = 0o1600;
@@ -26,7 +27,7 @@ export function isUnfinished(
   { owner, keepsModes }: Pick<FileSystemTraits, "owner" | "keepsModes">,
 ): boolean {
   if (found.kind !== EntryKind.file || found.owner !== owner || owner < 0) return false;
-  if (!keepsModes) return isStandIn(found);
+  if (!keepsModes) return isStandIn(found.size, found.mtime.seconds);
   const mode = found.special | found.mode;
   const { seconds, nanos } = found.mtime;
   if (mode === unfinishedMode || (mode === 0o600 && seconds === 0 && nanos === 0)) return true;
@@ -36,10 +37,15 @@ export function isUnfinished(
 /** Whether the traits of its file system would have to be known to tell. */
 export function mayBeUnfinished(found: Found): boolean {
   if (found.kind !== EntryKind.file) return false;
-  const mode = found.special | found.mode;
-  return mode === unfinishedMode || mode === unmarkedMode || found.mtime.seconds === 0 || isStandIn(found);
+  return mayBeUnfinishedFile(found.special | found.mode, found.size, found.mtime.seconds);
 }
 
-function isStandIn({ size, mtime }: Found): boolean {
-  return size === 0 && mtime.seconds >= 0 && mtime.seconds < standInSecondsMax;
+/** The same of a file by its mode (with set-id and sticky bits), size and time. */
+export function mayBeUnfinishedFile(mode: number, size: number, mtimeSeconds: number): boolean {
+  return mode === unfinishedMode || mode === unmarkedMode || mtimeSeconds === 0 ||
+    isStandIn(size, mtimeSeconds);
+}
+
+function isStandIn(size: number, mtimeSeconds: number): boolean {
+  return size === 0 && mtimeSeconds >= 0 && mtimeSeconds < standInSecondsMax;
 }

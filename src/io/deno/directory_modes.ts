@@ -1,9 +1,10 @@
 /** Directories that the portable engine makes, and the modes and times that directories get. */
+import type { Timestamp } from "../../entry/metadata.ts";
 import { RcopyError } from "../../base/errors.ts";
 import { showText } from "../../base/show.ts";
 import type { EntryName } from "../../entry/name.ts";
 import { type DirectoryMetadataOptions, type FileMetadata, Lacks } from "../contract/engine.ts";
-import { DenoDirectory, lstat, nameText, secondsOf, stat } from "./directory.ts";
+import { DenoDirectory, lstat, nameText, secondsOf, stat, timestampOf } from "./directory.ts";
 import { attempt, hasMode, hasModes, lacking, setMode } from "./metadata.ts";
 import { shutsOut, syncTree } from "./sync.ts";
 import type { Traits } from "./traits.ts";
@@ -47,13 +48,17 @@ export function setDirectoryMetadata(
 ): number {
   const { path, shown } = directory;
   if (shutsOut(mode, true)) syncTree(path);
-  const seconds = secondsOf(mtime);
-  let lacks = attempt(
-    `cannot set the time of ${shown}`,
-    () => lacking(Lacks.time, () => Deno.utimeSync(path, seconds, seconds)),
-  );
+  const info = stat(path);
+  let lacks: number = Lacks.nothing;
+  if (!hasTime(info, mtime)) {
+    const seconds = secondsOf(mtime);
+    lacks = attempt(
+      `cannot set the time of ${shown}`,
+      () => lacking(Lacks.time, () => Deno.utimeSync(path, seconds, seconds)),
+    );
+  }
   if (!hasModes) return lacks;
-  const have = (stat(path).mode ?? 0) & 0o7777;
+  const have = (info.mode ?? 0) & 0o7777;
   const isLoosened = (mode & ~have & 0o777) !== 0;
   const isKept = !mayLoosen ||
     (isLoosened && directory.parent !== undefined && traits.decides(directory.parent));
@@ -66,6 +71,12 @@ export function setDirectoryMetadata(
       (!traits.mayDropModes(directory) || hasMode(stat(path), wanted));
     return isThere ? Lacks.nothing : Lacks.mode;
   });
+}
+
+/** To the millisecond, as Deno tells and sets it. */
+function hasTime(info: Deno.FileInfo, { seconds, nanos }: Timestamp): boolean {
+  const found = timestampOf(info.mtime);
+  return found.seconds === seconds && found.nanos === Math.floor(nanos / 1e6) * 1e6;
 }
 
 export function setDirectoryMode(directory: DenoDirectory, mode: number): void {

@@ -24,6 +24,7 @@ import {
   type TargetOptions,
   type WholeFile,
 } from "../contract/engine.ts";
+import type { FoundEntries, NameRun } from "../contract/found.ts";
 import { createFile } from "./create.ts";
 import { DenoDirectory, type LentDirectory, lstat, nameText, stat, thisUser } from "./directory.ts";
 import {
@@ -37,7 +38,7 @@ import { denoError } from "./errors.ts";
 import { canOpen, DenoSource, type LentSource, readFileWhole, readStart } from "./file.ts";
 import { DenoListing } from "./listing.ts";
 import { createOwn, openOwn, removeUnfinished } from "./locked_file.ts";
-import { lookUp, lookupOf } from "./lookup.ts";
+import { lookUp, lookUpAll, lookupOf } from "./lookup.ts";
 import { attempt, hasModes, lacking, setFileMode, setFileTime, setLinkTime } from "./metadata.ts";
 import { place } from "./place.ts";
 import { freeSpaceAt, freeSpaceWants } from "./space.ts";
@@ -211,6 +212,10 @@ class DenoEngine implements Engine {
   lookup(directory: Directory, names: readonly EntryName[]): (EntryLookup | RcopyError | undefined)[] {
     const within = this.#checked(directory);
     return names.map((name) => lookUp(within, name));
+  }
+
+  lookUpAll(directory: Directory, run: NameRun, found: FoundEntries): void {
+    lookUpAll(this.#checked(directory), run, found);
   }
 
   createFiles(files: readonly FileWrite[], memory: Uint8Array<ArrayBuffer>): Pending {

@@ -10,6 +10,7 @@ import {
   type FreeSpace,
   Lacks,
 } from "../contract/engine.ts";
+import type { FoundEntries, NameRun } from "../contract/found.ts";
 import type { SystemCalls } from "./system_calls.ts";
 import type { Directories } from "./directories.ts";
 import type { UringDirectory } from "./directory.ts";
@@ -61,10 +62,11 @@ export class Destination {
     { mayLoosen }: DirectoryMetadataOptions,
   ): number {
     let lacks: number = Lacks.nothing;
-    const timed = this.#setDirectoryTime(directory, mtime);
+    const found = this.lookAt(directory);
+    const hasTime = found.mtime.seconds === mtime.seconds && found.mtime.nanos === mtime.nanos;
+    const timed = hasTime ? 0 : this.#setDirectoryTime(directory, mtime);
     if (isRefused(timed)) lacks |= Lacks.time;
     else if (timed < 0) throw errnoError(-timed, `cannot set the time of ${directory.shown}`, "utimensat");
-    const found = this.lookAt(directory);
     const isLoosened = (mode & ~found.mode) !== 0;
     const isBound = !mayLoosen || (isLoosened && this.#isUnderPolicy(directory));
     const wanted = isBound ? found.mode & mode : mode & 0o777;
@@ -154,6 +156,22 @@ export class Destination {
       if (result < 0) return errnoError(-result, `cannot look at ${directory.showEntry(name)}`, "statx");
       return stat.lookup;
     });
+  }
+
+  lookUpAll(directory: UringDirectory, { names, starts, from, to }: NameRun, found: FoundEntries): void {
+    const { memory, stat } = this.#calls;
+    const fd = this.#directories.fd(directory);
+    found.reset(to - from);
+    for (let i = from; i < to; i++) {
+      const start = starts[i]!;
+      const end = starts[i + 1]! - 1;
+      const result = this.#calls.statName(fd, memory.putNameIn(names, start, end));
+      if (result >= 0) stat.putInto(found, i - from);
+      else if (result !== -errno.noent) {
+        const what = `cannot look at ${directory.showEntry(names.subarray(start, end))}`;
+        found.errors.set(i - from, errnoError(-result, what, "statx"));
+      }
+    }
   }
 
   createLink({ directory, name }: Place, target: Uint8Array, mtime: Timestamp): number {

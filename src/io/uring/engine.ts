@@ -30,6 +30,7 @@ import type {
   TargetOptions,
   WholeFile,
 } from "../contract/engine.ts";
+import type { FoundEntries, NameRun } from "../contract/found.ts";
 import type { SocketOptions } from "../contract/sockets.ts";
 import { SystemCalls } from "./system_calls.ts";
 import { SmallCreates } from "./create.ts";
@@ -229,6 +230,10 @@ class UringEngine implements Engine, SocketOptions {
 
   lookup(directory: Directory, names: readonly EntryName[]): (EntryLookup | RcopyError | undefined)[] {
     return this.#destination.lookup(directory as UringDirectory, names);
+  }
+
+  lookUpAll(directory: Directory, run: NameRun, found: FoundEntries): void {
+    this.#destination.lookUpAll(directory as UringDirectory, run, found);
   }
 
   createFiles(files: readonly FileWrite[], memory: Uint8Array<ArrayBuffer>): Pending {

@@ -147,11 +147,12 @@ export class UringListing implements Listing {
   #add(columns: EntryColumns, directoryFd: number, start: number): void {
     const { calls } = this.#shared;
     const { bytes } = this.#chunk!;
-    const result = calls.statName(directoryFd, bytes.subarray(start));
-    const name = bytes.subarray(start, nameEnd(bytes, start));
+    const end = nameEnd(bytes, start);
+    const result = calls.statName(directoryFd, calls.memory.putNameIn(bytes, start, end));
     if (result >= 0) {
-      columns.append(name, calls.stat.entry);
+      calls.stat.describe(columns, columns.appendName(bytes, start, end));
     } else if (result !== -errno.noent) { // else it vanished since the directory was read
+      const name = bytes.subarray(start, end);
       const error = errnoError(-result, `cannot look at ${this.#directory.showEntry(name)}`, "statx");
       columns.failures.push({ name: name.slice(), error });
     }

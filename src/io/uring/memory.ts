@@ -78,6 +78,16 @@ export class CallMemory {
     return put(this.#name, name);
   }
 
+  /** The same with a name that lies in other bytes, of which no view is made: for many names, one after the other. */
+  putNameIn(bytes: Uint8Array, start: number, end: number): Memory {
+    const place = this.#name;
+    if (end - start >= place.length) throw tooLong(end - start);
+    let at = 0;
+    for (let from = start; from < end; from += 1) place[at++] = bytes[from]!;
+    place[at] = 0;
+    return place;
+  }
+
   /** Puts a second name, or a link's text, as {@linkcode putName}. Its place is that of {@linkcode text}. */
   putText(text: Uint8Array): Memory {
     return put(this.#text, text);
@@ -112,14 +122,16 @@ export class CallMemory {
 
 function put(place: Memory, text: Uint8Array): Memory {
   const length = text.length;
-  if (length >= place.length) {
-    throw new RcopyError("io", `a path or link text of ${length} bytes is longer than Linux takes`);
-  }
+  if (length >= place.length) throw tooLong(length);
   // Names are short: a loop is cheaper than TypedArray.prototype.set.
   if (length > 64) place.set(text);
   else for (let index = 0; index < length; index += 1) place[index] = text[index]!;
   place[length] = 0;
   return place;
+}
+
+function tooLong(bytes: number): RcopyError {
+  return new RcopyError("io", `a path or link text of ${bytes} bytes is longer than Linux takes`);
 }
 
 function pointerTo(address: number): Deno.PointerObject {

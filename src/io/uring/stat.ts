@@ -1,7 +1,8 @@
 /** A `struct statx`, read in place. */
 import { type Scratch, statx } from "../../../ffi/mod.ts";
-import type { EntryStat } from "../../entry/columns.ts";
+import type { EntryColumns, EntryStat } from "../../entry/columns.ts";
 import type { EntryLookup, Replaceable } from "../contract/engine.ts";
+import type { FoundEntries } from "../contract/found.ts";
 import { EntryKind, type FileIdentity, kindOfMode } from "../../entry/metadata.ts";
 
 const wordSize = 4294967296;
@@ -104,6 +105,37 @@ export class StatView {
     entry.inode = this.inode;
     entry.ctimeNs = this.ctimeNs;
     return entry;
+  }
+
+  /** Fills in all columns of an entry, as {@linkcode entry} has them. */
+  describe(columns: EntryColumns, at: number): void {
+    const mode = this.#fullMode;
+    const kind = kindOfMode(mode);
+    columns.kinds[at] = kind;
+    columns.modes[at] = mode & 0o777;
+    columns.specials[at] = mode & 0o7000;
+    columns.sizes[at] = kind === EntryKind.file ? this.bytes : 0;
+    columns.mtimeSeconds[at] = this.mtimeSeconds;
+    columns.mtimeNanos[at] = this.mtimeNanos;
+    columns.devices[at] = this.device;
+    columns.inodes[at] = this.#inode[0]!;
+    columns.ctimesNs[at] = this.ctimeNs;
+  }
+
+  /** Fills in a row of what was found, as {@linkcode lookup} has it. */
+  putInto(found: FoundEntries, row: number): void {
+    const mode = this.#fullMode;
+    const kind = kindOfMode(mode);
+    found.kinds[row] = kind;
+    found.modes[row] = mode & 0o7777;
+    found.sizes[row] = kind === EntryKind.file ? this.bytes : 0;
+    found.mtimeSeconds[row] = this.mtimeSeconds;
+    found.mtimeNanos[row] = this.mtimeNanos;
+    found.links[row] = this.links;
+    found.owners[row] = this.owner;
+    found.devices[row] = this.device;
+    found.inodes[row] = this.#inode[0]!;
+    found.ctimesNs[row] = this.ctimeNs;
   }
 
   /** What a lookup tells of it. */

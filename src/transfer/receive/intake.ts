@@ -62,8 +62,8 @@ export class Intake {
     this.#credit -= bytes;
     counts.batches++;
     counts.entries += message.kinds.length;
-    for (const size of message.sizes) counts.bytesListed += Number(size);
     const batch = new ReceiveBatch(message, bytes);
+    counts.bytesListed += batch.bytesListed;
     this.#checkOnly(batch);
     plan.check(batch);
     unsettled.add(batch);

@@ -7,13 +7,13 @@
  */
 import { sameBytes } from "../../base/bytes.ts";
 import { RcopyError } from "../../base/errors.ts";
-import type { EntryName } from "../../entry/name.ts";
 import type { Codec } from "../../codec/codec.ts";
-import { EntryKind, kindNames, type Metadata, type Timestamp } from "../../entry/metadata.ts";
+import { EntryKind, kindNames, type Metadata } from "../../entry/metadata.ts";
 import type { Engine, EntryLookup, Replaceable } from "../../io/contract/engine.ts";
+import { FoundEntries } from "../../io/contract/found.ts";
 import { extentBytes } from "../../wire/limits.ts";
 import type { PlannedEntry as Imagined } from "../session/outcome.ts";
-import { asEntryError } from "../target/errors.ts";
+import { appearedError, asEntryError } from "../target/errors.ts";
 import type { LeftOfFile, Placement } from "../target/placement.ts";
 import { type EntryGroup, EntryState, type ReceiveBatch } from "../target/batch.ts";
 import type { ExistsPolicy } from "./policy.ts";
@@ -21,8 +21,8 @@ import { type Matter, type Questions, refusalOf } from "./questions.ts";
 import type { SettingsGuard } from "./settings.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
 import type { TargetDirectory, TargetTree } from "../target/tree.ts";
-import { type FileSystems, sameTime } from "../target/file_systems.ts";
-import type { Standing, StandingEntries } from "../target/standing.ts";
+import { type FileSystems, isLater, sameTime } from "../target/file_systems.ts";
+import { markUnchanged, type Standing, type StandingEntries } from "../target/standing.ts";
 
 export interface ReceivePlanOptions {
   engine: Engine;
@@ -102,14 +102,14 @@ export class ReceivePlan {
       batch.groups.push({ directory, start, end });
       directory.pending += end - start;
       for (; entry < end; entry++) {
-        const name = batch.name(entry);
-        if (!directory.addName(name)) {
+        if (!batch.addNameTo(directory, entry)) {
           throw new RcopyError(
             "protocol",
             `the manifest has one name twice in directory ${directory.number}`,
           );
         }
         if (batch.kind(entry) !== EntryKind.directory) continue;
+        const name = batch.name(entry);
         const announced = { parent: directory, name, mode: batch.mode(entry), mtime: batch.mtime(entry) };
         batch.announced.set(entry, this.#options.tree.announce(announced));
       }
@@ -123,21 +123,33 @@ export class ReceivePlan {
   #planGroup(batch: ReceiveBatch, group: EntryGroup): void {
     const { directory, start, end } = group;
     const found = directory.origin === "existing" ? this.#lookUp(batch, group) : undefined;
+    const hasRows = found instanceof FoundEntries;
+    if (hasRows) this.#skipUnchanged(batch, group, found);
     for (let entry = start; entry < end; entry++) {
+      if (batch.states[entry] === EntryState.skipped) continue;
       const at = { batch, entry, directory };
       if (directory.origin === "failed") this.#fail(at);
       else if (found instanceof RcopyError) this.#fail(at, found);
-      else this.#planEntry(at, found?.[entry - start]);
+      else this.#planEntry(at, hasRows ? this.#standingAt(at, found.at(entry - start)) : undefined);
     }
+  }
+
+  /** Most entries of a copy that goes on end here. Where names fold, each must be judged. */
+  #skipUnchanged(batch: ReceiveBatch, group: EntryGroup, found: FoundEntries): void {
+    const { exists, check, mustCopy, settings, mtimeResolutionNs, unsettled } = this.#options;
+    if (exists !== "changed" || check || mustCopy || settings) return;
+    unsettled.skipMarked(batch, group.directory, markUnchanged(batch, group, found, mtimeResolutionNs));
+  }
+
+  #standingAt({ batch, entry, directory }: PlannedEntry, found: ReturnType<FoundEntries["at"]>) {
+    return this.#options.standing.judge(directory, batch.name(entry), found);
   }
 
   /** The entries that exist of a group; one error for all of it if the directory cannot be looked into any more. */
   #lookUp(batch: ReceiveBatch, { directory, start, end }: EntryGroup) {
-    const names: EntryName[] = [];
-    for (let entry = start; entry < end; entry++) names.push(batch.name(entry));
-    if (directory.ownNames) this.#options.placement.makeWay(directory, names);
+    if (directory.ownNames) this.#options.placement.makeWay(directory, batch.namesOf(start, end));
     try {
-      return this.#options.standing.lookUp(directory, names);
+      return this.#options.standing.lookUp(directory, batch.nameRun(start, end));
     } catch (thrown) {
       return asEntryError(thrown, directory);
     }
@@ -351,13 +363,6 @@ function replaceable({ kind, size, mtime, ctimeNs, links }: EntryLookup): Replac
   return { kind, size, mtime, ctimeNs: links > 1 ? 0n : ctimeNs };
 }
 
-function appearedError(exists: ExistsPolicy): RcopyError {
-  return new RcopyError(
-    "exists",
-    `it appeared during the copy, and is kept as --exists ${exists} says; run the copy again`,
-  );
-}
-
 /** The treatment of an entry under whose name something exists already. Pure. */
 export function decide(
   wanted: Metadata,
@@ -389,10 +394,4 @@ export function decide(
   if (policy.check) return isOfSize ? "compare" : "copy";
   const isSame = isOfSize && sameTime(wanted.mtime, found.mtime, policy.mtimeResolutionNs);
   return isSame ? "skip" : "copy";
-}
-
-/** Whether a time is later than another by a step of `resolutionNs` at least. */
-function isLater(a: Timestamp, b: Timestamp, resolutionNs: number): boolean {
-  if (sameTime(a, b, resolutionNs)) return false;
-  return a.seconds > b.seconds || a.seconds === b.seconds && a.nanos > b.nanos;
 }

@@ -99,6 +99,14 @@ export class ReceiveUnsettled implements Settlement {
     this.#settle(batch, entry, EntryState.skipped);
   }
 
+  /** So many entries of a directory, marked as skipped by the plan that is being made, are there already, as they should be. */
+  skipMarked(batch: ReceiveBatch, directory: TargetDirectory, count: number): void {
+    this.#options.outcome.skipped += count;
+    batch.unsettled -= count;
+    directory.pending -= count;
+    // The batch is not planned yet, and so it neither settles here nor closes its directories.
+  }
+
   /** A small file that was wanted was there, of the same size and time, when it was about to be placed. */
   keep(batch: ReceiveBatch, entry: number): void {
     this.#options.outcome.skipped++;

@@ -177,3 +177,23 @@ Deno.test("ReceiveUnsettled hashes name, path, kind, mode and content of what is
   assertEquals(new Set(sums).size, 5);
   assertNotEquals(sums[0], sums[4], "the same entry in another directory");
 });
+
+Deno.test("ReceiveUnsettled counts what the plan leaves as it is once, settles the batch, and completes its directory", async () => {
+  await inFolder(async (folder) => {
+    using parts = receiveParts(folder);
+    const { arrive, plan, heard, run, tree, unsettled, allSettled } = parts;
+    const files = Array.from({ length: 20 }, (_, i) => ({ name: `${i}`, size: 3 }));
+    for (const { name } of files) {
+      folder.write(`d/${name}`, "abc");
+      Deno.chmodSync(`${folder.path}/d/${name}`, 0o644);
+      Deno.utimeSync(`${folder.path}/d/${name}`, 1_700_000_000, 1_700_000_000);
+    }
+    plan.make(arrive(0, [[0, [{ name: "d", kind: EntryKind.directory, mode: 0o755 }]], [1, files]]));
+    const d = tree.find(1)!;
+    assertEquals([run.outcome.skipped, d.pending, d.completed, unsettled.isEmpty], [20, 0, false, false]);
+    plan.make(arrive(1, [], [1, 0]));
+    assertEquals([d.completed, unsettled.isEmpty, allSettled()], [true, true, 1]);
+    const settled = (await heard()).filter(({ kind }) => kind === "batchSettled");
+    assertEquals(settled.length, 2);
+  });
+});

@@ -111,8 +111,15 @@ export class SendUnsettled {
       );
     }
     const told = toldOf(message, batch.count);
+    // Of a file that was there, of which nothing was compared, nothing is kept here either: most of a copy that goes on.
+    const isPlain = !batch.hasCompared && this.#large.size === 0;
+    let unwanted = 0;
     for (let i = 0; i < batch.count; i++) {
       const kind = batch.columns.kinds[i]!;
+      if (told[i] === 0 && batch.states[i] === SendState.unwanted && isPlain) {
+        unwanted++;
+        continue;
+      }
       if (told[i] === Told.failed) {
         batch.states[i] = SendState.failed; // the plan, which may not have come to it yet, leaves it out
         this.#fail(entryKey(number, i));
@@ -139,6 +146,7 @@ export class SendUnsettled {
         this.#drop(entryKey(number, i));
       }
     }
+    this.#outcome.skipped += unwanted;
     this.#batches.delete(number);
     batch.release();
   }

@@ -1,5 +1,6 @@
 /** One manifest batch on the sender's side: filled by the scan, sent, read by lanes, kept until settled. */
 import { assert, RcopyError } from "../../base/errors.ts";
+import { putWide } from "../../base/wide_numbers.ts";
 import { EntryColumns } from "../../entry/columns.ts";
 import type { EntryName } from "../../entry/name.ts";
 import { EntryKind } from "../../entry/metadata.ts";
@@ -100,7 +101,8 @@ export class SendBatch {
       this.#bytes += groupBytes;
     }
     this.columns.appendFrom(listed, index);
-    this.#bytes += entryBytes + listed.name(index).length;
+    if (listed.kinds[index] !== EntryKind.file) this.columns.sizes[at] = 0;
+    this.#bytes += entryBytes + listed.nameLength(index);
     if (this.isLarge(at)) {
       this.#large++;
       this.#bytes += stampBytes;
@@ -186,6 +188,11 @@ export class SendBatch {
     return this.#compared.has(entry);
   }
 
+  /** Whether anything of it is compared. */
+  get hasCompared(): boolean {
+    return this.#compared.size > 0;
+  }
+
   /** The receiver could not read an entry: there is nothing to compare with. */
   forgetCompared(entry: number): void {
     this.#compared.delete(entry);
@@ -249,10 +256,8 @@ export class SendBatch {
     const { columns, count, groups } = this;
     const sizes = new BigUint64Array(count);
     const mtimeSeconds = new BigInt64Array(count);
-    for (let i = 0; i < count; i++) {
-      if (columns.kinds[i] === EntryKind.file) sizes[i] = BigInt(columns.sizes[i]!);
-      mtimeSeconds[i] = BigInt(columns.mtimeSeconds[i]!);
-    }
+    putWide(sizes, columns.sizes);
+    putWide(mtimeSeconds, columns.mtimeSeconds);
     const linkTargets = new Uint8Array(this.#linkBytes);
     let at = 0;
     for (const text of this.linkTexts) {

@@ -11,7 +11,7 @@ import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import { EntryColumns } from "../../entry/columns.ts";
 import { copyName, type EntryName } from "../../entry/name.ts";
 import { EntryKind, kindNames } from "../../entry/metadata.ts";
-import { hasOwnName, isOwnFile, ownHeaderBytes } from "../../entry/own_files.ts";
+import { hasOwnName, isOwnFile, ownHeaderBytes, ownNameStart } from "../../entry/own_files.ts";
 import { journalName, temporaryKind } from "../../entry/temporary_name.ts";
 import type { Directory, Engine, Listing } from "../../io/contract/engine.ts";
 import { unfinishedMode } from "../../io/contract/unfinished.ts";
@@ -157,36 +157,36 @@ export class Scan implements Disposable {
     const staged = this.#staged;
     for (; this.#stagedAt < staged.count; this.#stagedAt++) {
       const index = this.#stagedAt;
-      const name = staged.name(index);
-      const error = this.#whySkipped(top.directory, index, name);
+      const kind = staged.kinds[index];
+      const error = this.#whySkipped(top.directory, index);
       if (error) {
-        this.#skipped(top.directory, name, error);
+        this.#skipped(top.directory, staged.name(index), error);
         continue;
       }
       let linkText: Uint8Array | undefined;
-      if (staged.kinds[index] === EntryKind.link) {
+      if (kind === EntryKind.link) {
         try {
-          linkText = this.#engine.readLink(top.directory.handle, name);
+          linkText = this.#engine.readLink(top.directory.handle, staged.name(index));
         } catch (thrown) {
-          this.#skipped(top.directory, name, asRcopyError(thrown));
+          this.#skipped(top.directory, staged.name(index), asRcopyError(thrown));
           continue;
         }
       }
-      if (!batch.fits(name.length, linkText?.length ?? 0)) return false;
+      if (!batch.fits(staged.nameLength(index), linkText?.length ?? 0)) return false;
       batch.add(top.directory, { listed: staged, index, linkText });
-      if (staged.kinds[index] === EntryKind.directory) {
-        top.waiting.push({ number: this.#nextNumber++, name: copyName(name) });
+      if (kind === EntryKind.directory) {
+        top.waiting.push({ number: this.#nextNumber++, name: copyName(staged.name(index)) });
         this.#waitingInAll++;
       }
     }
     return true;
   }
 
-  #whySkipped(directory: SourceDirectory, index: number, name: EntryName): RcopyError | undefined {
+  #whySkipped(directory: SourceDirectory, index: number): RcopyError | undefined {
     const staged = this.#staged;
     const kind = staged.kinds[index] as EntryKind;
     if (kind === EntryKind.file) {
-      const whyLeft = this.#whyLeft(directory, index, name);
+      const whyLeft = this.#whyLeft(directory, index);
       if (whyLeft) return whyLeft;
       if (staged.sizes[index]! <= fileBytesMax) return undefined;
       return new RcopyError("io", `not copied: larger than ${fileBytesMax} bytes`);
@@ -200,9 +200,12 @@ export class Scan implements Disposable {
   }
 
   /** Why a file is left out that a copy into this directory has left, or is about to finish. */
-  #whyLeft({ handle }: SourceDirectory, index: number, name: EntryName): RcopyError | undefined {
-    const { modes, specials } = this.#staged;
+  #whyLeft({ handle }: SourceDirectory, index: number): RcopyError | undefined {
+    const { modes, specials, names, nameStarts } = this.#staged;
     const isMarked = (specials[index]! | modes[index]!) === unfinishedMode;
+    // Of almost every file the first byte of its name tells: no view of it is made.
+    if (!isMarked && names[nameStarts[index]!] !== ownNameStart) return undefined;
+    const name = this.#staged.name(index);
     const kind = temporaryKind(name);
     if (isMarked && !kind) {
       return new RcopyError(

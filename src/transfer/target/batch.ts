@@ -1,8 +1,10 @@
 /** One manifest batch on the receiver's side, from its arrival until it is settled. */
+import { wideNumbers } from "../../base/wide_numbers.ts";
 import { assert, type RcopyError } from "../../base/errors.ts";
 import { type EntryName, nameIn } from "../../entry/name.ts";
 import { EntryKind, type Metadata, type Timestamp } from "../../entry/metadata.ts";
 import type { EntryLookup, Replaceable } from "../../io/contract/engine.ts";
+import type { NameRun } from "../../io/contract/found.ts";
 import type { Manifest, Wants } from "../../wire/manifest.ts";
 import { extentBytes, stampBytes } from "../../wire/limits.ts";
 import type { HeldTarget, TargetDirectory } from "./tree.ts";
@@ -66,6 +68,9 @@ export class ReceiveBatch {
   /** Files that have grown at the sender, whose content is that of the scan. */
   readonly grown = new Set<number>();
   readonly #nameStarts: Uint32Array;
+  /** Sizes and times of the manifest, as numbers. */
+  readonly sizes: Float64Array;
+  readonly mtimeSeconds: Float64Array;
   /** The stamps of large files, by entry; made when first needed. */
   #stamps: Map<number, Uint8Array> | undefined;
   /** Where the text of each link begins; made when first needed. */
@@ -79,14 +84,34 @@ export class ReceiveBatch {
     this.states = new Uint8Array(this.count);
     this.unsettled = this.count;
     this.#nameStarts = new Uint32Array(this.count + 1);
+    this.sizes = wideNumbers(manifest.sizes);
+    this.mtimeSeconds = wideNumbers(manifest.mtimeSeconds);
     const { names } = manifest;
+    const starts = this.#nameStarts;
     let entry = 0;
-    for (let at = 0; at < names.length; at++) if (names[at] === 0) this.#nameStarts[++entry] = at + 1;
+    for (let at = 0; at < names.length; at++) {
+      if (names[at] === 0) starts[++entry] = at + 1;
+    }
   }
 
   /** A view of the manifest's names, which the wire has checked. */
   name(entry: number): EntryName {
     return nameIn(this.manifest.names, this.#nameStarts[entry]!, this.#nameStarts[entry + 1]! - 1);
+  }
+
+  /** The names of some entries, one by one. */
+  namesOf(from: number, to: number): EntryName[] {
+    return Array.from({ length: to - from }, (_, i) => this.name(from + i));
+  }
+
+  /** The names of some entries, as an engine looks them up. */
+  nameRun(from: number, to: number): NameRun {
+    return { names: this.manifest.names, starts: this.#nameStarts, from, to };
+  }
+
+  /** Adds an entry's name to those of its directory; false if it was there. */
+  addNameTo(directory: TargetDirectory, entry: number): boolean {
+    return directory.addName(this.manifest.names, this.#nameStarts[entry]!, this.#nameStarts[entry + 1]! - 1);
   }
 
   kind(entry: number): EntryKind {
@@ -99,15 +124,15 @@ export class ReceiveBatch {
 
   /** A small file has another size than the manifest says. */
   setSize(entry: number, bytes: number): void {
-    this.manifest.sizes[entry] = BigInt(bytes);
+    this.sizes[entry] = bytes;
   }
 
   size(entry: number): number {
-    return Number(this.manifest.sizes[entry]!);
+    return this.sizes[entry]!;
   }
 
   mtime(entry: number): Timestamp {
-    return { seconds: Number(this.manifest.mtimeSeconds[entry]!), nanos: this.manifest.mtimeNanos[entry]! };
+    return { seconds: this.mtimeSeconds[entry]!, nanos: this.manifest.mtimeNanos[entry]! };
   }
 
   metadata(entry: number): Metadata {
@@ -153,6 +178,13 @@ export class ReceiveBatch {
     const start = this.#linkStarts.get(entry);
     assert(start !== undefined, "a link of this batch");
     return linkTargets.subarray(start, linkTargets.indexOf(0, start));
+  }
+
+  /** Sum of the sizes that the manifest says. */
+  get bytesListed(): number {
+    let bytes = 0;
+    for (let i = 0; i < this.count; i++) bytes += this.sizes[i]!;
+    return bytes;
   }
 
   /** Sum of the sizes of the files that are wanted, before any of them has come. */

@@ -16,6 +16,14 @@ export function destinationError(thrown: unknown, what: string): RcopyError {
   return new RcopyError(code, `${what}: ${error.message}`, { cause: error });
 }
 
+/** The error of an entry that was not there when the copy began. `exists` is the policy by which it stays. */
+export function appearedError(exists: string): RcopyError {
+  return new RcopyError(
+    "exists",
+    `it appeared during the copy, and is kept as --exists ${exists} says; run the copy again`,
+  );
+}
+
 /**
  * The error of one entry in a directory. What ends the run is thrown: a fault of our own, and that there is no room on the file
  * system of the destination itself. A mount inside it that is full, or cannot be written to, fails what belongs there.

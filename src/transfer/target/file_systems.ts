@@ -173,6 +173,12 @@ export function sameTime(a: Timestamp, b: Timestamp, resolutionNs: number): bool
   return a.seconds === b.seconds && Math.floor(a.nanos / resolutionNs) === Math.floor(b.nanos / resolutionNs);
 }
 
+/** Whether a time is later than another by a step of `resolutionNs` at least. */
+export function isLater(a: Timestamp, b: Timestamp, resolutionNs: number): boolean {
+  if (sameTime(a, b, resolutionNs)) return false;
+  return a.seconds > b.seconds || a.seconds === b.seconds && a.nanos > b.nanos;
+}
+
 /** Whether a time that was found is the wanted one, at any step that a file system or an engine may have cut it to. */
 export function isAsCut(wanted: Timestamp, found: Timestamp): boolean {
   return sameTime(wanted, found, 1) || stepsNs.some((step) => isCut(wanted, found, step));

@@ -56,15 +56,33 @@ export interface Folding {
   isFolding: boolean;
 }
 
+/**
+ * Whether a name that lies in other bytes may tell something about its directory that was not asked yet. A name in ASCII has but
+ * one form, and one without letters but one spelling: almost every name ends here.
+ */
+export function tellsFolding(
+  folding: Folding | undefined,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): boolean {
+  const done = folding?.asked ?? 0;
+  if (done === asked.letters + asked.forms) return false;
+  const asksLetters = (done & asked.letters) === 0;
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at]!;
+    if (byte >= 0x80 || (asksLetters && isLetter(byte))) return true;
+  }
+  return false;
+}
+
 /** Asks whether a directory takes names for one that differ, by an entry that was found in it; each kind is asked about once. */
 export function askFolding(
   engine: Engine,
   directory: Directory,
   { name, found, folding }: { name: EntryName; found: EntryLookup; folding: Folding },
 ): void {
-  if (folding.asked === asked.letters + asked.forms) return;
-  // A name in ASCII has but one form: almost every name ends here.
-  if ((folding.asked & asked.letters) !== 0 && isAscii(name)) return;
+  if (!tellsFolding(folding, name, 0, name.length)) return;
   const text = textOf(name);
   if (text === undefined) return;
   const variants = [[asked.letters, otherLetters(text)], [asked.forms, otherForm(text)]] as const;
@@ -130,6 +148,12 @@ function spellingOf(name: EntryName): Uint8Array {
 function isPlain(name: EntryName): boolean {
   const last = name[name.length - 1];
   return last !== 0x2e && last !== 0x20 && isAscii(name);
+}
+
+/** Of ASCII. */
+function isLetter(byte: number): boolean {
+  const small = byte | 0x20;
+  return small >= 0x61 && small <= 0x7a;
 }
 
 function isAscii(name: Uint8Array): boolean {

@@ -1,10 +1,23 @@
 import { assertEquals } from "@std/assert";
 import { RcopyError } from "../../base/errors.ts";
 import { parseEntryName } from "../../entry/name.ts";
-import type { Engine } from "../../io/contract/engine.ts";
-import { bytesOf, type EngineFolder, inFolder, textOf } from "../../../tests/helpers/transfer_parts.ts";
-import { FileSystems } from "./file_systems.ts";
-import { StandingEntries } from "./standing.ts";
+import fc from "fast-check";
+import { EntryKind, type Metadata } from "../../entry/metadata.ts";
+import type { Directory, Engine, EntryLookup } from "../../io/contract/engine.ts";
+import { FoundEntries, type NameRun } from "../../io/contract/found.ts";
+import { mayBeUnfinished } from "../../io/contract/unfinished.ts";
+import { extentBytes } from "../../wire/limits.ts";
+import {
+  arrivedBatch,
+  bytesOf,
+  type EngineFolder,
+  inFolder,
+  textOf,
+} from "../../../tests/helpers/transfer_parts.ts";
+import { EntryState } from "./batch.ts";
+import { FileSystems, sameTime } from "./file_systems.ts";
+import { FoldedNames } from "./folded_names.ts";
+import { markUnchanged, StandingEntries } from "./standing.ts";
 import { TargetTree } from "./tree.ts";
 
 const name = (text: string) => parseEntryName(bytesOf(text));
@@ -14,12 +27,21 @@ function standing(folder: EngineFolder, fold?: (text: string) => string): (...na
   const engine = fold ? folding(folder, fold) : folder.engine;
   const tree = new TargetTree(folder.root, engine.identityOf(folder.root).device);
   const entries = new StandingEntries(engine, new FileSystems(engine, { dryRun: false }));
-  return (...names) =>
-    entries.lookUp(tree.root, names.map(name)).map((found) => {
-      if (!found) return "free";
-      if (found instanceof RcopyError) return found.code;
-      return found.isUnfinished ? "unfinished" : "there";
+  return (...names) => {
+    const found = entries.lookUp(tree.root, nameRunOf(names));
+    return names.map((text, row) => {
+      const judged = entries.judge(tree.root, name(text), found.at(row));
+      if (!judged) return "free";
+      if (judged instanceof RcopyError) return judged.code;
+      return judged.isUnfinished ? "unfinished" : "there";
     });
+  };
+}
+
+/** Names as a batch has them. */
+function nameRunOf(names: string[]): NameRun {
+  const files = names.map((name) => ({ name, kind: EntryKind.file }));
+  return arrivedBatch(0, [[0, files]]).nameRun(0, names.length);
 }
 
 function folding({ engine, names }: EngineFolder, fold: (text: string) => string): Engine {
@@ -34,6 +56,18 @@ function folding({ engine, names }: EngineFolder, fold: (text: string) => string
               name(names().find((there) => fold(there) === fold(textOf(one))) ?? textOf(one))
             ),
           );
+      }
+      if (property === "lookUpAll") {
+        return (directory: Directory, { names: blob, starts, from, to }: NameRun, found: FoundEntries) => {
+          found.reset(to - from);
+          for (let i = from; i < to; i++) {
+            const text = textOf(blob.subarray(starts[i], starts[i + 1]! - 1));
+            const [there] = engine.lookup(directory, [
+              name(names().find((each) => fold(each) === fold(text)) ?? text),
+            ]);
+            if (there && !(there instanceof RcopyError)) found.put(i - from, there);
+          }
+        };
       }
       return typeof value === "function" ? value.bind(target) : value;
     },
@@ -83,10 +117,11 @@ Deno.test("StandingEntries asks about folding once a directory, and does not lis
   await inFolder((folder) => {
     for (const one of ["a", "b", "c"]) folder.write(one);
     const look = standing(folder);
-    const before = folder.calls.lookup ?? 0;
+    const { lookup: before = 0 } = folder.calls;
     look("a", "b", "c");
     look("a");
-    assertEquals([folder.calls.lookup! - before, folder.calls.list ?? 0], [3, 0]);
+    const { lookUpAll, lookup, list = 0 } = folder.calls;
+    assertEquals([lookUpAll, lookup! - before, list], [2, 1, 0]);
   });
 });
 
@@ -113,5 +148,95 @@ Deno.test("StandingEntries takes what a killed run left for unfinished, and the 
       "there",
       "there",
     ]);
+  });
+});
+
+const sizes = [0, 10, extentBytes, extentBytes + 1];
+const times = [0, 1, 100, 315_619_199, 1_700_000_000, -5];
+const metadata = fc.record({
+  kind: fc.constantFrom(EntryKind.file, EntryKind.directory, EntryKind.link),
+  mode: fc.constantFrom(0o644, 0o600, 0o200),
+  size: fc.constantFrom(...sizes),
+  mtime: fc.record({ seconds: fc.constantFrom(...times), nanos: fc.constantFrom(0, 1, 999_999, 1_000_000) }),
+});
+/** Mostly what is wanted, with other things changed. */
+const pair = metadata.chain((wanted) =>
+  fc.record({
+    wanted: fc.constant(wanted),
+    found: fc.record({
+      isThere: fc.constantFrom(true, true, true, false),
+      other: fc.oneof({ weight: 3, arbitrary: fc.constant(wanted) }, { weight: 1, arbitrary: metadata }),
+      special: fc.constantFrom(0, 0, 0, 0o1000, 0o4000),
+      links: fc.constantFrom(1, 1, 1, 2),
+    }),
+  })
+);
+
+/** What {@linkcode markUnchanged} must say of an entry, in the words of the plan. */
+function isUnchanged(wanted: Metadata, found: EntryLookup, stepNs: number): boolean {
+  const areFiles = wanted.kind === EntryKind.file && found.kind === EntryKind.file;
+  return areFiles && wanted.size === found.size && sameTime(wanted.mtime, found.mtime, stepNs) &&
+    wanted.mode === found.mode && found.links === 1 && wanted.size <= extentBytes && !mayBeUnfinished(found);
+}
+
+Deno.test("markUnchanged() marks exactly the files that nothing is to be asked or done about", async () => {
+  await inFolder((folder) => {
+    const tree = new TargetTree(folder.root, folder.engine.identityOf(folder.root).device);
+    let marked = 0;
+    fc.assert(
+      fc.property(fc.array(pair, { maxLength: 20 }), fc.constantFrom(1, 1_000_000), (pairs, stepNs) => {
+        const batch = arrivedBatch(
+          0,
+          [[0, pairs.map(({ wanted }, i) => ({ name: `${i}`, ...wanted, size: sizeOf(wanted) }))]],
+        );
+        const found = new FoundEntries();
+        found.reset(pairs.length);
+        const lookups = pairs.map(({ found: { isThere, other, special, links } }, row) => {
+          const rest = { special, links, owner: 0, device: 1, inode: 2n, ctimeNs: 3n };
+          const lookup = { ...other, size: sizeOf(other), ...rest };
+          if (isThere) found.put(row, lookup);
+          return isThere ? lookup : undefined;
+        });
+        const expected = lookups.map((lookup, i) =>
+          lookup !== undefined && isUnchanged(batch.metadata(i), lookup, stepNs)
+        );
+        const count = markUnchanged(
+          batch,
+          { directory: tree.root, start: 0, end: pairs.length },
+          found,
+          stepNs,
+        );
+        assertEquals(pairs.map((_, i) => batch.states[i] === EntryState.skipped), expected);
+        assertEquals(count, expected.filter(Boolean).length);
+        marked += count;
+      }),
+    );
+    assertEquals(marked > 0, true);
+  });
+});
+
+function sizeOf({ kind, size }: Metadata): number {
+  return kind === EntryKind.file ? size : 0;
+}
+
+Deno.test("markUnchanged() leaves a directory that takes several names for one, and times of whole seconds, to the plan", async () => {
+  await inFolder((folder) => {
+    const tree = new TargetTree(folder.root, folder.engine.identityOf(folder.root).device);
+    const wanted = { kind: EntryKind.file, mode: 0o644, size: 1, mtime: { seconds: 100, nanos: 0 } };
+    const group = { directory: tree.root, start: 1, end: 2 };
+    const mark = (stepNs: number) => {
+      const batch = arrivedBatch(0, [[0, [{ name: "a", ...wanted }, { name: "b", ...wanted }]]]);
+      const found = new FoundEntries();
+      found.reset(1);
+      const rest = { special: 0, links: 1, owner: 0, device: 1, inode: 2n, ctimeNs: 3n };
+      found.put(0, { ...wanted, ...rest });
+      const count = markUnchanged(batch, group, found, stepNs);
+      return [count, batch.states[0], batch.states[1]];
+    };
+    assertEquals(mark(1), [1, EntryState.announced, EntryState.skipped]);
+    assertEquals(mark(1e9), [0, EntryState.announced, EntryState.announced]);
+    folder.write("x");
+    tree.root.folded = new FoldedNames(folder.engine, folder.root);
+    assertEquals(mark(1), [0, EntryState.announced, EntryState.announced]);
   });
 });

@@ -92,10 +92,10 @@ export class TargetDirectory implements PathNode {
     this.mtime = place.mtime;
   }
 
-  /** Takes note of a name that the manifest lists in it; false if it was there. */
-  addName(name: EntryName): boolean {
-    if (hasOwnPrefix(name)) (this.ownNames ??= new NameSet()).add(name);
-    return (this.names ??= new NameSet()).add(name);
+  /** Takes note of a name that the manifest lists in it, and that lies in other bytes; false if it was there. */
+  addName(bytes: Uint8Array, start: number, end: number): boolean {
+    if (hasOwnPrefix(bytes, start)) (this.ownNames ??= new NameSet()).addIn(bytes, start, end);
+    return (this.names ??= new NameSet()).addIn(bytes, start, end);
   }
 }
 
