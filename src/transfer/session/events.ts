@@ -60,7 +60,10 @@ export interface TransferSummary {
   bytes: number;
   /** Of `bytes`, those that were there from an earlier run. */
   keptBytes: number;
-  /** Content bytes that did not travel, since an older version at the destination had them (`delta`). */
+  /**
+   * Content bytes that did not travel, since an older version at the destination had them (`delta`). Where a session was lost, a
+   * sender counts what it left out of patches that did not arrive as well.
+   */
   matchedBytes: number;
   /** Bytes read from and written to the connections. */
   wireBytes: number;
