@@ -181,6 +181,7 @@ export class ReceivingSide implements Side, Disposable {
       engine,
       destination,
       lacksOfDestination: () => this.#lacksOfDestination(),
+      made: this.#opened?.metadata?.made,
       policy,
       isDryRun: policy.dryRun,
       check,

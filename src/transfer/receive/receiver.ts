@@ -10,7 +10,7 @@ import { RcopyError } from "../../base/errors.ts";
 import { Codec } from "../../codec/codec.ts";
 import { kindNames } from "../../entry/metadata.ts";
 import { PathPrefixes } from "../../entry/path_prefixes.ts";
-import type { Directory, Engine } from "../../io/contract/engine.ts";
+import type { Directory, Engine, FileMetadata } from "../../io/contract/engine.ts";
 import type { Close } from "../../wire/closing.ts";
 import type { Destination } from "../../wire/hello.ts";
 import type { LaneOffer, LaneRequest } from "../../wire/lanes.ts";
@@ -56,6 +56,8 @@ export interface ReceiverOptions extends SessionRunOptions, DestinationState {
   engine: Engine;
   /** The destination; it belongs to the caller. Absent only in a dry run. */
   destination: Directory | undefined;
+  /** What it is to be in the end, where this run has made it. */
+  made?: FileMetadata | undefined;
   policy: ReceivePolicy;
   /** This end wishes that content is compared. */
   check: boolean;
@@ -98,7 +100,7 @@ export class Receiver implements LaneHost {
     const run = this.#run = new SessionRun("receiver", options);
     const device = destination ? engine.identityOf(destination).device : 0;
     const tree = this.#tree = new TargetTree(destination, device);
-    const placement = this.#placement = new Placement(engine, tree, policy);
+    const placement = this.#placement = new Placement(engine, tree, policy, options.made);
     const unsettled = this.#unsettled = new ReceiveUnsettled({
       control: run.control,
       outcome: run.outcome,

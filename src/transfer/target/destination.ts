@@ -6,6 +6,7 @@ import { showText } from "../../base/show.ts";
 import { EntryColumns } from "../../entry/columns.ts";
 import { type Directory, type Engine, type FileMetadata, Lacks } from "../../io/contract/engine.ts";
 import { destinationError } from "./errors.ts";
+import { recoverDirectories } from "./recovery.ts";
 import type { Found } from "./landing.ts";
 
 /** What is at a path, links followed. */
@@ -41,9 +42,16 @@ export class DestinationMetadata {
     }
   }
 
+  /** What DEST is to be, if this run has made it. */
+  get made(): FileMetadata | undefined {
+    return this.#isMade ? this.#metadata : undefined;
+  }
+
   /** Where it is refused, DEST stays as it is. */
   apply(engine: Engine, directory: Directory): void {
     try {
+      // What the journal of the run says of it goes with the journal.
+      if (this.#isMade) recoverDirectories(engine, directory);
       const now = engine.lookAt(directory);
       const { seconds, nanos } = this.#metadata.mtime;
       if (!this.#isMade && now.mtime.seconds === seconds && now.mtime.nanos === nanos) return;

@@ -16,6 +16,7 @@ import {
   type Directory,
   type Engine,
   type EntryLookup,
+  type FileMetadata,
   Lacks,
   type WholeFile,
 } from "../../io/contract/engine.ts";
@@ -26,7 +27,7 @@ import { distrust, type Distrusted } from "./distrust.ts";
 import { isAsCut } from "./file_systems.ts";
 import { hasExactly } from "./folded_names.ts";
 import { lookUp, removeLeftPart, removeSecondName } from "./part.ts";
-import { recoverDirectories } from "./recovery.ts";
+import { noteDestination, recoverDirectories } from "./recovery.ts";
 import { RunJournal } from "./run_journal.ts";
 import type { Settlement } from "./settlement.ts";
 import type { HeldLink, HeldTarget, TargetDirectory, TargetTree } from "./tree.ts";
@@ -57,18 +58,25 @@ export class Placement {
   readonly isDurable: boolean;
   #deferredLinkBytes = 0;
 
-  constructor(engine: Engine, tree: TargetTree, options: { durable: boolean; dryRun: boolean }) {
+  /** `made`: what the destination is to be in the end, where this run has made it. */
+  constructor(
+    engine: Engine,
+    tree: TargetTree,
+    options: { durable: boolean; dryRun: boolean },
+    made?: FileMetadata,
+  ) {
     this.#engine = engine;
     this.isDurable = options.durable;
     this.#tree = tree;
     const { root } = tree;
     const isWriting = !options.dryRun && root.handle !== undefined;
     if (isWriting) recoverDirectories(engine, root.handle!);
-    if (root.handle) root.found = engine.lookAt(root.handle);
     this.#journal = new RunJournal(engine, isWriting ? root.handle : undefined);
+    this.#umask = umask();
+    if (made && isWriting) noteDestination(engine, this.#journal, { root, made, umask: this.#umask });
+    if (root.handle) root.found = engine.lookAt(root.handle);
     this.#access = new Access(engine, this.#journal, options);
     this.#times = new WriteTimes(engine);
-    this.#umask = umask();
     if (isWriting) this.#access.opened(root);
     if (isWriting && this.isDurable) this.#synced.set(root.device, root);
   }

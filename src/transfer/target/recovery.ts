@@ -2,8 +2,15 @@
 import { RcopyError } from "../../base/errors.ts";
 import { EntryKind } from "../../entry/metadata.ts";
 import { type EntryName, parseEntryName } from "../../entry/name.ts";
-import type { Directory, Engine, EntryLookup } from "../../io/contract/engine.ts";
-import { journalBytesMax, journalNames, type JournalRecord, parseJournal } from "./run_journal.ts";
+import type { Directory, Engine, EntryLookup, FileMetadata } from "../../io/contract/engine.ts";
+import {
+  journalBytesMax,
+  journalNames,
+  type JournalRecord,
+  parseJournal,
+  type RunJournal,
+} from "./run_journal.ts";
+import type { TargetDirectory } from "./tree.ts";
 
 const everythingForOwner = 0o700;
 /** Mode of a journal. */
@@ -19,6 +26,26 @@ export function recoverDirectories(engine: Engine, root: Directory): void {
   });
 }
 
+/**
+ * Notes what a destination is to be that this run has made: after a kill the next run would take the mode that it was made
+ * with for its own. Throws nothing but faults of our own.
+ */
+export function noteDestination(
+  engine: Engine,
+  journal: RunJournal,
+  { root, made, umask }: { root: TargetDirectory; made: FileMetadata; umask: number },
+): void {
+  if ((made.mode & everythingForOwner) === everythingForOwner && (made.mode & umask) === 0) return;
+  guard(() => {
+    const { special, mode } = engine.lookAt(root.handle!);
+    // The journal of an earlier session of the same transfer has given it its mode just now.
+    if ((mode & everythingForOwner) !== everythingForOwner) {
+      engine.setDirectoryMode(root.handle!, special | mode | everythingForOwner);
+    }
+    journal.madeRoot(root, made);
+  });
+}
+
 function recoverFrom(engine: Engine, root: Directory, name: EntryName): void {
   using own = engine.openOwn(root, name);
   // Without a lock nothing tells whether its run has ended.
@@ -29,10 +56,12 @@ function recoverFrom(engine: Engine, root: Directory, name: EntryName): void {
   const records = parseJournal(own.read(size));
   if (!records) return;
   // The deepest first: a directory that loses the right to be searched hides those below it.
-  for (const record of records.sort((a, b) => b.path.length - a.path.length)) {
-    guard(() => recoverDirectory(engine, root, record));
-  }
+  const recover = (record: JournalRecord) => guard(() => recoverDirectory(engine, root, record));
+  const below = records.filter(({ path }) => path.length > 0);
+  for (const record of below.sort((a, b) => b.path.length - a.path.length)) recover(record);
   engine.unlink(root, name);
+  // The destination comes last: nothing can be removed from one that may not be written to.
+  for (const record of records) if (record.path.length === 0) recover(record);
 }
 
 function recoverDirectory(engine: Engine, root: Directory, { kind, path, mode, mtime }: JournalRecord): void {

@@ -10,7 +10,7 @@ import type { Timestamp } from "../../entry/metadata.ts";
 import { sameBytes } from "../../base/bytes.ts";
 import { type EntryName, ownName } from "../../entry/name.ts";
 import { isRunJournal, newRunJournal, ownHeaderBytes } from "../../entry/own_files.ts";
-import type { Directory, Engine, OwnFile } from "../../io/contract/engine.ts";
+import type { Directory, Engine, FileMetadata, OwnFile } from "../../io/contract/engine.ts";
 import type { TargetDirectory } from "./tree.ts";
 
 /** Runs into one destination at a time that can have a journal. */
@@ -63,6 +63,11 @@ export class RunJournal {
   made(directory: TargetDirectory): void {
     const { mode, mtime } = directory;
     this.#note(directory, { kind: "made", path: pathOf(directory), mode, mtime });
+  }
+
+  /** The destination has been made, and is to have this mode in the end. */
+  madeRoot(root: TargetDirectory, { mode, mtime }: FileMetadata): void {
+    this.#note(root, { kind: "made", path: [], mode, mtime });
   }
 
   /** A directory that was there is about to get every permission for its owner; `mode` is the one it has. */
