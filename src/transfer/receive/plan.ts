@@ -177,8 +177,8 @@ export class ReceivePlan {
     if (decision === "compare") return this.#compare(at, found!);
     const isReplacing = found !== undefined && !standing!.isUnfinished;
     if (dryRun) return this.#imagine(at, isReplacing);
-    // Who agrees that settings change has agreed to this.
-    if (isReplacing && !isOfSettings && !this.#isAgreed(at, "replace")) return;
+    // Who agrees that settings change has agreed to this; and what this transfer has placed is nobody's.
+    if (isReplacing && !isOfSettings && !this.#mayBeOwn(found) && !this.#isAgreed(at, "replace")) return;
     this.#planContent(at, wanted, { found, isReplacing });
   }
 
@@ -220,7 +220,7 @@ export class ReceivePlan {
 
   #decide({ directory }: PlannedEntry, wanted: Metadata, found: EntryLookup): Decision {
     const { check, mtimeResolutionNs, mustCopy } = this.#options;
-    const exists = this.#policyFor(found);
+    const exists = this.#mayBeOwn(found) ? "changed" : this.#options.exists;
     const decision = decide(wanted, found, { exists, check, mtimeResolutionNs });
     if (decision === "compare") return mustCopy ? "copy" : "compare";
     if (
@@ -243,9 +243,10 @@ export class ReceivePlan {
     else batch.states[entry] = EntryState.compared;
   }
 
-  #policyFor(found: EntryLookup): ExistsPolicy {
-    const { exists, ownSinceNs } = this.#options;
-    return ownSinceNs !== undefined && found.ctimeNs >= ownSinceNs ? "changed" : exists;
+  /** Whether an earlier session of the transfer may have placed it. */
+  #mayBeOwn({ ctimeNs }: EntryLookup): boolean {
+    const { ownSinceNs } = this.#options;
+    return ownSinceNs !== undefined && ctimeNs >= ownSinceNs;
   }
 
   /** Why an entry cannot be made in its directory. @throws {RcopyError} `no-space` where the destination itself is full */

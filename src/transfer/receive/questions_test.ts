@@ -174,3 +174,14 @@ Deno.test("ReceivePlan compares before anybody is asked; what is another is put 
     assertEquals((await parts.heard()).filter(({ kind }) => kind === "failure"), []);
   });
 });
+
+Deno.test("ReceivePlan asks nobody about what an earlier session of the transfer has placed", async () => {
+  await inFolder((folder) => {
+    folder.write("log", "abc");
+    const ask = () => Promise.resolve(false);
+    using parts = receiveParts(folder, { consent: { answers: {}, ask }, ownSinceNs: 0n });
+    const batch = parts.arrive(0, [[0, [{ name: "log", size: 9 }]]]);
+    parts.plan.make(batch);
+    assertEquals([[...batch.states], parts.questions.areOpen], [[wanted], false]);
+  });
+});
