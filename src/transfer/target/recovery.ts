@@ -37,6 +37,9 @@ export function noteDestination(
 ): void {
   if ((made.mode & everythingForOwner) === everythingForOwner && (made.mode & umask) === 0) return;
   guard(() => {
+    // Elsewhere nothing tells such a journal from anybody's file, and it would stay.
+    const { owner, keepsModes } = engine.traitsOf(root.handle!);
+    if (!keepsModes || owner !== engine.user) return;
     const { special, mode } = engine.lookAt(root.handle!);
     // The journal of an earlier session of the same transfer has given it its mode just now.
     if ((mode & everythingForOwner) !== everythingForOwner) {
