@@ -8,7 +8,10 @@ export function parseDuration(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
   const value = match ? Number(match[1]) * unitMs[match[2]!]! : NaN;
   if (!Number.isFinite(value)) {
-    throw new RcopyError("usage", `"${text}" is not a duration; write 500ms, 30s, 5m or 1h`);
+    throw new RcopyError(
+      "usage",
+      `"${text}" is not a duration; write a number with its unit, as in 30s, 5m or 1h`,
+    );
   }
   return value;
 }

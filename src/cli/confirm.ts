@@ -15,7 +15,12 @@ export function confirmOnTerminal(
       `rcopy: ${question}\n` +
         "Compare it with what the other end shows. Trust this key and remember it? Only yes counts: ",
     );
-    return await orAborted(readLine(), signal) === "yes";
+    try {
+      return await orAborted(readLine(), signal) === "yes";
+    } catch (thrown) {
+      console.error("\n"); // what follows has a line of its own
+      throw thrown;
+    }
   };
 }
 

@@ -49,11 +49,13 @@ export async function runCopy(line: CommandLine, options: CopyOptions): Promise<
   } catch (thrown) {
     reporter.close();
     const status = complain(console, thrown, logLevel);
+    const exitStatus = signals.status ?? status;
+    reporter.fail(asRcopyError(thrown), exitStatus);
     const { hasMet, hasProgressed, kept } = reporter;
     const end = { code: asRcopyError(thrown).code, kept, hasProgressed };
     const lines = hasMet ? whatNext(line, end) : [];
     for (const message of lines) reporter.onEvent({ type: "note", level: "info", message });
-    return signals.status ?? status;
+    return exitStatus;
   } finally {
     reporter.close();
   }

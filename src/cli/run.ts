@@ -37,7 +37,7 @@ async function runWords(
       }
       case "help": {
         const { helpText } = await import("./line/help.ts");
-        console.out(helpText(invocation.command));
+        console.out(helpText(invocation.command, console.columns));
         return 0;
       }
       case "command":

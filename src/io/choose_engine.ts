@@ -21,7 +21,10 @@ export interface ChosenEngine {
  */
 export async function chooseEngine(choice: EngineChoice): Promise<ChosenEngine> {
   if (choice === "deno") {
-    return { engine: await openPortable({ isAsked: true }), reason: "the portable engine was asked for" };
+    return {
+      engine: await openPortable({ isAsked: true }),
+      reason: "Deno's own file calls were asked for (--io deno)",
+    };
   }
   const { openUringEngine } = await import("./uring/engine.ts");
   let why: string;
@@ -32,7 +35,7 @@ export async function chooseEngine(choice: EngineChoice): Promise<ChosenEngine> 
     if (!(thrown instanceof RcopyError) || thrown.code !== "engine-unavailable") throw thrown;
     why = thrown.message;
     if (choice === "uring") {
-      const message = `${why}; --io auto takes the portable engine instead`;
+      const message = `${why}; --io auto takes Deno's own file calls instead`;
       throw new RcopyError("engine-unavailable", message, { cause: thrown });
     }
   }

@@ -225,7 +225,12 @@ async function readControlPreamble(
   channel: Channel,
   { onPreamble }: Pick<OpeningHandshake, "onPreamble">,
 ): Promise<number> {
-  const { connection, low, high } = await readPreamble(channel);
+  const { connection, low, high } = await readPreamble(channel).catch((thrown) => {
+    const { code, message } = asRcopyError(thrown);
+    if (code !== "protocol") throw thrown;
+    const what = `${channel.peer} does not answer as rcopy does (${message}); check address and port`;
+    throw new RcopyError(code, what, { cause: thrown });
+  });
   onPreamble();
   if (connection === "control") return negotiate(low, high);
   throw new RcopyError("protocol", `${channel.peer} answered with a data connection`);

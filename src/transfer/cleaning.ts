@@ -76,5 +76,5 @@ function count(counted: Counted, { bytes }: { bytes: number }): void {
 }
 
 function pathOf({ directory, name }: { directory: Directory; name: Uint8Array }): string {
-  return `${directory.shown.replace(/^"|"$/g, "")}/${showName(name)}`;
+  return `${directory.shown.replace(/^"|"$/g, "").replace(/\/+$/, "")}/${showName(name)}`;
 }

@@ -15,7 +15,7 @@ function parsed(...argv: string[]) {
 function help(...argv: string[]): string {
   const invocation = parseCommandLine(argv);
   if (invocation.of !== "help") throw new Error(`asks for ${invocation.of}`);
-  return helpText(invocation.command);
+  return helpText(invocation.command, 1000);
 }
 
 function complaint(...argv: string[]): string {
@@ -23,6 +23,17 @@ function complaint(...argv: string[]): string {
   assertEquals(error.exitStatus, 2);
   return error.message;
 }
+
+Deno.test("help is as wide as the terminal, and says the same at every width", () => {
+  for (const name of [undefined, ...commandNames]) {
+    const words = helpText(name, 1000).split(/\s+/);
+    for (const width of [80, 120]) {
+      const text = helpText(name, width);
+      assertEquals(text.split(/\s+/), words);
+      assertEquals(text.split("\n").filter((line) => line.length > width), [], `${name} ${width}`);
+    }
+  }
+});
 
 Deno.test("options and operands come in any order, short, long and with =", () => {
   const expected = { command: "send", flags: { port: 0, local: true, insecure: true }, operands: ["a", "b"] };
@@ -105,7 +116,10 @@ const wrong: [string[], RegExp][] = [
   [["receive", "-a", "host"], /--address: "host" is not an address; write HOST:PORT/],
   [["receive", "-a", "::1:3120"], /an IPv6 address stands in brackets/],
   [["receive", "-a", "host:0"], /port 0/],
-  [["send", "--timeout", "5"], /--timeout: "5" is not a duration; write 500ms, 30s, 5m or 1h/],
+  [
+    ["send", "--timeout", "5"],
+    /--timeout: "5" is not a duration; write a number with its unit, as in 30s, 5m or 1h/,
+  ],
   [["send", "--timeout", "10ms"], /--timeout: 10ms is out of range/],
   [["send", "-z"], /no option -z/],
   [

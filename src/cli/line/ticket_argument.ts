@@ -48,7 +48,7 @@ export async function ticketOf(
 
 /** Anything that begins like a ticket and is no path that one would name. */
 export function isMeantAsTicket(word: string): boolean {
-  return looksLikeTicket(word) || /^rcopy1[a-z2-7]{8,}$/i.test(word);
+  return looksLikeTicket(word) || /^rcopy1[a-z0-9]{2,}$/i.test(word);
 }
 
 function fromEnvironment(): string | undefined {

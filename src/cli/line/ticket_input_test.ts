@@ -2,6 +2,7 @@ import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { RcopyError } from "../../base/errors.ts";
 import { encodeTicket } from "../../security/anchor/ticket.ts";
 import { readTicket, ticketIn } from "./ticket_input.ts";
+import { isMeantAsTicket } from "./ticket_argument.ts";
 
 const ticket = encodeTicket({
   anchor: new Uint8Array([
@@ -88,4 +89,13 @@ Deno.test("readTicket() ends with the signal", async () => {
   const waiting = reading(input([], { ends: false }), controller.signal).read();
   controller.abort(interrupted);
   assertEquals(await assertRejects(() => waiting), interrupted);
+});
+
+Deno.test("a piece of a ticket is meant as a ticket, however short, and a name is not", () => {
+  for (const word of ["rcopy1aaaa", "rcopy1aeahq3", "RCOPY1AE", "rcopy1ae0"]) {
+    assertEquals(isMeantAsTicket(word), true);
+  }
+  for (const word of ["rcopy1", "rcopy", "rcopy1.tar", "./rcopy1aaaa", "photos"]) {
+    assertEquals(isMeantAsTicket(word), false, word);
+  }
 });

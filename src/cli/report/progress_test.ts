@@ -19,50 +19,60 @@ function snapshot(changes: Partial<ProgressSnapshot> = {}): ProgressSnapshot {
   };
 }
 
-Deno.test("renderProgress() shows bytes, percent, rate, time left, files and what limits", () => {
+Deno.test("renderProgress() shows bytes, percent, rate, time left, entries and what limits", () => {
   assertEquals(
-    renderProgress(snapshot(), 250_000_000, 120),
-    "500 MB of 2.00 GB  25 %  250 MB/s  6.0 s left  10 of 1,234 files  limited by network",
+    renderProgress(snapshot(), { rate: 250_000_000 }, 120),
+    "500 MB of 2.00 GB  25 %  250 MB/s  6.0 s left  10 of 1,234 entries  limited by network",
   );
 });
 
 Deno.test("renderProgress() counts what was kept as there, says how much, and reaches 100 % with it", () => {
   const kept = { keptBytes: 1_000_000_000 };
   assertEquals(
-    renderProgress(snapshot(kept), 250_000_000, 120),
-    "1.50 GB of 2.00 GB  75 %  250 MB/s  2.0 s left  10 of 1,234 files  1.00 GB kept  limited by network",
+    renderProgress(snapshot(kept), { rate: 250_000_000 }, 120),
+    "1.50 GB of 2.00 GB  75 %  250 MB/s  2.0 s left  10 of 1,234 entries  1.00 GB kept  limited by network",
   );
   const all = { ...kept, bytesDone: 1_000_000_000, entriesDone: 1234, limitedBy: undefined };
   assertEquals(
-    renderProgress(snapshot(all), 0, 120),
-    "2.00 GB of 2.00 GB  100 %  0 B/s  1,234 of 1,234 files  1.00 GB kept",
+    renderProgress(snapshot(all), { rate: 0 }, 120),
+    "2.00 GB of 2.00 GB  100 %  0 B/s  1,234 of 1,234 entries  1.00 GB kept",
   );
 });
 
 Deno.test("renderProgress() marks totals that still grow and shows neither percent nor time left", () => {
   assertEquals(
-    renderProgress(snapshot({ growing: true, limitedBy: undefined }), 1_000_000, 120),
-    "500 MB of 2.00 GB+  1.00 MB/s  10 of 1,234+ files",
+    renderProgress(snapshot({ growing: true, limitedBy: undefined }), { rate: 1_000_000 }, 120),
+    "500 MB of 2.00 GB+  1.00 MB/s  10 of 1,234+ entries",
   );
 });
 
 Deno.test("renderProgress() says 100 % only when every entry is done", () => {
   const allBytes = { bytesDone: 2_000_000_000 };
-  assert(renderProgress(snapshot(allBytes), 0, 120).includes(" 99 %"));
-  assert(renderProgress(snapshot({ ...allBytes, entriesDone: 1234 }), 0, 120).includes(" 100 %"));
+  assert(renderProgress(snapshot(allBytes), { rate: 0 }, 120).includes(" 99 %"));
+  assert(renderProgress(snapshot({ ...allBytes, entriesDone: 1234 }), { rate: 0 }, 120).includes(" 100 %"));
 });
 
 Deno.test("renderProgress() counts entries where there are no bytes", () => {
   const empty = { bytesDone: 0, bytesTotal: 0 };
-  assert(renderProgress(snapshot({ ...empty, entriesDone: 617 }), 0, 120).includes(" 50 %"));
-  assert(renderProgress(snapshot({ ...empty, entriesDone: 0, entriesTotal: 0 }), 0, 120).includes(" 100 %"));
+  assertEquals(
+    renderProgress(snapshot({ ...empty, entriesDone: 617 }), { rate: 0 }, 120),
+    "50 %  617 of 1,234 entries  limited by network",
+  );
+  assert(
+    renderProgress(snapshot({ ...empty, entriesDone: 0, entriesTotal: 0 }), { rate: 0 }, 120).includes(
+      "100 %",
+    ),
+  );
 });
 
 Deno.test("renderProgress() is never wider than the terminal, and drops the least important first", () => {
   for (let columns = 0; columns < 100; columns++) {
-    assert(renderProgress(snapshot({ failed: 3 }), 250_000_000, columns).length <= columns);
+    assert(renderProgress(snapshot({ failed: 3 }), { rate: 250_000_000 }, columns).length <= columns);
   }
-  assertEquals(renderProgress(snapshot(), 250_000_000, 45), "500 MB of 2.00 GB  25 %  250 MB/s  6.0 s left");
+  assertEquals(
+    renderProgress(snapshot(), { rate: 250_000_000 }, 45),
+    "500 MB of 2.00 GB  25 %  250 MB/s  6.0 s left",
+  );
 });
 
 Deno.test("ProgressHistory never goes backwards", () => {
@@ -95,4 +105,18 @@ Deno.test("ProgressHistory never shows more done than there is", () => {
   const history = new ProgressHistory();
   history.add(snapshot({ entriesDone: 3, entriesTotal: 2 }));
   assertEquals([history.latest!.entriesDone, history.latest!.entriesTotal], [3, 3]);
+});
+
+Deno.test("a network that brings nothing is said to be silent, for how long, and that nobody need do anything", () => {
+  const history = new ProgressHistory();
+  history.add(snapshot({ elapsedMs: 1000 }));
+  history.add(snapshot({ elapsedMs: 13_000 }));
+  assertEquals(
+    renderProgress(history.latest!, history, 120),
+    "500 MB of 2.00 GB  25 %  no answer for 12.0 s, it goes on by itself  10 of 1,234 entries",
+  );
+  history.add(snapshot({ elapsedMs: 14_000, bytesDone: 600_000_000 }));
+  assert(!renderProgress(history.latest!, history, 120).includes("no answer"));
+  history.add(snapshot({ elapsedMs: 20_000, bytesDone: 600_000_000, limitedBy: "disk write" }));
+  assert(!renderProgress(history.latest!, history, 120).includes("no answer"), "it is not the network");
 });

@@ -1,4 +1,6 @@
 /** Events as lines: text for people, JSON for scripts. */
+import type { ErrorCode } from "../../base/errors.ts";
+import { showText } from "../../base/show.ts";
 import type {
   EntryFailure,
   ProgressSnapshot,
@@ -65,6 +67,8 @@ export class Reporter {
   #eventAt = -Infinity;
   #isLineOpen = false;
   #holds = 0;
+  /** A question stands at the end of a line, and has no answer yet. */
+  #isQuestionOpen = false;
   #hasMet = false;
   #hasProgressed = false;
   #kept: Kept | undefined;
@@ -112,11 +116,24 @@ export class Reporter {
     this.#options.console.error(`rcopy: ${withoutTickets(text)}\n`);
   }
 
+  /** The error that ended the run, as the last event of `--json`. */
+  fail({ code, message }: { code: ErrorCode; message: string }, exitStatus: number): void {
+    if (!this.#options.json) return;
+    const error = { code, message: withoutTickets(showText(message)), exitStatus };
+    this.#options.console.out(`${JSON.stringify({ type: "error", error })}\n`);
+  }
+
   /** Draws no progress line until it is disposed of: a person is being asked something. */
   hold(): Disposable {
     this.#eraseLine();
     this.#holds++;
-    return { [Symbol.dispose]: () => void this.#holds-- };
+    this.#isQuestionOpen = true;
+    return {
+      [Symbol.dispose]: () => {
+        this.#holds--;
+        this.#isQuestionOpen = false;
+      },
+    };
   }
 
   /** Ends an open progress line, which stays. */
@@ -251,25 +268,34 @@ export class Reporter {
       this.#drawLine(shown);
     } else if (now - this.#plainAt >= plainLineMs) {
       this.#plainAt = now;
-      console.error(`${renderProgress(history.latest!, history.rate, 200)}\n`);
+      console.error(`${renderProgress(history.latest!, history, 200)}\n`);
     }
   }
 
   #drawLine({ history }: Shown): void {
     const { console } = this.#options;
-    const line = renderProgress(history.latest!, history.rate, console.columns - 1);
+    const line = renderProgress(history.latest!, history, console.columns - 1);
     console.error(`\r${line}\u001b[K`);
     this.#isLineOpen = true;
   }
 
   /** Makes room for another line; the next snapshot draws the progress line again. */
   #eraseLine(): void {
+    this.#leaveQuestion();
     if (!this.#isLineOpen) return;
     this.#isLineOpen = false;
     this.#options.console.error("\r\u001b[K");
   }
 
+  /** What follows a question that nobody has answered begins a line of its own. */
+  #leaveQuestion(): void {
+    if (!this.#isQuestionOpen) return;
+    this.#isQuestionOpen = false;
+    this.#options.console.error("\n");
+  }
+
   #closeLine(): void {
+    this.#leaveQuestion();
     if (!this.#isLineOpen) return;
     this.#isLineOpen = false;
     this.#options.console.error("\n");

@@ -142,6 +142,45 @@ Deno.test("--json gives every event as one line on standard output, and nothing 
   assertEquals(seen.stderr, "");
 });
 
+Deno.test("--json ends with the error that ended the run; people have had it already", () => {
+  const error = { code: "no-space" as const, message: "no room\u001b[2J, and rcopy1aaaaaaaaaaaa" };
+  const { seen, reporter } = setUp({ json: true });
+  reporter.fail(error, 5);
+  const { type, error: told } = JSON.parse(seen.stdout);
+  assertEquals([type, told.code, told.exitStatus], ["error", "no-space", 5]);
+  assertEquals(told.message, "no room\\x1b[2J, and rcopy1…");
+  const people = setUp();
+  people.reporter.fail(error, 5);
+  assertEquals(people.seen.stdout + people.seen.stderr, "");
+});
+
+Deno.test("what comes while a question stands begins a line of its own", () => {
+  const { seen, reporter } = setUp({ isTerminal: true });
+  const question = reporter.hold();
+  seen.stderr = "replace it? [y/N] ";
+  reporter.log("warn", "the peer is lost");
+  reporter.log("warn", "still");
+  assertEquals(seen.stderr, "replace it? [y/N] \nrcopy: the peer is lost\nrcopy: still\n");
+  question[Symbol.dispose]();
+  const answered = reporter.hold();
+  answered[Symbol.dispose]();
+  seen.stderr = "";
+  reporter.log("warn", "after an answer");
+  assertEquals(seen.stderr, "rcopy: after an answer\n");
+});
+
+Deno.test("with several receivers, what is said of one begins with its address", () => {
+  const { seen, reporter } = setUp({ namesPeers: true });
+  reporter.onEvent({ type: "connected", peer: "192.0.2.7:1", session: 1 });
+  reporter.onEvent({ type: "connected", peer: "192.0.2.8:2", session: 2 });
+  reporter.onEvent({ type: "failure", failure: { path: "f", code: "io", message: "no" }, session: 2 });
+  reporter.onEvent({ type: "done", summary, session: 2 });
+  assertMatch(
+    seen.stderr,
+    /^rcopy: 192\.0\.2\.8:2: not copied: f: no\nrcopy: 192\.0\.2\.8:2: received 1 file, /,
+  );
+});
+
 Deno.test("--json thins progress to one event a second and keeps to the log level", () => {
   const { seen, reporter, progress } = setUp({ json: true, logLevel: "warn" });
   for (seen.nowMs = 0; seen.nowMs < 3000; seen.nowMs += 100) progress(seen.nowMs);

@@ -151,7 +151,9 @@ export function nameText(name: Uint8Array): string {
   try {
     return decoder.decode(name);
   } catch (cause) {
-    const message = `"${showName(name)}" is not UTF-8, and the portable engine cannot spell it; io_uring can`;
+    const message = `"${
+      showName(name)
+    }" is not UTF-8, and Deno's own file calls cannot spell it; io_uring can`;
     throw new RcopyError("name-unrepresentable", message, { cause });
   }
 }

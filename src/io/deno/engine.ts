@@ -153,7 +153,7 @@ class DenoEngine implements Engine {
     if (!isExposed || this.user !== 0 || this.#isAsked || tellsTruePaths()) return;
     throw new RcopyError(
       "not-permitted",
-      `cannot read ${shown} as root: other users may change what is on the way to it, and the portable engine cannot tell ` +
+      `cannot read ${shown} as root: other users may change what is on the way to it, and Deno's own file calls cannot tell ` +
         "without --allow-all on Linux; --io uring is safe, --io deno reads it all the same",
     );
   }

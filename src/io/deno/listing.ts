@@ -86,7 +86,7 @@ export class DenoListing implements Listing {
   #addUnrepresentable(columns: EntryColumns, name: string): void {
     const message = `the bytes of "${
       showText(name)
-    }" are not UTF-8, and the portable engine cannot spell them; io_uring can`;
+    }" are not UTF-8, and Deno's own file calls cannot spell them; io_uring can`;
     columns.failures.push({
       name: encoder.encode(name),
       error: new RcopyError("name-unrepresentable", message),

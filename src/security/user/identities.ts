@@ -60,7 +60,7 @@ export async function findIdentities(places: IdentityPlaces): Promise<IdentitySe
 /**
  * The one identity that `--identity` names: a fingerprint of a key that was found, a key file, or a `.pub` file of a
  * key in the agent.
- * @throws {RcopyError} `refused` if there is none
+ * @throws {RcopyError} `usage` if there is none, `refused` for a file that is there and cannot be used
  */
 export async function pickIdentity(search: IdentitySearch, wanted: string): Promise<SshIdentity> {
   if (wanted.startsWith("SHA256:")) {
@@ -68,14 +68,14 @@ export async function pickIdentity(search: IdentitySearch, wanted: string): Prom
       if (await sshFingerprint(identity.key) === wanted) return identity;
     }
     const why = search.notes.length === 0 ? "" : `; ${search.notes.join("; ")}`;
-    throw new RcopyError("refused", `no key here has the fingerprint ${showText(wanted)}${why}`);
+    throw new RcopyError("usage", `no key here has the fingerprint ${showText(wanted)}${why}`);
   }
   const held = await heldHalf(search, wanted.replace(/\.pub$/, ""));
   if (held !== undefined) return held;
   const identity = wanted.endsWith(".pub") ? undefined : await readKeyFile(wanted);
   if (identity !== undefined) return identity;
   throw new RcopyError(
-    "refused",
+    "usage",
     `cannot use ${
       showText(wanted)
     } as identity: there is no such key file, and the agent does not hold its key`,

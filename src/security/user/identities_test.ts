@@ -102,7 +102,7 @@ testWhere(
       assertEquals((await pickIdentity(search, `${home}/elsewhere`)).origin, `${home}/elsewhere`);
       for (const none of ["SHA256:none", `${home}/none`, `${home}/elsewhere.pub`]) {
         const error = await assertRejects(() => pickIdentity(search, none), RcopyError);
-        assert(error.message.includes(none), error.message);
+        assertEquals([error.code, error.message.includes(none)], ["usage", true], error.message);
       }
     }),
 );

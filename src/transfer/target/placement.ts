@@ -212,7 +212,7 @@ export class Placement {
     const { directory, name, mtime, replaces } = held;
     this.willWrite(directory);
     const handle = directory.handle!;
-    if (!replaces) return this.#engine.createLink(handle, name, text, mtime);
+    if (!replaces) return this.#createLink(handle, { name, text, mtime });
     const { temporary, lacks } = this.#makeTemporaryLink(handle, { held, text });
     try {
       this.#engine.place(handle, temporary, name, replaces);
@@ -220,6 +220,27 @@ export class Placement {
     } catch (thrown) {
       this.#engine.unlink(handle, temporary);
       throw thrown;
+    }
+  }
+
+  /** Another copy into the same place may have made the same link since it was looked for: that is no failure. */
+  #createLink(
+    handle: Directory,
+    { name, text, mtime }: Pick<HeldLink["held"], "name" | "mtime"> & { text: Uint8Array },
+  ): number {
+    try {
+      return this.#engine.createLink(handle, name, text, mtime);
+    } catch (thrown) {
+      if (asRcopyError(thrown).code !== "exists" || !this.#isLink(handle, name, text)) throw thrown;
+      return 0;
+    }
+  }
+
+  #isLink(handle: Directory, name: EntryName, text: Uint8Array): boolean {
+    try {
+      return sameBytes(this.#engine.readLink(handle, name), text);
+    } catch {
+      return false;
     }
   }
 
