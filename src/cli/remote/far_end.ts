@@ -17,6 +17,7 @@ import { farShellLine } from "./far_command.ts";
 import { whyNoTicket } from "./no_ticket.ts";
 import { requireRun, SshProcess } from "./ssh_process.ts";
 import { openTunnel } from "./ssh_tunnel.ts";
+import { toldOnce } from "./told_once.ts";
 
 /** The line by which a listening end tells its ticket. */
 const ticketLine = /^rcopy (?:receive|send --to) (rcopy1[a-z2-7]+) /;
@@ -24,6 +25,8 @@ const ticketLine = /^rcopy (?:receive|send --to) (rcopy1[a-z2-7]+) /;
 const partingMs = 10_000;
 const failedPartingMs = 1_000;
 const followMs = 3_000;
+/** The last lines of the other end, which are kept to say nothing twice. */
+const toldMax = 20;
 
 /** How this end meets the other one. */
 export interface RemoteMeeting {
@@ -60,7 +63,11 @@ export async function withRemoteEnd<T>(
   const rsh = sshWords(flags);
   requireRun(rsh[0]!);
   const label = showText(destination);
-  const onLine = (line: string) => relay(line, label, job);
+  const told: string[] = [];
+  const onLine = (line: string) => {
+    told.push(relay(line, label, job));
+    if (told.length > toldMax) told.shift();
+  };
   const started = farShellLine(command, line, path);
   await using far = new SshProcess([...rsh, "-T", "--", destination, started], {
     onLine,
@@ -95,6 +102,9 @@ export async function withRemoteEnd<T>(
     // A sender that was only looked at waits for somebody else, until its input ends.
     partsInMs = flags["dry-run"] && command === "send" ? 0 : partingMs;
     return result;
+  } catch (thrown) {
+    await far.hasEnded(partsInMs);
+    throw toldOnce(thrown, label, told);
   } finally {
     // It has an error of its own to tell, or a receipt to write down.
     await far.hasEnded(partsInMs);
@@ -153,9 +163,10 @@ async function nameOf(
 }
 
 /** Shows a line of the other end with the name of its machine before it; entries that failed are listed here already. */
-function relay(line: string, label: string, { reporter }: Job): void {
+function relay(line: string, label: string, { reporter }: Job): string {
   const text = line.replace(/^rcopy: /, "");
   if (!text.startsWith("not copied: ")) reporter.log("error", `${label}: ${text}`);
+  return text;
 }
 
 /** Shows a row of the list that a dry run at the other end prints; the names in it were escaped there. */

@@ -5,7 +5,6 @@
  *  3. decide  for each entry: wanted, skipped or failed (`decide` is pure)
  *  4. make    directories, so that the batch is ready for its data
  */
-import { sameBytes } from "../../base/bytes.ts";
 import { RcopyError } from "../../base/errors.ts";
 import type { Codec } from "../../codec/codec.ts";
 import { EntryKind, kindNames, type Metadata } from "../../entry/metadata.ts";
@@ -22,7 +21,7 @@ import type { SettingsGuard } from "./settings.ts";
 import type { ReceiveUnsettled } from "./unsettled.ts";
 import type { TargetDirectory, TargetTree } from "../target/tree.ts";
 import { type FileSystems, isLater, sameTime } from "../target/file_systems.ts";
-import { markUnchanged, type Standing, type StandingEntries } from "../target/standing.ts";
+import { isLinkTo, markUnchanged, type Standing, type StandingEntries } from "../target/standing.ts";
 
 export interface ReceivePlanOptions {
   engine: Engine;
@@ -322,12 +321,8 @@ export class ReceivePlan {
 
   #isSameLink({ batch, entry, directory }: PlannedEntry, found: EntryLookup): boolean {
     if (batch.kind(entry) !== EntryKind.link || found.kind !== EntryKind.link) return false;
-    try {
-      const there = this.#options.engine.readLink(directory.handle!, batch.name(entry));
-      return sameBytes(there, batch.linkText(entry));
-    } catch {
-      return false;
-    }
+    const { engine } = this.#options;
+    return isLinkTo(engine, directory.handle!, { name: batch.name(entry), text: batch.linkText(entry) });
   }
 
   /** Leaves what is there, but for the mode of a file, which follows the source unless `--exists skip` or `newer` says otherwise. */

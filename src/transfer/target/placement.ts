@@ -31,6 +31,7 @@ import { noteDestination, recoverDirectories } from "./recovery.ts";
 import { RunJournal } from "./run_journal.ts";
 import type { Settlement } from "./settlement.ts";
 import type { HeldLink, HeldTarget, TargetDirectory, TargetTree } from "./tree.ts";
+import { createLinkOnce } from "./standing.ts";
 import { WriteTimes } from "./write_times.ts";
 
 /** Bytes of links that may wait for their directories; links beyond are made at once. */
@@ -212,7 +213,7 @@ export class Placement {
     const { directory, name, mtime, replaces } = held;
     this.willWrite(directory);
     const handle = directory.handle!;
-    if (!replaces) return this.#createLink(handle, { name, text, mtime });
+    if (!replaces) return createLinkOnce(this.#engine, handle, { name, text, mtime });
     const { temporary, lacks } = this.#makeTemporaryLink(handle, { held, text });
     try {
       this.#engine.place(handle, temporary, name, replaces);
@@ -220,27 +221,6 @@ export class Placement {
     } catch (thrown) {
       this.#engine.unlink(handle, temporary);
       throw thrown;
-    }
-  }
-
-  /** Another copy into the same place may have made the same link since it was looked for: that is no failure. */
-  #createLink(
-    handle: Directory,
-    { name, text, mtime }: Pick<HeldLink["held"], "name" | "mtime"> & { text: Uint8Array },
-  ): number {
-    try {
-      return this.#engine.createLink(handle, name, text, mtime);
-    } catch (thrown) {
-      if (asRcopyError(thrown).code !== "exists" || !this.#isLink(handle, name, text)) throw thrown;
-      return 0;
-    }
-  }
-
-  #isLink(handle: Directory, name: EntryName, text: Uint8Array): boolean {
-    try {
-      return sameBytes(this.#engine.readLink(handle, name), text);
-    } catch {
-      return false;
     }
   }
 

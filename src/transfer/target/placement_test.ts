@@ -228,6 +228,21 @@ Deno.test("Placement replaces by a link only what was seen there, and leaves no 
   }
 });
 
+Deno.test("Placement takes a link that another copy has made meanwhile for made, if it has the same text", async () => {
+  await withPlace((place, folder) => {
+    const held = place.held({ name: name("link") }, place.tree.root, EntryKind.link);
+    Deno.symlinkSync("to", `${folder.path}/link`);
+    assertEquals(place.placement.makeLink({ held, text: bytesOf("to") }), 0);
+    const another = () => place.placement.makeLink({ held, text: bytesOf("elsewhere") });
+    assertEquals((assertThrows(another, RcopyError) as RcopyError).code, "exists");
+    assertEquals(Deno.readLinkSync(`${folder.path}/link`), "to");
+    Deno.removeSync(`${folder.path}/link`);
+    folder.write("link", "a file");
+    const overFile = () => place.placement.makeLink({ held, text: bytesOf("to") });
+    assertEquals((assertThrows(overFile, RcopyError) as RcopyError).code, "exists");
+  });
+});
+
 Deno.test("Placement makes a link again that a killed run left under its temporary name", async () => {
   await withPlace((place, folder) => {
     folder.write("link", "old");

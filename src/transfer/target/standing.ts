@@ -1,10 +1,11 @@
 /** What stands in a directory that was there before, as far as it counts. */
+import { sameBytes } from "../../base/bytes.ts";
 import { asRcopyError, RcopyError } from "../../base/errors.ts";
 import { showName } from "../../base/show.ts";
 import { type EntryName, nameIn } from "../../entry/name.ts";
-import type { Engine, EntryLookup } from "../../io/contract/engine.ts";
+import type { Directory, Engine, EntryLookup } from "../../io/contract/engine.ts";
 import { FoundEntries, type NameRun } from "../../io/contract/found.ts";
-import { EntryKind } from "../../entry/metadata.ts";
+import { EntryKind, type Timestamp } from "../../entry/metadata.ts";
 import { mayBeUnfinishedFile } from "../../io/contract/unfinished.ts";
 import { extentBytes } from "../../wire/limits.ts";
 import { type EntryGroup, EntryState, type ReceiveBatch } from "./batch.ts";
@@ -115,4 +116,33 @@ function otherName(name: EntryName): RcopyError {
       showName(name)
     }" for another name that is there: only one of them can be copied to it`,
   );
+}
+
+/** A link that is wanted. */
+interface WantedLink {
+  name: EntryName;
+  text: Uint8Array;
+}
+
+/** Whether a link with this text stands there. */
+export function isLinkTo(engine: Engine, directory: Directory, { name, text }: WantedLink): boolean {
+  try {
+    return sameBytes(engine.readLink(directory, name), text);
+  } catch {
+    return false;
+  }
+}
+
+/** Makes a link, unless another copy into the same place has made the same one since it was looked for. @returns what it lacks */
+export function createLinkOnce(
+  engine: Engine,
+  directory: Directory,
+  link: WantedLink & { mtime: Timestamp },
+): number {
+  try {
+    return engine.createLink(directory, link.name, link.text, link.mtime);
+  } catch (thrown) {
+    if (asRcopyError(thrown).code !== "exists" || !isLinkTo(engine, directory, link)) throw thrown;
+    return 0;
+  }
 }
