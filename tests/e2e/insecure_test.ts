@@ -212,7 +212,10 @@ Deno.test("a listener that answers TLS with a plain handshake is refused by both
     for (const args of [["receive", ticket, `${folder}/b`], ["send", "--to", ticket, `${folder}/a`]]) {
       const { status, stderr } = await run(args);
       assertEquals(status, 3, stderr);
-      assertMatch(stderr, /takes plain connections \(--insecure\), .*; start it without --insecure, or say --insecure at both ends/);
+      assertMatch(
+        stderr,
+        /takes plain connections \(--insecure\), .*; start it without --insecure, or say --insecure at both ends/,
+      );
     }
     await stop();
     assert(heard.length >= 2);
@@ -239,7 +242,10 @@ Deno.test("plaintext against TLS is refused with the remedy where the receiver l
     const way = ticketTo(ticket, { host: "127.0.0.1", port: Number(plainPort) });
     const secureSender = await run(["send", "--to", way, `${folder}/a`]);
     assertEquals(secureSender.status, 3, secureSender.stderr);
-    assertMatch(secureSender.stderr, /takes plain connections \(--insecure\), .*; start it without --insecure, or say --insecure at both/);
+    assertMatch(
+      secureSender.stderr,
+      /takes plain connections \(--insecure\), .*; start it without --insecure, or say --insecure at both/,
+    );
     for (const name of ["b", "c"]) await assertNothingIn(`${folder}/${name}`);
 
     // Both wait for the sender that was meant.
