@@ -26,6 +26,8 @@ import type { Preparation, RunOptions, Session, Side } from "./side.ts";
 const sessionsMax = 64;
 /** In which a receiver comes that asks for another session, however little patience there is. */
 const againMs = 30_000;
+/** Sessions that are over and still known: a data connection that was on its way then is no stranger. */
+const endedMax = 16;
 /** What a peer is turned away for, while the run goes on. */
 const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["refused", "busy"]);
 
@@ -59,6 +61,8 @@ interface Running {
 export class Server {
   readonly #options: ServeOptions;
   readonly #sessions = new Map<string, Served>();
+  /** Of sessions that are over, the newest last. */
+  readonly #endedKeys: string[] = [];
   readonly #running = new Set<Promise<void>>();
   readonly #ended = Promise.withResolvers<TransferSummary>();
   readonly #threads: LaneThreads;
@@ -200,12 +204,19 @@ export class Server {
 
   /** A data connection at the main port finds its session by number. @throws {RcopyError} `refused` */
   async #join(channel: Channel, join: Join): Promise<void> {
-    const served = this.#sessions.get(keyOf(join.session));
+    const key = keyOf(join.session);
+    const served = this.#sessions.get(key);
     try {
       if (!served) throw new RcopyError("refused", "a data connection did not know its session");
       served.lanes.join(channel, join);
     } catch (thrown) {
-      await answerJoin(channel, closeOf(asRcopyError(thrown)));
+      const answered = answerJoin(channel, closeOf(asRcopyError(thrown)));
+      if (this.#endedKeys.includes(key)) {
+        await answered.catch(() => {}); // its peer is gone as well
+        channel.close();
+        return;
+      }
+      await answered;
       throw thrown;
     }
   }
@@ -231,6 +242,8 @@ export class Server {
       this.#onFailed(asRcopyError(thrown), { guest, channel, served });
     } finally {
       this.#sessions.delete(key);
+      this.#endedKeys.push(key);
+      if (this.#endedKeys.length > endedMax) this.#endedKeys.shift();
     }
   }
 

@@ -336,23 +336,32 @@ Deno.test("an interrupt ends both ends, each with its reason", () =>
     assertEquals([await assertRejects(() => ended), await assertRejects(() => dialled)], reasons);
   }));
 
-Deno.test("a data connection of an unknown session is closed with a note, and costs nothing", () =>
-  serving({}, async ({ run, side, plan }) => {
-    const stranger = await dialOne(plan.addresses[0]!, {
-      transport: plainTransport,
-      signal: run.options.signal,
-    });
-    const token = new Uint8Array(16);
-    await sendJoin(stranger, { kind: "join", session: new Uint8Array(16), lane: 0, token });
-    const sink = new Uint8Array(1000);
-    while (await stranger.read(sink).catch(() => 0) > 0);
-    stranger.close();
-    const notes = run.events.map((event) => event.type === "note" ? event.message : "").join();
-    assertMatch(notes, /closed a connection from .*did not know its session/);
+/** Joins a session from elsewhere, and waits until that is closed. */
+async function joinLate(
+  plan: DialPlan,
+  signal: AbortSignal,
+  session: Uint8Array<ArrayBuffer>,
+): Promise<void> {
+  const stranger = await dialOne(plan.addresses[0]!, { transport: plainTransport, signal });
+  await sendJoin(stranger, { kind: "join", session, lane: 0, token: new Uint8Array(16) });
+  const sink = new Uint8Array(1000);
+  while (await stranger.read(sink).catch(() => 0) > 0);
+  stranger.close();
+}
+
+Deno.test("a data connection of an unknown session is closed with a note, one that comes late without", () =>
+  serving({ keep: true }, async ({ run, side, plan }) => {
+    await joinLate(plan, run.options.signal, new Uint8Array(16));
     using peer = new FakeRun();
-    void dial(plan, peer);
-    await (await side.session(0)).joined;
-    peer.stop();
+    const receivers = new FakeSide("receiver");
+    const dialled = dial(plan, peer, receivers);
+    const { session } = (await receivers.session(0)).peer;
+    for (const end of [side, receivers]) (await end.session(0)).end();
+    await dialled;
+    while (!run.told.includes("done")) await new Promise((resolve) => setTimeout(resolve, 1));
+    await joinLate(plan, run.options.signal, session.slice());
+    const notes = run.events.flatMap((event) => event.type === "note" ? [event.message] : []);
+    assertEquals(notes.filter((note) => /closed a connection from .*its session/.test(note)).length, 1);
   }));
 
 const secret = crypto.getRandomValues(new Uint8Array(16));
