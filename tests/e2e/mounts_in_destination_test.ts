@@ -111,11 +111,11 @@ testEngines("files that are replaced need room only for one at a time", async (i
   });
 }, mounting);
 
-testEngines("large files that are replaced need room only for one at a time", async (io) => {
-  await withMounts({ "target": "size=60m" }, async (folder) => {
+testEngines("large files that are replaced need room only for those that are under way", async (io) => {
+  await withMounts({ "target": "size=95m" }, async (folder) => {
     await shell(
-      `cd "$1/source" && for i in 1 2 3 4; do head -c 10000000 /dev/urandom >f$i; done && cp -a . "$1/target/" &&
-      for i in 1 2 3 4; do head -c 10000000 /dev/urandom >f$i; done`,
+      `cd "$1/source" && for i in 1 2 3 4 5 6; do head -c 10000000 /dev/urandom >f$i; done && cp -a . "$1/target/" &&
+      for i in 1 2 3 4 5 6; do head -c 10000000 /dev/urandom >f$i; done`,
       folder,
     );
     assertStatuses(await copyTree(bothWays(io, folder)), 0);
