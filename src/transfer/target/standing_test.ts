@@ -134,13 +134,13 @@ Deno.test("StandingEntries takes what a killed run left for unfinished, and the 
       Deno.chmodSync(`${path}/${one}`, mode);
     };
     at("marked", 0o1600, 1_600_000_000);
-    at("placeholder", 0o600, 0);
+    at("stand-in", 0o600, 0);
     at("private", 0o600, 1_600_000_000);
     at("old", 0o644, 0);
     at("sticky", 0o1644, 1_600_000_000);
     Deno.mkdirSync(`${path}/directory`);
     Deno.chmodSync(`${path}/directory`, 0o1600);
-    assertEquals(standing(folder)("marked", "placeholder", "private", "old", "sticky", "directory"), [
+    assertEquals(standing(folder)("marked", "stand-in", "private", "old", "sticky", "directory"), [
       "unfinished",
       "unfinished",
       "there",
