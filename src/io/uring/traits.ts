@@ -1,5 +1,5 @@
 /** What the engine has learnt of file systems: whether modes stay, whose files are, and where a default ACL decides. */
-import { errno, errnoError } from "../../../ffi/mod.ts";
+import { errno, errnoError, openFlag } from "../../../ffi/mod.ts";
 import { RcopyError } from "../../base/errors.ts";
 import { EntryKind, type Timestamp } from "../../entry/metadata.ts";
 import type { EntryName } from "../../entry/name.ts";
@@ -15,6 +15,8 @@ import type { SystemCalls } from "./system_calls.ts";
 const tried: Timestamp = { seconds: 1_234_567_891, nanos: 987_654_321 };
 /** Steps of times that file systems have: one nanosecond, NTFS, one microsecond, a millisecond, exFAT, one second, FAT. */
 const stepsNs = [1, 100, 1_000, 1_000_000, 10_000_000, 1_000_000_000, 2_000_000_000];
+
+const probeFlags = openFlag.readWrite | openFlag.noFollow | openFlag.nonblock | openFlag.closeOnExec;
 
 export class Traits {
   readonly #calls: SystemCalls;
@@ -106,6 +108,7 @@ export class Traits {
       fd = createFile(this.#calls, parentFd, name, unfinishedMode);
     }
     if (fd < 0) throw errnoError(-fd, `cannot create ${directory.showEntry(name)}`, "openat");
+    this.#calls.lock(fd); // so that no other run takes it for one that was left
     try {
       return this.#traitsOf(directory, fd, name);
     } finally {
@@ -114,14 +117,20 @@ export class Traits {
     }
   }
 
-  /** Removes what a run that was killed left of this. A run that is learning now does not need the name of its file. */
+  /** Removes what a run that was killed left of this; not the file of a run that is learning now. */
   #removeEmpty(parentFd: number, name: EntryName): boolean {
     const { libc, memory, stat, user } = this.#calls;
     if (this.#calls.statName(parentFd, memory.putName(name)) < 0) return false;
     if (stat.kind !== EntryKind.file || stat.bytes > 0 || stat.links !== 1 || stat.owner !== user) {
       return false;
     }
-    return libc.unlinkat(parentFd, memory.putName(name), 0) >= 0;
+    const fd = this.#calls.openat(parentFd, memory.putName(name), probeFlags, 0);
+    if (fd < 0) return false;
+    try {
+      return this.#calls.lock(fd) !== "busy" && libc.unlinkat(parentFd, memory.putName(name), 0) >= 0;
+    } finally {
+      libc.close(fd);
+    }
   }
 
   #traitsOf(directory: UringDirectory, fd: number, name: EntryName): FileSystemTraits {
